@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * crypto.h - digests and signatures over OpenSSL's EVP, and nothing else of OpenSSL.
+ */
+#ifndef HIKYAKU_CRYPTO_H
+#define HIKYAKU_CRYPTO_H
+
+#include <hikyaku/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define HK_SHA256_SIZE   32
+#define HK_SIGNATURE_MAX 512 /* RSA-4096 */
+
+enum hk_digest_alg { HK_DIGEST_SHA256, HK_DIGEST_SHA1 }; /* SHA-1 only where --allow-sha1 asks for it */
+enum hk_sign_alg { HK_SIGN_RSA_SHA256, HK_SIGN_ED25519_SHA256, HK_SIGN_RSA_SHA1 };
+
+struct hk_digest;
+/* returns owned; NULL when out of memory. */
+struct hk_digest *hk_digest_new(enum hk_digest_alg);
+void hk_digest_free(struct hk_digest *);
+void hk_digest_add(struct hk_digest *, struct hk_slice);
+/* hk_digest_end(d, out): 32 octets (SHA-1: 20); returns how many. d may then only be freed. */
+size_t hk_digest_end(struct hk_digest *, uint8_t out[HK_SHA256_SIZE]);
+void hk_sha256(struct hk_slice, uint8_t out[HK_SHA256_SIZE]);
+/* hk_hmac_sha256(key, data, out) */
+enum hk_status hk_hmac_sha256(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA256_SIZE]) HK_MUSTCHECK;
+
+/* A public key as published in DNS. */
+struct hk_public_key;
+/* hk_public_key_rsa(der, ret): SubjectPublicKeyInfo or RSAPublicKey (PKCS#1) DER, parsed by us, sizes checked before any
+ * bignum work: modulus 512..4096 bits, exponent odd and at most 32 bits. SYNTAX or LIMIT otherwise. Returns owned. */
+enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret) HK_MUSTCHECK;
+/* hk_public_key_ed25519(raw, ret): exactly 32 octets. Returns owned. */
+enum hk_status hk_public_key_ed25519(struct hk_slice raw, struct hk_public_key **ret) HK_MUSTCHECK;
+void hk_public_key_free(struct hk_public_key *);
+unsigned hk_public_key_bits(const struct hk_public_key *); /* RSA modulus; 256 for Ed25519 */
+/* hk_verify_digest(key, alg, digest, signature): OK when it verifies, NOTFOUND when it does not, CRYPTO when the
+ * library failed, BUG when key and alg differ in kind. Ed25519 signs the digest's octets (RFC 8463 3). */
+enum hk_status hk_verify_digest(const struct hk_public_key *, enum hk_sign_alg, struct hk_slice digest, struct hk_slice signature) HK_MUSTCHECK;
+
+/* A private key. Lives in the keys process of the daemon. */
+struct hk_private_key;
+/* hk_private_key_pem(pem, ret): unencrypted PKCS#8 or PKCS#1 PEM, RSA (1024..4096) or Ed25519. Returns owned. */
+enum hk_status hk_private_key_pem(struct hk_slice pem, struct hk_private_key **ret) HK_MUSTCHECK;
+/* hk_private_key_new(alg, bits, ret): a fresh key; bits only for RSA. */
+enum hk_status hk_private_key_new(enum hk_sign_alg, unsigned bits, struct hk_private_key **ret) HK_MUSTCHECK;
+void hk_private_key_free(struct hk_private_key *);
+enum hk_sign_alg hk_private_key_alg(const struct hk_private_key *);
+/* hk_private_key_pem_add(key, out): PKCS#8 PEM. hk_private_key_public_add(key, out): what p= holds, before base64
+ * (SubjectPublicKeyInfo DER for RSA, 32 octets for Ed25519). */
+enum hk_status hk_private_key_pem_add(const struct hk_private_key *, struct hk_buf *out) HK_MUSTCHECK;
+enum hk_status hk_private_key_public_add(const struct hk_private_key *, struct hk_buf *out) HK_MUSTCHECK;
+/* hk_sign_digest(key, digest, out, n): *n in: room, out: length. */
+enum hk_status hk_sign_digest(const struct hk_private_key *, struct hk_slice digest, uint8_t *out, size_t *n) HK_MUSTCHECK;
+
+/* hk_random(out, n): from OpenSSL's generator. */
+enum hk_status hk_random(void *out, size_t n) HK_MUSTCHECK;
+bool hk_equal_constant_time(struct hk_slice, struct hk_slice);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

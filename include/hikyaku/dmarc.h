@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dmarc.h - RFC 9989: policy discovery by tree walk, alignment, policy, disposition.
+ *
+ *	d = hk_dmarc_new(arena, author domain, trace)      questions can be asked at once
+ *	hk_dmarc_spf(d, ...), hk_dmarc_dkim(d, ...)        what passed, when it is known
+ *	hk_dmarc_ready(d)                                  no more identifiers will come
+ *	step/question/answer until OK; hk_dmarc_result(d)
+ */
+#ifndef HIKYAKU_DMARC_H
+#define HIKYAKU_DMARC_H
+
+#include <hikyaku/dns.h>
+#include <hikyaku/tags.h>
+#include <hikyaku/trace.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define HK_DMARC_WALK_MAX 8 /* RFC 9989 4.10 */
+
+#define HK_DMARC_RESULT_TABLE(X) X(NONE, "none") X(PASS, "pass") X(FAIL, "fail") X(TEMPERROR, "temperror") X(PERMERROR, "permerror")
+enum hk_dmarc_result {
+#define X(id, text) HK_DMARC_##id,
+	HK_DMARC_RESULT_TABLE(X)
+#undef X
+};
+enum hk_dmarc_policy { HK_DMARC_P_NONE, HK_DMARC_P_QUARANTINE, HK_DMARC_P_REJECT };
+const char *hk_dmarc_result_name(enum hk_dmarc_result);
+const char *hk_dmarc_policy_name(enum hk_dmarc_policy); /* "none", "quarantine", "reject" */
+
+/* One record, parsed (RFC 9989 4.7, 4.8). */
+struct hk_dmarc_record {
+	struct hk_slice text;
+	bool has_p, has_sp, has_np;         /* present and valid */
+	bool bad_p, bad_sp, bad_np;         /* present and invalid */
+	enum hk_dmarc_policy p, sp, np;
+	bool strict_dkim, strict_spf;       /* adkim=s, aspf=s */
+	char psd;                           /* 'y', 'n' or 'u' */
+	bool testing;                       /* t=y */
+	bool has_rua;                       /* at least one syntactically valid URI */
+	struct hk_slice rua, ruf, fo;       /* as written; empty when absent */
+};
+/* hk_dmarc_record_parse(text, ret): borrows text. SYNTAX: not a DMARC record at all (v=DMARC1 is not first). */
+enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_record *ret) HK_MUSTCHECK;
+
+struct hk_dmarc_verdict {
+	enum hk_dmarc_result result;
+	enum hk_dmarc_policy policy;      /* published: p, sp or np, before t= */
+	enum hk_dmarc_policy disposition; /* what the policy asks for this message after t=; NONE unless the result is fail */
+	struct hk_slice author_domain;
+	struct hk_slice org_domain;       /* of the author domain; empty when no record was found */
+	struct hk_slice record_domain;    /* where the policy record stands; empty when none */
+	struct hk_slice record;           /* its text */
+	bool spf_aligned, dkim_aligned;   /* an aligned identifier passed */
+	bool spf_strict, dkim_strict;     /* alignment modes in force */
+	struct hk_slice reason;           /* for people */
+};
+
+struct hk_dmarc;
+/* author_domain: exactly one (lower case, no final dot); the caller judges messages with none or several. Copies. NULL when a is full. */
+struct hk_dmarc *hk_dmarc_new(struct hk_arena *, struct hk_slice author_domain, struct hk_trace *);
+/* hk_dmarc_spf(d, domain, passed, failed_temporarily): the MAIL FROM identity's domain. At most once. */
+enum hk_status hk_dmarc_spf(struct hk_dmarc *, struct hk_slice domain, bool passed, bool temperror) HK_MUSTCHECK;
+/* hk_dmarc_dkim(d, domain, passed, temperror): for each signature (only pass and temperror matter). */
+enum hk_status hk_dmarc_dkim(struct hk_dmarc *, struct hk_slice domain, bool passed, bool temperror) HK_MUSTCHECK;
+void hk_dmarc_ready(struct hk_dmarc *);
+enum hk_status hk_dmarc_step(struct hk_dmarc *) HK_MUSTCHECK;
+bool hk_dmarc_question(struct hk_dmarc *, struct hk_dns_question *ret);
+enum hk_status hk_dmarc_answer(struct hk_dmarc *, const struct hk_dns_answer *) HK_MUSTCHECK;
+const struct hk_dmarc_verdict *hk_dmarc_result(const struct hk_dmarc *);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * explain.h - the one place that turns a trace and a verdict into text or JSON, in English and Japanese.
+ */
+#ifndef HIKYAKU_EXPLAIN_H
+#define HIKYAKU_EXPLAIN_H
+
+#include <hikyaku/verify.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+enum hk_language { HK_ENGLISH, HK_JAPANESE };
+
+/* hk_explain_step(step, language, out): one sentence, without a line break; hostile text in it is quoted. */
+void hk_explain_step(const struct hk_trace_step *, enum hk_language, struct hk_buf *out);
+/* hk_explain_message(v, original header and the whole message's text, language, out): the report that `hikyaku explain` prints:
+ * the three sections (made from MAIL FROM; trace; DATA), envelope and header From, the tables, the numbered steps of each verdict with every
+ * question asked. message is the header section and, where it is to be shown, the beginning of the body. */
+struct hk_explain_options {
+	enum hk_language language;
+	bool colour;
+	bool show_body;
+	struct hk_slice body; /* what to show of the body */
+};
+void hk_explain_message(const struct hk_verify *, const struct hk_explain_options *, struct hk_buf *out);
+/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
+void hk_explain_json(const struct hk_verify *, struct hk_slice authres, struct hk_buf *out);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

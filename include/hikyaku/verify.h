@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * verify.h - one message, every method, one pass, one trace, one verdict.
+ *
+ *	v = hk_verify_new(arena, &input)
+ *	hk_verify_header(v, section)            when the header section is complete
+ *	hk_verify_body(v, chunk)*, hk_verify_end(v)
+ *	hk_verify_step / _question / _answer    at any time, also while the body arrives
+ *	hk_verify_result(v)
+ *
+ * The daemon, the milter, the command and the pages all call this, so the same input gives the same verdict everywhere.
+ */
+#ifndef HIKYAKU_VERIFY_H
+#define HIKYAKU_VERIFY_H
+
+#include <hikyaku/dkim.h>
+#include <hikyaku/dmarc.h>
+#include <hikyaku/spf.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define HK_VERIFY_MAX_QUESTIONS 60            /* DNS questions for one message; past it: temperror */
+#define HK_VERIFY_ARENA         (4 * 1024 * 1024) /* enough for every limit above it; a good default for the caller's arena */
+
+enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4 };
+
+struct hk_verify_input {
+	unsigned checks;           /* enum hk_check, or-ed; DMARC brings the other two, but prints only what is asked */
+	struct hk_ip client;       /* family 0: SPF is none, with the reason "no client address" */
+	struct hk_slice helo, mail_from;
+	bool has_mail_from;        /* false: MAIL FROM is not known (a file on disk): no SPF */
+	struct hk_slice authserv_id; /* our host name */
+	int64_t now;
+	unsigned min_rsa_bits;     /* 0: the RFC's */
+	bool allow_sha1;
+};
+
+/* Why there is no single author domain (RFC 9989 4.1, 11.5). */
+enum hk_from_state { HK_FROM_ONE, HK_FROM_MISSING, HK_FROM_SYNTAX, HK_FROM_SEVERAL_FIELDS, HK_FROM_SEVERAL_DOMAINS, HK_FROM_NO_ADDRESS };
+
+struct hk_verify_verdict {
+	unsigned checks;
+	struct hk_spf_verdict spf;         /* MAIL FROM (or HELO for <>) */
+	const struct hk_dkim_verdict *dkim; /* array */
+	size_t n_dkim;
+	struct hk_dmarc_verdict dmarc;     /* NONE unless checked; PERMERROR when From does not give one domain */
+	enum hk_from_state from_state;
+	struct hk_slice header_from;       /* the From field's value, unfolded */
+	struct hk_slice author_domain;
+};
+
+struct hk_verify;
+/* copies the input. NULL when a is full. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
+struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input *);
+void hk_verify_done(struct hk_verify *);
+/* hk_verify_header(v, section): borrows the section until the verdict. */
+enum hk_status hk_verify_header(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;
+void hk_verify_body(struct hk_verify *, struct hk_slice chunk);
+void hk_verify_end(struct hk_verify *);
+enum hk_status hk_verify_step(struct hk_verify *) HK_MUSTCHECK;
+/* each question once, even when several methods need it. */
+bool hk_verify_question(struct hk_verify *, struct hk_dns_question *ret);
+enum hk_status hk_verify_answer(struct hk_verify *, const struct hk_dns_answer *) HK_MUSTCHECK;
+const struct hk_verify_verdict *hk_verify_result(const struct hk_verify *);
+const struct hk_trace *hk_verify_trace(const struct hk_verify *);
+const struct hk_evidence *hk_verify_evidence(const struct hk_verify *);
+const struct hk_header *hk_verify_fields(const struct hk_verify *); /* the parsed header */
+
+/* ---- a verdict's whole evidence, to replay it offline without the body ------------------ */
+
+/* hk_verify_record_format(v, out): input, header section, body hashes, answers: versioned.
+ * hk_verify_replay(a, bytes, ret): builds a verifier from it and runs it to its verdict; same verdict, bit for bit.
+ * VERSION, CORRUPT, or as hk_verify_step. */
+void hk_verify_record_format(const struct hk_verify *, struct hk_buf *out);
+enum hk_status hk_verify_replay(struct hk_arena *, struct hk_slice record, struct hk_verify **ret) HK_MUSTCHECK;
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <hikyaku/base.h>
+
+bool hk_is_alpha(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool hk_is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool hk_is_alnum(uint8_t c)
+{
+	return hk_is_alpha(c) || hk_is_digit(c);
+}
+
+bool hk_is_xdigit(uint8_t c)
+{
+	return hk_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+bool hk_is_wsp(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+bool hk_is_graph(uint8_t c)
+{
+	return c > 0x20 && c < 0x7f;
+}
+
+uint8_t hk_to_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
+}
+
+uint8_t hk_to_upper(uint8_t c)
+{
+	return c >= 'a' && c <= 'z' ? (uint8_t)(c - ('a' - 'A')) : c;
+}
+
+bool hk_add_size(size_t a, size_t b, size_t *ret)
+{
+	size_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return false;
+	*ret = sum;
+	return true;
+}
+
+bool hk_mul_size(size_t a, size_t b, size_t *ret)
+{
+	size_t product;
+
+	if (__builtin_mul_overflow(a, b, &product))
+		return false;
+	*ret = product;
+	return true;
+}
