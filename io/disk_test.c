@@ -73,7 +73,7 @@ static void what_is_written_is_read_at_every_offset(void **state)
 
 		assert_int_equal(d->ops->read(d, file, at, back, sizeof back, &n), HK_OK);
 		assert_int_equal(n, want);
-		assert_memory_equal(back, "0123456789" + (10 - want), want);
+		assert_memory_equal(back, &"0123456789"[10 - want], want);
 	}
 	d->ops->close(d, file);
 }
