@@ -3,12 +3,20 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
 #include "io/timers.h"
 
 enum { MANY = 500 };
+
+/* some order, the same each time */
+static uint32_t random_below(uint32_t n)
+{
+	static uint32_t x = 7;
+
+	x = x * 1664525u + 1013904223u;
+	return (x >> 8) % n;
+}
 
 static uint64_t last_at;
 static unsigned called;
@@ -28,13 +36,12 @@ static void timers_come_in_order_whatever_was_set_and_unset(void **state)
 	size_t i, round, set = 0;
 
 	(void)state;
-	srand(7);
 	hk_timers_init(&all);
 	for (i = 0; i < MANY; i++)
 		assert_int_equal(hk_timers_join(&all, &timer[i], note), HK_OK);
 	for (round = 0; round < 20; round++)
 		for (i = 0; i < MANY; i++)
-			hk_timers_set(&all, &timer[i], rand() % 3 ? (uint64_t)(rand() % 1000) : HK_TIMER_NEVER);
+			hk_timers_set(&all, &timer[i], random_below(3) ? random_below(1000) : HK_TIMER_NEVER);
 	for (i = 0; i < MANY; i++)
 		set += timer[i].place != 0;
 	called = 0;
