@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * evidence_store.h - what each verdict rested on, kept by queue id, so that it can be replayed offline later.
+ *
+ * Append-only files <spool>/evidence/NNNNNNNN.log of checksummed records; an answer that stands in a file already is
+ * referred to, not repeated. Whole files go when the store is over its size or they are over their age. Not synced: evidence is a help, never a condition of mail.
+ */
+#ifndef HIKYAKU_ENGINE_EVIDENCE_STORE_H
+#define HIKYAKU_ENGINE_EVIDENCE_STORE_H
+
+#include "engine/world.h"
+
+struct hk_evidence_entry {
+	uint64_t id;
+	int64_t time;
+	struct hk_slice record;  /* hk_verify_record_format; empty when nothing was checked */
+	struct hk_slice summary; /* one printable line */
+};
+struct hk_evidence_store;
+/* hk_evidence_store_open(disk, dir, max_bytes, days, ret): for the owner. */
+enum hk_status hk_evidence_store_open(struct hk_disk *, const char *dir, uint64_t max_bytes, uint32_t days, struct hk_evidence_store **ret) HK_MUSTCHECK;
+void hk_evidence_store_close(struct hk_evidence_store *);
+enum hk_status hk_evidence_store_put(struct hk_evidence_store *, const struct hk_evidence_entry *, int64_t now) HK_MUSTCHECK;
+/* hk_evidence_store_find(disk, dir, id, a, ret): for readers in other processes, without opening the store: scans the newest file first. NOTFOUND. */
+enum hk_status hk_evidence_store_find(struct hk_disk *, const char *dir, uint64_t id, struct hk_arena *, struct hk_evidence_entry *ret) HK_MUSTCHECK;
+
+#endif

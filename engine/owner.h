@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * owner.h - the one mind that holds journal, index and schedule. It runs on the owner thread; workers send it posts and
+ * are sent orders. No lock anywhere: the mailboxes between them are io/'s (or the simulator's, which shuffles them).
+ *
+ *	post (accepted mail, delivery results, operator's calls) -> hk_owner_step -> orders (committed, deliver)
+ */
+#ifndef HIKYAKU_ENGINE_OWNER_H
+#define HIKYAKU_ENGINE_OWNER_H
+
+#include "conf/conf.h"
+#include "engine/evidence_store.h"
+#include "engine/spool.h"
+
+#define HK_RESULT_TEXT_MAX 512
+
+/* How an attempt ended for one recipient. */
+struct hk_rcpt_result {
+	uint32_t rcpt;            /* index in the message */
+	enum hk_rcpt_outcome outcome; /* DELIVERED, FAILED, or PENDING: try again */
+	uint16_t code;            /* the reply's, or our own */
+	char enhanced[12];
+	char text[HK_RESULT_TEXT_MAX]; /* quoted: printable ASCII */
+	char remote[300];         /* "name[address]" of the host that said so; "" when none did */
+};
+
+/* An order to deliver: some recipients of one message that share a route (and, for MX, a domain). Owned by whoever holds it. */
+struct hk_job {
+	uint64_t id;              /* message */
+	struct hk_place place;
+	uint32_t attempt;         /* 1 for the first */
+	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
+	const struct hk_conf_route *route;
+	struct hk_slice domain;   /* of the recipients; in memory of the job */
+	uint32_t *rcpt;           /* indexes in the message */
+	size_t n_rcpt;
+	struct hk_rcpt_result *result; /* n_rcpt of them, filled by the delivery */
+	bool released;            /* the delivery could not be made at all: the message is as if never tried */
+	void *owner_private;
+};
+void hk_job_free(struct hk_job *);
+
+enum hk_order_type { HK_ORDER_COMMITTED, HK_ORDER_DELIVER };
+struct hk_order {
+	enum hk_order_type type;
+	/* COMMITTED: the answer to hk_owner_put */
+	uint64_t token;
+	enum hk_status status; /* OK: durable, say 250. FULL: 452 4.3.1. Anything else: 451 4.3.0 */
+	/* DELIVER: taken by the receiver, given back with hk_owner_result */
+	struct hk_job *job;
+};
+
+struct hk_owner;
+/* hk_owner_new(conf, disk, log, now, ret): opens and recovers the spool. As hk_spool_open. Takes a use of conf. */
+enum hk_status hk_owner_new(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, struct hk_owner **ret) HK_MUSTCHECK;
+/* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */
+void hk_owner_free(struct hk_owner *);
+/* a new configuration: waiting messages are routed anew. Takes a use. */
+void hk_owner_reload(struct hk_owner *, struct hk_conf *);
+/* hk_owner_put(o, mail, token): takes mail. The answer is an order COMMITTED with that token, after a later step. */
+void hk_owner_put(struct hk_owner *, struct hk_mail *, uint64_t token);
+/* hk_owner_result(o, job): takes the job. */
+void hk_owner_result(struct hk_owner *, struct hk_job *);
+/* hk_owner_step(o, now): one commit for all that waits, DSNs that became due, jobs that may start. Blocks for one sync at most. */
+void hk_owner_step(struct hk_owner *, const struct hk_now *);
+/* hk_owner_next(o, ret): the next order, false when there is none now. */
+bool hk_owner_next(struct hk_owner *, struct hk_order *ret);
+/* when to step again although nothing was posted (mono_ms); UINT64_MAX: never. */
+uint64_t hk_owner_deadline(const struct hk_owner *);
+/* hk_owner_stop(o): no new jobs; what was posted is still committed. hk_owner_is_idle: nothing is out or waiting for a commit. */
+void hk_owner_stop(struct hk_owner *);
+bool hk_owner_is_idle(const struct hk_owner *);
+/* intake has to refuse now (disk full, syncs failing): sessions then answer MAIL with 452 or 451. Any thread may read the flag. */
+enum hk_status hk_owner_intake(const struct hk_owner *);
+uint64_t hk_owner_last_id(const struct hk_owner *);
+struct hk_owner_counts {
+	uint64_t accepted, delivered, deferred, failed, dsns, queued, jobs_out;
+	struct hk_spool_counts spool;
+};
+void hk_owner_count(const struct hk_owner *, struct hk_owner_counts *ret);
+
+/* hk_dsn_make(conf, mail, results, n, now, id, ret): the message that tells the sender of failed recipients (RFC 3464): from <>, to mail->mail_from. Returns owned.
+ * NOTFOUND when none is due (the sender is <>). */
+enum hk_status hk_dsn_make(const struct hk_conf *, const struct hk_mail *, const struct hk_rcpt_result *, size_t n, const struct hk_now *, uint64_t id, struct hk_mail **ret) HK_MUSTCHECK;
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spool.h - the journal. One writer (the owner); readers of committed messages from any thread.
+ *
+ *	put, attempt, complete	gather records in a batch
+ *	commit			writes the batch and syncs it: after OK it is durable, after an error nothing of it counts
+ *
+ * Layout, record format and the recovery table: engine/README.md.
+ */
+#ifndef HIKYAKU_ENGINE_SPOOL_H
+#define HIKYAKU_ENGINE_SPOOL_H
+
+#include "engine/mail.h"
+#include "engine/world.h"
+
+#define HK_SPOOL_SEGMENT (64u * 1024 * 1024)
+
+/* Where a message's record is. Stays right until the message is complete and its segment is recycled; compaction gives a new place. */
+struct hk_place {
+	uint32_t segment;
+	uint32_t generation;
+	uint64_t offset; /* of the record */
+	uint32_t length; /* of the record */
+};
+
+struct hk_spool_options {
+	const char *dir;
+	uint64_t segment_size;   /* 0: HK_SPOOL_SEGMENT */
+	uint64_t batch_max;      /* bytes not yet durable; past it put says FULL; 0: 32 MiB */
+};
+
+/* What recovery tells of one live message. */
+struct hk_spool_entry {
+	struct hk_place place;
+	uint64_t id;
+	int64_t received, next_attempt; /* 0: at once */
+	uint32_t attempts;
+	const struct hk_mail *mail; /* envelope only: header and body slices are empty; borrowed until the next call */
+};
+
+struct hk_spool;
+/* hk_spool_open(disk, options, log, ret): locks, checks the version, recovers. BUSY (a second daemon), VERSION, CORRUPT (damage in the
+ * committed part; the message names the place), IO. */
+enum hk_status hk_spool_open(struct hk_disk *, const struct hk_spool_options *, struct hk_log *, struct hk_spool **ret) HK_MUSTCHECK;
+void hk_spool_close(struct hk_spool *);
+/* hk_spool_recovered(s, ret): live messages in the order of their acceptance; END after the last. To be read out before the first put. */
+enum hk_status hk_spool_recovered(struct hk_spool *, struct hk_spool_entry *ret) HK_MUSTCHECK;
+uint64_t hk_spool_last_id(const struct hk_spool *); /* the highest id ever seen; ids go on above it */
+/* FULL: batch or disk; nothing was added. */
+enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *, struct hk_place *ret) HK_MUSTCHECK;
+enum hk_status hk_spool_attempt(struct hk_spool *, uint64_t id, int64_t next_attempt, struct hk_slice why) HK_MUSTCHECK;
+enum hk_status hk_spool_complete(struct hk_spool *, uint64_t id, size_t rcpt, enum hk_rcpt_outcome, struct hk_slice why) HK_MUSTCHECK;
+/* the message's file and space may go after the commit that holds its last completion. */
+enum hk_status hk_spool_commit(struct hk_spool *) HK_MUSTCHECK;
+bool hk_spool_is_dirty(const struct hk_spool *); /* a commit would write something */
+/* hk_spool_is_failing(s): two syncs in a row failed, or no space: intake must answer 4xx. hk_spool_probe tries to leave that state. */
+bool hk_spool_is_failing(const struct hk_spool *);
+enum hk_status hk_spool_probe(struct hk_spool *) HK_MUSTCHECK;
+/* housekeeping that is due: compaction, recycling; at most `budget` bytes copied. */
+enum hk_status hk_spool_tidy(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;
+/* hk_spool_read(disk, dir, place, mail): any thread. Fills mail->arena (initialised by the caller) with the record and parses it. NOTFOUND when the place
+ * was recycled, CORRUPT. */
+enum hk_status hk_spool_read(struct hk_disk *, const char *dir, const struct hk_place *, struct hk_mail *ret) HK_MUSTCHECK;
+struct hk_spool_counts {
+	uint64_t commits, syncs, records, bytes, failed_syncs, live;
+};
+void hk_spool_count(const struct hk_spool *, struct hk_spool_counts *ret);
+
+#endif
