@@ -27,16 +27,16 @@ extern "C" {
  * is gathered, the rest passes through as body slices that borrow the fed chunk. */
 struct hk_splitter {
 	struct hk_buf header;
-	uint8_t state;
+	size_t max;
 	uint8_t tail; /* how much of CRLFCRLF was seen */
 	bool in_body;
 };
-/* hk_splitter_init(s, max): LIMIT comes from feed when the header section is longer than max. */
+/* hk_splitter_init(s, max): LIMIT comes from feed, now and ever after, when the header section is longer than max. */
 void hk_splitter_init(struct hk_splitter *, size_t max);
 void hk_splitter_done(struct hk_splitter *);
 /* hk_splitter_feed(s, chunk, body): *body is the part of chunk that is body (may be empty).
  * A message whose first line is empty has an empty header section. A line that cannot be a
- * field (no colon, not a continuation) does not end the header here: hk_header_parse says so. */
+ * field (no colon, not a continuation) does not end the header here: hk_header_parse says so. LIMIT or NOMEM. */
 enum hk_status hk_splitter_feed(struct hk_splitter *, struct hk_slice chunk, struct hk_slice *body) HK_MUSTCHECK;
 /* true once the empty line was seen. */
 bool hk_splitter_in_body(const struct hk_splitter *);
@@ -53,14 +53,14 @@ struct hk_header {
 	struct hk_slice raw;
 	struct hk_field *field; /* in order of appearance */
 	size_t n;
-	size_t malformed;       /* lines that are no field; kept as fields with an empty name */
+	size_t malformed;       /* lines that begin no field; kept (with their continuations) as fields with an empty name */
 };
 /* hk_header_parse(a, section, ret): borrows section. LIMIT past HK_HEADER_FIELDS_MAX, NOMEM. */
 enum hk_status hk_header_parse(struct hk_arena *, struct hk_slice section, struct hk_header *ret) HK_MUSTCHECK;
 /* hk_header_find(h, name, from): the first field of that name (case-insensitive) at or after index from, or h->n. */
 size_t hk_header_find(const struct hk_header *, struct hk_slice name, size_t from);
 size_t hk_header_count(const struct hk_header *, struct hk_slice name);
-/* hk_unfold(a, value, ret): folding removed (each CRLF before WSP), ends trimmed. */
+/* hk_unfold(a, value, ret): folding removed (each CRLF before WSP), ends trimmed. Copies. */
 enum hk_status hk_unfold(struct hk_arena *, struct hk_slice value, struct hk_slice *ret) HK_MUSTCHECK;
 
 /* ---- addresses --------------------------------------------------------------------------- */
@@ -115,15 +115,16 @@ void hk_date_format(struct hk_buf *, int64_t utc, int offset_minutes, struct hk_
 /* ---- canonical forms (RFC 6376 3.4) ------------------------------------------------------------ */
 
 enum hk_canon { HK_CANON_SIMPLE, HK_CANON_RELAXED };
-/* hk_canon_field(b, canon, field): one header field in canonical form, with its final CRLF. */
+/* hk_canon_field(b, canon, field): one header field in canonical form, with its final CRLF. Simple reads raw only,
+ * relaxed reads name and value only. */
 void hk_canon_field(struct hk_buf *, enum hk_canon, const struct hk_field *);
 
 /* A body canonicaliser over a stream, independent of how it is cut into chunks. */
 struct hk_canon_body {
 	enum hk_canon canon;
 	uint64_t blank_lines; /* CRLFs held back: trailing empty lines are dropped */
-	bool wsp, cr, line_has_data, any;
-	uint8_t out_state;
+	bool wsp, cr;         /* a run of WSP, a CR held back */
+	bool any, ended;
 };
 void hk_canon_body_init(struct hk_canon_body *, enum hk_canon);
 /* hk_canon_body_step(c, in, out, cap): consumes from *in (advanced), writes at most cap bytes; returns how many.
@@ -136,17 +137,19 @@ size_t hk_canon_body_end(struct hk_canon_body *, uint8_t *out, size_t cap);
 
 /* What is changed between the header as received and the header as sent, kept apart from it. */
 struct hk_edits;
+#define HK_EDITS_MAX 1000 /* changes in one list */
 struct hk_edits *hk_edits_new(struct hk_arena *); /* NULL when a is full */
 /* hk_edits_insert(e, before, text): text is one or more whole fields with CRLF; it goes before original field
- * `before` (the number of fields: at the end). Several inserts at one place stand in the order in which they were added
- * last first: the latest is topmost, as trace fields want. Copies. */
+ * `before` (the number of fields: at the end). Of several inserts at one place the one added last stands topmost, as
+ * trace fields want. Copies. SYNTAX when text is not whole fields (so nothing can smuggle in an empty line), LIMIT. */
 enum hk_status hk_edits_insert(struct hk_edits *, size_t before, struct hk_slice text) HK_MUSTCHECK;
-/* hk_edits_remove(e, i): original field i is left out. */
+/* hk_edits_remove(e, i): original field i is left out; twice is once. */
 enum hk_status hk_edits_remove(struct hk_edits *, size_t i) HK_MUSTCHECK;
-/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is). */
+/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is); a last field without CRLF gets one. */
 void hk_edits_apply(const struct hk_edits *, const struct hk_header *, struct hk_buf *out);
+/* hk_edits_format(e, out): the stored form. hk_edits_parse(a, stored, ret): CORRUPT, VERSION, or what a says. Copies. */
 void hk_edits_format(const struct hk_edits *, struct hk_buf *out);
-enum hk_status hk_edits_parse(struct hk_arena *, struct hk_slice, struct hk_edits **ret) HK_MUSTCHECK;
+enum hk_status hk_edits_parse(struct hk_arena *, struct hk_slice stored, struct hk_edits **ret) HK_MUSTCHECK;
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this folder share.
+ */
+#ifndef HIKYAKU_MESSAGE_INTERNAL_H
+#define HIKYAKU_MESSAGE_INTERNAL_H
+
+#include <hikyaku/message.h>
+
+/* Takes the first line off *rest, with its CRLF (only the last line may lack one). */
+struct hk_slice hk_message_take_line(struct hk_slice *rest);
+/* s without one CRLF at its end, if there is one. */
+struct hk_slice hk_message_without_crlf(struct hk_slice);
+/* The length of the field name that begins line, before WSP and the colon; 0 when line begins no field. */
+size_t hk_message_name_length(struct hk_slice line);
+/* True when text is one or more whole fields, each line ended by CRLF, with no CR, LF or NUL elsewhere. */
+bool hk_message_is_fields(struct hk_slice text);
+
+#endif
