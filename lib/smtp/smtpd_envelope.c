@@ -88,10 +88,6 @@ static enum verdict take_parameter(struct hk_smtpd *s, struct hk_smtpd_event *ev
 /* Mail-parameters of RFC 5321 4.1.2, each behind a space. */
 static enum verdict take_parameters(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice rest)
 {
-	if (rest.n && !hk_is_wsp(rest.p[0])) {
-		smtpd_refuse(s, 501, "5.5.4", "A space belongs between the path and what follows (RFC 5321 4.1.2)");
-		return REFUSED;
-	}
 	while (rest.n) {
 		size_t end = 0;
 

@@ -137,7 +137,7 @@ static const struct dialogue dialogues[] = {
 	                      "501 5.5.4 The form is MAIL FROM:<address> (RFC 5321 4.1.1.2)\r\n"
 	                      "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n"
 	                      "501 5.5.4 The form is MAIL FROM:<address> (RFC 5321 4.1.1.2)\r\n"
-	                      "501 5.5.4 A space belongs between the path and what follows (RFC 5321 4.1.2)\r\n" OK_MAIL
+	                      "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n" OK_MAIL
 	                      "501 5.5.4 The form is RCPT TO:<address> (RFC 5321 4.1.1.3)\r\n",
 	    .log = "EHLO a.test\nMAIL <a@a.test>\n"},
 	{.name = "S3-005 SIZE and BODY", .in = "EHLO a.test\r\nMAIL FROM:<a@a.test> SIZE=1000 BODY=8BITMIME\r\nRSET\r\n"
