@@ -11,7 +11,7 @@
 
 /* 2024-11-13, two days after the seed's messages */
 static const struct hk_dkim_verify_options at_seed = {.now = 1731500000};
-static const struct hk_dkim_verify_options at_2023 = {.now = 1698200000};
+static const struct hk_dkim_verify_options at_2023 = {.now = 1698100000};
 static const struct hk_dkim_verify_options at_2026 = {.now = 1790000000};
 
 /* Appendix C of RFC 6376 and A.2 of RFC 8463: what the domains of the examples publish. */
