@@ -25,6 +25,12 @@ enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
 enum hk_via { HK_VIA_MX, HK_VIA_SMTP, HK_VIA_LMTP, HK_VIA_MAILDIR };
 enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
+/* What is done about a message that fails DMARC.
+ * OFF: its verdict is written, never acted upon.
+ * QUARANTINE ("on"): quarantine and reject both quarantine; 550 only where SPF is a hard fail too and no DKIM signature
+ * passed: p=reject alone never rejects, since a mailing list would lose its subscribers by it (RFC 9989 7.4).
+ * REJECT: p=reject is 550. */
+enum hk_enforce { HK_ENFORCE_OFF, HK_ENFORCE_QUARANTINE, HK_ENFORCE_REJECT };
 
 struct hk_conf_net {
 	struct hk_ip ip;
@@ -52,7 +58,7 @@ struct hk_conf_listener {
 	struct hk_slice hostname;    /* default: the global one */
 	struct hk_slice authserv_id; /* default: hostname */
 	unsigned checks;             /* "checks spf dkim dmarc;" enum hk_check */
-	bool enforce;                /* default off: verdicts are written, never acted upon */
+	enum hk_enforce enforce;     /* default off */
 	enum hk_authres_style authres_style;
 	struct hk_conf_nets relay_from;     /* clients that may send anywhere */
 	struct hk_conf_nets trusted_relays; /* inner hops: no SPF for them (RFC 7208 2.2), their own Authentication-Results stay */
@@ -124,9 +130,11 @@ struct hk_conf_error {
 	unsigned line, column;
 	struct hk_buf text; /* one or more lines "FILE:LINE:COLUMN: message", with the near name where there is one */
 };
+#define HK_CONF_ERRORS_MAX 50 /* told of one text; after them it says how many more */
 
 /* hk_conf_parse(file, text, ret, error): file is the name for messages. All errors are gathered, not only the first.
- * The value is returned owned with one user. Text is bounded by HK_CONF_TEXT_MAX. No file is opened here. */
+ * The value is returned owned with one user. Text is bounded by HK_CONF_TEXT_MAX. No file is opened here.
+ * SYNTAX: *error is filled, and its text is the caller's to free (hk_buf_done); error may be NULL. Else *error is empty. */
 enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error) HK_MUSTCHECK;
 struct hk_conf *hk_conf_use(struct hk_conf *);
 void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
@@ -134,6 +142,8 @@ void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
 void hk_conf_dump(const struct hk_conf *, struct hk_buf *out);
 /* hk_conf_manual(out): the items as the man page's section (mdoc). */
 void hk_conf_manual(struct hk_buf *out);
+/* hk_conf_needs_restart(old, new, out): true when an item differs that a reload cannot change; their names go to out, one a line. */
+bool hk_conf_needs_restart(const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
 
 bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 /* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own address count. */

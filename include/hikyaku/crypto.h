@@ -23,16 +23,17 @@ struct hk_digest;
 struct hk_digest *hk_digest_new(enum hk_digest_alg);
 void hk_digest_free(struct hk_digest *);
 void hk_digest_add(struct hk_digest *, struct hk_slice);
-/* hk_digest_end(d, out): 32 octets (SHA-1: 20); returns how many. d may then only be freed. */
+/* hk_digest_end(d, out): 32 octets (SHA-1: 20); returns how many, 0 when the library failed. d may then only be freed. */
 size_t hk_digest_end(struct hk_digest *, uint8_t out[HK_SHA256_SIZE]);
-void hk_sha256(struct hk_slice, uint8_t out[HK_SHA256_SIZE]);
-/* hk_hmac_sha256(key, data, out) */
+/* hk_sha256(s, out): OK, or CRYPTO and 32 zero octets when the library failed (out of memory). */
+enum hk_status hk_sha256(struct hk_slice, uint8_t out[HK_SHA256_SIZE]);
+/* hk_hmac_sha256(key, data, out): RFC 2104; an empty key is allowed. OK or CRYPTO. */
 enum hk_status hk_hmac_sha256(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA256_SIZE]) HK_MUSTCHECK;
 
 /* A public key as published in DNS. */
 struct hk_public_key;
 /* hk_public_key_rsa(der, ret): SubjectPublicKeyInfo or RSAPublicKey (PKCS#1) DER, parsed by us, sizes checked before any
- * bignum work: modulus 512..4096 bits, exponent odd and at most 32 bits. SYNTAX or LIMIT otherwise. Returns owned. */
+ * bignum work: modulus 512..4096 bits and odd, exponent odd, over 1 and at most 32 bits. SYNTAX or LIMIT otherwise. Returns owned. */
 enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret) HK_MUSTCHECK;
 /* hk_public_key_ed25519(raw, ret): exactly 32 octets. Returns owned. */
 enum hk_status hk_public_key_ed25519(struct hk_slice raw, struct hk_public_key **ret) HK_MUSTCHECK;
@@ -44,9 +45,10 @@ enum hk_status hk_verify_digest(const struct hk_public_key *, enum hk_sign_alg, 
 
 /* A private key. Lives in the keys process of the daemon. */
 struct hk_private_key;
-/* hk_private_key_pem(pem, ret): unencrypted PKCS#8 or PKCS#1 PEM, RSA (1024..4096) or Ed25519. Returns owned. */
+/* hk_private_key_pem(pem, ret): unencrypted PKCS#8 or PKCS#1 PEM, RSA (1024..4096) or Ed25519. Returns owned.
+ * LIMIT for another size, SYNTAX for all else: no key, an encrypted one, one of another kind. */
 enum hk_status hk_private_key_pem(struct hk_slice pem, struct hk_private_key **ret) HK_MUSTCHECK;
-/* hk_private_key_new(alg, bits, ret): a fresh key; bits only for RSA. */
+/* hk_private_key_new(alg, bits, ret): a fresh key; bits only for RSA (1024..4096, else LIMIT). BUG for rsa-sha1. */
 enum hk_status hk_private_key_new(enum hk_sign_alg, unsigned bits, struct hk_private_key **ret) HK_MUSTCHECK;
 void hk_private_key_free(struct hk_private_key *);
 enum hk_sign_alg hk_private_key_alg(const struct hk_private_key *);
@@ -54,7 +56,7 @@ enum hk_sign_alg hk_private_key_alg(const struct hk_private_key *);
  * (SubjectPublicKeyInfo DER for RSA, 32 octets for Ed25519). */
 enum hk_status hk_private_key_pem_add(const struct hk_private_key *, struct hk_buf *out) HK_MUSTCHECK;
 enum hk_status hk_private_key_public_add(const struct hk_private_key *, struct hk_buf *out) HK_MUSTCHECK;
-/* hk_sign_digest(key, digest, out, n): *n in: room, out: length. */
+/* hk_sign_digest(key, digest, out, n): digest is a SHA-256; *n in: room, out: length. LIMIT when there is not room enough. */
 enum hk_status hk_sign_digest(const struct hk_private_key *, struct hk_slice digest, uint8_t *out, size_t *n) HK_MUSTCHECK;
 
 /* hk_random(out, n): from OpenSSL's generator. */

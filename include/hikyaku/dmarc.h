@@ -19,7 +19,8 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define HK_DMARC_WALK_MAX 8 /* RFC 9989 4.10 */
+#define HK_DMARC_WALK_MAX        8  /* names asked in one walk (RFC 9989 4.10) */
+#define HK_DMARC_IDENTIFIERS_MAX 32 /* SPF and DKIM identifiers of one message */
 
 #define HK_DMARC_RESULT_TABLE(X) X(NONE, "none") X(PASS, "pass") X(FAIL, "fail") X(TEMPERROR, "temperror") X(PERMERROR, "permerror")
 enum hk_dmarc_result {
@@ -56,6 +57,7 @@ struct hk_dmarc_verdict {
 	struct hk_slice record;           /* its text */
 	bool spf_aligned, dkim_aligned;   /* an aligned identifier passed */
 	bool spf_strict, dkim_strict;     /* alignment modes in force */
+	bool testing;                     /* t=y was in force */
 	struct hk_slice reason;           /* for people */
 };
 
@@ -64,12 +66,19 @@ struct hk_dmarc;
 struct hk_dmarc *hk_dmarc_new(struct hk_arena *, struct hk_slice author_domain, struct hk_trace *);
 /* hk_dmarc_spf(d, domain, passed, failed_temporarily): the MAIL FROM identity's domain. At most once. */
 enum hk_status hk_dmarc_spf(struct hk_dmarc *, struct hk_slice domain, bool passed, bool temperror) HK_MUSTCHECK;
-/* hk_dmarc_dkim(d, domain, passed, temperror): for each signature (only pass and temperror matter). */
+/* hk_dmarc_dkim(d, domain, passed, temperror): for each signature (only pass and temperror matter). Both: LIMIT past
+ * HK_DMARC_IDENTIFIERS_MAX; a domain that is no DNS name is no identifier and gives OK. */
 enum hk_status hk_dmarc_dkim(struct hk_dmarc *, struct hk_slice domain, bool passed, bool temperror) HK_MUSTCHECK;
 void hk_dmarc_ready(struct hk_dmarc *);
+/* hk_dmarc_lower(policy, testing): one level lower under t=y (RFC 9989 4.7). */
+enum hk_dmarc_policy hk_dmarc_lower(enum hk_dmarc_policy, bool testing);
+/* OK: the verdict is there. AGAIN: answers, or hk_dmarc_ready, are missing. NOMEM or LIMIT: the arena is full. */
 enum hk_status hk_dmarc_step(struct hk_dmarc *) HK_MUSTCHECK;
+/* hk_dmarc_question(d, ret): the next one not yet handed out, longest name of a walk first; false when all were. */
 bool hk_dmarc_question(struct hk_dmarc *, struct hk_dns_question *ret);
+/* hk_dmarc_answer(d, answer): copies. NOTFOUND when it was not asked. */
 enum hk_status hk_dmarc_answer(struct hk_dmarc *, const struct hk_dns_answer *) HK_MUSTCHECK;
+/* valid after OK; borrowed from the arena. */
 const struct hk_dmarc_verdict *hk_dmarc_result(const struct hk_dmarc *);
 
 #pragma GCC visibility pop

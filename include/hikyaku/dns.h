@@ -5,7 +5,8 @@
  *	evaluator --question--> whoever can answer (resolver, zone text, evidence) --answer--> evaluator
  *
  * Names are text in lower case without the final dot ("" is the root), at most 253 octets, labels at most 63;
- * a byte that is not a graphic ASCII character, a dot inside a label and a backslash are written \DDD.
+ * a byte that is not a graphic ASCII character, a dot inside a label and a backslash are written \DDD
+ * (which counts as one octet), so every plain dot ends a label.
  */
 #ifndef HIKYAKU_DNS_H
 #define HIKYAKU_DNS_H
@@ -73,8 +74,8 @@ const char *hk_dns_rcode_name(enum hk_dns_rcode);
 /* hk_dns_type_parse(text, ret): the inverse, case-insensitive. */
 enum hk_status hk_dns_type_parse(struct hk_slice, uint16_t *ret) HK_MUSTCHECK;
 
-/* hk_dns_name_normalise(a, text, ret): lower case, one final dot removed, lengths checked;
- * SYNTAX for an empty label or a length over the limits. */
+/* hk_dns_name_normalise(a, text, ret): lower case, one final dot removed, lengths checked, \X and \DDD brought into the
+ * form above; SYNTAX for an empty label, a malformed escape or a length over the limits. */
 enum hk_status hk_dns_name_normalise(struct hk_arena *, struct hk_slice text, struct hk_slice *ret) HK_MUSTCHECK;
 /* hk_dns_name_labels(name): how many labels; 0 for the root. */
 size_t hk_dns_name_labels(struct hk_slice name);
@@ -86,7 +87,8 @@ bool hk_dns_name_is_below(struct hk_slice name, struct hk_slice top);
 bool hk_is_hostname(struct hk_slice name, bool underscore);
 
 /* hk_dns_answer_parse(a, q, wire, ret): decodes a DNS message (RFC 1035 4) that answers q. Follows CNAMEs inside it
- * (HK_DNS_CHAIN_MAX). Everything in *ret is copied into a. SYNTAX for a malformed message. */
+ * (HK_DNS_CHAIN_MAX; past it SERVFAIL). Everything in *ret is copied into a; secure and bogus are for the caller to set.
+ * SYNTAX for a message that is malformed, truncated, or answers something else. */
 enum hk_status hk_dns_answer_parse(struct hk_arena *, const struct hk_dns_question *, struct hk_slice wire,
     struct hk_dns_answer *ret) HK_MUSTCHECK;
 /* hk_dns_answer_copy(a, from, ret): deep copy. */

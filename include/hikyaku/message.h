@@ -27,16 +27,16 @@ extern "C" {
  * is gathered, the rest passes through as body slices that borrow the fed chunk. */
 struct hk_splitter {
 	struct hk_buf header;
-	uint8_t state;
+	size_t max;
 	uint8_t tail; /* how much of CRLFCRLF was seen */
 	bool in_body;
 };
-/* hk_splitter_init(s, max): LIMIT comes from feed when the header section is longer than max. */
+/* hk_splitter_init(s, max): LIMIT comes from feed, now and ever after, when the header section is longer than max. */
 void hk_splitter_init(struct hk_splitter *, size_t max);
 void hk_splitter_done(struct hk_splitter *);
 /* hk_splitter_feed(s, chunk, body): *body is the part of chunk that is body (may be empty).
  * A message whose first line is empty has an empty header section. A line that cannot be a
- * field (no colon, not a continuation) does not end the header here: hk_header_parse says so. */
+ * field (no colon, not a continuation) does not end the header here: hk_header_parse says so. LIMIT or NOMEM. */
 enum hk_status hk_splitter_feed(struct hk_splitter *, struct hk_slice chunk, struct hk_slice *body) HK_MUSTCHECK;
 /* true once the empty line was seen. */
 bool hk_splitter_in_body(const struct hk_splitter *);
@@ -53,14 +53,14 @@ struct hk_header {
 	struct hk_slice raw;
 	struct hk_field *field; /* in order of appearance */
 	size_t n;
-	size_t malformed;       /* lines that are no field; kept as fields with an empty name */
+	size_t malformed;       /* lines that begin no field; kept (with their continuations) as fields with an empty name */
 };
 /* hk_header_parse(a, section, ret): borrows section. LIMIT past HK_HEADER_FIELDS_MAX, NOMEM. */
 enum hk_status hk_header_parse(struct hk_arena *, struct hk_slice section, struct hk_header *ret) HK_MUSTCHECK;
 /* hk_header_find(h, name, from): the first field of that name (case-insensitive) at or after index from, or h->n. */
 size_t hk_header_find(const struct hk_header *, struct hk_slice name, size_t from);
 size_t hk_header_count(const struct hk_header *, struct hk_slice name);
-/* hk_unfold(a, value, ret): folding removed (each CRLF before WSP), ends trimmed. */
+/* hk_unfold(a, value, ret): folding removed (each CRLF before WSP), ends trimmed. Copies. */
 enum hk_status hk_unfold(struct hk_arena *, struct hk_slice value, struct hk_slice *ret) HK_MUSTCHECK;
 
 /* ---- addresses --------------------------------------------------------------------------- */
@@ -79,7 +79,8 @@ struct hk_address_list {
 #define HK_ADDRESSES_MAX 10000 /* addresses in one field */
 #define HK_COMMENT_DEPTH_MAX 32
 /* hk_address_list_parse(a, value, ret): RFC 5322 3.4 address-list with comments, groups, folding and the obsolete
- * routes and dots (section 4.4). SYNTAX for anything else: never a guess. */
+ * routes and dots (section 4.4); UTF-8 as RFC 6532; a..b@ and a.@ as well. SYNTAX for anything else: never a guess.
+ * LIMIT for too many addresses or too deep comments. Copies. No address but a group (undisclosed-recipients:;) is OK. */
 enum hk_status hk_address_list_parse(struct hk_arena *, struct hk_slice value, struct hk_address_list *ret) HK_MUSTCHECK;
 
 /* An envelope path of RFC 5321 4.1.2. */
@@ -90,6 +91,7 @@ struct hk_path {
 	bool is_null;           /* <> */
 	bool had_brackets;
 	bool had_route;         /* a source route stood there and was stripped */
+	bool is_utf8;           /* a byte over 0x7f stands in it */
 };
 enum hk_path_flags {
 	HK_PATH_LENIENT = 1,    /* brackets may be missing: "MAIL FROM: user@a.test" */
@@ -101,29 +103,33 @@ enum hk_path_flags {
 #define HK_LOCAL_MAX  64  /* RFC 5321 4.5.3.1.1 */
 #define HK_DOMAIN_MAX 255 /* RFC 5321 4.5.3.1.2 */
 #define HK_PATH_MAX   256 /* RFC 5321 4.5.3.1.3, brackets counted */
-/* hk_path_parse(a, text, flags, ret, rest): text begins at the path (leading spaces allowed when lenient); *rest is what follows it. */
+/* hk_path_parse(a, text, flags, ret, rest): text begins at the path (leading spaces allowed when lenient); *rest is what
+ * follows it: nothing, or something that begins with a space. SYNTAX, or LIMIT for a length. Copies, but for rest. */
 enum hk_status hk_path_parse(struct hk_arena *, struct hk_slice text, unsigned flags, struct hk_path *ret, struct hk_slice *rest) HK_MUSTCHECK;
 
 /* ---- dates ----------------------------------------------------------------------------------- */
 
-/* hk_date_parse(text, ret_utc, ret_offset): RFC 5322 3.3 and its obsolete forms (4.3). Seconds since 1970 UTC, and
- * the offset in minutes east. hk_date_weekday_ok is false when a stated weekday does not fit. */
+/* hk_date_parse(text, ret_utc, ret_offset, ret_weekday_ok): RFC 5322 3.3 and its obsolete forms (4.3), years 1900 to
+ * 9999. Seconds since 1970 UTC, and the offset in minutes east; *ret_weekday_ok is false when a stated weekday does not
+ * fit the date. SYNTAX, or LIMIT for too deep comments. */
 enum hk_status hk_date_parse(struct hk_slice text, int64_t *ret_utc, int *ret_offset, bool *ret_weekday_ok) HK_MUSTCHECK;
-/* hk_date_format(b, utc, offset, zone): "Sun, 10 Nov 2024 21:59:09 +0900 (JST)"; zone empty: no comment. */
+/* hk_date_format(b, utc, offset, zone): "Sun, 10 Nov 2024 21:59:09 +0900 (JST)"; zone empty (or no plain word of
+ * letters, digits, "+" and "-"): no comment. Years outside 1900 to 9999 and offsets over 99:59 are clipped. */
 void hk_date_format(struct hk_buf *, int64_t utc, int offset_minutes, struct hk_slice zone);
 
 /* ---- canonical forms (RFC 6376 3.4) ------------------------------------------------------------ */
 
 enum hk_canon { HK_CANON_SIMPLE, HK_CANON_RELAXED };
-/* hk_canon_field(b, canon, field): one header field in canonical form, with its final CRLF. */
+/* hk_canon_field(b, canon, field): one header field in canonical form, with its final CRLF. Simple reads raw only,
+ * relaxed reads name and value only. */
 void hk_canon_field(struct hk_buf *, enum hk_canon, const struct hk_field *);
 
 /* A body canonicaliser over a stream, independent of how it is cut into chunks. */
 struct hk_canon_body {
 	enum hk_canon canon;
 	uint64_t blank_lines; /* CRLFs held back: trailing empty lines are dropped */
-	bool wsp, cr, line_has_data, any;
-	uint8_t out_state;
+	bool wsp, cr;         /* a run of WSP, a CR held back */
+	bool any, ended;
 };
 void hk_canon_body_init(struct hk_canon_body *, enum hk_canon);
 /* hk_canon_body_step(c, in, out, cap): consumes from *in (advanced), writes at most cap bytes; returns how many.
@@ -136,17 +142,19 @@ size_t hk_canon_body_end(struct hk_canon_body *, uint8_t *out, size_t cap);
 
 /* What is changed between the header as received and the header as sent, kept apart from it. */
 struct hk_edits;
+#define HK_EDITS_MAX 1000 /* changes in one list */
 struct hk_edits *hk_edits_new(struct hk_arena *); /* NULL when a is full */
 /* hk_edits_insert(e, before, text): text is one or more whole fields with CRLF; it goes before original field
- * `before` (the number of fields: at the end). Several inserts at one place stand in the order in which they were added
- * last first: the latest is topmost, as trace fields want. Copies. */
+ * `before` (the number of fields: at the end). Of several inserts at one place the one added last stands topmost, as
+ * trace fields want. Copies. SYNTAX when text is not whole fields (so nothing can smuggle in an empty line), LIMIT. */
 enum hk_status hk_edits_insert(struct hk_edits *, size_t before, struct hk_slice text) HK_MUSTCHECK;
-/* hk_edits_remove(e, i): original field i is left out. */
+/* hk_edits_remove(e, i): original field i is left out; twice is once. */
 enum hk_status hk_edits_remove(struct hk_edits *, size_t i) HK_MUSTCHECK;
-/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is). */
+/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is); a last field without CRLF gets one. */
 void hk_edits_apply(const struct hk_edits *, const struct hk_header *, struct hk_buf *out);
+/* hk_edits_format(e, out): the stored form. hk_edits_parse(a, stored, ret): CORRUPT, VERSION, or what a says. Copies. */
 void hk_edits_format(const struct hk_edits *, struct hk_buf *out);
-enum hk_status hk_edits_parse(struct hk_arena *, struct hk_slice, struct hk_edits **ret) HK_MUSTCHECK;
+enum hk_status hk_edits_parse(struct hk_arena *, struct hk_slice stored, struct hk_edits **ret) HK_MUSTCHECK;
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -33,7 +33,8 @@ enum hk_status hk_tags_parse(struct hk_slice text, unsigned flags, struct hk_tag
 /* hk_tags_get(t, name, ret): false when absent. The name is compared exactly; hk_tags_get_nocase without case. */
 bool hk_tags_get(const struct hk_tags *, const char *name, struct hk_slice *ret);
 bool hk_tags_get_nocase(const struct hk_tags *, const char *name, struct hk_slice *ret);
-/* hk_tags_item(list, separator, ret): takes the next element of a separated list off *list, trimmed of FWS; false at the end. */
+/* hk_tags_item(list, separator, ret): takes the next element of a separated list off *list, trimmed of FWS; false at the end.
+ * An empty element is given too: "a:" has two, an empty value has one. A slice without a pointer has none. */
 bool hk_tags_item(struct hk_slice *list, uint8_t separator, struct hk_slice *ret);
 /* hk_tags_strip_fws(a, value, ret): every SP, HTAB, CR, LF removed (for b=, bh=, p=). */
 enum hk_status hk_tags_strip_fws(struct hk_arena *, struct hk_slice value, struct hk_slice *ret) HK_MUSTCHECK;

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conf_check.c - defaults that hang on other items, and the rules that no single item can know.
+ */
+#include "conf/conf_internal.h"
+
+void conf_finish(struct conf_reader *r, const struct conf_places *p)
+{
+	struct hk_conf *c = r->conf;
+	size_t i;
+
+	for (i = 0; i < c->n_listeners; i++) {
+		struct hk_conf_listener *l = &c->listener[i];
+
+		if (!l->hostname.n)
+			l->hostname = c->hostname;
+		if (!l->authserv_id.n)
+			l->authserv_id = l->hostname;
+		if (!p->talkers_set[i])
+			l->reject_early_talkers = l->role == HK_ROLE_MX;
+	}
+	for (i = 0; i < c->n_routes; i++) {
+		if (!c->route[i].helo.n)
+			c->route[i].helo = c->hostname;
+		if (!p->return_path_set[i])
+			c->route[i].add_return_path = c->route[i].via == HK_VIA_MAILDIR;
+	}
+	for (i = 0; i < c->accept.n && !c->postmaster.n; i++)
+		if (c->accept.at[i].p[0] != '.' &&
+		    hk_arena_fmt(&c->arena, &c->postmaster, "postmaster@%.*s", HK_FMT(c->accept.at[i])) != HK_OK)
+			r->no_memory = true;
+}
+
+static bool same_socket(const struct hk_conf_socket *a, const struct hk_conf_socket *b)
+{
+	return a->port == b->port && hk_ip_eq(&a->ip, &b->ip);
+}
+
+/* Sockets of listener i that a socket before them has already. */
+static void check_sockets(struct conf_reader *r, const struct conf_places *p, size_t i)
+{
+	const struct hk_conf_listener *l = &r->conf->listener[i], *other;
+	size_t j, k, m;
+
+	for (j = 0; j < l->n_sockets; j++) {
+		for (k = 0; k <= i; k++) {
+			other = &r->conf->listener[k];
+			for (m = 0; m < (k == i ? j : other->n_sockets); m++)
+				if (same_socket(&l->socket[j], &other->socket[m]))
+					conf_error(r, p->listener[i], "two listeners on one address");
+		}
+	}
+}
+
+static void check_listeners(struct conf_reader *r, const struct conf_places *p)
+{
+	const struct hk_conf *c = r->conf;
+	size_t i, j;
+
+	for (i = 0; i < c->n_listeners; i++) {
+		const struct hk_conf_listener *l = &c->listener[i];
+
+		for (j = 0; j < i; j++)
+			if (l->name.n && hk_slice_eq(l->name, c->listener[j].name))
+				conf_error(r, p->listener[i], "a listener of this name stands in line %u already", p->listener[j]->line);
+		if (l->starttls && (!l->certificate.n || !l->certificate_key.n))
+			conf_error(r, p->listener[i], "starttls needs certificate and certificate-key");
+		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
+			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
+		if (l->role == HK_ROLE_RELAY && !l->relay_from.n)
+			conf_error(r, p->listener[i], "role relay needs relay-from");
+		check_sockets(r, p, i);
+	}
+}
+
+static void check_routes(struct conf_reader *r, const struct conf_places *p)
+{
+	const struct hk_conf *c = r->conf;
+	size_t i, j;
+
+	for (i = 0; i < c->n_routes; i++) {
+		const struct hk_conf_route *route = &c->route[i];
+
+		for (j = 0; j < i; j++)
+			if (route->pattern.n && hk_slice_eq(route->pattern, c->route[j].pattern))
+				conf_error(r, p->route[i], "a route for this stands in line %u already", p->route[j]->line);
+		/* RFC 5321 4.4: only the final delivery writes it */
+		if (p->return_path_set[i] && route->add_return_path && (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP))
+			conf_error(r, p->route[i], "return-path is for the final delivery: lmtp and maildir");
+	}
+}
+
+static void check_keys(struct conf_reader *r, const struct conf_places *p)
+{
+	const struct hk_conf *c = r->conf;
+	size_t i, j;
+
+	for (i = 0; i < c->n_keys; i++)
+		for (j = 0; j < i; j++)
+			if (c->key[i].name.n && hk_slice_eq(c->key[i].name, c->key[j].name))
+				conf_error(r, p->key[i], "a key of this name stands in line %u already", p->key[j]->line);
+	for (i = 0; i < c->n_signs; i++) {
+		const struct conf_token *name = &p->sign[i][2];
+		struct conf_hint hint = {0};
+
+		for (j = 0; j < c->n_keys && !hk_slice_eq(name->text, c->key[j].name); j++)
+			conf_hint_try(&hint, name->text, c->key[j].name);
+		c->sign[i].key = j;
+		if (j == c->n_keys)
+			conf_error(r, name, "there is no key \"%s\"%s", conf_shown(name->text).text, hint.text);
+	}
+}
+
+void conf_check(struct conf_reader *r, const struct conf_places *p)
+{
+	check_listeners(r, p);
+	check_routes(r, p);
+	check_keys(r, p);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "conf/conf_internal.h"
+
+#define N(array) (sizeof(array) / sizeof(array)[0])
+
+static struct hk_conf *parse(const char *text)
+{
+	struct hk_conf_error error;
+	struct hk_conf *c = NULL;
+	enum hk_status status = hk_conf_parse("t.conf", hk_slice_str(text), &c, &error);
+
+	if (status == HK_SYNTAX)
+		print_error("%.*s", HK_FMT(hk_buf_slice(&error.text)));
+	assert_int_equal(status, HK_OK);
+	assert_int_equal(error.text.n, 0);
+	return c;
+}
+
+/* All of the errors, NUL-terminated; the caller frees. */
+static char *errors_of(struct hk_slice text)
+{
+	struct hk_conf_error error;
+	struct hk_conf *c = NULL;
+	char *copy;
+
+	assert_int_equal(hk_conf_parse("t.conf", text, &c, &error), HK_SYNTAX);
+	assert_null(c);
+	copy = calloc(1, error.text.n + 1);
+	assert_non_null(copy);
+	memcpy(copy, error.text.p, error.text.n);
+	hk_buf_done(&error.text);
+	return copy;
+}
+
+static void assert_slice(struct hk_slice s, const char *text)
+{
+	if (!hk_slice_eq(s, hk_slice_str(text)))
+		fail_msg("\"%.*s\" is not \"%s\"", HK_FMT(s), text);
+}
+
+static const char full[] =
+    "# everything, at values that are not the defaults\n"
+    "hostname MX.B.test; product \"Courier of \\\"old\\\" \\\\ Japan\";\n"
+    "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout 3s;\n"
+    "timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
+    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; evidence-size 10m; evidence-days 7;\n"
+    "log /var/log/hikyaku; pid-file /run/hikyaku.pid; port-map-25 2525;\n"
+    "listen mx {\n"
+    "\taddress 10.255.2.33:25 [::1]:2525;\n"
+    "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce reject;\n"
+    "\tauthres-style rspamd; relay-from 10.255.1.0/24 ::1; trusted-relays 10.255.2.0/24;\n"
+    "\tstarttls on; certificate /c.pem; certificate-key /k.pem; strict-envelopes on;\n"
+    "\trefuse-source-routes on; reject-early-talkers off; max-message 157286400; max-recipients 100;\n"
+    "}\n"
+    "listen out { address 0.0.0.0:587; role relay; relay-from 10.0.0.0/8; }\n"
+    "route b.test { via lmtp 10.255.2.40:24; return-path on; quarantine junk junk-mail@b.test; }\n"
+    "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; }\n"
+    "route c.test { via maildir /var/mail/%d/%u; }\n"
+    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls required; }\n"
+    "route e.test { via smtp relay.e.test; tls off; }\n"
+    "route * { via mx; }\n"
+    "key book { domain y.test; selector smtpbook; file /etc/keys/y.pem; }\n"
+    "sign *@x.test book; sign User@Z.test book; sign .w.test book;\n";
+
+static void every_item_is_read(void **state)
+{
+	const struct hk_conf_listener *l;
+	const struct hk_conf_route *r;
+	struct hk_conf *c;
+
+	(void)state;
+	c = parse(full);
+	assert_slice(c->hostname, "mx.b.test");
+	assert_slice(c->product, "Courier of \"old\" \\ Japan");
+	assert_slice(c->resolver, "10.255.0.254@5353");
+	assert_int_equal(c->accept.n, 3);
+	assert_slice(c->accept.at[2], "spf.b.test");
+	assert_int_equal(c->n_retry, 3);
+	assert_int_equal(c->retry[1], 90);
+	assert_int_equal(c->lifetime, 4 * 86400);
+	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
+	assert_int_equal(c->port_map_25, 2525);
+	assert_int_equal(c->n_listeners, 2);
+	l = &c->listener[0];
+	assert_int_equal(l->n_sockets, 2);
+	assert_int_equal(l->socket[1].port, 2525);
+	assert_int_equal(l->socket[1].ip.family, 6);
+	assert_slice(l->hostname, "dmarc.mx.b.test");
+	assert_int_equal(l->checks, HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC);
+	assert_int_equal(l->enforce, HK_ENFORCE_REJECT);
+	assert_int_equal(l->authres_style, HK_AUTHRES_RSPAMD);
+	assert_int_equal(l->relay_from.at[1].bits, 128);
+	assert_true(l->starttls && l->strict_envelopes && l->refuse_source_routes && !l->reject_early_talkers);
+	assert_int_equal(l->max_message, 157286400);
+	assert_slice(c->listener[1].hostname, "mx.b.test");
+	assert_slice(c->listener[1].authserv_id, "mx.b.test");
+	assert_false(c->listener[1].reject_early_talkers);
+	assert_int_equal(c->n_routes, 6);
+	r = c->route;
+	assert_true(r[0].add_return_path && r[2].add_return_path && !r[1].add_return_path);
+	assert_slice(r[0].junk_address, "junk-mail@b.test");
+	assert_slice(r[1].unix_path, "/run/dove cot/lmtp");
+	assert_int_equal(r[1].quarantine, HK_QUARANTINE_HOLD);
+	assert_slice(r[2].maildir, "/var/mail/%d/%u");
+	assert_slice(r[3].host, "2001:db8::1");
+	assert_int_equal(r[3].port, 2525);
+	assert_int_equal(r[3].source6.family, 6);
+	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
+	assert_int_equal(r[4].port, 25);
+	assert_int_equal(r[5].via, HK_VIA_MX);
+	assert_slice(r[5].helo, "mx.b.test");
+	assert_slice(c->sign[1].pattern, "User@z.test");
+	hk_conf_free(c);
+}
+
+static void defaults_are_those_of_the_table(void **state)
+{
+	struct hk_conf *c = parse("hostname h.test; accept .b.test b.test; listen a { address 1.2.3.4:25; }");
+
+	(void)state;
+	assert_slice(c->product, "Hikyaku");
+	assert_slice(c->spool, "/var/spool/hikyaku");
+	assert_slice(c->postmaster, "postmaster@b.test");
+	assert_int_equal(c->lifetime, 5 * 86400);
+	assert_int_equal(c->n_retry, 7);
+	assert_int_equal(c->listener->max_message, 50 * 1024 * 1024);
+	assert_int_equal(c->listener->max_recipients, 1000);
+	assert_int_equal(c->listener->enforce, HK_ENFORCE_OFF);
+	assert_int_equal(c->listener->checks, 0);
+	assert_true(c->listener->reject_early_talkers);
+	hk_conf_free(c);
+}
+
+static void a_dump_parses_to_the_same_value(void **state)
+{
+	static const char *const texts[] = {
+	    "hostname h.test;", full,
+	    "hostname h.test; product \"a {b}; #c \\\\ \\\"\"; listen a { address [::]:25; starttls off; checks none; }",
+	    "hostname h.test; route * { via maildir \"/var/my mail/%u\"; } route a.test { via lmtp unix:/x; }\n"
+	    "key k { domain d.test; selector s1.x; file /f; } sign * k;",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(texts); i++) {
+		struct hk_conf *c = parse(texts[i]), *again = NULL;
+		struct hk_buf first, second;
+
+		hk_buf_init(&first, 1 << 20);
+		hk_buf_init(&second, 1 << 20);
+		hk_conf_dump(c, &first);
+		assert_int_equal(hk_conf_parse("dump", hk_buf_slice(&first), &again, NULL), HK_OK);
+		hk_conf_dump(again, &second);
+		assert_int_equal(hk_buf_status(&first), HK_OK);
+		assert_true(hk_slice_eq(hk_buf_slice(&first), hk_buf_slice(&second)));
+		hk_buf_done(&first);
+		hk_buf_done(&second);
+		hk_conf_free(c);
+		hk_conf_free(again);
+	}
+}
+
+static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+	    {"", "t.conf:1:1: hostname is missing\n"},
+	    {"hostname a.test;\nhsotname b.test;", "t.conf:2:1: unknown item \"hsotname\"; did you mean \"hostname\"?\n"},
+	    {"hostname a.test; xyzzy 1;", "t.conf:1:18: unknown item \"xyzzy\"\n"},
+	    {"hostname a.test; lisen a { address 1.2.3.4:1; }", "t.conf:1:18: unknown item \"lisen\"; did you mean \"listen\"?\n"},
+	    {"hostname a.test; role mx;", "t.conf:1:18: role stands inside a listen block\n"},
+	    {"hostname a.test; hostname b.test;", "t.conf:1:18: hostname stands in line 1 already\n"},
+	    {"hostname a.test; workers;", "t.conf:1:18: workers has no value\n"},
+	    {"hostname a.test; workers 1 2;", "t.conf:1:28: workers takes one value, and this is a second\n"},
+	    {"hostname a.test; workers 17;", "t.conf:1:26: workers \"17\" must be a number from 0 to 16\n"},
+	    {"hostname a.test; workers -1;", "t.conf:1:26: workers \"-1\" must be a number from 0 to 16\n"},
+	    {"hostname a.test; lifetime 31d;", "t.conf:1:27: lifetime \"31d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
+	    {"hostname a.test; lifetime 99999999999999999999d;",
+	        "t.conf:1:27: lifetime \"99999999999999999999d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
+	    {"hostname a.test; lifetime d;", "t.conf:1:27: lifetime \"d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
+	    {"hostname a.test; accept *;", "t.conf:1:25: accept * would make an open relay of this host\n"},
+	    {"hostname 10.0.0.1;", "t.conf:1:10: hostname \"10.0.0.1\" must be a name, not an address\n"},
+	    {"hostname a.test; spool var;", "t.conf:1:24: spool \"var\" must be an absolute path\n"},
+	    {"hostname a.test; resolver 1.2.3.4@0;", "t.conf:1:27: resolver \"1.2.3.4@0\" has no port from 1 to 65535 after the @\n"},
+	    {"hostname a.test; route b.test { tls off; }", "t.conf:1:18: this route has no via\n"},
+	    {"hostname a.test; route b.test { via maildir var/%u; }", "t.conf:1:45: maildir \"var/%u\" must be an absolute path\n"},
+	    {"hostname a.test; route b.test { via maildir /v/%h; }", "t.conf:1:45: maildir \"/v/%h\" knows %u, %d and %% only\n"},
+	    {"hostname a.test; route b.test { via mx x; }", "t.conf:1:40: via mx takes nothing more\n"},
+	    {"hostname a.test; route b.test { via lmpt x:24; }", "t.conf:1:37: via knows no \"lmpt\"; did you mean \"lmtp\"?\n"},
+	    {"hostname a.test; route b.test { via lmtp x.test; }", "t.conf:1:42: \"x.test\" must be HOST:PORT or unix:/path\n"},
+	    {"hostname a.test; route b..test { via mx; }", "t.conf:1:24: \"b..test\" is no pattern: domain, .domain or *\n"},
+	    {"hostname a.test; route b.test { via mx; return-path on; }",
+	        "t.conf:1:24: return-path is for the final delivery: lmtp and maildir\n"},
+	    {"hostname a.test; route b.test { via mx; quarantine junk; }", "t.conf:1:52: quarantine junk takes one address\n"},
+	    {"hostname a.test; sign * kee;\nkey key { domain a.test; selector s; file /k; }",
+	        "t.conf:1:25: there is no key \"kee\"; did you mean \"key\"?\n"},
+	    {"hostname a.test; sign *;", "t.conf:1:18: it must be: sign PATTERN KEY;\n"},
+	    {"hostname a.test; key k { domain a.test; selector s; }", "t.conf:1:18: this key has no file\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4; }", "t.conf:1:37: address \"1.2.3.4\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; starttls on; }",
+	        "t.conf:1:25: starttls needs certificate and certificate-key\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; enforce on; }",
+	        "t.conf:1:25: enforce needs dmarc among the checks\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; relay-from 0.0.0.0/0; }",
+	        "t.conf:1:60: relay-from \"0.0.0.0/0\" is everyone: that would make an open relay of this host\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; relay-from 10.0.0.1/8; }",
+	        "t.conf:1:60: relay-from \"10.0.0.1/8\" has bits set behind its prefix\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; max-message 1k; }",
+	        "t.conf:1:61: max-message \"1k\" must be a size (k, m, g) from 64k to 2g\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; max-recipients 99; }",
+	        "t.conf:1:64: max-recipients \"99\" must be a number from 100 to 10000\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25; }\nlisten a { address 1.2.3.4:26; }",
+	        "t.conf:2:8: a listener of this name stands in line 1 already\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25 1.2.3.4:25; }", "t.conf:1:25: two listeners on one address\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25;", "t.conf:1:18: the block is not closed\n"},
+	    {"hostname a.test; listen { address 1.2.3.4:25; }", "t.conf:1:18: it must be: listen NAME { ... }\n"},
+	    {"hostname a.test; }", "t.conf:1:18: a closing brace without a block\n"},
+	    {"hostname a.test\nworkers 1;", "t.conf:2:1: hostname takes one value, and this is a second\n"},
+	    {"hostname a.test", "t.conf:1:10: no semicolon after \"a.test\"\nt.conf:1:1: hostname is missing\n"},
+	    {"hostname a.test; product \"x\n;", "t.conf:1:26: a quoted text must end on its line, and holds no control characters\n"},
+	    {"hostname a.test; product \"a\\n\";", "t.conf:1:26: after a backslash stands a quote or a backslash\n"},
+	    {"hostname a.test; product \x01;", "t.conf:1:26: a control character outside of quotes\n"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		char *got = errors_of(hk_slice_str(cases[i].text));
+
+		if (strcmp(got, cases[i].error) != 0)
+			fail_msg("case %zu:\n%s\ninstead of\n%s", i, got, cases[i].error);
+		free(got);
+	}
+}
+
+static void all_errors_of_a_text_are_told(void **state)
+{
+	char text[8192] = "hostname h.test;\n", *got;
+	size_t i, lines = 0;
+
+	(void)state;
+	for (i = 0; i < HK_CONF_ERRORS_MAX + 10; i++)
+		strncat(text, "nonsense 1;\n", sizeof text - strlen(text) - 1);
+	got = errors_of(hk_slice_str(text));
+	for (i = 0; got[i]; i++)
+		lines += got[i] == '\n';
+	assert_int_equal(lines, HK_CONF_ERRORS_MAX + 1);
+	assert_non_null(strstr(got, "and 10 more errors"));
+	free(got);
+}
+
+static void hostile_text_is_quoted_in_errors(void **state)
+{
+	char *got = errors_of(HK_S("hostname \"\xff\t\";"));
+
+	(void)state;
+	assert_non_null(strstr(got, "\\xFF\\x09"));
+	free(got);
+}
+
+static void a_text_over_the_limit_is_refused(void **state)
+{
+	char *text = malloc(HK_CONF_TEXT_MAX + 1);
+	static const char head[] = "hostname a.test;";
+	struct hk_conf *c = NULL;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, ' ', HK_CONF_TEXT_MAX + 1);
+	memcpy(text, head, sizeof head - 1);
+	assert_int_equal(hk_conf_parse("t", hk_slice_of(text, HK_CONF_TEXT_MAX), &c, NULL), HK_OK);
+	hk_conf_free(c);
+	assert_int_equal(hk_conf_parse("t", hk_slice_of(text, HK_CONF_TEXT_MAX + 1), &c, NULL), HK_LIMIT);
+	free(text);
+}
+
+static void patterns_of_domains_fit_as_the_manual_says(void **state)
+{
+	static const struct {
+		const char *domain;
+		bool accepted;
+		const char *route; /* its pattern */
+	} cases[] = {
+	    {"b.test", true, "b.test"}, {"B.TEST", true, "b.test"}, {"x.b.test", false, ".b.test"}, {"xb.test", false, "*"},
+	    {"y.c.test", true, "*"}, {"c.test", false, "*"}, {"", false, "*"}, {"[10.0.0.1]", true, "*"},
+	    {"[IPv6:2001:DB8::1]", true, "*"}, {"[ipv6:2001:db8::2]", false, "*"}, {"[10.0.0.2]", false, "*"}, {"[]", false, "*"},
+	    {".c.test", false, "*"}, {"b.test.", false, "*"},
+	};
+	struct hk_conf *c = parse("hostname h.test; accept b.test .c.test; listen a { address 10.0.0.1:25 [2001:db8::1]:25; }"
+				  "route b.test { via mx; } route .b.test { via mx; } route * { via mx; }");
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		if (hk_conf_accepts(c, hk_slice_str(cases[i].domain)) != cases[i].accepted)
+			fail_msg("%s", cases[i].domain);
+		assert_slice(hk_conf_find_route(c, hk_slice_str(cases[i].domain))->pattern, cases[i].route);
+	}
+	hk_conf_free(c);
+}
+
+/* S0-086 */
+static void the_signing_key_is_chosen_by_the_header_from(void **state)
+{
+	struct hk_conf *c = parse("hostname h.test; key y { domain y.test; selector s; file /y; } key p { domain p.a.test; selector s; file /p; }\n"
+				  "sign boss@x.test p; sign *@x.test y; sign p.a.test p;");
+	const struct {
+		const char *local, *domain, *key;
+	} cases[] = {{"user1", "x.test", "y.test"}, {"boss", "X.test", "p.a.test"}, {"u", "p.a.test", "p.a.test"}, {"u", "a.test", NULL},
+	    {"u", "sub.x.test", NULL}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		const struct hk_conf_key *k = hk_conf_find_key(c, hk_slice_str(cases[i].local), hk_slice_str(cases[i].domain));
+
+		assert_int_equal(k != NULL, cases[i].key != NULL);
+		if (k)
+			assert_slice(k->domain, cases[i].key);
+	}
+	hk_conf_free(c);
+}
+
+static void nets_hold_their_addresses(void **state)
+{
+	struct hk_conf *c = parse("hostname h.test; listen a { address 1.2.3.4:25; relay-from 10.255.1.20/31 ::1; }");
+	static const struct {
+		const char *ip;
+		bool in;
+	} cases[] = {{"10.255.1.19", false}, {"10.255.1.20", true}, {"10.255.1.21", true}, {"10.255.1.22", false}, {"::1", true},
+	    {"::2", false}, {"::ffff:10.255.1.20", true}};
+	struct hk_ip ip;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		assert_int_equal(hk_ip_parse(hk_slice_str(cases[i].ip), &ip), HK_OK);
+		assert_int_equal(hk_conf_nets_have(&c->listener->relay_from, &ip), cases[i].in);
+	}
+	hk_conf_free(c);
+}
+
+static void a_reload_knows_what_it_cannot_change(void **state)
+{
+	struct hk_conf *a = parse("hostname h.test; listen a { address 1.2.3.4:25; }"),
+		       *b = parse("hostname i.test; listen a { address 1.2.3.4:25; max-message 1m; }"),
+		       *d = parse("hostname h.test; spool /elsewhere; listen a { address 1.2.3.5:25; }");
+	struct hk_buf out;
+
+	(void)state;
+	hk_buf_init(&out, 1024);
+	assert_false(hk_conf_needs_restart(a, b, &out));
+	assert_int_equal(out.n, 0);
+	assert_true(hk_conf_needs_restart(a, d, &out));
+	assert_slice(hk_buf_slice(&out), "spool\naddress\n");
+	hk_buf_done(&out);
+	hk_conf_free(a);
+	hk_conf_free(b);
+	hk_conf_free(d);
+}
+
+static void the_manual_has_every_item(void **state)
+{
+	struct hk_buf out;
+	char needle[80];
+	size_t i;
+
+	(void)state;
+	hk_buf_init(&out, 1 << 20);
+	hk_conf_manual(&out);
+	hk_buf_add_byte(&out, 0);
+	assert_int_equal(hk_buf_status(&out), HK_OK);
+	for (i = 0; i < conf_n_items; i++) {
+		snprintf(needle, sizeof needle, ".It Ic %s ", conf_items[i].name);
+		assert_non_null(strstr((char *)out.p, needle));
+		assert_non_null(conf_items[i].manual);
+	}
+	hk_buf_done(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_item_is_read),
+	    cmocka_unit_test(defaults_are_those_of_the_table),
+	    cmocka_unit_test(a_dump_parses_to_the_same_value),
+	    cmocka_unit_test(errors_point_at_their_place_and_suggest_the_near_name),
+	    cmocka_unit_test(all_errors_of_a_text_are_told),
+	    cmocka_unit_test(hostile_text_is_quoted_in_errors),
+	    cmocka_unit_test(a_text_over_the_limit_is_refused),
+	    cmocka_unit_test(patterns_of_domains_fit_as_the_manual_says),
+	    cmocka_unit_test(the_signing_key_is_chosen_by_the_header_from),
+	    cmocka_unit_test(nets_hold_their_addresses),
+	    cmocka_unit_test(a_reload_knows_what_it_cannot_change),
+	    cmocka_unit_test(the_manual_has_every_item),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}

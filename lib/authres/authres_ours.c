@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include <hikyaku/authres.h>
+
+/* An authserv-id longer than a host name can be is not ours. */
+enum { ID_MAX = HK_DOMAIN_MAX + 1 };
+
+struct id {
+	uint8_t bytes[ID_MAX];
+	size_t n;
+	bool too_long;
+};
+
+static void keep(struct id *id, uint8_t c)
+{
+	if (id->n == ID_MAX)
+		id->too_long = true;
+	else
+		id->bytes[id->n++] = c;
+}
+
+/* comment = "(" *([FWS] ccontent) [FWS] ")" (RFC 5322 3.2.2); *s stands at the "(". false: it does not end. */
+static bool skip_comment(struct hk_slice *s)
+{
+	size_t depth = 0, i;
+
+	for (i = 0; i < s->n; i++) {
+		uint8_t c = s->p[i];
+
+		if (c == '\\')
+			i++;
+		else if (c == '(')
+			depth++;
+		else if (c == ')' && --depth == 0) {
+			*s = hk_slice_from(*s, i + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_fws(uint8_t c)
+{
+	return hk_is_wsp(c) || c == '\r' || c == '\n';
+}
+
+static bool skip_cfws(struct hk_slice *s)
+{
+	while (s->n) {
+		if (is_fws(s->p[0]))
+			*s = hk_slice_from(*s, 1);
+		else if (s->p[0] != '(')
+			return true;
+		else if (!skip_comment(s))
+			return false;
+	}
+	return true;
+}
+
+static bool read_quoted(struct hk_slice *s, struct id *id)
+{
+	size_t i;
+
+	for (i = 1; i < s->n; i++) {
+		uint8_t c = s->p[i];
+
+		if (c == '"') {
+			*s = hk_slice_from(*s, i + 1);
+			return true;
+		}
+		if (c == '\\' && ++i < s->n)
+			keep(id, s->p[i]);
+		else if (c != '\r' && c != '\n') /* folding is not part of the text */
+			keep(id, c);
+	}
+	return false;
+}
+
+static bool read_token(struct hk_slice *s, struct id *id)
+{
+	size_t i;
+
+	/* Bytes over 0x7e are let in: an id in UTF-8 (RFC 8601 5, EAI) can be read, and is not ours. */
+	for (i = 0; i < s->n; i++) {
+		uint8_t c = s->p[i];
+
+		if (c <= 0x20 || c == 0x7f || strchr("()<>@,;:\\\"/[]?=", c))
+			break;
+		keep(id, c);
+	}
+	*s = hk_slice_from(*s, i);
+	return i > 0;
+}
+
+/* What may stand behind the id: CFWS, a version of digits, and ";" or the end (RFC 8601 2.2). */
+static bool ends_well(struct hk_slice s)
+{
+	if (s.n && !is_fws(s.p[0]) && s.p[0] != '(' && s.p[0] != ';')
+		return false;
+	if (!skip_cfws(&s))
+		return false;
+	while (s.n && hk_is_digit(s.p[0]))
+		s = hk_slice_from(s, 1);
+	return skip_cfws(&s) && (s.n == 0 || s.p[0] == ';');
+}
+
+bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_id)
+{
+	struct hk_slice s = field->value, read;
+	struct id id = {.n = 0};
+
+	if (!hk_slice_eq_nocase(hk_slice_trim(field->name), HK_S("Authentication-Results")))
+		return false;
+	if (!skip_cfws(&s) || s.n == 0)
+		return true;
+	if (s.p[0] == '"' ? !read_quoted(&s, &id) : !read_token(&s, &id))
+		return true;
+	if (!ends_well(s))
+		return true;
+	if (id.too_long)
+		return false;
+	read = hk_slice_trim(hk_slice_of(id.bytes, id.n));
+	if (read.n && read.p[read.n - 1] == '.') /* a lenient reader takes the two for the same host */
+		read.n--;
+	return read.n == 0 || hk_slice_eq_nocase(read, authserv_id);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+
+#include "lib/crypto/crypto_internal.h"
+
+struct hk_public_key {
+	EVP_PKEY *pkey;
+	unsigned bits;
+	bool is_rsa;
+};
+
+/* ---- DER (X.690), as far as an RSA key needs it ------------------------------ */
+
+enum { TAG_INTEGER = 0x02, TAG_BIT_STRING = 0x03, TAG_SEQUENCE = 0x30 };
+
+/* AlgorithmIdentifier content: rsaEncryption 1.2.840.113549.1.1.1, then NULL (RFC 3279 2.3.1) */
+static const uint8_t rsa_encryption[] = {
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+enum { RSA_ENCRYPTION_WITHOUT_NULL = sizeof rsa_encryption - 2 };
+
+/* A definite length in its shortest form (X.690 10.1); two length octets are more than any key here needs. */
+static size_t take_length(struct hk_cursor *c)
+{
+	size_t n = hk_cursor_u8(c);
+
+	if (n < 0x80)
+		return n;
+	if (n == 0x81) {
+		n = hk_cursor_u8(c);
+		if (n < 0x80)
+			c->failed = true;
+		return n;
+	}
+	if (n != 0x82) {
+		c->failed = true;
+		return 0;
+	}
+	n = hk_cursor_u16(c);
+	if (n < 0x100)
+		c->failed = true;
+	return n;
+}
+
+static struct hk_slice take_element(struct hk_cursor *c, uint8_t tag)
+{
+	if (hk_cursor_u8(c) != tag)
+		c->failed = true;
+	return hk_cursor_take(c, take_length(c));
+}
+
+/* A positive INTEGER in its shortest form, without the zero octet that keeps it positive. */
+static struct hk_slice take_positive(struct hk_cursor *c)
+{
+	struct hk_slice s = take_element(c, TAG_INTEGER);
+
+	if (s.n == 0 || s.p[0] >= 0x80) {
+		c->failed = true;
+	} else if (s.p[0] == 0) {
+		/* zero itself is not positive either */
+		if (s.n == 1 || s.p[1] < 0x80)
+			c->failed = true;
+		s = hk_slice_from(s, 1);
+	}
+	return s;
+}
+
+/* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017 A.1.1) */
+static bool parse_pkcs1(struct hk_slice der, struct hk_slice *n, struct hk_slice *e)
+{
+	struct hk_cursor outer = hk_cursor_of(der);
+	struct hk_cursor inner = hk_cursor_of(take_element(&outer, TAG_SEQUENCE));
+
+	*n = take_positive(&inner);
+	*e = take_positive(&inner);
+	return !outer.failed && !inner.failed && outer.rest.n == 0 && inner.rest.n == 0;
+}
+
+/* SubjectPublicKeyInfo ::= SEQUENCE { AlgorithmIdentifier, BIT STRING } (RFC 5280 4.1); gives what the bits hold. */
+static bool parse_spki(struct hk_slice der, struct hk_slice *ret)
+{
+	struct hk_cursor outer = hk_cursor_of(der);
+	struct hk_cursor inner = hk_cursor_of(take_element(&outer, TAG_SEQUENCE));
+	struct hk_slice algorithm = take_element(&inner, TAG_SEQUENCE);
+	struct hk_slice bits = take_element(&inner, TAG_BIT_STRING);
+
+	if (outer.failed || inner.failed || outer.rest.n || inner.rest.n)
+		return false;
+	if (algorithm.n != sizeof rsa_encryption && algorithm.n != RSA_ENCRYPTION_WITHOUT_NULL)
+		return false;
+	/* the first octet counts unused bits: a key is whole octets */
+	if (memcmp(algorithm.p, rsa_encryption, algorithm.n) != 0 || bits.n == 0 || bits.p[0] != 0)
+		return false;
+	*ret = hk_slice_from(bits, 1);
+	return true;
+}
+
+static unsigned count_bits(struct hk_slice s)
+{
+	unsigned lead = s.n ? s.p[0] : 0, bits = 0;
+
+	for (; lead; lead >>= 1)
+		bits++;
+	return s.n ? (unsigned)(s.n - 1) * 8 + bits : 0;
+}
+
+/* ---- keys ---------------------------------------------------------------------- */
+
+static struct hk_public_key *wrap(EVP_PKEY *pkey, unsigned bits, bool is_rsa)
+{
+	struct hk_public_key *key = pkey ? malloc(sizeof *key) : NULL;
+
+	if (!key) {
+		EVP_PKEY_free(pkey);
+		return NULL;
+	}
+	*key = (struct hk_public_key){.pkey = pkey, .bits = bits, .is_rsa = is_rsa};
+	return key;
+}
+
+static EVP_PKEY *pkey_of_params(OSSL_PARAM *params)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *pkey = NULL;
+
+	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
+static EVP_PKEY *make_rsa(struct hk_slice modulus, struct hk_slice exponent)
+{
+	BIGNUM *n = BN_bin2bn(modulus.p, (int)modulus.n, NULL), *e = BN_bin2bn(exponent.p, (int)exponent.n, NULL);
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY *pkey = NULL;
+
+	if (n && e && build && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
+		params = OSSL_PARAM_BLD_to_param(build);
+	if (params)
+		pkey = pkey_of_params(params);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(build);
+	BN_free(e);
+	BN_free(n);
+	return pkey;
+}
+
+enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret)
+{
+	struct hk_slice n, e, inner = {0};
+	struct hk_public_key *key;
+
+	if (!parse_pkcs1(parse_spki(der, &inner) ? inner : der, &n, &e))
+		return HK_SYNTAX;
+	if (count_bits(n) < HK_RSA_PUBLIC_BITS_MIN || count_bits(n) > HK_RSA_BITS_MAX || count_bits(e) > 32)
+		return HK_LIMIT;
+	/* An even modulus is no product of odd primes; with an exponent of 1 anyone can write a signature. */
+	if ((n.p[n.n - 1] & 1) == 0 || (e.p[e.n - 1] & 1) == 0 || count_bits(e) < 2)
+		return HK_SYNTAX;
+	ERR_set_mark();
+	key = wrap(make_rsa(n, e), count_bits(n), true);
+	ERR_pop_to_mark();
+	if (!key)
+		return HK_NOMEM;
+	*ret = key;
+	return HK_OK;
+}
+
+enum hk_status hk_public_key_ed25519(struct hk_slice raw, struct hk_public_key **ret)
+{
+	struct hk_public_key *key;
+
+	if (raw.n != HK_ED25519_KEY_SIZE)
+		return HK_SYNTAX;
+	ERR_set_mark();
+	key = wrap(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, raw.p, raw.n), HK_ED25519_KEY_SIZE * 8, false);
+	ERR_pop_to_mark();
+	if (!key)
+		return HK_NOMEM;
+	*ret = key;
+	return HK_OK;
+}
+
+void hk_public_key_free(struct hk_public_key *key)
+{
+	if (!key)
+		return;
+	EVP_PKEY_free(key->pkey);
+	free(key);
+}
+
+unsigned hk_public_key_bits(const struct hk_public_key *key)
+{
+	return key->bits;
+}
+
+/* ---- verifying ------------------------------------------------------------------- */
+
+/* 1 good, 0 bad, negative when the library failed; as EVP_PKEY_verify. */
+static int verify_rsa(EVP_PKEY *pkey, const EVP_MD *md, struct hk_slice digest, struct hk_slice signature)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	int result = -1;
+
+	if (ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1)
+		result = EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n);
+	EVP_PKEY_CTX_free(ctx);
+	return result;
+}
+
+static int verify_ed25519(EVP_PKEY *pkey, struct hk_slice digest, struct hk_slice signature)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int result = -1;
+
+	if (ctx && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1)
+		result = EVP_DigestVerify(ctx, signature.p, signature.n, digest.p, digest.n);
+	EVP_MD_CTX_free(ctx);
+	return result;
+}
+
+enum hk_status hk_verify_digest(const struct hk_public_key *key, enum hk_sign_alg alg, struct hk_slice digest,
+    struct hk_slice signature)
+{
+	enum hk_digest_alg hash = hk_crypto_digest_of(alg);
+	const EVP_MD *md = hk_crypto_md(hash);
+	int result;
+
+	if (key->is_rsa != (alg != HK_SIGN_ED25519_SHA256) || digest.n != hk_crypto_digest_size(hash))
+		return HK_BUG;
+	/* RFC 8017 8.2.2 step 1, RFC 8032 5.1.7: another length is an invalid signature */
+	if (signature.n != (key->is_rsa ? (key->bits + 7) / 8 : HK_ED25519_SIG_SIZE))
+		return HK_NOTFOUND;
+	if (!md)
+		return HK_CRYPTO;
+	ERR_set_mark();
+	result = key->is_rsa ? verify_rsa(key->pkey, md, digest, signature)
+			     : verify_ed25519(key->pkey, digest, signature);
+	ERR_pop_to_mark();
+	return result == 1 ? HK_OK : result == 0 ? HK_NOTFOUND : HK_CRYPTO;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+#include "dmarc_internal.h"
+
+enum align {
+	ALIGN_NO,
+	ALIGN_YES,
+	ALIGN_UNKNOWN, /* an answer could not be had */
+};
+
+struct identifier {
+	struct hk_slice domain;
+	bool is_spf, passed, temperror;
+};
+
+enum existence { EXISTS_NOT_ASKED, EXISTS_ASKED, EXISTS_YES, EXISTS_NO, EXISTS_UNKNOWN };
+
+struct hk_dmarc {
+	struct hk_arena *arena;
+	struct hk_trace *trace;
+	struct dmarc_memo memo;
+	struct hk_slice author;
+	struct identifier identifier[HK_DMARC_IDENTIFIERS_MAX];
+	size_t n;
+	enum existence existence;
+	bool existence_handed_out;
+	bool ready, done;
+	struct hk_dmarc_verdict verdict;
+};
+
+/* The policy that applies, and where it comes from. */
+struct policy {
+	const struct dmarc_lookup *from; /* NULL: none was found */
+	const char *tag;
+	const char *role;
+	const char *unusable; /* why the record switches DMARC off for this message, or NULL */
+	bool unknown;         /* an answer was missing to choose the tag */
+	enum hk_dmarc_policy p;
+};
+
+static void say(struct hk_dmarc *d, enum hk_trace_event event, struct hk_slice a, struct hk_slice b,
+    struct hk_slice c, struct hk_slice e)
+{
+	hk_trace_add(d->trace, event, 0, a, b, c, e);
+}
+
+struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain, struct hk_trace *trace)
+{
+	struct hk_dmarc *d = hk_arena_alloc(a, sizeof *d);
+
+	if (!d)
+		return NULL;
+	d->arena = a;
+	d->memo.arena = a;
+	d->trace = trace;
+	if (hk_dns_name_normalise(a, author_domain, &d->author) != HK_OK || d->author.n == 0) {
+		/* The contract wants a domain; without one there is no policy to find. */
+		d->author = (struct hk_slice){0};
+		return a->failed == HK_OK ? d : NULL;
+	}
+	/* All names of the author's walk are needed to know the organizational domain: ask them at once. */
+	return dmarc_walk_ask(&d->memo, d->author) == HK_OK ? d : NULL;
+}
+
+static enum hk_status add_identifier(struct hk_dmarc *d, struct hk_slice domain, struct identifier id)
+{
+	enum hk_status status;
+
+	if (!id.passed && !id.temperror)
+		return HK_OK;
+	if (d->n == HK_DMARC_IDENTIFIERS_MAX)
+		return HK_LIMIT;
+	status = hk_dns_name_normalise(d->arena, domain, &id.domain);
+	if (status == HK_SYNTAX || (status == HK_OK && id.domain.n == 0))
+		return HK_OK;
+	if (status == HK_OK)
+		d->identifier[d->n++] = id;
+	return status;
+}
+
+enum hk_status hk_dmarc_spf(struct hk_dmarc *d, struct hk_slice domain, bool passed, bool temperror)
+{
+	return add_identifier(
+	    d, domain, (struct identifier){.is_spf = true, .passed = passed, .temperror = temperror});
+}
+
+enum hk_status hk_dmarc_dkim(struct hk_dmarc *d, struct hk_slice domain, bool passed, bool temperror)
+{
+	return add_identifier(d, domain, (struct identifier){.passed = passed, .temperror = temperror});
+}
+
+void hk_dmarc_ready(struct hk_dmarc *d)
+{
+	d->ready = true;
+}
+
+/* ---- policy ---------------------------------------------------------------------------- */
+
+static bool is_usable(const struct hk_dmarc_record *r)
+{
+	return r->has_p && !r->bad_sp && !r->bad_np;
+}
+
+/* np, sp or p for a name below the record's domain; np wants to know whether the name exists (4.10.1). */
+static void choose_tag(const struct hk_dmarc *d, const struct hk_dmarc_record *r, struct policy *policy)
+{
+	policy->unknown = r->has_np && d->existence == EXISTS_UNKNOWN;
+	if (r->has_np && d->existence == EXISTS_NO) {
+		policy->tag = "np";
+		policy->p = r->np;
+	} else if (r->has_sp) {
+		policy->tag = "sp";
+		policy->p = r->sp;
+	} else {
+		policy->tag = "p";
+		policy->p = r->p;
+	}
+}
+
+/* RFC 9989 4.10.1: the author domain's record, else the organizational domain's, else the public suffix domain's. */
+static struct policy find_policy(const struct hk_dmarc *d, const struct dmarc_walk *w)
+{
+	struct policy policy = {0};
+	const struct hk_dmarc_record *r;
+
+	if (w->own && w->own->state == DMARC_FOUND) {
+		policy.from = w->own;
+		policy.role = "author domain";
+	} else if (w->org_record) {
+		policy.from = w->org_record;
+		policy.role = "organizational domain";
+	} else if (w->psd_record) {
+		policy.from = w->psd_record;
+		policy.role = "public suffix domain";
+	} else {
+		return policy;
+	}
+	r = &policy.from->record;
+	if (!is_usable(r)) {
+		/* "act as if a record containing p=none was retrieved", but only where somebody gets reports */
+		policy.tag = "none assumed";
+		if (!r->has_rua)
+			policy.unusable = r->has_p ? "sp or np is invalid and no rua can be used"
+			                           : "p is missing or invalid and no rua can be used";
+	} else if (policy.from == w->own) {
+		policy.tag = "p";
+		policy.p = r->p;
+	} else {
+		choose_tag(d, r, &policy);
+	}
+	return policy;
+}
+
+/* Ask for the author domain itself only where np hangs on it. */
+static enum hk_status ask_existence(struct hk_dmarc *d, const struct dmarc_walk *w)
+{
+	struct policy policy = find_policy(d, w);
+
+	if (w->failed || !policy.from || policy.from == w->own || !is_usable(&policy.from->record) ||
+	    !policy.from->record.has_np)
+		return HK_OK;
+	if (d->existence == EXISTS_NOT_ASKED)
+		d->existence = w->own->exists ? EXISTS_YES : EXISTS_ASKED;
+	return d->existence == EXISTS_ASKED ? HK_AGAIN : HK_OK;
+}
+
+/* ---- alignment -------------------------------------------------------------------------- */
+
+static bool is_strict(const struct hk_dmarc_record *r, const struct identifier *id)
+{
+	return id->is_spf ? r->strict_spf : r->strict_dkim;
+}
+
+/* Only such an identifier needs a walk: its organizational domain is it or above it, so it can be that of the
+ * author only where it stands at or below that one (4.10.2). */
+static bool needs_walk(const struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r,
+    const struct identifier *id)
+{
+	return !is_strict(r, id) && !w->failed && !hk_slice_eq(id->domain, d->author) &&
+	    hk_dns_name_is_below(id->domain, w->org);
+}
+
+static enum hk_status walk_identifiers(
+    struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r)
+{
+	enum hk_status result = HK_OK;
+	size_t i;
+
+	for (i = 0; i < d->n; i++) {
+		struct dmarc_walk other;
+		enum hk_status status;
+
+		if (!needs_walk(d, w, r, &d->identifier[i]))
+			continue;
+		status = dmarc_walk_ask(&d->memo, d->identifier[i].domain);
+		if (status == HK_OK)
+			status = dmarc_walk_run(&d->memo, d->identifier[i].domain, &other);
+		if (status == HK_AGAIN)
+			result = HK_AGAIN;
+		else if (status != HK_OK)
+			return status;
+	}
+	return result;
+}
+
+static struct hk_slice number(struct hk_dmarc *d, unsigned n)
+{
+	struct hk_slice text = {0};
+
+	return hk_arena_fmt(d->arena, &text, "%u", n) == HK_OK ? text : (struct hk_slice){0};
+}
+
+static void say_walk(struct hk_dmarc *d, const char *whose, const struct dmarc_walk *w)
+{
+	say(d, HK_TRACE_DMARC_WALK, hk_slice_str(whose), w->start, w->org, number(d, w->asked));
+}
+
+static bool share_top_label(struct hk_slice a, struct hk_slice b)
+{
+	while (hk_dns_name_labels(b) > 1)
+		b = hk_dns_name_parent(b);
+	return hk_dns_name_is_below(a, b);
+}
+
+static enum align judge(struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r,
+    const struct identifier *id)
+{
+	struct dmarc_walk other;
+
+	if (hk_slice_eq(id->domain, d->author))
+		return ALIGN_YES;
+	if (is_strict(r, id))
+		return ALIGN_NO;
+	if (w->failed) /* the author's organizational domain is not known; without a common label it cannot matter */
+		return share_top_label(id->domain, d->author) ? ALIGN_UNKNOWN : ALIGN_NO;
+	if (!needs_walk(d, w, r, id))
+		return ALIGN_NO;
+	if (dmarc_walk_run(&d->memo, id->domain, &other) != HK_OK)
+		return ALIGN_UNKNOWN;
+	say_walk(d, id->is_spf ? "spf" : "dkim", &other);
+	if (other.failed)
+		return ALIGN_UNKNOWN;
+	return hk_slice_eq(other.org, w->org) ? ALIGN_YES : ALIGN_NO;
+}
+
+/* ---- the verdict -------------------------------------------------------------------------- */
+
+static void say_lookups(struct hk_dmarc *d, const struct dmarc_walk *w, const struct policy *policy)
+{
+	struct hk_slice at = w->start;
+	unsigned i;
+	size_t k;
+
+	for (i = 0; i < w->asked; i++, at = dmarc_walk_next(w->start, at)) {
+		const struct dmarc_lookup *l = dmarc_memo_find(&d->memo, at);
+		const char *role = l == policy->from ? policy->role : "";
+
+		for (k = 0; k < l->n_ignored; k++)
+			say(d, HK_TRACE_DMARC_IGNORED, l->name, l->ignored[k].text, hk_slice_str(l->ignored[k].why),
+			    HK_S(""));
+		if (l->state == DMARC_FOUND)
+			say(d, HK_TRACE_DMARC_RECORD, l->name, l->record.text, hk_slice_str(role), HK_S(""));
+	}
+}
+
+static enum hk_status finish(struct hk_dmarc *d, enum hk_dmarc_result result, struct hk_slice reason)
+{
+	struct hk_dmarc_verdict *v = &d->verdict;
+
+	v->result = result;
+	v->reason = reason;
+	if (result == HK_DMARC_FAIL)
+		v->disposition = hk_dmarc_lower(v->policy, v->testing);
+	say(d, HK_TRACE_DMARC_RESULT, hk_slice_str(hk_dmarc_result_name(result)),
+	    hk_slice_str(v->record_domain.n ? hk_dmarc_policy_name(v->policy) : ""),
+	    hk_slice_str(hk_dmarc_policy_name(v->disposition)), reason);
+	d->done = true;
+	return HK_OK;
+}
+
+/* What was seen of the identifiers of one method. */
+struct tally {
+	bool any_passed, aligned, maybe;
+};
+
+static void align_all(
+    struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r, struct tally tally[2])
+{
+	size_t i;
+
+	for (i = 0; i < d->n; i++) {
+		const struct identifier *id = &d->identifier[i];
+		struct tally *t = &tally[id->is_spf ? 0 : 1];
+		enum align a = judge(d, w, r, id);
+		const char *word = a == ALIGN_UNKNOWN ? "not known: a DNS answer is missing"
+		    : a == ALIGN_NO                   ? "not aligned"
+		    : id->passed                      ? "aligned"
+		                                      : "aligned, but the check ended in a temporary error";
+
+		if (id->passed) {
+			t->any_passed = true;
+			t->aligned = t->aligned || a == ALIGN_YES;
+		}
+		t->maybe = t->maybe || a == ALIGN_UNKNOWN || (a == ALIGN_YES && !id->passed);
+		say(d, HK_TRACE_DMARC_ALIGN, hk_slice_str(id->is_spf ? "spf" : "dkim"), id->domain,
+		    hk_slice_str(is_strict(r, id) ? "strict" : "relaxed"), hk_slice_str(word));
+	}
+}
+
+static const char *miss(const struct tally *t, bool strict, const char *const text[3])
+{
+	return !t->any_passed ? text[0] : strict ? text[1] : text[2];
+}
+
+static enum hk_status conclude(struct hk_dmarc *d, const struct policy *policy, const struct tally tally[2])
+{
+	static const char *const spf[] = {"No valid SPF", "SPF not aligned (strict)", "SPF not aligned (relaxed)"};
+	static const char *const dkim[] = {"No valid DKIM", "DKIM not aligned (strict)", "DKIM not aligned (relaxed)"};
+	struct hk_dmarc_verdict *v = &d->verdict;
+	struct hk_slice reason;
+	enum hk_status status;
+
+	v->spf_aligned = tally[0].aligned;
+	v->dkim_aligned = tally[1].aligned;
+	/* RFC 9989 5.3: one aligned identifier is enough */
+	if (v->spf_aligned || v->dkim_aligned)
+		return finish(d, HK_DMARC_PASS,
+		    v->spf_aligned && v->dkim_aligned ? HK_S("SPF and DKIM are aligned")
+		        : v->spf_aligned              ? HK_S("SPF is aligned")
+		                                      : HK_S("DKIM is aligned"));
+	/* A failure that may go away is never a fail. */
+	if (tally[0].maybe || tally[1].maybe)
+		return finish(d, HK_DMARC_TEMPERROR, HK_S("an identifier could not be checked for now"));
+	if (policy->unknown)
+		return finish(d, HK_DMARC_TEMPERROR, HK_S("it is not known for now whether the author domain exists"));
+	status = hk_arena_fmt(d->arena, &reason, "%s, %s", miss(&tally[0], v->spf_strict, spf),
+	    miss(&tally[1], v->dkim_strict, dkim));
+	return status == HK_OK ? finish(d, HK_DMARC_FAIL, reason) : status;
+}
+
+static enum hk_status no_policy(struct hk_dmarc *d, const struct dmarc_walk *w, const struct policy *policy)
+{
+	if (w->failed)
+		return finish(d, HK_DMARC_TEMPERROR, HK_S("the policy record could not be looked up for now"));
+	if (policy->unusable) {
+		say(d, HK_TRACE_DMARC_IGNORED, policy->from->name, policy->from->record.text,
+		    hk_slice_str(policy->unusable), HK_S(""));
+		d->verdict.org_domain = w->org;
+		return finish(d, HK_DMARC_NONE, hk_slice_str(policy->unusable));
+	}
+	say(d, HK_TRACE_DMARC_NO_RECORD, d->author, HK_S(""), HK_S(""), HK_S(""));
+	return finish(d, HK_DMARC_NONE, HK_S("no policy record"));
+}
+
+static enum hk_status judge_message(struct hk_dmarc *d, const struct dmarc_walk *w)
+{
+	struct policy policy = find_policy(d, w);
+	struct hk_dmarc_verdict *v = &d->verdict;
+	struct tally tally[2] = {{0}};
+	const struct hk_dmarc_record *r;
+
+	say(d, HK_TRACE_DMARC_DOMAIN, d->author, HK_S(""), HK_S(""), HK_S(""));
+	say_lookups(d, w, &policy);
+	say_walk(d, "author", w);
+	if (!policy.from || policy.unusable)
+		return no_policy(d, w, &policy);
+	r = &policy.from->record;
+	v->policy = policy.p;
+	v->testing = r->testing;
+	v->org_domain = w->org;
+	v->record_domain = policy.from->domain;
+	v->record = r->text;
+	v->spf_strict = r->strict_spf;
+	v->dkim_strict = r->strict_dkim;
+	say(d, HK_TRACE_DMARC_POLICY, hk_slice_str(hk_dmarc_policy_name(policy.p)), hk_slice_str(policy.tag),
+	    policy.from->domain, r->testing ? HK_S("y") : HK_S(""));
+	align_all(d, w, r, tally);
+	return conclude(d, &policy, tally);
+}
+
+enum hk_status hk_dmarc_step(struct hk_dmarc *d)
+{
+	struct dmarc_walk w;
+	struct policy policy;
+	enum hk_status status, waiting;
+
+	if (d->done)
+		return HK_OK;
+	d->verdict.author_domain = d->author;
+	if (d->author.n == 0)
+		return finish(d, HK_DMARC_PERMERROR, HK_S("the author domain is not a domain name"));
+	status = dmarc_walk_run(&d->memo, d->author, &w);
+	if (status != HK_OK)
+		return status;
+	waiting = ask_existence(d, &w);
+	if (!d->ready)
+		return HK_AGAIN;
+	policy = find_policy(d, &w);
+	if (policy.from && !policy.unusable) {
+		status = walk_identifiers(d, &w, &policy.from->record);
+		if (status != HK_OK)
+			return status;
+	}
+	return waiting == HK_OK ? judge_message(d, &w) : waiting;
+}
+
+bool hk_dmarc_question(struct hk_dmarc *d, struct hk_dns_question *ret)
+{
+	struct dmarc_lookup *l;
+
+	for (l = d->memo.first; l; l = l->next) {
+		if (l->handed_out)
+			continue;
+		l->handed_out = true;
+		*ret = (struct hk_dns_question){.name = l->name, .type = HK_DNS_TXT};
+		return true;
+	}
+	if (d->existence == EXISTS_ASKED && !d->existence_handed_out) {
+		d->existence_handed_out = true;
+		/* Any type shows NXDOMAIN (RFC 9989 3.2.13). CNAME, since an alias that leads nowhere exists as well, and
+		 * a question for its target's type would give the target's NXDOMAIN. */
+		*ret = (struct hk_dns_question){.name = d->author, .type = HK_DNS_CNAME};
+		return true;
+	}
+	return false;
+}
+
+enum hk_status hk_dmarc_answer(struct hk_dmarc *d, const struct hk_dns_answer *answer)
+{
+	const struct hk_dns_question *q = &answer->question;
+	struct dmarc_lookup *l;
+
+	if (q->type == HK_DNS_CNAME && hk_slice_eq(q->name, d->author) && d->existence_handed_out) {
+		if (d->existence == EXISTS_ASKED)
+			d->existence = hk_dns_is_failure(answer) ? EXISTS_UNKNOWN
+			    : answer->rcode == HK_DNS_NXDOMAIN   ? EXISTS_NO
+			                                         : EXISTS_YES;
+		return HK_OK;
+	}
+	for (l = d->memo.first; l; l = l->next) {
+		if (q->type == HK_DNS_TXT && l->handed_out && hk_slice_eq(q->name, l->name))
+			return l->state == DMARC_PENDING ? dmarc_lookup_answer(&d->memo, l, answer) : HK_OK;
+	}
+	return HK_NOTFOUND;
+}
+
+const struct hk_dmarc_verdict *hk_dmarc_result(const struct hk_dmarc *d)
+{
+	return d->done ? &d->verdict : NULL;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <hikyaku/dns.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define L63 "a23456789012345678901234567890123456789012345678901234567890123"
+
+static struct hk_arena arena;
+
+static int fresh_arena(void **state)
+{
+	(void)state;
+	hk_arena_init(&arena, 4 << 20);
+	return 0;
+}
+
+static int drop_arena(void **state)
+{
+	(void)state;
+	hk_arena_done(&arena);
+	return 0;
+}
+
+#define assert_slice(s, text) \
+	do { \
+		struct hk_slice s_ = (s); \
+		assert_int_equal(s_.n, strlen(text)); \
+		assert_memory_equal(s_.p, text, s_.n); \
+	} while (0)
+
+/* ---- names -------------------------------------------------------------------- */
+
+static void names_are_lower_case_without_the_final_dot(void **state)
+{
+	static const struct { const char *text, *want; } rows[] = {
+	    {"Example.COM", "example.com"}, {"example.com.", "example.com"}, {".", ""}, {"", ""},
+	    {"a\\.b.c", "a\\046b.c"}, {"a\\046b.c", "a\\046b.c"}, {"a b.c", "a\\032b.c"}, {"\\065.c", "a.c"},
+	    {"a\\\\b", "a\\092b"}, {"\\200.c", "\\200.c"}, {"*.Example", "*.example"},
+	    {"a..b", NULL}, {".a", NULL}, {"a..", NULL}, {"..", NULL}, {"a\\", NULL}, {"a\\25", NULL}, {"a\\256", NULL},
+	    {L63 ".x", L63 ".x"}, {L63 "4.x", NULL},
+	    {L63 "." L63 "." L63 "." L63, NULL},                                /* 255 */
+	    {L63 "." L63 "." L63 ".a234567890123456789012345678901234567890123456789012345678901", /* 253 */
+	     L63 "." L63 "." L63 ".a234567890123456789012345678901234567890123456789012345678901"},
+	    {L63 "." L63 "." L63 ".a2345678901234567890123456789012345678901234567890123456789012", NULL}, /* 254 */
+	};
+	struct hk_slice name;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		enum hk_status status = hk_dns_name_normalise(&arena, hk_slice_str(rows[i].text), &name);
+
+		assert_int_equal(status, rows[i].want ? HK_OK : HK_SYNTAX);
+		if (rows[i].want)
+			assert_slice(name, rows[i].want);
+	}
+}
+
+static void names_have_labels_and_parents(void **state)
+{
+	(void)state;
+	assert_int_equal(hk_dns_name_labels(HK_S("")), 0);
+	assert_int_equal(hk_dns_name_labels(HK_S("com")), 1);
+	assert_int_equal(hk_dns_name_labels(HK_S("a\\046b.example.com")), 3);
+	assert_slice(hk_dns_name_parent(HK_S("a.b")), "b");
+	assert_slice(hk_dns_name_parent(HK_S("b")), "");
+	assert_slice(hk_dns_name_parent(HK_S("")), "");
+	assert_true(hk_dns_name_is_below(HK_S("a.b"), HK_S("b")));
+	assert_true(hk_dns_name_is_below(HK_S("b"), HK_S("b")));
+	assert_true(hk_dns_name_is_below(HK_S("b"), HK_S("")));
+	assert_false(hk_dns_name_is_below(HK_S("ab"), HK_S("b")));
+	assert_false(hk_dns_name_is_below(HK_S("b"), HK_S("a.b")));
+}
+
+static void host_names_are_letters_digits_and_hyphens(void **state)
+{
+	static const struct { const char *text; bool plain, underscore; } rows[] = {
+	    {"mx.example.com", true, true}, {"1.a-b.c", true, true}, {"_dmarc.example", false, true},
+	    {"", false, false}, {"a.", false, false}, {"a..b", false, false}, {"-a.b", false, false}, {"a-.b", false, false},
+	    {"a b", false, false}, {"[1.2.3.4]", false, false}, {L63, true, true}, {L63 "x", false, false}, {"localhost", true, true},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(hk_is_hostname(hk_slice_str(rows[i].text), false), rows[i].plain);
+		assert_int_equal(hk_is_hostname(hk_slice_str(rows[i].text), true), rows[i].underscore);
+	}
+}
+
+static void types_and_rcodes_have_names(void **state)
+{
+	uint16_t type;
+
+	(void)state;
+	assert_string_equal(hk_dns_type_name(HK_DNS_TLSA), "TLSA");
+	assert_string_equal(hk_dns_type_name(64), "?");
+	assert_int_equal(hk_dns_type_parse(HK_S("aaaa"), &type), HK_OK);
+	assert_int_equal(type, HK_DNS_AAAA);
+	assert_int_equal(hk_dns_type_parse(HK_S("TYPE64"), &type), HK_OK);
+	assert_int_equal(type, 64);
+	assert_int_equal(hk_dns_type_parse(HK_S("TYPE65536"), &type), HK_SYNTAX);
+	assert_int_equal(hk_dns_type_parse(HK_S("SPF"), &type), HK_SYNTAX);
+	assert_string_equal(hk_dns_rcode_name(HK_DNS_TIMEOUT), "TIMEOUT");
+	assert_string_equal(hk_dns_rcode_name(HK_DNS_REFUSED), "REFUSED");
+}
+
+/* ---- wire --------------------------------------------------------------------- */
+
+/* Builds messages: a question for www.example.com unless told otherwise, then what the test appends. */
+static struct hk_buf wire;
+
+static void begin(unsigned flags, unsigned answers, unsigned authority, uint16_t type)
+{
+	hk_buf_init(&wire, 70000);
+	hk_buf_add_u16(&wire, 0x1234);
+	hk_buf_add_u16(&wire, (uint16_t)flags);
+	hk_buf_add_u16(&wire, 1);
+	hk_buf_add_u16(&wire, (uint16_t)answers);
+	hk_buf_add_u16(&wire, (uint16_t)authority);
+	hk_buf_add_u16(&wire, 0);
+	hk_buf_add(&wire, HK_S("\3WWW\7example\3com\0")); /* at 12; example.com at 16 */
+	hk_buf_add_u16(&wire, type);
+	hk_buf_add_u16(&wire, 1);
+}
+
+static void add_rr(struct hk_slice owner, uint16_t type, uint32_t ttl, struct hk_slice rdata)
+{
+	hk_buf_add(&wire, owner);
+	hk_buf_add_u16(&wire, type);
+	hk_buf_add_u16(&wire, 1);
+	hk_buf_add_u32(&wire, ttl);
+	hk_buf_add_u16(&wire, (uint16_t)rdata.n);
+	hk_buf_add(&wire, rdata);
+}
+
+static enum hk_status parse_wire(uint16_t type, struct hk_dns_answer *ret)
+{
+	struct hk_dns_question q = {HK_S("www.example.com"), type};
+	enum hk_status status = hk_dns_answer_parse(&arena, &q, hk_buf_slice(&wire), ret);
+	struct hk_dns_answer cut;
+	size_t n;
+
+	/* every shorter message is malformed, and none is read past its end */
+	for (n = 0; n < wire.n && n < 2000; n++) {
+		uint8_t *exact = malloc(n ? n : 1);
+
+		if (n)
+			memcpy(exact, wire.p, n);
+		assert_int_equal(hk_dns_answer_parse(&arena, &q, hk_slice_of(exact, n), &cut), HK_SYNTAX);
+		free(exact);
+	}
+	hk_buf_done(&wire);
+	return status;
+}
+
+#define OWNER  HK_S("\xc0\x0c") /* www.example.com */
+#define PARENT HK_S("\xc0\x10") /* example.com */
+
+static void wire_addresses_are_decoded(void **state)
+{
+	struct hk_dns_answer answer;
+	char text[HK_IP_TEXT_MAX];
+
+	(void)state;
+	begin(0x8180, 2, 0, HK_DNS_A);
+	add_rr(OWNER, HK_DNS_A, 300, HK_S("\xc0\x00\x02\x01"));
+	add_rr(OWNER, HK_DNS_A, 200, HK_S("\xc0\x00\x02\x02"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.rcode, HK_DNS_NOERROR);
+	assert_int_equal(answer.n, 2);
+	assert_int_equal(answer.ttl, 200);
+	assert_slice(answer.question.name, "www.example.com");
+	hk_ip_format(&answer.rr[1].ip, text);
+	assert_string_equal(text, "192.0.2.2");
+	begin(0x8180, 1, 0, HK_DNS_AAAA);
+	add_rr(OWNER, HK_DNS_AAAA, 300, HK_S("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"));
+	assert_int_equal(parse_wire(HK_DNS_AAAA, &answer), HK_OK);
+	hk_ip_format(&answer.rr[0].ip, text);
+	assert_string_equal(text, "2001:db8::1");
+}
+
+/* S0-088 */
+static void strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3(void **state)
+{
+	struct hk_dns_answer answer;
+
+	(void)state;
+	begin(0x8180, 1, 0, HK_DNS_TXT);
+	add_rr(OWNER, HK_DNS_TXT, 300, HK_S("\10v=spf1 i\0\14p4:192.0.2.1\5 -all"));
+	assert_int_equal(parse_wire(HK_DNS_TXT, &answer), HK_OK);
+	assert_slice(answer.rr[0].data, "v=spf1 ip4:192.0.2.1 -all");
+	begin(0x8180, 1, 0, HK_DNS_TXT);
+	add_rr(OWNER, HK_DNS_TXT, 300, HK_S("\10v=spf1")); /* the string is longer than its record */
+	assert_int_equal(parse_wire(HK_DNS_TXT, &answer), HK_SYNTAX);
+}
+
+static void wire_names_in_rdata_may_be_compressed(void **state)
+{
+	struct hk_dns_answer answer;
+
+	(void)state;
+	begin(0x8180, 1, 0, HK_DNS_MX);
+	add_rr(OWNER, HK_DNS_MX, 300, HK_S("\0\12\2MX\xc0\x10"));
+	assert_int_equal(parse_wire(HK_DNS_MX, &answer), HK_OK);
+	assert_int_equal(answer.rr[0].preference, 10);
+	assert_slice(answer.rr[0].data, "mx.example.com");
+	begin(0x8180, 1, 0, HK_DNS_SRV);
+	add_rr(OWNER, HK_DNS_SRV, 300, HK_S("\0\1\0\2\0\31\1s\xc0\x10"));
+	assert_int_equal(parse_wire(HK_DNS_SRV, &answer), HK_OK);
+	assert_int_equal(answer.rr[0].weight, 2);
+	assert_int_equal(answer.rr[0].port, 25);
+	assert_slice(answer.rr[0].data, "s.example.com");
+	begin(0x8180, 1, 0, HK_DNS_TLSA);
+	add_rr(OWNER, HK_DNS_TLSA, 300, HK_S("\3\1\1\xab\xcd"));
+	assert_int_equal(parse_wire(HK_DNS_TLSA, &answer), HK_OK);
+	assert_int_equal(answer.rr[0].preference, 0x301);
+	assert_int_equal(answer.rr[0].weight, 1);
+	assert_slice(answer.rr[0].data, "\xab\xcd");
+}
+
+static void wire_dots_inside_labels_are_escaped(void **state)
+{
+	struct hk_dns_answer answer;
+
+	(void)state;
+	begin(0x8180, 1, 0, HK_DNS_PTR);
+	add_rr(OWNER, HK_DNS_PTR, 300, HK_S("\4a.\\\n\xc0\x10"));
+	assert_int_equal(parse_wire(HK_DNS_PTR, &answer), HK_OK);
+	assert_slice(answer.rr[0].data, "a\\046\\092\\010.example.com");
+}
+
+static void wire_cname_chains_are_followed_in_any_order(void **state)
+{
+	struct hk_dns_answer answer;
+
+	(void)state;
+	begin(0x8180, 3, 0, HK_DNS_A);
+	add_rr(HK_S("\1b\xc0\x10"), HK_DNS_A, 300, HK_S("\xc0\x00\x02\x01"));
+	add_rr(HK_S("\1a\xc0\x10"), HK_DNS_CNAME, 20, HK_S("\1b\xc0\x10"));
+	add_rr(OWNER, HK_DNS_CNAME, 100, HK_S("\1a\xc0\x10"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.n, 1);
+	assert_int_equal(answer.ttl, 20);
+	/* asked for the CNAME itself */
+	begin(0x8180, 1, 0, HK_DNS_CNAME);
+	add_rr(OWNER, HK_DNS_CNAME, 100, HK_S("\1a\xc0\x10"));
+	assert_int_equal(parse_wire(HK_DNS_CNAME, &answer), HK_OK);
+	assert_slice(answer.rr[0].data, "a.example.com");
+	/* a loop */
+	begin(0x8180, 2, 0, HK_DNS_A);
+	add_rr(OWNER, HK_DNS_CNAME, 100, HK_S("\1a\xc0\x10"));
+	add_rr(HK_S("\1a\xc0\x10"), HK_DNS_CNAME, 20, HK_S("\xc0\x0c"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.rcode, HK_DNS_SERVFAIL);
+	assert_true(hk_dns_is_failure(&answer));
+}
+
+/* links CNAMEs from www to x0, x1, ... and an address at the end */
+static enum hk_dns_rcode chain_of(unsigned links)
+{
+	struct hk_dns_answer answer;
+	uint8_t from[] = "\2x?\xc0\x10", to[] = "\2x?\xc0\x10";
+	unsigned i;
+
+	begin(0x8180, links + 1, 0, HK_DNS_A);
+	for (i = 0; i < links; i++) {
+		from[2] = (uint8_t)('a' + i);
+		to[2] = (uint8_t)('b' + i);
+		add_rr(i ? hk_slice_of(from, 5) : OWNER, HK_DNS_CNAME, 9, hk_slice_of(to, 5));
+	}
+	from[2] = (uint8_t)('a' + links);
+	add_rr(links ? hk_slice_of(from, 5) : OWNER, HK_DNS_A, 9, HK_S("\1\2\3\4"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.n, answer.rcode == HK_DNS_NOERROR);
+	return answer.rcode;
+}
+
+static void wire_chains_end_at_their_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(chain_of(HK_DNS_CHAIN_MAX - 1), HK_DNS_NOERROR);
+	assert_int_equal(chain_of(HK_DNS_CHAIN_MAX), HK_DNS_NOERROR);
+	assert_int_equal(chain_of(HK_DNS_CHAIN_MAX + 1), HK_DNS_SERVFAIL);
+}
+
+static void wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5(void **state)
+{
+	struct hk_dns_answer answer;
+
+	(void)state;
+	begin(0x8183, 0, 1, HK_DNS_A);
+	add_rr(PARENT, HK_DNS_SOA, 900, HK_S("\0\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\74"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.rcode, HK_DNS_NXDOMAIN);
+	assert_int_equal(answer.ttl, 60);
+	assert_true(hk_dns_is_void(&answer));
+	begin(0x8180, 0, 0, HK_DNS_A);
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.ttl, 0);
+	assert_true(hk_dns_is_void(&answer));
+	assert_false(hk_dns_is_failure(&answer));
+}
+
+static void wire_messages_that_do_not_answer_are_refused(void **state)
+{
+	static const unsigned flags[] = {0x0180 /* a query */, 0x8980 /* not a standard query */, 0x8380 /* truncated */};
+	struct hk_dns_answer answer;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(flags); i++) {
+		begin(flags[i], 0, 0, HK_DNS_A);
+		assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_SYNTAX);
+	}
+	begin(0x8180, 0, 0, HK_DNS_A);
+	assert_int_equal(parse_wire(HK_DNS_MX, &answer), HK_SYNTAX);
+	begin(0x8185, 0, 0, HK_DNS_A);
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_OK);
+	assert_int_equal(answer.rcode, HK_DNS_REFUSED);
+	begin(0x8180, 1, 0, HK_DNS_A); /* a pointer to itself */
+	add_rr(HK_S("\xc0\x21"), HK_DNS_A, 1, HK_S("\1\2\3\4"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_SYNTAX);
+	begin(0x8180, 1, 0, HK_DNS_A);
+	add_rr(OWNER, HK_DNS_A, 1, HK_S("\1\2\3"));
+	assert_int_equal(parse_wire(HK_DNS_A, &answer), HK_SYNTAX);
+}
+
+static void wire_keeps_no_more_than_its_limit_of_records(void **state)
+{
+	static const unsigned counts[] = {HK_DNS_RRS_MAX - 1, HK_DNS_RRS_MAX, HK_DNS_RRS_MAX + 1};
+	struct hk_dns_answer answer;
+	size_t i;
+	unsigned k;
+
+	(void)state;
+	for (i = 0; i < COUNT(counts); i++) {
+		struct hk_dns_question q = {HK_S("www.example.com"), HK_DNS_A};
+
+		begin(0x8180, counts[i], 0, HK_DNS_A);
+		for (k = 0; k < counts[i]; k++)
+			add_rr(OWNER, HK_DNS_A, 1, HK_S("\1\2\3\4"));
+		assert_int_equal(hk_dns_answer_parse(&arena, &q, hk_buf_slice(&wire), &answer), HK_OK);
+		assert_int_equal(answer.n, counts[i] < HK_DNS_RRS_MAX ? counts[i] : HK_DNS_RRS_MAX);
+		hk_buf_done(&wire);
+	}
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
+	const struct CMUnitTest tests[] = {
+	    T(names_are_lower_case_without_the_final_dot),
+	    T(names_have_labels_and_parents),
+	    T(host_names_are_letters_digits_and_hyphens),
+	    T(types_and_rcodes_have_names),
+	    T(wire_addresses_are_decoded),
+	    T(strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3),
+	    T(wire_names_in_rdata_may_be_compressed),
+	    T(wire_dots_inside_labels_are_escaped),
+	    T(wire_cname_chains_are_followed_in_any_order),
+	    T(wire_chains_end_at_their_limit),
+	    T(wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5),
+	    T(wire_messages_that_do_not_answer_are_refused),
+	    T(wire_keeps_no_more_than_its_limit_of_records),
+	};
+
+	return cmocka_run_group_tests_name("dns", tests, NULL, NULL);
+}

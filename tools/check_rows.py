@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Every behaviour that tests/rows.txt lists is named by some test.
+
+usage: check_rows.py [ROOT]     TAP
+A test names a row by its id, or a run of rows as 'S0-050 to S0-057'.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TEST_FILES = ("*_test.c", "*_test.py", "sim/*.c", "tests/crash/*.py", "tests/*.py")
+ID = r"[SE]\d?-\d+"
+
+
+def expand(text):
+    ids = set(re.findall(ID, text))
+    for first, last in re.findall(rf"({ID}) to ({ID})", text):
+        head, low = first.rsplit("-", 1)
+        for number in range(int(low), int(last.rsplit("-", 1)[1]) + 1):
+            ids.add(f"{head}-{number:0{len(low)}d}")
+    return ids
+
+
+def main(root):
+    wanted = sorted(expand((root / "tests/rows.txt").read_text()))
+    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z", *TEST_FILES], capture_output=True)
+    names = listed.stdout.decode().split("\0")[:-1] if listed.returncode == 0 else [
+        str(path.relative_to(root)) for pattern in TEST_FILES for path in root.rglob(pattern)]
+    named = set()
+    for name in names:
+        if name != "tests/rows.txt":
+            named |= expand((root / name).read_text(encoding="utf-8", errors="replace"))
+    missing = [row for row in wanted if row not in named]
+    print("1..1")
+    for row in missing:
+        print(f"# {row} is named by no test")
+    print(f"{'not ok' if missing else 'ok'} 1 - each of the {len(wanted)} rows of tests/rows.txt is named by a test")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()))
