@@ -36,6 +36,7 @@ struct hk_drive_ops {
 	void (*dns)(struct hk_drive *, uint32_t id, const struct hk_dns_answer *);
 	void (*committed)(struct hk_drive *, uint32_t id, enum hk_status);
 	void (*signed_)(struct hk_drive *, uint32_t id, struct hk_slice signature);
+	void (*stop)(struct hk_drive *);  /* the process ends: finish what is under way; may free it */
 	void (*free)(struct hk_drive *);
 	bool drains;             /* CLOSE waits until out is taken; else it is tried once */
 	bool dies_with_the_peer; /* no connection, nothing asked for, nothing wanted: over */

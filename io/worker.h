@@ -12,6 +12,7 @@
 #include "io/ask.h"
 #include "io/generation.h"
 #include "io/mailbox.h"
+#include "io/net.h"
 
 /* ids have four bits for their worker, and the owner, which makes bounces, is the last of them (mail.h) */
 #define HK_WORKERS_MAX 15
@@ -68,7 +69,8 @@ struct hk_worker {
 	unsigned index;
 	const struct hk_world *world;
 	struct hk_mailbox box;
-	uv_poll_t box_poll, keys_poll;
+	uv_poll_t box_poll;
+	uv_poll_t *keys_poll;
 	int keys_fd; /* -1: none now */
 	struct hk_generation *recent[HK_GENERATIONS]; /* newest first */
 	struct hk_listening *listening;
@@ -78,17 +80,22 @@ struct hk_worker {
 	struct hk_ids ids;
 	struct hk_asks asks;
 	struct hk_answers answers;
-	bool stopping, told_idle, is_full, quit;
+	bool stopping, told_idle, is_full;
 	pthread_t thread;
 };
 
 /* hk_worker_start(world, index, ret): runs its thread; it serves nothing before the first SETUP. */
 enum hk_status hk_worker_start(const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
-/* hk_worker_join(w): after a QUIT. Frees. */
+/* hk_worker_join(w): after a QUIT. Its mailbox takes posts until hk_worker_free. */
 void hk_worker_join(struct hk_worker *);
+void hk_worker_free(struct hk_worker *);
 
 /* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer held. NULL conf: the newest. */
 struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_conf *);
 
 /* client.c: takes fd. */
-void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener, const struct hk_bound *from, int fd);
+void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener, const struct hk_conf_socket *peer, int fd);
+/* sender.c: takes the order; it comes back to the owner as a RESULT. */
+void hk_sender_begin(struct hk_worker *, struct hk_job_post *);
+
+#endif
