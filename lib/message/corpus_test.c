@@ -11,11 +11,12 @@
 #include <ftw.h>
 #include <cmocka.h>
 
-#include <hikyaku/crypto.h>
+#include <openssl/sha.h>
+
 #include <hikyaku/message.h>
 
 #include "lib/message/canon_reference.h"
-#include "lib/message/message_test_util.h"
+#include "lib/message/vectors_test.h"
 
 #define BIG (16u << 20)
 
@@ -148,7 +149,7 @@ static void the_messages_of_the_lab_have_the_body_hashes_of_their_signatures(voi
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		struct hk_buf message, body, text;
-		uint8_t hash[HK_SHA256_SIZE];
+		uint8_t hash[SHA256_DIGEST_LENGTH];
 
 		hk_buf_init(&message, BIG);
 		hk_buf_init(&body, BIG);
@@ -165,7 +166,7 @@ static void the_messages_of_the_lab_have_the_body_hashes_of_their_signatures(voi
 			hk_buf_reset(&body);
 			hk_buf_reset(&text);
 			add_canon_body(&body, HK_CANON_RELAXED, hk_buf_slice(&p.body), cut);
-			assert_int_equal(hk_sha256(hk_buf_slice(&body), hash), HK_OK);
+			assert_non_null(SHA256(body.p, body.n, hash));
 			hk_base64_add(&text, hk_slice_of(hash, sizeof hash));
 			assert_true(hk_slice_eq(hk_buf_slice(&text), hk_slice_str(cases[i].hash)));
 			parts_done(&p);

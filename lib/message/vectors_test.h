@@ -2,8 +2,8 @@
  *
  * For the tests of this folder: test data from outside the tree, and cutting input into chunks.
  */
-#ifndef HIKYAKU_MESSAGE_TEST_UTIL_H
-#define HIKYAKU_MESSAGE_TEST_UTIL_H
+#ifndef HIKYAKU_VECTORS_TEST_H
+#define HIKYAKU_VECTORS_TEST_H
 
 #include <stdio.h>
 #include <stdlib.h>
