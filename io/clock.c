@@ -11,6 +11,9 @@
 
 enum { ZONE_NAME_MAX = 64, ZONE_EVERY_S = 60 };
 
+/* How often the zone was set: what threads remember of an older one is void. Written before threads start. */
+static unsigned zone_turn;
+
 /* Letters, digits and "/_+-", no "..": a name of the zone database, never a path. */
 static bool is_zone_name(struct hk_slice name)
 {
@@ -24,21 +27,38 @@ static bool is_zone_name(struct hk_slice name)
 	return true;
 }
 
+/* "JST-9", "IST-5:30": a name and an offset (POSIX 8.3), for hosts without the zone database. */
+static bool is_zone_rule(struct hk_slice name)
+{
+	size_t letters = 0, digits = 0, at;
+
+	while (letters < name.n && hk_is_alpha(name.p[letters]))
+		letters++;
+	at = letters;
+	if (at < name.n && memchr("+-", name.p[at], 2))
+		at++;
+	for (; at < name.n && (hk_is_digit(name.p[at]) || (digits && name.p[at] == ':')); at++)
+		digits++;
+	return letters >= 3 && letters < sizeof((struct hk_now *)0)->zone_name && digits && digits <= 5 && at == name.n;
+}
+
 enum hk_status hk_clock_set_zone(struct hk_slice name)
 {
 	char path[sizeof ZONES_DIR + ZONE_NAME_MAX];
+	bool is_rule = is_zone_rule(name);
 
 	if (name.n == 0) {
 		tzset();
 		return HK_OK;
 	}
-	if (!is_zone_name(name))
+	if (!is_rule && !is_zone_name(name))
 		return HK_NOTFOUND;
 	snprintf(path, sizeof path, "%s%.*s", ZONES_DIR, HK_FMT(name));
-	if (access(path, R_OK) != 0)
+	if (!is_rule && access(path, R_OK) != 0)
 		return HK_NOTFOUND;
 	if (setenv("TZ", path + sizeof ZONES_DIR - 1, 1) != 0)
 		return HK_NOMEM;
+	zone_turn++;
 	tzset();
 	return HK_OK;
 }
@@ -51,13 +71,14 @@ static void add_zone(struct hk_now *now)
 		int64_t minute;
 		int offset_minutes;
 		char name[sizeof now->zone_name];
+		unsigned turn;
 		bool is_set;
 	} known;
 	int64_t minute = now->utc / ZONE_EVERY_S;
 	time_t utc = (time_t)now->utc;
 	struct tm local;
 
-	if (!known.is_set || known.minute != minute) {
+	if (!known.is_set || known.minute != minute || known.turn != zone_turn) {
 		const char *name = "";
 
 		known.offset_minutes = 0;
@@ -69,6 +90,7 @@ static void add_zone(struct hk_now *now)
 		}
 		snprintf(known.name, sizeof known.name, "%s", name);
 		known.minute = minute;
+		known.turn = zone_turn;
 		known.is_set = true;
 	}
 	now->zone_minutes = known.offset_minutes;

@@ -79,7 +79,8 @@ struct hk_address_list {
 #define HK_ADDRESSES_MAX 10000 /* addresses in one field */
 #define HK_COMMENT_DEPTH_MAX 32
 /* hk_address_list_parse(a, value, ret): RFC 5322 3.4 address-list with comments, groups, folding and the obsolete
- * routes and dots (section 4.4). SYNTAX for anything else: never a guess. */
+ * routes and dots (section 4.4); UTF-8 as RFC 6532; a..b@ and a.@ as well. SYNTAX for anything else: never a guess.
+ * LIMIT for too many addresses or too deep comments. Copies. No address but a group (undisclosed-recipients:;) is OK. */
 enum hk_status hk_address_list_parse(struct hk_arena *, struct hk_slice value, struct hk_address_list *ret) HK_MUSTCHECK;
 
 /* An envelope path of RFC 5321 4.1.2. */
@@ -90,6 +91,7 @@ struct hk_path {
 	bool is_null;           /* <> */
 	bool had_brackets;
 	bool had_route;         /* a source route stood there and was stripped */
+	bool is_utf8;           /* a byte over 0x7f stands in it */
 };
 enum hk_path_flags {
 	HK_PATH_LENIENT = 1,    /* brackets may be missing: "MAIL FROM: user@a.test" */
@@ -101,15 +103,18 @@ enum hk_path_flags {
 #define HK_LOCAL_MAX  64  /* RFC 5321 4.5.3.1.1 */
 #define HK_DOMAIN_MAX 255 /* RFC 5321 4.5.3.1.2 */
 #define HK_PATH_MAX   256 /* RFC 5321 4.5.3.1.3, brackets counted */
-/* hk_path_parse(a, text, flags, ret, rest): text begins at the path (leading spaces allowed when lenient); *rest is what follows it. */
+/* hk_path_parse(a, text, flags, ret, rest): text begins at the path (leading spaces allowed when lenient); *rest is what
+ * follows it: nothing, or something that begins with a space. SYNTAX, or LIMIT for a length. Copies, but for rest. */
 enum hk_status hk_path_parse(struct hk_arena *, struct hk_slice text, unsigned flags, struct hk_path *ret, struct hk_slice *rest) HK_MUSTCHECK;
 
 /* ---- dates ----------------------------------------------------------------------------------- */
 
-/* hk_date_parse(text, ret_utc, ret_offset): RFC 5322 3.3 and its obsolete forms (4.3). Seconds since 1970 UTC, and
- * the offset in minutes east. hk_date_weekday_ok is false when a stated weekday does not fit. */
+/* hk_date_parse(text, ret_utc, ret_offset, ret_weekday_ok): RFC 5322 3.3 and its obsolete forms (4.3), years 1900 to
+ * 9999. Seconds since 1970 UTC, and the offset in minutes east; *ret_weekday_ok is false when a stated weekday does not
+ * fit the date. SYNTAX, or LIMIT for too deep comments. */
 enum hk_status hk_date_parse(struct hk_slice text, int64_t *ret_utc, int *ret_offset, bool *ret_weekday_ok) HK_MUSTCHECK;
-/* hk_date_format(b, utc, offset, zone): "Sun, 10 Nov 2024 21:59:09 +0900 (JST)"; zone empty: no comment. */
+/* hk_date_format(b, utc, offset, zone): "Sun, 10 Nov 2024 21:59:09 +0900 (JST)"; zone empty (or no plain word of
+ * letters, digits, "+" and "-"): no comment. Years outside 1900 to 9999 and offsets over 99:59 are clipped. */
 void hk_date_format(struct hk_buf *, int64_t utc, int offset_minutes, struct hk_slice zone);
 
 /* ---- canonical forms (RFC 6376 3.4) ------------------------------------------------------------ */

@@ -6,8 +6,8 @@
  *	server:  feed bytes -> next event -> answer it -> take out bytes
  *
  * One event is pending at a time; nothing behind it is parsed until it is answered, so pipelining keeps its order
- * and slow decisions need no special care. While output is waiting to be taken, no input is parsed, so a peer that
- * never reads cannot make us grow. Only CRLF ends a line and only CRLF.CRLF ends a message.
+ * and slow decisions need no special care. While more than half of HK_SMTP_OUTPUT_MAX is waiting to be taken, no input
+ * is parsed, so a peer that never reads cannot make us grow. Only CRLF ends a line and only CRLF.CRLF ends a message.
  */
 #ifndef HIKYAKU_SMTP_H
 #define HIKYAKU_SMTP_H
@@ -21,10 +21,11 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 #define HK_SMTP_LINE_MAX   2048      /* command line with CRLF */
-#define HK_SMTP_INPUT_MAX  (16 * 1024) /* unparsed input held; feed takes no more */
+#define HK_SMTP_INPUT_MAX  (64 * 1024) /* unparsed input held, allocated on demand; feed takes no more */
 #define HK_SMTP_OUTPUT_MAX (64 * 1024)
 #define HK_SMTP_ERRORS_MAX 20        /* errors in a session, then 421 and the end */
 #define HK_SMTP_NOOPS_MAX  100       /* commands without effect (NOOP, RSET, VRFY, HELP, EHLO) in a row */
+#define HK_SMTP_SKIP_MAX   (64 * 1024) /* bytes of a bad command line that are read over before the session ends */
 #define HK_SMTP_RCPTS_MAX  1000
 #define HK_SMTP_REPLY_TEXT_MAX 900
 
@@ -37,13 +38,15 @@ enum hk_smtpd_event_type {
 	HK_SMTPD_MAIL,     /* path, size, body */
 	HK_SMTPD_RCPT,     /* path */
 	HK_SMTPD_DATA,     /* DATA was given; answer 354 (hk_smtpd_accept) or refuse */
-	HK_SMTPD_BODY,     /* chunk: bytes of the message, dots unstuffed; needs hk_smtpd_accept to go on */
+	HK_SMTPD_BODY,     /* chunk: bytes of the message, dots unstuffed; needs hk_smtpd_accept to go on; a 4xx or 5xx
+	                    * answer is kept for the final dot and what follows is read over */
 	HK_SMTPD_MESSAGE,  /* the end was seen: the answer is the reply to the final dot */
-	HK_SMTPD_ABORT,    /* the transaction ended without a message (RSET, EHLO, STARTTLS, QUIT); accept only */
+	HK_SMTPD_ABORT,    /* an open transaction ended without HK_SMTPD_MESSAGE (RSET, EHLO, STARTTLS, QUIT, CLOSE, or a
+	                    * body that the library refused); accept only */
 	HK_SMTPD_STARTTLS, /* 220 was queued, input dropped: drain out, do the handshake, then hk_smtpd_tls_done */
 	HK_SMTPD_VRFY,     /* text */
 	HK_SMTPD_QUIT,     /* 221 was queued: drain out and close */
-	HK_SMTPD_CLOSE,    /* the library gives up (421 was queued): drain out and close */
+	HK_SMTPD_CLOSE,    /* the library gives up, or 421 was answered (the reply was queued): drain out and close */
 };
 
 struct hk_smtpd_event {
@@ -72,10 +75,12 @@ struct hk_smtpd;
 /* hk_smtpd_new(options): copies; returns owned; NULL when out of memory. The banner stands in out at once. */
 struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *);
 void hk_smtpd_free(struct hk_smtpd *);
-/* hk_smtpd_feed(s, in): takes what fits (HK_SMTP_INPUT_MAX); returns how much. */
+/* hk_smtpd_feed(s, in): takes what fits (HK_SMTP_INPUT_MAX); returns how much. Between HK_SMTPD_STARTTLS and
+ * hk_smtpd_tls_done, and after the end, everything is taken and dropped. */
 size_t hk_smtpd_feed(struct hk_smtpd *, struct hk_slice in);
 /* OK: *ret is the pending event (again, until answered); slices in it are borrowed until the answer.
- * AGAIN: feed or drain first. END: the session is over (after QUIT or CLOSE was drained). */
+ * AGAIN: feed or drain first. END: the session is over (after QUIT or CLOSE was answered and drained).
+ * NOMEM: the session cannot go on; close. */
 enum hk_status hk_smtpd_next(struct hk_smtpd *, struct hk_smtpd_event *ret) HK_MUSTCHECK;
 /* hk_smtpd_accept(s): the usual positive reply of the pending event (250 2.1.0 Ok, 354, ...). */
 void hk_smtpd_accept(struct hk_smtpd *);
@@ -83,12 +88,15 @@ void hk_smtpd_accept(struct hk_smtpd *);
  * HK_SMTPD_MESSAGE leaves the session as after RSET. text may hold \n for a multi-line reply; hostile bytes are quoted.
  * 421 ends the session after the reply. */
 void hk_smtpd_answer(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
-/* bytes to send, borrowed; hk_smtpd_sent(s, n) drops them. */
+/* bytes to send, borrowed until the next call; hk_smtpd_sent(s, n) drops them. Call it as soon as the kernel has taken
+ * them: early_talker_check goes by it. */
 struct hk_slice hk_smtpd_out(struct hk_smtpd *);
 void hk_smtpd_sent(struct hk_smtpd *, size_t n);
-/* after a handshake: everything learnt before is forgotten (RFC 3207 4.2), EHLO is expected anew. */
+/* after a handshake: everything learnt before is forgotten (RFC 3207 4.2), EHLO is expected anew. Right after
+ * hk_smtpd_new for implicit TLS. */
 void hk_smtpd_tls_done(struct hk_smtpd *);
-/* hk_smtpd_timeout(s), hk_smtpd_shutdown(s): queue 421 4.4.2 / 421 4.3.2 and end after the drain. */
+/* hk_smtpd_timeout(s), hk_smtpd_shutdown(s): queue 421 4.4.2 / 421 4.3.2 and end after the drain. While an event is
+ * pending the wait is ours: a timeout is ignored then, a shutdown waits for the answer. */
 void hk_smtpd_timeout(struct hk_smtpd *);
 void hk_smtpd_shutdown(struct hk_smtpd *);
 /* state, for policy, logs and Received. */
@@ -102,7 +110,8 @@ unsigned hk_smtpd_errors(const struct hk_smtpd *);
 struct hk_smtp_reply {
 	unsigned code;            /* 200..599 */
 	char enhanced[12];        /* "5.1.1"; "" when absent */
-	struct hk_slice text;     /* lines joined by \n, without codes; at most HK_SMTP_REPLY_TEXT_MAX */
+	struct hk_slice text;     /* lines joined by \n, without codes; at most HK_SMTP_REPLY_TEXT_MAX; hostile bytes */
+	bool own;                 /* made here (connection lost, malformed reply, ...), not said by the peer */
 };
 
 /* ---- client: one connection, any number of transactions ----------------------------------------- */

@@ -3,26 +3,11 @@
 
 #include <hikyaku/json.h>
 
+#include "lib/base/base_internal.h"
+
 void hk_json_begin(struct hk_json_writer *w, struct hk_buf *out)
 {
 	*w = (struct hk_json_writer){.out = out};
-}
-
-/* The length of the valid UTF-8 sequence at the start of s (RFC 3629), or 0. */
-static size_t utf8_length(struct hk_slice s)
-{
-	uint8_t c = s.p[0];
-	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0, i;
-
-	if (n == 0 || n > s.n)
-		return 0;
-	for (i = 1; i < n; i++)
-		if ((s.p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && s.p[1] < 0xa0) || (c == 0xed && s.p[1] > 0x9f) || (c == 0xf0 && s.p[1] < 0x90) ||
-	    (c == 0xf4 && s.p[1] > 0x8f))
-		return 0;
-	return n;
 }
 
 static void put_string(struct hk_buf *out, struct hk_slice s)
@@ -30,7 +15,7 @@ static void put_string(struct hk_buf *out, struct hk_slice s)
 	hk_buf_add_byte(out, '"');
 	while (s.n) {
 		uint8_t c = s.p[0];
-		size_t n = utf8_length(s);
+		size_t n = hk_utf8_length(s);
 
 		if (n == 0)
 			hk_buf_add_str(out, "\xef\xbf\xbd");

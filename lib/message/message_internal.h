@@ -16,4 +16,17 @@ size_t hk_message_name_length(struct hk_slice line);
 /* True when text is one or more whole fields, each line ended by CRLF, with no CR, LF or NUL elsewhere. */
 bool hk_message_is_fields(struct hk_slice text);
 
+/* ---- lex.c ---- */
+
+/* RFC 5322 3.2.3; ASCII only. */
+bool hk_message_is_atext(uint8_t);
+/* What may stand in a comment or a quoted string: everything but NUL, CR and LF. */
+bool hk_message_is_text(uint8_t);
+/* True when an octet over 0x7f is in s. */
+bool hk_message_has_wide(struct hk_slice s);
+/* 2 when s begins with a CRLF that only folds (WSP follows), else 0. */
+size_t hk_message_fold_length(struct hk_slice s);
+/* Steps over white space, folding and nested comments; *ret_any: there was some. SYNTAX, or LIMIT for the depth. */
+enum hk_status hk_message_skip_cfws(struct hk_slice *s, bool *ret_any) HK_MUSTCHECK;
+
 #endif

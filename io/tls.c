@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <hikyaku/dns.h>
+
+#include "io/tls.h"
+
+struct hk_tls_context {
+	_Atomic unsigned users;
+	SSL_CTX *ssl;
+	BIO_METHOD *method;
+};
+struct hk_tls {
+	struct hk_tls_context *context;
+	SSL *ssl;
+	int fd;
+	bool wants_write;
+	unsigned long error;
+};
+
+/* ---- the BIO: straight to the socket, without SIGPIPE ------------------------------------ */
+
+static int fd_of(BIO *bio)
+{
+	const struct hk_tls *t = BIO_get_data(bio);
+
+	return t->fd;
+}
+
+static int result_of(BIO *bio, ssize_t n, int retry)
+{
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+	return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *p, int n)
+{
+	BIO_clear_retry_flags(bio);
+	return n <= 0 ? 0 : result_of(bio, send(fd_of(bio), p, (size_t)n, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+}
+
+static int bio_read(BIO *bio, char *p, int n)
+{
+	BIO_clear_retry_flags(bio);
+	return n <= 0 ? 0 : result_of(bio, recv(fd_of(bio), p, (size_t)n, 0), BIO_FLAGS_READ);
+}
+
+static long bio_control(BIO *bio, int command, long number, void *p)
+{
+	(void)bio;
+	(void)number;
+	(void)p;
+	return command == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *bio)
+{
+	BIO_set_init(bio, 1);
+	return 1;
+}
+
+static BIO_METHOD *bio_method_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hikyaku socket");
+
+	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) && BIO_meth_set_ctrl(m, bio_control) &&
+	    BIO_meth_set_create(m, bio_create))
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+/* ---- contexts ------------------------------------------------------------------------------ */
+
+static enum hk_status context_new(const SSL_METHOD *method, struct hk_tls_context **ret)
+{
+	struct hk_tls_context *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return HK_NOMEM;
+	c->users = 1;
+	c->ssl = SSL_CTX_new(method);
+	c->method = bio_method_new();
+	if (!c->ssl || !c->method || SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION) != 1) {
+		hk_tls_context_free(c);
+		return HK_NOMEM;
+	}
+	/* No tickets and no cache: a session of one listener must not open another one, whose rules may differ. No
+	 * renegotiation (CVE-2009-3555) and no compression. */
+	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(c->ssl, 0);
+	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
+	*ret = c;
+	return HK_OK;
+}
+
+void hk_tls_context_free(struct hk_tls_context *c)
+{
+	if (!c || --c->users)
+		return;
+	SSL_CTX_free(c->ssl);
+	BIO_meth_free(c->method);
+	free(c);
+}
+
+/* PEM with a passphrase would make OpenSSL ask at the terminal. */
+static int no_passphrase(char *to, int n, int is_write, void *user)
+{
+	(void)to;
+	(void)n;
+	(void)is_write;
+	(void)user;
+	return -1;
+}
+
+static bool use_chain(SSL_CTX *ssl, BIO *pem)
+{
+	X509 *x = PEM_read_bio_X509_AUX(pem, NULL, no_passphrase, NULL);
+	bool ok = x && SSL_CTX_use_certificate(ssl, x) == 1;
+
+	X509_free(x);
+	while (ok && (x = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL))) {
+		ok = SSL_CTX_add0_chain_cert(ssl, x) == 1;
+		if (!ok)
+			X509_free(x);
+	}
+	/* the end of the file is reported as an error too */
+	ERR_clear_error();
+	return ok;
+}
+
+static bool use_key(SSL_CTX *ssl, BIO *pem)
+{
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, no_passphrase, NULL);
+	bool ok = key && SSL_CTX_use_PrivateKey(ssl, key) == 1;
+
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static bool use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *))
+{
+	BIO *pem = text.n && text.n <= HK_TLS_PEM_MAX ? BIO_new_mem_buf(text.p, (int)text.n) : NULL;
+	bool ok = pem && use(ssl, pem);
+
+	BIO_free(pem);
+	return ok;
+}
+
+enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key, struct hk_buf *why, struct hk_tls_context **ret)
+{
+	struct hk_tls_context *c;
+	enum hk_status status = context_new(TLS_server_method(), &c);
+	const char *wrong = NULL;
+
+	if (status != HK_OK)
+		return status;
+	ERR_clear_error();
+	if (!use_pem(c->ssl, certificate, use_chain))
+		wrong = "the certificate file holds no certificate in PEM that can be used";
+	else if (!use_pem(c->ssl, key, use_key) || SSL_CTX_check_private_key(c->ssl) != 1)
+		wrong = "the key file holds no unencrypted private key in PEM that belongs to the certificate";
+	ERR_clear_error();
+	if (wrong) {
+		hk_buf_add_str(why, wrong);
+		hk_tls_context_free(c);
+		return HK_CRYPTO;
+	}
+	*ret = c;
+	return HK_OK;
+}
+
+enum hk_status hk_tls_context_client(struct hk_tls_context **ret)
+{
+	enum hk_status status = context_new(TLS_client_method(), ret);
+
+	/* Deliberate: nothing is authenticated here, so a peer's short key is still better than plain text (RFC 7435 3). */
+	if (status == HK_OK)
+		SSL_CTX_set_security_level((*ret)->ssl, 0);
+	return status;
+}
+
+/* ---- one connection ------------------------------------------------------------------------- */
+
+enum hk_status hk_tls_new(struct hk_tls_context *context, int fd, struct hk_slice name, struct hk_tls **ret)
+{
+	struct hk_tls *t = calloc(1, sizeof *t);
+	char text[HK_DNS_NAME_MAX + 1];
+	struct hk_ip ip;
+	BIO *bio;
+
+	if (!t)
+		return HK_NOMEM;
+	*t = (struct hk_tls){.context = context, .fd = fd};
+	context->users++;
+	t->ssl = SSL_new(context->ssl);
+	bio = BIO_new(context->method);
+	if (!t->ssl || !bio) {
+		BIO_free(bio);
+		hk_tls_free(t);
+		return HK_NOMEM;
+	}
+	BIO_set_data(bio, t);
+	SSL_set_bio(t->ssl, bio, bio);
+	if (SSL_CTX_get_ssl_method(context->ssl) == TLS_client_method()) {
+		SSL_set_connect_state(t->ssl);
+		/* RFC 6066 3: host names only, never addresses */
+		if (name.n && name.n < sizeof text && hk_is_hostname(name, false) && hk_ip_parse(name, &ip) != HK_OK) {
+			snprintf(text, sizeof text, "%.*s", HK_FMT(name));
+			SSL_set_tlsext_host_name(t->ssl, text);
+		}
+	} else {
+		SSL_set_accept_state(t->ssl);
+	}
+	ERR_clear_error();
+	*ret = t;
+	return HK_OK;
+}
+
+void hk_tls_free(struct hk_tls *t)
+{
+	if (!t)
+		return;
+	SSL_free(t->ssl);
+	hk_tls_context_free(t->context);
+	free(t);
+}
+
+/* What an SSL_* call that returned `result` means. */
+static enum hk_status outcome(struct hk_tls *t, int result)
+{
+	t->wants_write = false;
+	if (result > 0)
+		return HK_OK;
+	switch (SSL_get_error(t->ssl, result)) {
+	case SSL_ERROR_WANT_WRITE:
+		t->wants_write = true;
+		return HK_AGAIN;
+	case SSL_ERROR_WANT_READ:
+		return HK_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return HK_END;
+	default:
+		t->error = ERR_peek_error();
+		ERR_clear_error();
+		return HK_IO;
+	}
+}
+
+enum hk_status hk_tls_handshake(struct hk_tls *t)
+{
+	enum hk_status status;
+
+	ERR_clear_error();
+	status = outcome(t, SSL_do_handshake(t->ssl));
+	return status == HK_OK || status == HK_AGAIN ? status : HK_CRYPTO;
+}
+
+enum hk_status hk_tls_read(struct hk_tls *t, void *to, size_t n, size_t *ret)
+{
+	ERR_clear_error();
+	return outcome(t, SSL_read_ex(t->ssl, to, n, ret));
+}
+
+enum hk_status hk_tls_write(struct hk_tls *t, struct hk_slice s, size_t *ret)
+{
+	ERR_clear_error();
+	return outcome(t, SSL_write_ex(t->ssl, s.p, s.n, ret));
+}
+
+bool hk_tls_has_pending(const struct hk_tls *t)
+{
+	return SSL_has_pending(t->ssl) == 1;
+}
+
+bool hk_tls_wants_write(const struct hk_tls *t)
+{
+	return t->wants_write;
+}
+
+void hk_tls_end(struct hk_tls *t)
+{
+	ERR_clear_error();
+	/* OpenSSL refuses this after a fatal error by itself */
+	SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
+void hk_tls_describe(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
+{
+	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl));
+}
+
+void hk_tls_error(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
+{
+	const char *why = t->error ? ERR_reason_error_string(t->error) : NULL;
+
+	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s", why ? why : "the peer closed the connection");
+}

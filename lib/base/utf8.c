@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/base/base_internal.h"
+
+/* By first octet: how long the sequence is, and the range of its second octet, which is where overlong forms,
+ * surrogates and numbers above U+10FFFF are kept out (the table of RFC 3629 4). */
+static const struct {
+	uint8_t first, last, length, low, high;
+} forms[] = {
+    {0x00, 0x7f, 1, 0, 0},
+    {0xc2, 0xdf, 2, 0x80, 0xbf},
+    {0xe0, 0xe0, 3, 0xa0, 0xbf},
+    {0xe1, 0xec, 3, 0x80, 0xbf},
+    {0xed, 0xed, 3, 0x80, 0x9f},
+    {0xee, 0xef, 3, 0x80, 0xbf},
+    {0xf0, 0xf0, 4, 0x90, 0xbf},
+    {0xf1, 0xf3, 4, 0x80, 0xbf},
+    {0xf4, 0xf4, 4, 0x80, 0x8f},
+};
+
+size_t hk_utf8_length(struct hk_slice s)
+{
+	size_t i, k;
+
+	if (s.n == 0)
+		return 0;
+	for (i = 0; i < sizeof forms / sizeof forms[0]; i++)
+		if (s.p[0] >= forms[i].first && s.p[0] <= forms[i].last)
+			break;
+	if (i == sizeof forms / sizeof forms[0] || forms[i].length > s.n)
+		return 0;
+	if (forms[i].length > 1 && (s.p[1] < forms[i].low || s.p[1] > forms[i].high))
+		return 0;
+	for (k = 2; k < forms[i].length; k++)
+		if ((s.p[k] & 0xc0) != 0x80)
+			return 0;
+	return forms[i].length;
+}
+
+bool hk_utf8_is_valid(struct hk_slice s)
+{
+	size_t n;
+
+	while (s.n) {
+		n = hk_utf8_length(s);
+		if (n == 0)
+			return false;
+		s = hk_slice_from(s, n);
+	}
+	return true;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sending the message: dots are stuffed (RFC 5321 4.5.2), and nothing leaves us that another server could take for a line
+ * end that it is not (RFC 5321 2.3.8).
+ */
+#include "smtpc_internal.h"
+
+/* Always kept free in the output: a missing CRLF and the dot, or two dots. */
+enum { MARGIN = 16 };
+
+static void fail(struct hk_smtpc *c, enum hk_smtp_stop stop)
+{
+	struct hk_smtp_reply reply = smtpc_own(c, 554, "5.6.0", "The message holds a %s at line %llu and was not sent (RFC 5321 2.3.8)",
+	    hk_smtp_stop_text(stop), (unsigned long long)c->text.line);
+
+	c->stage = HK_SMTPC_DATA;
+	smtpc_end(c, &reply);
+}
+
+static void end_line(struct hk_smtpc *c)
+{
+	hk_buf_add(&c->out, HK_S("\r\n"));
+	c->text.at_line_start = true;
+	c->text.line++;
+	c->held_cr = false;
+}
+
+/* One clean run and what stands behind it; returns how much was taken. */
+static size_t send_run(struct hk_smtpc *c, struct hk_slice chunk)
+{
+	enum hk_smtp_stop stop;
+	size_t n = hk_smtp_text_scan(&c->text, chunk, &stop);
+
+	hk_buf_add(&c->out, hk_slice_sub(chunk, 0, n));
+	switch (stop) {
+	case HK_SMTP_STOP_END:
+		return n;
+	case HK_SMTP_STOP_CR:
+		c->held_cr = true;
+		return n + 1;
+	case HK_SMTP_STOP_DOT:
+		hk_buf_add(&c->out, HK_S(".."));
+		c->text.at_line_start = false;
+		return n + 1;
+	default:
+		fail(c, stop);
+		return n;
+	}
+}
+
+size_t hk_smtpc_body(struct hk_smtpc *c, struct hk_slice chunk)
+{
+	size_t taken = 0;
+
+	while (taken < chunk.n && c->state == SMTPC_BODY) {
+		size_t room = HK_SMTP_OUTPUT_MAX - MARGIN;
+		struct hk_slice rest = hk_slice_from(chunk, taken);
+
+		if (c->out.n >= room)
+			return taken;
+		if (!c->held_cr) {
+			taken += send_run(c, hk_slice_sub(rest, 0, room - c->out.n));
+		} else if (rest.p[0] == '\n') {
+			end_line(c);
+			taken++;
+		} else {
+			fail(c, HK_SMTP_STOP_BARE_CR);
+		}
+	}
+	/* nobody waits for the rest of a message that failed */
+	return c->state == SMTPC_BODY ? taken : chunk.n;
+}
+
+void hk_smtpc_body_end(struct hk_smtpc *c)
+{
+	if (c->state != SMTPC_BODY)
+		return;
+	if (c->held_cr) {
+		fail(c, HK_SMTP_STOP_BARE_CR);
+		return;
+	}
+	if (!c->text.at_line_start)
+		end_line(c);
+	hk_buf_add(&c->out, HK_S(".\r\n"));
+	c->state = SMTPC_TRANSACTION;
+	c->stage = HK_SMTPC_DOT;
+	c->dot_phase = true;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Banner, EHLO or HELO or LHLO, STARTTLS, QUIT.
+ */
+#include "smtpc_internal.h"
+
+/* What EHLO may list that we make use of. */
+static const struct {
+	const char *keyword;
+	enum smtpc_extension extension;
+} extensions[] = {
+	{"PIPELINING", SMTPC_PIPELINING},       /* RFC 2920 */
+	{"SIZE", SMTPC_SIZE},                   /* RFC 1870 */
+	{"8BITMIME", SMTPC_8BITMIME},           /* RFC 6152 */
+	{"STARTTLS", SMTPC_STARTTLS},           /* RFC 3207 */
+	{"ENHANCEDSTATUSCODES", SMTPC_ENHANCED}, /* RFC 2034 */
+};
+
+void smtpc_hello(struct hk_smtpc *c)
+{
+	const char *verb = c->options.lmtp ? "LHLO" : c->use_helo ? "HELO" : "EHLO";
+
+	/* RFC 3207 4.2, RFC 5321 4.1.4: what an earlier EHLO listed is forgotten */
+	c->extensions = 0;
+	c->size_limit = 0;
+	c->hello_lines = 0;
+	hk_buf_addf(&c->out, "%s %.*s\r\n", verb, HK_FMT(c->options.helo));
+	c->state = SMTPC_REPLY;
+	c->stage = HK_SMTPC_HELO;
+}
+
+void smtpc_send_quit(struct hk_smtpc *c)
+{
+	hk_buf_add_str(&c->out, "QUIT\r\n");
+	c->state = SMTPC_REPLY;
+	c->stage = HK_SMTPC_QUIT;
+}
+
+void smtpc_session_line(struct hk_smtpc *c, struct hk_slice line)
+{
+	struct hk_slice keyword = hk_slice_sub(line, 0, hk_slice_find(line, ' '));
+	size_t i;
+
+	/* the first line is the server's name, and HELO lists nothing */
+	if (c->stage != HK_SMTPC_HELO || c->use_helo || c->hello_lines++ == 0)
+		return;
+	for (i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
+		if (hk_slice_eq_nocase(keyword, hk_slice_str(extensions[i].keyword)))
+			c->extensions |= extensions[i].extension;
+	if (hk_slice_eq_nocase(keyword, HK_S("SIZE")) &&
+	    hk_slice_u64(hk_slice_from(line, 5), UINT64_MAX, &c->size_limit) != HK_OK)
+		c->size_limit = 0; /* RFC 1870 4: no fixed maximum, or none that can be read */
+}
+
+static void after_hello(struct hk_smtpc *c)
+{
+	struct hk_smtp_reply reply;
+
+	if (c->is_tls || (!c->options.want_tls && !c->options.require_tls)) {
+		smtpc_ready(c);
+		return;
+	}
+	if (c->extensions & SMTPC_STARTTLS) {
+		hk_buf_add_str(&c->out, "STARTTLS\r\n");
+		c->stage = HK_SMTPC_STARTTLS;
+		return;
+	}
+	if (!c->options.require_tls) {
+		smtpc_ready(c);
+		return;
+	}
+	c->stage = HK_SMTPC_STARTTLS;
+	reply = smtpc_own(c, 421, "4.7.0", "TLS is required, and the server does not offer STARTTLS (RFC 3207 4)");
+	smtpc_end(c, &reply);
+}
+
+static void hello_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	if (reply->code < 300) {
+		after_hello(c);
+		return;
+	}
+	c->extensions = 0;
+	/* RFC 5321 3.2: an old server does not know EHLO; LMTP has nothing to fall back to (RFC 2033 4.1) */
+	if (reply->code >= 500 && !c->use_helo && !c->options.lmtp) {
+		c->use_helo = true;
+		smtpc_hello(c);
+		return;
+	}
+	smtpc_end(c, reply);
+}
+
+static void starttls_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	if (reply->code < 300) {
+		/* RFC 3207 4.2: replies that came in clear behind it are not for us */
+		hk_buf_reset(&c->in);
+		c->state = SMTPC_HANDSHAKE;
+		smtpc_push(c, HK_SMTPC_TLS, 0, reply);
+	} else if (c->options.require_tls) {
+		smtpc_end(c, reply);
+	} else {
+		smtpc_ready(c);
+	}
+}
+
+void smtpc_session_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	if (reply->code >= 300 && reply->code < 400) {
+		smtpc_unexpected(c, reply);
+		return;
+	}
+	switch (c->stage) {
+	case HK_SMTPC_BANNER:
+		if (reply->code < 300)
+			smtpc_hello(c);
+		else
+			smtpc_end(c, reply);
+		break;
+	case HK_SMTPC_HELO:
+		hello_reply(c, reply);
+		break;
+	case HK_SMTPC_STARTTLS:
+		starttls_reply(c, reply);
+		break;
+	default:
+		smtpc_end(c, reply);
+	}
+}
+
+void hk_smtpc_tls_done(struct hk_smtpc *c, bool ok)
+{
+	struct hk_smtp_reply reply;
+
+	/* implicit TLS: before the banner */
+	if (c->state == SMTPC_REPLY && c->stage == HK_SMTPC_BANNER && ok)
+		c->is_tls = true;
+	if (c->state != SMTPC_HANDSHAKE)
+		return;
+	if (!ok) {
+		reply = smtpc_own(c, 421, "4.7.0", "The TLS handshake failed");
+		smtpc_end(c, &reply);
+		return;
+	}
+	c->is_tls = true;
+	c->use_helo = false;
+	smtpc_hello(c);
+}
+
+void hk_smtpc_quit(struct hk_smtpc *c)
+{
+	c->quit_due = true;
+	if (c->state != SMTPC_IDLE || c->in_transaction)
+		return;
+	c->due_at = c->due_n = 0; /* a READY that nobody needs */
+	smtpc_send_quit(c);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of a server session, its input and output, and the order of things: pending event, then what is due
+ * behind it, then one step further in the input.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtpd_internal.h"
+
+/* Options are a host name and a product name; MAIL, RCPT and their paths fit many times. */
+enum { OWNED_MAX = 4096, SCRATCH_MAX = 16 * 1024, IN_FIRST = 4096, REFUSAL_MAX = 8 * 1024 };
+#define MESSAGE_DEFAULT ((uint64_t)50 * 1000 * 1000)
+
+struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
+{
+	struct hk_smtpd *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->options = *options;
+	s->state = SMTPD_GREETING;
+	if (s->options.max_message == 0)
+		s->options.max_message = MESSAGE_DEFAULT;
+	if (s->options.max_recipients == 0)
+		s->options.max_recipients = HK_SMTP_RCPTS_MAX;
+	hk_arena_init(&s->owned, OWNED_MAX);
+	hk_arena_init(&s->scratch, SCRATCH_MAX);
+	hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
+	hk_buf_init(&s->refusal, REFUSAL_MAX);
+	if (hk_arena_dup(&s->owned, options->hostname, &s->options.hostname) != HK_OK ||
+	    hk_arena_dup(&s->owned, options->banner_text, &s->options.banner_text) != HK_OK)
+		goto fail;
+	/* RFC 5321 4.2: "220 " Domain, then text */
+	hk_buf_add_str(&s->out, "220 ");
+	hk_quote_add(&s->out, s->options.hostname, HK_DOMAIN_MAX);
+	hk_buf_add_str(&s->out, s->options.banner_text.n ? " ESMTP " : " ESMTP");
+	hk_quote_add(&s->out, s->options.banner_text, 128);
+	hk_buf_add_str(&s->out, "\r\n");
+	if (hk_buf_status(&s->out) != HK_OK)
+		goto fail;
+	s->banner_left = s->out.n;
+	return s;
+fail:
+	hk_smtpd_free(s);
+	return NULL;
+}
+
+void hk_smtpd_free(struct hk_smtpd *s)
+{
+	if (!s)
+		return;
+	free(s->in);
+	hk_buf_done(&s->refusal);
+	hk_buf_done(&s->out);
+	hk_arena_done(&s->scratch);
+	hk_arena_done(&s->owned);
+	free(s);
+}
+
+/* ---- input ---- */
+
+struct hk_slice smtpd_input(const struct hk_smtpd *s)
+{
+	return hk_slice_of(s->in ? s->in + s->in_at : NULL, s->in_n - s->in_at);
+}
+
+void smtpd_consume(struct hk_smtpd *s, size_t n)
+{
+	s->in_at += n;
+}
+
+void smtpd_drop_input(struct hk_smtpd *s)
+{
+	s->in_at = s->in_n;
+	s->scanned = 0;
+	s->skipping = false;
+}
+
+/* Moves the unparsed bytes to the front and grows the buffer for n more, as far as its maximum goes. */
+static void make_room(struct hk_smtpd *s, size_t n)
+{
+	size_t have = s->in_n - s->in_at, cap = s->in_cap ? s->in_cap : IN_FIRST;
+	uint8_t *p;
+
+	if (s->in_at && have)
+		memmove(s->in, s->in + s->in_at, have);
+	s->in_at = 0;
+	s->in_n = have;
+	while (cap < HK_SMTP_INPUT_MAX && cap - have < n)
+		cap *= 2;
+	if (cap == s->in_cap)
+		return;
+	p = realloc(s->in, cap);
+	if (p) {
+		s->in = p;
+		s->in_cap = cap;
+	} else if (!s->in) {
+		s->no_memory = true;
+	}
+}
+
+size_t hk_smtpd_feed(struct hk_smtpd *s, struct hk_slice in)
+{
+	size_t n;
+
+	if (in.n == 0)
+		return 0;
+	/* RFC 3207 4.2: nothing that came in clear behind STARTTLS may be heeded after the handshake */
+	if (s->state & (SMTPD_TLS | SMTPD_OVER))
+		return in.n;
+	if (s->options.early_talker_check && s->banner_left)
+		s->early = true;
+	if (!s->pending && s->in_cap - s->in_n < in.n)
+		make_room(s, in.n);
+	n = s->in_cap - s->in_n;
+	if (n > in.n)
+		n = in.n;
+	if (n) {
+		memcpy(s->in + s->in_n, in.p, n);
+		s->in_n += n;
+	}
+	return n;
+}
+
+/* ---- output ---- */
+
+struct hk_slice hk_smtpd_out(struct hk_smtpd *s)
+{
+	return hk_buf_slice(&s->out);
+}
+
+void hk_smtpd_sent(struct hk_smtpd *s, size_t n)
+{
+	s->banner_left -= n < s->banner_left ? n : s->banner_left;
+	hk_buf_drop(&s->out, n);
+}
+
+static void reply(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+{
+	hk_smtp_reply_add(&s->out, code, enhanced, text);
+}
+
+void smtpd_reply(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+{
+	reply(s, code, enhanced, hk_slice_str(text));
+}
+
+void smtpd_refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+{
+	smtpd_refuse_slice(s, code, enhanced, hk_slice_str(text));
+}
+
+void smtpd_refuse_slice(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+{
+	if (++s->errors > HK_SMTP_ERRORS_MAX) {
+		smtpd_give_up(s, 421, "4.7.0", "Too many errors in this session (RFC 5321 7.8)");
+		return;
+	}
+	reply(s, code, enhanced, text);
+}
+
+/* ---- endings ---- */
+
+void smtpd_end_transaction(struct hk_smtpd *s)
+{
+	if ((s->state & SMTPD_TRANSACTION) == 0)
+		return;
+	s->state = SMTPD_READY;
+	s->recipients = 0;
+	s->abort_due = true;
+}
+
+void smtpd_close(struct hk_smtpd *s, const char *reason)
+{
+	smtpd_end_transaction(s);
+	smtpd_drop_input(s);
+	s->state = SMTPD_OVER;
+	s->event_due = true;
+	s->due = HK_SMTPD_CLOSE;
+	s->close_reason = hk_slice_str(reason);
+}
+
+void smtpd_give_up(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+{
+	smtpd_reply(s, code, enhanced, text);
+	smtpd_close(s, text);
+}
+
+void hk_smtpd_timeout(struct hk_smtpd *s)
+{
+	if (!s->pending && (s->state & (SMTPD_OVER | SMTPD_TLS)) == 0)
+		smtpd_give_up(s, 421, "4.4.2", "Timeout, closing the connection (RFC 5321 4.5.3.2)");
+}
+
+void hk_smtpd_shutdown(struct hk_smtpd *s)
+{
+	s->shutdown_due = true;
+}
+
+void hk_smtpd_tls_done(struct hk_smtpd *s)
+{
+	if (s->state == SMTPD_OVER)
+		return;
+	smtpd_drop_input(s);
+	if (s->pending && s->event.type == HK_SMTPD_STARTTLS)
+		s->pending = false;
+	s->state = SMTPD_GREETING;
+	s->proto = HK_PROTO_SMTP;
+	s->helo_n = 0;
+	s->recipients = 0;
+	s->idle = 0;
+	s->is_tls = true;
+}
+
+/* ---- events ---- */
+
+struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type type)
+{
+	s->event = (struct hk_smtpd_event){.type = type, .proto = s->proto};
+	s->pending = true;
+	return &s->event;
+}
+
+/* Makes the next thing that is due the pending event. */
+static bool take_due(struct hk_smtpd *s)
+{
+	if (s->abort_due) {
+		s->abort_due = false;
+		smtpd_pend(s, HK_SMTPD_ABORT);
+		return true;
+	}
+	if (s->event_due) {
+		s->event_due = false;
+		smtpd_pend(s, s->due)->text = s->close_reason;
+		return true;
+	}
+	return false;
+}
+
+/* An idle session holds no input buffer. */
+static enum hk_status await_input(struct hk_smtpd *s)
+{
+	if (s->in_at == s->in_n && s->state != SMTPD_DATA) {
+		free(s->in);
+		s->in = NULL;
+		s->in_at = s->in_n = s->in_cap = 0;
+	}
+	return HK_AGAIN;
+}
+
+static enum hk_status step(struct hk_smtpd *s)
+{
+	enum hk_status status;
+
+	if (s->no_memory || hk_buf_status(&s->out) != HK_OK)
+		return HK_NOMEM;
+	if (s->state == SMTPD_OVER)
+		return s->out.n ? HK_AGAIN : HK_END;
+	if (s->state == SMTPD_TLS)
+		return HK_AGAIN;
+	if (s->early) {
+		smtpd_give_up(s, 554, "5.5.0", "You spoke before the greeting was sent (RFC 5321 3.1)");
+		return HK_OK;
+	}
+	if (s->shutdown_due) {
+		smtpd_give_up(s, 421, "4.3.2", "Service is shutting down (RFC 5321 3.8)");
+		return HK_OK;
+	}
+	if (s->out.n > HK_SMTP_OUTPUT_MAX / 2)
+		return HK_AGAIN;
+	status = s->state == SMTPD_DATA ? smtpd_data_step(s) : smtpd_line_step(s);
+	return status == HK_AGAIN ? await_input(s) : status;
+}
+
+enum hk_status hk_smtpd_next(struct hk_smtpd *s, struct hk_smtpd_event *ret)
+{
+	while (!s->pending && !take_due(s)) {
+		enum hk_status status = step(s);
+
+		if (status != HK_OK)
+			return status;
+	}
+	*ret = s->event;
+	return HK_OK;
+}
+
+/* ---- state ---- */
+
+bool hk_smtpd_is_tls(const struct hk_smtpd *s)
+{
+	return s->is_tls;
+}
+
+enum hk_smtp_proto hk_smtpd_proto(const struct hk_smtpd *s)
+{
+	return s->proto;
+}
+
+struct hk_slice hk_smtpd_helo(const struct hk_smtpd *s)
+{
+	return hk_slice_of(s->helo, s->helo_n);
+}
+
+unsigned hk_smtpd_errors(const struct hk_smtpd *s)
+{
+	return s->errors;
+}

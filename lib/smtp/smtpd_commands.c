@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of verbs (RFC 5321 4.1.1, 3207), the checks that all of them share, and the short ones.
+ * Order of commands: RFC 5321 4.1.4.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "smtpd_internal.h"
+
+enum verb_traits {
+	NO_ARGUMENT = 1,    /* text behind the verb is an error */
+	NEEDS_ARGUMENT = 2, /* none is */
+	IDLE = 4,           /* counts to HK_SMTP_NOOPS_MAX */
+	ABSENT = 8,         /* known, but not implemented (RFC 5321 4.2.4) */
+	FOREIGN = 16,       /* no SMTP at all: the session ends */
+};
+
+struct verb {
+	const char *name;
+	unsigned states; /* in which it may be given */
+	unsigned traits;
+	void (*run)(struct hk_smtpd *, struct hk_slice argument);
+	const char *too_early, *too_late; /* the texts of 503, before and in a transaction */
+};
+
+static void run_helo(struct hk_smtpd *, struct hk_slice);
+static void run_ehlo(struct hk_smtpd *, struct hk_slice);
+static void run_data(struct hk_smtpd *, struct hk_slice);
+static void run_rset(struct hk_smtpd *, struct hk_slice);
+static void run_noop(struct hk_smtpd *, struct hk_slice);
+static void run_vrfy(struct hk_smtpd *, struct hk_slice);
+static void run_help(struct hk_smtpd *, struct hk_slice);
+static void run_quit(struct hk_smtpd *, struct hk_slice);
+static void run_starttls(struct hk_smtpd *, struct hk_slice);
+
+static const struct verb verbs[] = {
+	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_ehlo, NULL, NULL},
+	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_helo, NULL, NULL},
+	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, "STARTTLS needs EHLO first (RFC 3207 4)", NULL},
+	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, "MAIL needs EHLO or HELO first (RFC 5321 4.1.4)",
+	    "MAIL was given already, one sender per transaction (RFC 5321 4.1.4)"},
+	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)", NULL},
+	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, "DATA needs MAIL and RCPT first (RFC 5321 4.1.4)",
+	    "DATA needs an accepted RCPT first (RFC 5321 3.3)"},
+	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, NULL, NULL},
+	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, NULL, NULL},
+	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, NULL, NULL},
+	{"HELP", SMTPD_COMMAND, IDLE, run_help, NULL, NULL},
+	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, NULL, NULL},
+	{"AUTH", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"BDAT", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"ETRN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"LHLO", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"SAML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"SEND", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"SOML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	{"TURN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	/* a browser or a proxy that was made to speak to us: its body could hold a whole dialogue */
+	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
+	{"GET", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
+	{"POST", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
+	{"PUT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
+};
+
+enum { VERBS = sizeof verbs / sizeof verbs[0] };
+
+/* ---- what all verbs share ---- */
+
+static const struct verb *find_verb(struct hk_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (hk_slice_eq_nocase(name, hk_slice_str(verbs[i].name)))
+			return &verbs[i];
+	return NULL;
+}
+
+/* The word at the beginning of text, up to white space. */
+static struct hk_slice first_word(struct hk_slice text)
+{
+	size_t i = 0;
+
+	while (i < text.n && !hk_is_wsp(text.p[i]))
+		i++;
+	return hk_slice_sub(text, 0, i);
+}
+
+static bool argument_fits(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
+{
+	char text[64];
+
+	if ((verb->traits & NO_ARGUMENT) && argument.n)
+		snprintf(text, sizeof text, "%s takes no argument (RFC 5321 4.1.1)", verb->name);
+	else if ((verb->traits & NEEDS_ARGUMENT) && argument.n == 0)
+		snprintf(text, sizeof text, "%s needs an argument (RFC 5321 4.1.1)", verb->name);
+	else
+		return true;
+	smtpd_refuse(s, 501, "5.5.4", text);
+	return false;
+}
+
+/* Commands without effect, in a row: a client that only keeps the line busy (security limit of ours). */
+static bool is_too_idle(struct hk_smtpd *s, const struct verb *verb)
+{
+	if ((verb->traits & IDLE) == 0 || ++s->idle <= HK_SMTP_NOOPS_MAX)
+		return false;
+	smtpd_give_up(s, 421, "4.7.0", "Too many commands without effect");
+	return true;
+}
+
+static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
+{
+	bool late = (s->state & SMTPD_TRANSACTION) != 0;
+
+	if (verb->traits & FOREIGN)
+		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP");
+	else if (verb->traits & ABSENT)
+		smtpd_refuse(s, 502, "5.5.1", "Command not implemented (RFC 5321 4.2.4)");
+	else if ((verb->states & s->state) == 0)
+		smtpd_refuse(s, 503, "5.5.1", late && verb->too_late ? verb->too_late : verb->too_early);
+	else if (argument_fits(s, verb, argument) && !is_too_idle(s, verb))
+		verb->run(s, argument);
+}
+
+void smtpd_command(struct hk_smtpd *s, struct hk_slice line)
+{
+	struct hk_slice word, argument;
+	const struct verb *verb;
+
+	hk_arena_done(&s->scratch);
+	if (hk_slice_find(line, '\0') < line.n) {
+		smtpd_refuse(s, 500, "5.5.2", "A NUL stands in the command line (RFC 5321 2.3.1)");
+		return;
+	}
+	if (hk_slice_find(line, '\r') < line.n) {
+		smtpd_refuse(s, 500, "5.5.2", "A bare CR stands in the command line (RFC 5321 2.3.8)");
+		return;
+	}
+	/* RFC 5321 4.1.1: white space at the end is tolerated */
+	while (line.n && hk_is_wsp(line.p[line.n - 1]))
+		line.n--;
+	word = first_word(line);
+	/* one separator is taken away; what more there is belongs to the argument and is judged there */
+	argument = hk_slice_from(line, word.n ? word.n + 1 : 0);
+	verb = find_verb(word);
+	if (verb)
+		run_verb(s, verb, argument);
+	else
+		smtpd_refuse(s, 500, "5.5.2", "Command not recognised (RFC 5321 4.2.4)");
+}
+
+/* ---- HELO, EHLO ---- */
+
+/* RFC 5321 4.1.3. A tagged literal other than IPv6 is a General-address-literal: printable without brackets. */
+static bool is_literal(struct hk_slice name)
+{
+	struct hk_slice inner = hk_slice_sub(name, 1, name.n - 2);
+	struct hk_ip ip;
+	size_t i;
+
+	if (name.n < 3 || name.p[0] != '[' || name.p[name.n - 1] != ']')
+		return false;
+	if (hk_slice_starts_nocase(inner, HK_S("IPv6:"))) {
+		inner = hk_slice_from(inner, 5);
+		return hk_slice_find(inner, ':') < inner.n && hk_ip_parse(inner, &ip) == HK_OK;
+	}
+	if (hk_slice_find(inner, ':') == inner.n)
+		return hk_ip_parse(inner, &ip) == HK_OK;
+	for (i = 0; i < inner.n; i++)
+		if (!hk_is_graph(inner.p[i]) || (inner.p[i] >= '[' && inner.p[i] <= ']'))
+			return false;
+	return inner.p[0] != ':' && inner.p[inner.n - 1] != ':';
+}
+
+/* One label. Deliberate: underscores and hyphens at the ends are let through unless envelopes are strict; many real
+ * clients name themselves so, and nothing hangs on it. */
+static bool is_label(struct hk_slice label, bool strict)
+{
+	size_t i;
+
+	if (label.n == 0 || label.n > 63)
+		return false;
+	for (i = 0; i < label.n; i++) {
+		uint8_t c = label.p[i];
+
+		if (!hk_is_alnum(c) && c != '-' && (c != '_' || strict))
+			return false;
+	}
+	return !strict || (label.p[0] != '-' && label.p[label.n - 1] != '-');
+}
+
+/* Domain of RFC 5321 4.1.2; strict wants two labels at least (a name that can be fully qualified). */
+static bool is_domain(struct hk_slice name, bool strict)
+{
+	size_t labels = 0;
+
+	if (name.n == 0 || name.n > HK_DOMAIN_MAX)
+		return false;
+	while (name.n) {
+		struct hk_slice label = hk_slice_sub(name, 0, hk_slice_find(name, '.'));
+
+		if (!is_label(label, strict))
+			return false;
+		labels++;
+		name = hk_slice_from(name, label.n + 1);
+	}
+	return labels > 1 || !strict;
+}
+
+static void greet(struct hk_smtpd *s, struct hk_slice argument, enum hk_smtp_proto proto)
+{
+	struct hk_slice name = first_word(argument);
+	struct hk_smtpd_event *event;
+
+	if (name.n == 0 || name.n < argument.n) {
+		smtpd_refuse(s, 501, "5.5.4", "One name and no further text belong here (RFC 5321 4.1.1.1)");
+		return;
+	}
+	if (name.n > HK_DOMAIN_MAX || (!is_literal(name) && !is_domain(name, s->options.strict_envelopes))) {
+		smtpd_refuse(s, 501, "5.5.4", "Neither a domain name nor an address literal (RFC 5321 4.1.1.1)");
+		return;
+	}
+	event = smtpd_pend(s, HK_SMTPD_HELO);
+	event->proto = proto;
+	event->text = name;
+}
+
+static void run_helo(struct hk_smtpd *s, struct hk_slice argument)
+{
+	greet(s, argument, HK_PROTO_SMTP);
+}
+
+static void run_ehlo(struct hk_smtpd *s, struct hk_slice argument)
+{
+	greet(s, argument, HK_PROTO_ESMTP);
+}
+
+void smtpd_greet(struct hk_smtpd *s)
+{
+	struct hk_buf text;
+
+	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
+	hk_buf_add(&text, hk_slice_sub(s->options.hostname, 0, HK_DOMAIN_MAX));
+	if (s->proto == HK_PROTO_ESMTP) {
+		hk_buf_add_str(&text, "\nPIPELINING"); /* RFC 2920 */
+		hk_buf_addf(&text, "\nSIZE %llu", (unsigned long long)s->options.max_message); /* RFC 1870 */
+		/* RFC 3207 4.2: not after TLS began */
+		if (s->options.offer_starttls && !s->is_tls)
+			hk_buf_add_str(&text, "\nSTARTTLS");
+		hk_buf_add_str(&text, "\nENHANCEDSTATUSCODES"); /* RFC 2034 */
+		hk_buf_add_str(&text, "\n8BITMIME");            /* RFC 6152 */
+	}
+	if (hk_buf_status(&text) != HK_OK)
+		s->no_memory = true;
+	/* no enhanced code here (RFC 2034 4) */
+	hk_smtp_reply_add(&s->out, 250, NULL, hk_buf_slice(&text));
+	hk_buf_done(&text);
+}
+
+/* ---- the short ones ---- */
+
+static void run_data(struct hk_smtpd *s, struct hk_slice argument)
+{
+	(void)argument;
+	smtpd_pend(s, HK_SMTPD_DATA);
+}
+
+static void run_rset(struct hk_smtpd *s, struct hk_slice argument)
+{
+	(void)argument;
+	smtpd_end_transaction(s);
+	smtpd_reply(s, 250, "2.0.0", "Ok");
+}
+
+static void run_noop(struct hk_smtpd *s, struct hk_slice argument)
+{
+	(void)argument; /* RFC 5321 4.1.1.9: ignored */
+	smtpd_reply(s, 250, "2.0.0", "Ok");
+}
+
+static void run_vrfy(struct hk_smtpd *s, struct hk_slice argument)
+{
+	smtpd_pend(s, HK_SMTPD_VRFY)->text = argument;
+}
+
+static void run_help(struct hk_smtpd *s, struct hk_slice argument)
+{
+	char text[256];
+	size_t i, n = 0;
+
+	(void)argument;
+	n += (size_t)snprintf(text, sizeof text, "Commands:");
+	for (i = 0; i < VERBS && n < sizeof text; i++)
+		if (verbs[i].run)
+			n += (size_t)snprintf(text + n, sizeof text - n, " %s", verbs[i].name);
+	smtpd_reply(s, 214, "2.0.0", text);
+}
+
+static void run_quit(struct hk_smtpd *s, struct hk_slice argument)
+{
+	(void)argument;
+	smtpd_reply(s, 221, "2.0.0", "Bye");
+	smtpd_close(s, "");
+	s->due = HK_SMTPD_QUIT;
+}
+
+static void run_starttls(struct hk_smtpd *s, struct hk_slice argument)
+{
+	(void)argument;
+	if (s->is_tls) {
+		smtpd_refuse(s, 503, "5.5.1", "TLS is active already (RFC 3207 4.2)");
+		return;
+	}
+	if (!s->options.offer_starttls) {
+		smtpd_refuse(s, 502, "5.5.1", "STARTTLS is not offered (RFC 3207 4)");
+		return;
+	}
+	smtpd_reply(s, 220, "2.0.0", "Ready to start TLS");
+	smtpd_end_transaction(s);
+	/* RFC 3207 4.2 and CVE-2011-0411: what was glued behind it in clear must not be heeded */
+	smtpd_drop_input(s);
+	s->state = SMTPD_TLS;
+	s->event_due = true;
+	s->due = HK_SMTPD_STARTTLS;
+	s->close_reason = HK_S("");
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The text of the message. Only CRLF.CRLF ends it (RFC 5321 4.1.1.4); a dot in front of anything else at the
+ * beginning of a line is taken away (4.5.2). Chunks are slices of the input, as large as it allows.
+ *
+ * A bare CR, a bare LF, a NUL, or too many bytes settle the reply; the rest is read over to the real end, so that
+ * nothing in it can be taken for a command.
+ */
+#include <stdio.h>
+
+#include "smtpd_internal.h"
+
+/* How much more than the announced SIZE a client may send before the connection is cut: a client without SIZE
+ * cannot know the limit, so it is heard out over four times the size, and a little more for small limits. */
+#define DISCARD_FACTOR 4
+#define DISCARD_EXTRA  ((uint64_t)1024 * 1024)
+
+void smtpd_data_begin(struct hk_smtpd *s)
+{
+	s->state = SMTPD_DATA;
+	s->text = (struct hk_smtp_text){.at_line_start = true, .line = 1};
+	s->size = 0;
+	s->discarded = 0;
+	s->refusal_code = 0;
+	hk_buf_reset(&s->refusal);
+}
+
+void smtpd_data_refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+{
+	if (s->refusal_code)
+		return;
+	s->refusal_code = code;
+	hk_smtp_reply_add(&s->refusal, code, enhanced, text);
+	if (hk_buf_status(&s->refusal) != HK_OK)
+		s->no_memory = true;
+}
+
+static void refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
+{
+	char text[96];
+
+	snprintf(text, sizeof text, "Message refused: %s at line %llu (RFC 5321 2.3.8)", hk_smtp_stop_text(stop),
+	    (unsigned long long)s->text.line);
+	smtpd_data_refuse(s, 550, "5.6.0", hk_slice_str(text));
+}
+
+/* The end was seen. Whatever the reply will be, the state is as after RSET. */
+static void end_of_data(struct hk_smtpd *s)
+{
+	if (s->refusal_code == 0) {
+		s->state = SMTPD_READY;
+		s->recipients = 0;
+		smtpd_pend(s, HK_SMTPD_MESSAGE)->size = s->size;
+		return;
+	}
+	/* counted, but never turned into a 421: the client would bring the same message again */
+	s->errors++;
+	hk_buf_add(&s->out, hk_buf_slice(&s->refusal));
+	smtpd_end_transaction(s);
+}
+
+/* A dot at the beginning of a line. */
+static enum hk_status dot_step(struct hk_smtpd *s, struct hk_slice have)
+{
+	if (have.n < 2 || (have.p[1] == '\r' && have.n < 3))
+		return HK_AGAIN;
+	if (have.p[1] == '\r' && have.p[2] == '\n') {
+		smtpd_consume(s, 3);
+		end_of_data(s);
+		return HK_OK;
+	}
+	smtpd_consume(s, 1);
+	s->text.at_line_start = false;
+	return HK_OK;
+}
+
+static void hand_out(struct hk_smtpd *s, struct hk_slice chunk)
+{
+	uint64_t room = s->options.max_message - s->size;
+
+	if (chunk.n > room) {
+		chunk = hk_slice_sub(chunk, 0, (size_t)room);
+		smtpd_data_refuse(s, 552, "5.3.4", HK_S("Message exceeds the size limit (RFC 1870 6.3)"));
+	}
+	s->size += chunk.n;
+	if (chunk.n)
+		smtpd_pend(s, HK_SMTPD_BODY)->text = chunk;
+}
+
+static void read_over(struct hk_smtpd *s, size_t n)
+{
+	s->discarded += n;
+	if (s->discarded / DISCARD_FACTOR <= s->options.max_message + DISCARD_EXTRA)
+		return;
+	hk_buf_add(&s->out, hk_buf_slice(&s->refusal));
+	smtpd_close(s, "A refused message does not end");
+}
+
+/* Whether the byte at which a run stopped is passed on like any other. */
+static bool is_allowed(const struct hk_smtpd *s, enum hk_smtp_stop stop)
+{
+	if (stop != HK_SMTP_STOP_BARE_CR && stop != HK_SMTP_STOP_BARE_LF && stop != HK_SMTP_STOP_NUL)
+		return false;
+	return s->refusal_code || (s->options.allow_bare_lf && stop != HK_SMTP_STOP_NUL);
+}
+
+enum hk_status smtpd_data_step(struct hk_smtpd *s)
+{
+	struct hk_slice have = smtpd_input(s);
+	enum hk_smtp_stop stop;
+	size_t n = 0;
+
+	for (;;) {
+		n += hk_smtp_text_scan(&s->text, hk_slice_from(have, n), &stop);
+		if (!is_allowed(s, stop))
+			break;
+		n++;
+		s->text.at_line_start = false;
+	}
+	if (n == 0) {
+		if (stop == HK_SMTP_STOP_DOT)
+			return dot_step(s, have);
+		if (stop == HK_SMTP_STOP_END || stop == HK_SMTP_STOP_CR)
+			return HK_AGAIN;
+		refuse_byte(s, stop);
+		return HK_OK;
+	}
+	smtpd_consume(s, n);
+	if (s->refusal_code)
+		read_over(s, n);
+	else
+		hand_out(s, hk_slice_sub(have, 0, n));
+	return HK_OK;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * smtpd_internal.h - the state of the server, shared by its files:
+ *
+ *	smtpd.c           life, input and output, the order of things
+ *	smtpd_line.c      cutting command lines out of the input
+ *	smtpd_commands.c  the table of verbs
+ *	smtpd_envelope.c  MAIL and RCPT with their parameters
+ *	smtpd_data.c      the text of the message and its end
+ *	smtpd_answer.c    what an answer does
+ */
+#ifndef HIKYAKU_SMTPD_INTERNAL_H
+#define HIKYAKU_SMTPD_INTERNAL_H
+
+#include "smtp_internal.h"
+
+/* Bits, so that the table of verbs can name sets of them. */
+enum smtpd_state {
+	SMTPD_GREETING = 1, /* no HELO yet */
+	SMTPD_READY = 2,    /* greeted, no transaction */
+	SMTPD_MAIL = 4,     /* a sender, no recipient */
+	SMTPD_RCPT = 8,     /* at least one recipient */
+	SMTPD_DATA = 16,    /* 354 was given */
+	SMTPD_TLS = 32,     /* 220 to STARTTLS was given, the handshake is due */
+	SMTPD_OVER = 64,    /* the last reply is queued */
+};
+#define SMTPD_TRANSACTION ((unsigned)(SMTPD_MAIL | SMTPD_RCPT | SMTPD_DATA))
+#define SMTPD_GREETED     ((unsigned)(SMTPD_READY | SMTPD_MAIL | SMTPD_RCPT))
+#define SMTPD_COMMAND     ((unsigned)SMTPD_GREETING | SMTPD_GREETED)
+
+struct hk_smtpd {
+	struct hk_smtpd_options options; /* its slices point into owned */
+	struct hk_arena owned;
+	struct hk_arena scratch; /* what the pending event points to, besides the input */
+
+	uint8_t *in; /* unparsed: in_at to in_n; never moved while an event is pending */
+	size_t in_at, in_n, in_cap;
+	struct hk_buf out;
+	size_t banner_left; /* bytes of the banner that were not taken yet */
+	bool early;         /* input came before the banner went */
+	bool no_memory;
+
+	unsigned state; /* one of enum smtpd_state */
+	enum hk_smtp_proto proto;
+	bool is_tls;
+	uint8_t helo[HK_DOMAIN_MAX];
+	size_t helo_n;
+	unsigned errors, idle; /* idle: commands without effect in a row */
+	size_t recipients;     /* accepted in this transaction */
+
+	struct hk_smtpd_event event;
+	bool pending;
+	/* what comes after the pending event, in this order */
+	bool abort_due;
+	bool event_due;
+	enum hk_smtpd_event_type due; /* STARTTLS, QUIT, CLOSE */
+	struct hk_slice close_reason; /* static text */
+	bool shutdown_due;
+
+	/* command line */
+	size_t scanned; /* bytes of the input known to hold no LF */
+	bool skipping;  /* a bad line is read over up to its CRLF */
+	bool skip_cr;   /* the last byte read over was a CR */
+	size_t skipped;
+
+	/* DATA */
+	struct hk_smtp_text text;
+	uint64_t size;         /* of the message, dots unstuffed (RFC 1870 5) */
+	uint64_t discarded;    /* bytes read over after the refusal */
+	unsigned refusal_code; /* not 0: the reply to the final dot stands already */
+	struct hk_buf refusal;
+};
+
+/* ---- smtpd.c ---- */
+struct hk_slice smtpd_input(const struct hk_smtpd *);
+void smtpd_consume(struct hk_smtpd *, size_t n);
+void smtpd_drop_input(struct hk_smtpd *);
+/* smtpd_pend(s, type): makes it the pending event; the caller fills in the rest of s->event. */
+struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *, enum hk_smtpd_event_type);
+void smtpd_reply(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
+/* smtpd_refuse(s, code, enhanced, text): a reply that counts as an error; 421 instead of the one error too many. */
+void smtpd_refuse(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
+/* smtpd_refuse_slice(s, ...): the same for text of the caller. */
+void smtpd_refuse_slice(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* smtpd_end_transaction(s): as after RSET; HK_SMTPD_ABORT is due when one was open. */
+void smtpd_end_transaction(struct hk_smtpd *);
+/* smtpd_close(s, reason): no input is parsed any more; HK_SMTPD_CLOSE is due. The last reply is queued already. */
+void smtpd_close(struct hk_smtpd *, const char *reason);
+/* smtpd_give_up(s, code, enhanced, text): the reply and the end. */
+void smtpd_give_up(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
+
+/* ---- the steps: OK when something happened, AGAIN when more input is needed ---- */
+enum hk_status smtpd_line_step(struct hk_smtpd *);
+enum hk_status smtpd_data_step(struct hk_smtpd *);
+void smtpd_data_begin(struct hk_smtpd *);
+/* smtpd_data_refuse(s, code, enhanced, text): the first refusal stands; what follows is read over. */
+void smtpd_data_refuse(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+
+/* ---- commands ---- */
+void smtpd_command(struct hk_smtpd *, struct hk_slice line);
+void smtpd_mail(struct hk_smtpd *, struct hk_slice argument);
+void smtpd_rcpt(struct hk_smtpd *, struct hk_slice argument);
+/* smtpd_greet(s): the reply to an accepted HELO or EHLO. */
+void smtpd_greet(struct hk_smtpd *);
+
+#endif

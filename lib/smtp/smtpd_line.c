@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Cutting command lines out of the input. Only CRLF ends a line (RFC 5321 2.3.8).
+ *
+ * A line that is too long or holds a bare LF is refused as soon as that is known and then read over up to its
+ * CRLF: what stands behind a bare LF is never taken for a command of its own.
+ */
+#include "smtpd_internal.h"
+
+static void skip_line(struct hk_smtpd *s)
+{
+	s->skipping = true;
+	s->skip_cr = false;
+	s->skipped = 0;
+	s->scanned = 0;
+}
+
+static enum hk_status skip_step(struct hk_smtpd *s)
+{
+	struct hk_slice have = hk_slice_sub(smtpd_input(s), 0, HK_SMTP_SKIP_MAX - s->skipped);
+	size_t lf = hk_slice_find(have, '\n');
+	size_t n = lf < have.n ? lf + 1 : have.n;
+
+	if (n == 0)
+		return HK_AGAIN;
+	if (lf < have.n && (lf > 0 ? have.p[lf - 1] == '\r' : s->skip_cr))
+		s->skipping = false;
+	s->skip_cr = have.p[n - 1] == '\r';
+	s->skipped += n;
+	smtpd_consume(s, n);
+	if (s->skipping && s->skipped == HK_SMTP_SKIP_MAX)
+		smtpd_give_up(s, 421, "4.7.0", "The command line does not end (RFC 5321 4.5.3.1.4)");
+	return HK_OK;
+}
+
+enum hk_status smtpd_line_step(struct hk_smtpd *s)
+{
+	struct hk_slice have = hk_slice_sub(smtpd_input(s), 0, HK_SMTP_LINE_MAX);
+	size_t lf;
+
+	if (s->skipping)
+		return skip_step(s);
+	lf = s->scanned + hk_slice_find(hk_slice_from(have, s->scanned), '\n');
+	if (lf == have.n && have.n < HK_SMTP_LINE_MAX) {
+		s->scanned = have.n;
+		return HK_AGAIN;
+	}
+	if (lf == have.n) {
+		skip_line(s);
+		/* X.5.6 is for authentication exchanges alone (RFC 4954 6) */
+		smtpd_refuse(s, 500, "5.5.2", "Line too long (RFC 5321 4.5.3.1.4)");
+		return HK_OK;
+	}
+	s->scanned = 0;
+	smtpd_consume(s, lf + 1);
+	if (lf == 0 || have.p[lf - 1] != '\r') {
+		skip_line(s);
+		smtpd_refuse(s, 500, "5.5.2", "A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)");
+		return HK_OK;
+	}
+	smtpd_command(s, hk_slice_sub(have, 0, lf - 1));
+	return HK_OK;
+}

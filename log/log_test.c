@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "log/line.h"
+
+struct one_line {
+	struct hk_log log;
+	struct hk_buf text;
+};
+
+static void keep(struct hk_log *log, enum hk_log_level level, struct hk_slice line)
+{
+	struct one_line *l = (struct one_line *)log;
+
+	hk_log_line_add(&l->text, &(struct hk_now){.utc = 1732541523, .utc_ms = 7}, level, line);
+}
+
+static void a_line_has_time_level_and_text(void **state)
+{
+	struct one_line l = {.log = {keep}};
+
+	(void)state;
+	hk_buf_init(&l.text, 8192);
+	hk_logf(&l.log, HK_LOG_WARNING, "ev=%s n=%d", "test", 3);
+	assert_true(hk_slice_eq(hk_buf_slice(&l.text), HK_S("2024-11-25T13:32:03.007Z warning ev=test n=3\n")));
+	hk_buf_done(&l.text);
+}
+
+static void hostile_bytes_never_break_a_line(void **state)
+{
+	struct one_line l = {.log = {keep}};
+
+	(void)state;
+	hk_buf_init(&l.text, 8192);
+	hk_logf(&l.log, HK_LOG_INFO, "from=%s raw=%s", hk_log_quote(HK_S("a\r\n\x1b[2J\xff\\b")).text, "c\nd\x7f");
+	assert_true(hk_slice_ends_nocase(hk_buf_slice(&l.text), HK_S("from=a\\x0D\\x0A\\x1B[2J\\xFF\\\\b raw=c?d?\n")));
+	hk_buf_done(&l.text);
+}
+
+static void long_text_is_cut_and_never_overruns(void **state)
+{
+	struct one_line l = {.log = {keep}};
+	uint8_t bytes[6000];
+	size_t n;
+
+	(void)state;
+	memset(bytes, 0xff, sizeof bytes);
+	for (n = 0; n < 1000; n++)
+		assert_true(strlen(hk_log_quote(hk_slice_of(bytes, n)).text) < 512);
+	memset(bytes, 'x', sizeof bytes);
+	bytes[sizeof bytes - 1] = 0;
+	hk_buf_init(&l.text, 8192);
+	hk_logf(&l.log, HK_LOG_INFO, "%s", (const char *)bytes);
+	assert_int_equal(hk_buf_status(&l.text), HK_OK);
+	assert_true(l.text.n > 2000 && l.text.n < 2100);
+	hk_buf_done(&l.text);
+	hk_logf(NULL, HK_LOG_INFO, "nothing");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_has_time_level_and_text),
+		cmocka_unit_test(hostile_bytes_never_break_a_line),
+		cmocka_unit_test(long_text_is_cut_and_never_overruns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
