@@ -15,13 +15,13 @@ static struct hk_slice word(struct hk_slice *s)
 	return w;
 }
 
-/* Where the clause " by " begins; s.n when there is none. */
+/* Where the clause " by " begins, in any white space; s.n when there is none. */
 static size_t find_by(struct hk_slice s)
 {
 	size_t i;
 
 	for (i = 0; i + 4 <= s.n; i++)
-		if (hk_slice_eq_nocase(hk_slice_sub(s, i, 4), HK_S(" by ")))
+		if (hk_is_wsp(s.p[i]) && hk_is_wsp(s.p[i + 3]) && hk_slice_eq_nocase(hk_slice_sub(s, i + 1, 2), HK_S("by")))
 			return i;
 	return s.n;
 }
@@ -39,7 +39,8 @@ static void read_client(struct hk_slice from, struct hk_ip *ret)
 	text = hk_slice_sub(text, 0, close);
 	if (hk_slice_starts_nocase(text, HK_S("IPv6:")))
 		text = hk_slice_from(text, 5);
-	(void)hk_ip_parse(text, ret);
+	if (hk_ip_parse(text, ret) != HK_OK)
+		*ret = (struct hk_ip){0};
 }
 
 static bool read_received(struct hk_arena *a, const struct hk_field *field, struct cli_stored *ret)

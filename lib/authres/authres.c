@@ -233,13 +233,32 @@ static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *
 	flush(w);
 }
 
+/* The term that decided says more than any words of ours. */
+static void rfc_spf_comment(struct writer *w, const struct hk_authres_input *in)
+{
+	char ip[HK_IP_TEXT_MAX];
+
+	if (in->spf->mechanism.n == 0) {
+		if (in->spf->reason.n)
+			comment(w, "", in->spf->reason, "");
+		return;
+	}
+	hk_ip_format(&in->client, ip);
+	hk_buf_addf(&w->part, "(%s: ", ip[0] ? ip : "unknown");
+	add_escaped(&w->part, in->spf->mechanism, "()\\");
+	hk_buf_add_str(&w->part, " of ");
+	add_escaped(&w->part, in->spf->domain, "()\\");
+	hk_buf_add_byte(&w->part, ')');
+	flush(w);
+}
+
 static void spf(struct writer *w, const struct hk_authres_input *in)
 {
 	begin(w, "spf", hk_spf_result_name(in->spf->result));
 	if (in->style == HK_AUTHRES_RSPAMD)
 		rspamd_spf_comment(w, in);
-	else if (in->spf->reason.n)
-		comment(w, "", in->spf->reason, "");
+	else
+		rfc_spf_comment(w, in);
 	if (in->spf->is_helo)
 		property(w, "smtp.helo", in->helo);
 	else

@@ -113,7 +113,7 @@ static void sections(const struct page *p)
 
 struct row {
 	enum explain_label name;
-	struct hk_slice value; /* of outside: quoted when printed */
+	struct hk_slice value, record; /* of outside: quoted when printed; the record between quotes */
 	const char *prefix, *suffix;
 };
 struct table {
@@ -155,6 +155,11 @@ static void print_table(const struct page *p, const struct table *t)
 			hk_buf_add_byte(p->out, ' ');
 		hk_buf_addf(p->out, " | %s", row->prefix ? row->prefix : "");
 		hk_quote_add(p->out, row->value, LINE_SHOWN);
+		if (row->record.n) {
+			hk_buf_add_str(p->out, " \"");
+			hk_quote_add(p->out, row->record, LINE_SHOWN);
+			hk_buf_add_byte(p->out, '"');
+		}
 		hk_buf_addf(p->out, "%s |\n", row->suffix ? row->suffix : "");
 	}
 }
@@ -200,16 +205,19 @@ static void title(const struct page *p, const char *method, const char *result)
 	hk_buf_addf(p->out, "\n==== %s: %s%s=%s%s\n", method, colour_of(p, result), method, result, p->o->colour ? "\x1b[0m" : "");
 }
 
-/* The record's text as the trace has it. */
-static struct hk_slice spf_record(const struct page *p)
+/* The record as the trace has it: its domain and its text. */
+static struct row spf_record_row(const struct page *p)
 {
 	const struct hk_trace *trace = hk_verify_trace(p->v);
 	size_t i;
 
-	for (i = 0; i < hk_trace_count(trace); i++)
-		if (hk_trace_at(trace, i)->event == HK_TRACE_SPF_RECORD)
-			return hk_trace_at(trace, i)->text[1];
-	return (struct hk_slice){0};
+	for (i = 0; i < hk_trace_count(trace); i++) {
+		const struct hk_trace_step *step = hk_trace_at(trace, i);
+
+		if (step->event == HK_TRACE_SPF_RECORD)
+			return (struct row){.name = LABEL_SPF_RECORD, .value = step->text[0], .record = step->text[1]};
+	}
+	return (struct row){.name = LABEL_SPF_RECORD, .prefix = label(p, LABEL_NOTHING)};
 }
 
 static void spf_table(const struct page *p)
@@ -225,7 +233,7 @@ static void spf_table(const struct page *p)
 	memcpy(ip + n, ")", 2);
 	add_row(&t, from_row(p));
 	add_row(&t, envelope_row(p, LABEL_RETURN_PATH));
-	add_row(&t, (struct row){.name = LABEL_SPF_RECORD, .value = spf_record(p), .prefix = spf_record(p).n ? NULL : label(p, LABEL_NOTHING)});
+	add_row(&t, spf_record_row(p));
 	add_row(&t, (struct row){.name = LABEL_SOURCE, .value = in->helo, .suffix = in->client.family ? ip : label(p, LABEL_UNKNOWN)});
 	add_row(&t, (struct row){.name = LABEL_RESULT, .prefix = "spf=", .value = hk_slice_str(hk_spf_result_name(p->r->spf.result))});
 	print_table(p, &t);
@@ -258,8 +266,7 @@ static void dmarc_table(const struct page *p)
 	for (i = 0; i < p->r->n_dkim && i < 4; i++)
 		add_row(&t, (struct row){.name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i].d});
 	if (d->record_domain.n) {
-		add_row(&t, (struct row){.name = LABEL_DMARC_RECORD, .prefix = "_dmarc.", .value = d->record_domain});
-		add_row(&t, (struct row){.name = LABEL_DMARC_RECORD, .value = d->record});
+		add_row(&t, (struct row){.name = LABEL_DMARC_RECORD, .prefix = "_dmarc.", .value = d->record_domain, .record = d->record});
 		alignment_row(p, &t, LABEL_SPF_ALIGNMENT, d->spf_aligned, d->spf_strict);
 		alignment_row(p, &t, LABEL_DKIM_ALIGNMENT, d->dkim_aligned, d->dkim_strict);
 		add_row(&t, (struct row){.name = LABEL_POLICY, .prefix = hk_dmarc_policy_name(d->disposition)});

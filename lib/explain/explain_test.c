@@ -8,9 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <hikyaku/json.h>
 #include "explain_internal.h"
-#include "../verify/verify_test_support.h"
+#include "../verify/verify_world_test.h"
 
 /* Every template: braces and brackets closed, numbers in range, and the same texts in both languages. */
 static unsigned texts_of(const char *s)
@@ -143,10 +142,10 @@ static void scenario_4_4_is_explained_in_three_sections_tables_and_steps(void **
 	    "\nReceived: from x.test", "\nDKIM-Signature: v=1;", "\n\n---- Section 3", "\nMessage-ID: <20241111230052.26219@x.test>\nDate:",
 	    "\nSubject: scenario4-4 (mail from user1@x.test)\n\nHello user1@dmarc.b.test!\n",
 	    "| Envelope From (MAIL FROM) | user1@a.test |\n| Header From               | user1@x.test |\n",
-	    "==== spf: spf=pass\n", "| Return-Path        | user1@a.test |\n| SPF record         | v=spf1 ip4:10.255.1.20/31 -all |\n"
+	    "==== spf: spf=pass\n", "| Return-Path        | user1@a.test |\n| SPF record         | a.test \"v=spf1 ip4:10.255.1.20/31 -all\" |\n"
 	    "| Source server (IP) | dkim.smtp.a.test(10.255.1.21) |\n| Result             | spf=pass |\n",
 	    "SPF, step by step:\n  1. ", "DNS question TXT a.test: NOERROR - ", "[RFC 1035 4.1.2]", "==== dkim: dkim=permerror\n", "d=y.test |",
-	    "DNS question TXT smtpbook._domainkey.y.test: NXDOMAIN", "==== dmarc: dmarc=fail\n", "d=y.test |", "v=DMARC1; p=reject; pct=100 |\n",
+	    "DNS question TXT smtpbook._domainkey.y.test: NXDOMAIN", "==== dmarc: dmarc=fail\n", "d=y.test |", "| _dmarc.x.test \"v=DMARC1; p=reject; pct=100\" |\n",
 	    "no aligned pass (relaxed) |\n", "no aligned pass (relaxed) |\n", "| reject |\n", "| dmarc=fail |\n",
 	    "DNS question TXT _dmarc.x.test: NOERROR", "spf identifier a.test, relaxed alignment: not aligned", "DMARC is fail", NULL};
 	static const char *const japanese[] = {"---- セクション1 MAIL FROMから生成\n", "---- セクション2 RFC 5321 Trace Information の内容\n",
@@ -191,9 +190,6 @@ static void json_has_both_senders_and_the_four_elements(void **state)
 	    "\"spf_aligned\":false,\"dkim_pass\":false,\"dkim_aligned\":false", "\"authentication_results\":\"A-R\"", "\"evidence\":[{\"name\":\"",
 	    "\"trace\":[{\"event\":\"MSG_FROM\",\"rfc\":\"RFC 9989 4.1\"", NULL};
 	struct hk_verify_input in = world_input(&lab_cases[lab_cases_n - 1]);
-	enum hk_json_token token = HK_JSON_NULL;
-	struct hk_json_reader *r;
-	struct hk_slice text;
 	struct hk_buf b;
 	struct world w;
 
@@ -207,11 +203,55 @@ static void json_has_both_senders_and_the_four_elements(void **state)
 	hk_buf_add_byte(&b, 0);
 	assert_int_equal(hk_buf_status(&b), HK_OK);
 	holds((const char *)b.p, parts);
-	r = hk_json_reader_new(&w.arena, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1));
-	assert_non_null(r);
-	while (token != HK_JSON_END)
-		assert_int_equal(hk_json_next(r, &token, &text), HK_OK);
 	hk_buf_done(&b);
+	world_done(&w);
+}
+
+static struct hk_buf json_of(const struct hk_verify *v)
+{
+	struct hk_buf b;
+
+	hk_buf_init(&b, 16 << 20);
+	hk_explain_json(v, HK_S("field"), &b);
+	assert_int_equal(hk_buf_status(&b), HK_OK);
+	return b;
+}
+
+static void a_replay_gives_the_same_json_bit_for_bit(void **state)
+{
+	struct world w;
+	size_t i;
+	int order;
+
+	(void)state;
+	world_init(&w);
+	world_zone(&w, lab_zone);
+	world_seed_keys(&w);
+	for (i = 0; i < lab_cases_n; i++) {
+		struct hk_verify_input in = world_input(&lab_cases[i]);
+
+		world_load(&w, lab_cases[i].file);
+		for (order = FORWARDS; order <= SHUFFLED; order++) {
+			struct hk_buf record, was, is;
+			struct hk_verify *v = NULL;
+			struct hk_arena a;
+
+			assert_int_equal(world_run(&w, &in, (enum order)order, 5, order == SHUFFLED), HK_OK);
+			was = json_of(w.v);
+			hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
+			hk_verify_record_format(w.v, &record);
+			hk_arena_init(&a, HK_VERIFY_ARENA);
+			assert_int_equal(hk_verify_replay(&a, hk_buf_slice(&record), &v), HK_OK);
+			is = json_of(v);
+			if (!hk_slice_eq(hk_buf_slice(&was), hk_buf_slice(&is)))
+				fail_msg("%.*s\n--\n%.*s", HK_FMT(hk_buf_slice(&was)), HK_FMT(hk_buf_slice(&is)));
+			hk_verify_done(v);
+			hk_arena_done(&a);
+			hk_buf_done(&record);
+			hk_buf_done(&was);
+			hk_buf_done(&is);
+		}
+	}
 	world_done(&w);
 }
 
@@ -250,6 +290,7 @@ int main(void)
 	    cmocka_unit_test(scenario_4_4_is_explained_in_three_sections_tables_and_steps),
 	    cmocka_unit_test(a_pass_says_what_alignment_proves),
 	    cmocka_unit_test(json_has_both_senders_and_the_four_elements),
+	    cmocka_unit_test(a_replay_gives_the_same_json_bit_for_bit),
 	    cmocka_unit_test(sections_split_where_data_begins_rfc_5321_4_4),
 	};
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * verify_test_support.h - a small world for the tests of verify and explain: the lab's zone, messages, and who answers.
+ * verify_world_test.h - a small world for the tests of verify and explain: the lab's zone, messages, and who answers.
  */
-#ifndef HIKYAKU_VERIFY_TEST_SUPPORT_H
-#define HIKYAKU_VERIFY_TEST_SUPPORT_H
+#ifndef HIKYAKU_VERIFY_WORLD_TEST_H
+#define HIKYAKU_VERIFY_WORLD_TEST_H
 
 #include <hikyaku/verify.h>
 
