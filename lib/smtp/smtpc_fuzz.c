@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The client against any server: bounded output without a bare CR or LF or a NUL, one DONE for each start, nothing behind
- * CLOSED, and the same however the bytes are cut. The first byte chooses options.
+ * CLOSED. The first byte chooses options.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	whole.choice = bytes.choice = data[0];
 	run(&whole, hk_slice_of(data + 1, n - 1), n);
-	/* What comes before it was asked for is judged by when it comes: replies that run ahead are not comparable. Alone the bounds are. */
+	/* Not compared: a reply that runs ahead of its command is judged by when it comes. */
 	run(&bytes, hk_slice_of(data + 1, n - 1), 1);
 	hk_buf_done(&whole.out);
 	hk_buf_done(&bytes.out);
