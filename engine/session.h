@@ -16,6 +16,12 @@
 
 #define HK_SESSION_IDLE_S 300 /* RFC 5321 4.5.3.2.7 */
 #define HK_SESSION_DNS_MS 20000 /* what all questions of one message may take; then temperror */
+#define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */
+/* Memory of one session and of one message, past which the answer is 452 4.3.1. A message's arena holds the evaluators
+ * (HK_VERIFY_ARENA) and 10,000 recipients of 256 octets; its header and its inline body stand beside it, bounded by
+ * HK_HEADER_SECTION_MAX and HK_BODY_INLINE_MAX. */
+#define HK_SESSION_ARENA (64 * 1024)
+#define HK_SESSION_MESSAGE_ARENA (8 * 1024 * 1024)
 
 enum hk_session_want_type {
 	HK_SESSION_DNS,    /* question: answer with hk_session_dns(id) */
@@ -46,6 +52,7 @@ struct hk_session_env {
 };
 
 struct hk_session;
+/* After every other call hk_session_next is due until it says AGAIN: only there the session goes on. */
 struct hk_session *hk_session_new(const struct hk_session_env *, const struct hk_now *); /* NULL when out of memory */
 /* a body file of an unfinished message is removed. */
 void hk_session_free(struct hk_session *);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session.c - the public calls of a session: bytes, wants, time.
+ */
+#include <stdlib.h>
+
+#include "engine/session_internal.h"
+
+uint32_t session_id(struct hk_session *s)
+{
+	return ++s->last_id;
+}
+
+void session_over(struct hk_session *s)
+{
+	if (s->stage == STAGE_OVER)
+		return;
+	s->stage = STAGE_OVER;
+	s->wants |= WANT_CLOSE;
+	s->linger = s->now.mono_ms + HK_SESSION_LINGER_MS;
+}
+
+static struct hk_smtpd *new_server(const struct hk_session_env *env)
+{
+	const struct hk_conf_listener *l = env->listener;
+	struct hk_smtpd_options options = {
+	    .hostname = l->hostname,
+	    .banner_text = env->conf->product,
+	    .max_message = l->max_message,
+	    .max_recipients = l->max_recipients,
+	    .offer_starttls = l->starttls,
+	    .strict_envelopes = l->strict_envelopes,
+	    .refuse_source_routes = l->refuse_source_routes,
+	    .early_talker_check = l->reject_early_talkers,
+	};
+
+	return hk_smtpd_new(&options);
+}
+
+struct hk_session *hk_session_new(const struct hk_session_env *env, const struct hk_now *now)
+{
+	struct hk_session *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->env = *env;
+	s->now = *now;
+	s->last_input = now->mono_ms;
+	hk_arena_init(&s->arena, HK_SESSION_ARENA);
+	s->smtpd = new_server(env);
+	if (!s->smtpd) {
+		hk_arena_done(&s->arena);
+		free(s);
+		return NULL;
+	}
+	hk_conf_use(env->conf);
+	s->client = hk_policy_client(env->listener, &env->client);
+	hk_ip_format(&env->client, s->client_text);
+	dns_begin(s);
+	hk_logf(env->log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u", HK_FMT(env->listener->name), s->client_text,
+	    env->client_port);
+	return s;
+}
+
+void hk_session_free(struct hk_session *s)
+{
+	if (!s)
+		return;
+	hk_logf(s->env.log, HK_LOG_DEBUG, "ev=disconnect listener=%.*s client=%s messages=%llu errors=%u", HK_FMT(s->env.listener->name),
+	    s->client_text, (unsigned long long)s->n_messages, hk_smtpd_errors(s->smtpd));
+	message_free(s, s->message);
+	hk_smtpd_free(s->smtpd);
+	hk_arena_done(&s->arena);
+	hk_conf_free(s->env.conf);
+	free(s);
+}
+
+size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk_now *now)
+{
+	size_t n;
+
+	s->now = *now;
+	if (s->stage == STAGE_OVER)
+		return in.n; /* nobody will read it */
+	n = hk_smtpd_feed(s->smtpd, in);
+	if (n)
+		s->last_input = now->mono_ms;
+	return n;
+}
+
+/* The one want of a kind that is asked for once. */
+static bool take_want(struct hk_session *s, unsigned bit, enum hk_session_want_type type, struct hk_session_want *ret)
+{
+	if (!(s->wants & bit))
+		return false;
+	s->wants &= ~bit;
+	*ret = (struct hk_session_want){.type = type, .file = -1};
+	return true;
+}
+
+enum hk_status hk_session_next(struct hk_session *s, const struct hk_now *now, struct hk_session_want *ret)
+{
+	s->now = *now;
+	session_run(s);
+	if (s->stage != STAGE_OVER && dns_next(s, ret))
+		return HK_OK;
+	if (take_want(s, WANT_TLS, HK_SESSION_TLS, ret))
+		return HK_OK;
+	if (take_want(s, WANT_SYNC, HK_SESSION_SYNC, ret)) {
+		ret->id = s->message->want_id;
+		ret->file = s->message->file;
+		ret->path = s->body_dir;
+		return HK_OK;
+	}
+	if (take_want(s, WANT_COMMIT, HK_SESSION_COMMIT, ret)) {
+		ret->id = s->message->want_id;
+		ret->mail = s->message->mail;
+		s->message->mail = NULL; /* the receiver's, and with it the body file */
+		s->message->gave_file = s->message->has_file;
+		s->message->has_file = false;
+		return HK_OK;
+	}
+	if (take_want(s, WANT_CLOSE, HK_SESSION_CLOSE, ret)) {
+		s->has_closed = true;
+		return HK_OK;
+	}
+	return s->has_closed ? HK_END : HK_AGAIN;
+}
+
+void hk_session_dns(struct hk_session *s, uint32_t id, const struct hk_dns_answer *answer)
+{
+	dns_answer(s, id, answer);
+}
+
+void hk_session_tls(struct hk_session *s, bool ok, struct hk_slice description)
+{
+	if (s->stage != STAGE_TLS)
+		return;
+	hk_logf(s->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "ev=tls client=%s ok=%d tls=%s", s->client_text, ok,
+	    hk_log_value(description).text);
+	if (!ok) {
+		session_over(s);
+		return;
+	}
+	s->stage = STAGE_CLIENT;
+	s->last_input = s->now.mono_ms;
+	hk_smtpd_tls_done(s->smtpd);
+}
+
+void hk_session_synced(struct hk_session *s, uint32_t id, enum hk_status status)
+{
+	if (s->stage == STAGE_SYNC && s->message && s->message->want_id == id)
+		message_synced(s, status);
+}
+
+void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status status)
+{
+	if (s->stage == STAGE_COMMIT && s->message && s->message->want_id == id)
+		message_committed(s, status);
+}
+
+struct hk_slice hk_session_out(struct hk_session *s)
+{
+	if (s->stage == STAGE_OVER && s->now.mono_ms >= s->linger)
+		return (struct hk_slice){0};
+	return hk_smtpd_out(s->smtpd);
+}
+
+void hk_session_sent(struct hk_session *s, size_t n)
+{
+	hk_smtpd_sent(s->smtpd, n);
+}
+
+void hk_session_eof(struct hk_session *s)
+{
+	session_over(s);
+	s->linger = 0; /* nobody is there to read */
+}
+
+uint64_t hk_session_deadline(const struct hk_session *s)
+{
+	uint64_t at = UINT64_MAX, dns;
+
+	if (s->stage == STAGE_OVER)
+		return s->now.mono_ms >= s->linger ? UINT64_MAX : s->linger;
+	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
+		at = s->last_input + HK_SESSION_IDLE_S * 1000;
+	dns = dns_deadline(s);
+	return dns < at ? dns : at;
+}
+
+void hk_session_tick(struct hk_session *s, const struct hk_now *now)
+{
+	s->now = *now;
+	if (s->stage == STAGE_OVER)
+		return;
+	dns_time(s);
+	if (s->stage != STAGE_CLIENT && s->stage != STAGE_TLS)
+		return;
+	if (now->mono_ms < s->last_input + HK_SESSION_IDLE_S * 1000)
+		return;
+	hk_logf(s->env.log, HK_LOG_INFO, "ev=timeout client=%s", s->client_text);
+	if (s->stage == STAGE_CLIENT)
+		hk_smtpd_timeout(s->smtpd);
+	/* the client may have stopped reading, so the server's own end is not waited for */
+	session_over(s);
+}
+
+void hk_session_shutdown(struct hk_session *s)
+{
+	s->is_stopping = true;
+}
+
+bool hk_session_wants_input(const struct hk_session *s)
+{
+	return s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session_event.c - what each event of the SMTP server is answered with.
+ */
+#include "engine/session_internal.h"
+
+void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
+{
+	const char *id = s->message ? s->message->id_text : "none";
+	struct hk_buf text;
+
+	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
+	if (what.n) {
+		hk_buf_add_byte(&text, '<');
+		hk_buf_add(&text, hk_slice_sub(what, 0, HK_PATH_MAX)); /* the server quotes it */
+		hk_buf_add_str(&text, ">: ");
+	}
+	hk_buf_addf(&text, "%s [%s]", reply->text, id);
+	hk_smtpd_answer(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
+	hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
+	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(what).text,
+	    hk_log_value(hk_slice_str(reply->text)).text);
+	hk_buf_done(&text);
+}
+
+static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	struct hk_policy_reply reply;
+	int intake = s->env.intake ? *s->env.intake : HK_OK;
+
+	message_free(s, s->message);
+	s->message = message_new(s, e);
+	if (!s->message) {
+		session_refuse(s, &reply_no_memory, (struct hk_slice){0});
+		return;
+	}
+	reply = hk_policy_mail(s->env.listener, &s->client);
+	if (intake != HK_OK)
+		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
+	if (!reply.code) {
+		hk_smtpd_accept(s->smtpd);
+		return;
+	}
+	session_refuse(s, &reply, e->path.text);
+	message_free(s, s->message);
+	s->message = NULL;
+}
+
+static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	struct hk_policy_reply reply;
+	struct hk_slice address;
+
+	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
+	if (!reply.code && message_add_rcpt(s->message, address) != HK_OK)
+		reply = reply_no_memory;
+	if (reply.code)
+		session_refuse(s, &reply, e->path.text);
+	else
+		hk_smtpd_accept(s->smtpd);
+}
+
+static void on_data(struct hk_session *s)
+{
+	struct hk_policy_reply reply = message_begin(s);
+
+	if (reply.code)
+		session_refuse(s, &reply, (struct hk_slice){0});
+	else
+		hk_smtpd_accept(s->smtpd);
+}
+
+static void on_body(struct hk_session *s, struct hk_slice chunk)
+{
+	struct hk_policy_reply reply = message_chunk(s, chunk);
+
+	if (reply.code)
+		session_refuse(s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
+	else
+		hk_smtpd_accept(s->smtpd);
+}
+
+static void on_abort(struct hk_session *s)
+{
+	message_free(s, s->message);
+	s->message = NULL;
+	hk_smtpd_accept(s->smtpd);
+}
+
+static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	if (e->type == HK_SMTPD_CLOSE)
+		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text, hk_log_value(e->text).text);
+	hk_smtpd_accept(s->smtpd);
+	session_over(s);
+}
+
+static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	switch (e->type) {
+	case HK_SMTPD_HELO:
+	case HK_SMTPD_VRFY:
+		hk_smtpd_accept(s->smtpd);
+		break;
+	case HK_SMTPD_MAIL:
+		on_mail(s, e);
+		break;
+	case HK_SMTPD_RCPT:
+		on_rcpt(s, e);
+		break;
+	case HK_SMTPD_DATA:
+		on_data(s);
+		break;
+	case HK_SMTPD_BODY:
+		on_body(s, e->text);
+		break;
+	case HK_SMTPD_MESSAGE:
+		message_end(s);
+		break;
+	case HK_SMTPD_ABORT:
+		on_abort(s);
+		break;
+	case HK_SMTPD_STARTTLS:
+		s->stage = STAGE_TLS;
+		s->wants |= WANT_TLS;
+		break;
+	case HK_SMTPD_QUIT:
+	case HK_SMTPD_CLOSE:
+		on_end(s, e);
+		break;
+	}
+}
+
+/* A message whose DATA was accepted is finished first (RFC 5321 3.8 asks for no more than a 421). */
+static void stop_if_told(struct hk_session *s)
+{
+	if (s->is_stopping && s->stage == STAGE_CLIENT && !(s->message && s->message->is_receiving))
+		hk_smtpd_shutdown(s->smtpd);
+}
+
+void session_run(struct hk_session *s)
+{
+	struct hk_smtpd_event e;
+
+	if (s->stage == STAGE_VERDICT)
+		message_go_on(s);
+	dns_gather(s);
+	stop_if_told(s);
+	while (s->stage == STAGE_CLIENT) {
+		enum hk_status status = hk_smtpd_next(s->smtpd, &e);
+
+		if (status == HK_AGAIN)
+			break;
+		if (status != HK_OK) {
+			session_over(s); /* END, or out of memory */
+			break;
+		}
+		on_event(s, &e);
+		stop_if_told(s);
+	}
+	dns_gather(s);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session_internal.h - a session's parts.
+ *
+ *	session.c	the public calls, time, what is wanted next
+ *	session_event.c	each event of the SMTP server, answered
+ *	session_message.c	a message from MAIL to its dot: envelope, header, body
+ *	session_intake.c	from the dot to the reply: judge, build the mail, sync, commit
+ *	session_dns.c	the client's name, and the questions of the verdict
+ */
+#ifndef HIKYAKU_ENGINE_SESSION_INTERNAL_H
+#define HIKYAKU_ENGINE_SESSION_INTERNAL_H
+
+#include <hikyaku/smtp.h>
+#include <hikyaku/verify.h>
+
+#include "engine/log_value.h"
+#include "engine/policy.h"
+#include "engine/session.h"
+
+/* What the session waits for. */
+enum stage {
+	STAGE_CLIENT,  /* the client's turn */
+	STAGE_TLS,     /* a handshake */
+	STAGE_VERDICT, /* answers for the verdict, or the client's name */
+	STAGE_SYNC,    /* the body file */
+	STAGE_COMMIT,  /* the owner */
+	STAGE_OVER,    /* only output is left */
+};
+enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8 };
+
+/* A DNS question that is open. name lives in the arena of whoever asks. */
+struct open_question {
+	uint32_t id;
+	bool is_handed_out, is_open;
+	struct hk_dns_question question;
+};
+
+/* Reverse names tried; more are a nuisance, not a host. */
+#define NAMES_MAX 3
+/* The client's name, confirmed by asking its address back (S0-026). */
+struct reverse {
+	struct open_question question;
+	struct hk_slice name[NAMES_MAX];
+	size_t n, i;
+	struct hk_slice confirmed; /* empty: none */
+	bool is_done;
+	uint64_t deadline; /* mono_ms */
+};
+
+struct message {
+	struct hk_arena arena;
+	uint64_t id;
+	char id_text[HK_MAIL_ID_TEXT];
+	struct hk_slice mail_from;
+	bool body_8bit;
+	struct hk_slice *rcpt;
+	size_t n_rcpt, rcpt_room;
+
+	bool is_receiving; /* DATA was accepted: shutdown waits for its end */
+	struct hk_splitter splitter;
+	bool is_header_done, has_8bit;
+	struct hk_header header;
+	struct hk_buf body; /* until it is longer than HK_BODY_INLINE_MAX */
+	uint64_t body_size;
+	int file;           /* -1: none is open */
+	bool has_file;      /* <spool>/body/<id> was made and is ours to remove */
+	bool gave_file;     /* it went with the mail to the owner */
+
+	struct hk_verify *verify; /* NULL: nothing is checked */
+	bool needs_step, is_verdict_there, is_out_of_memory;
+	struct open_question question[HK_VERIFY_MAX_QUESTIONS];
+	size_t open;       /* how many are */
+	uint64_t dns_used; /* ms with a question open, before the present ones */
+	uint64_t dns_since;
+
+	struct hk_mail *mail; /* ready, not yet handed out */
+	uint32_t want_id;     /* of SYNC or COMMIT */
+	struct hk_buf summary;
+	uint64_t size;        /* header and body, for the log */
+	size_t n_accepted;
+};
+
+struct hk_session {
+	struct hk_session_env env;
+	struct hk_arena arena;
+	struct hk_smtpd *smtpd;
+	struct hk_now now;
+	enum stage stage;
+	unsigned wants;
+	uint32_t last_id;
+	struct hk_policy_client client;
+	char client_text[HK_IP_TEXT_MAX];
+	struct reverse reverse;
+	const char *body_dir; /* <spool>/body, once it is needed */
+	struct message *message;
+	uint64_t last_input; /* mono_ms */
+	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
+	bool is_stopping, has_closed;
+	uint64_t n_messages;
+};
+
+/* ---- session.c ---- */
+uint32_t session_id(struct hk_session *);
+/* session_over(s): the peer has HK_SESSION_LINGER_MS for what is in out. */
+void session_over(struct hk_session *);
+
+/* ---- session_event.c ---- */
+/* session_run(s): goes on until somebody else's turn comes. */
+void session_run(struct hk_session *);
+/* session_refuse(s, reply, what): answers the pending event with it; what: the address it is about, or empty. Logged. */
+void session_refuse(struct hk_session *, const struct hk_policy_reply *, struct hk_slice what);
+
+/* ---- session_message.c ---- */
+struct message *message_new(struct hk_session *, const struct hk_smtpd_event *);
+/* message_free(s, m): a body file that is still ours is removed. NULL allowed. */
+void message_free(struct hk_session *, struct message *);
+enum hk_status message_add_rcpt(struct message *, struct hk_slice address);
+/* message_begin(s): DATA was accepted. message_chunk(s, chunk): code 0, or why the rest need not come. */
+struct hk_policy_reply message_begin(struct hk_session *);
+struct hk_policy_reply message_chunk(struct hk_session *, struct hk_slice chunk);
+/* message_header_end(s): the header section is complete. */
+struct hk_policy_reply message_header_end(struct hk_session *);
+/* message_path(s, m): <spool>/body/<id>; the caller frees it with hk_buf_done. */
+struct hk_buf message_path(const struct hk_session *, const struct message *);
+/* message_release(m): what is not needed any more once the mail is built. */
+void message_release(struct message *);
+extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_no_storage;
+
+/* ---- session_intake.c ---- */
+/* message_end(s): the dot. The answer comes in its time, through session_refuse or with 250. */
+void message_end(struct hk_session *);
+/* message_go_on(s): a verdict's answer or the client's name may have come. */
+void message_go_on(struct hk_session *);
+void message_synced(struct hk_session *, enum hk_status);
+void message_committed(struct hk_session *, enum hk_status);
+
+/* ---- session_dns.c ---- */
+void dns_begin(struct hk_session *);
+/* dns_gather(s): lets the verdict go on and takes its new questions. */
+void dns_gather(struct hk_session *);
+void dns_answer(struct hk_session *, uint32_t id, const struct hk_dns_answer *);
+/* dns_next(s, ret): the next question to hand out */
+bool dns_next(struct hk_session *, struct hk_session_want *ret);
+/* dns_time(s): what is over its time is answered with TIMEOUT. */
+void dns_time(struct hk_session *);
+uint64_t dns_deadline(const struct hk_session *);
+
+#endif

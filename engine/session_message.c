@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session_message.c - a message while it comes in: envelope, header section, body in memory or in a file of its own.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/session_internal.h"
+
+const struct hk_policy_reply reply_no_memory = {452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_space = {452, "4.3.1", "No space for mail now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_storage = {451, "4.3.0", "Mail cannot be stored now (RFC 5321 4.2.2)"};
+static const struct hk_policy_reply no_reply = {0};
+
+struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	struct message *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->file = -1;
+	hk_arena_init(&m->arena, HK_SESSION_MESSAGE_ARENA);
+	hk_splitter_init(&m->splitter, HK_HEADER_SECTION_MAX);
+	hk_buf_init(&m->body, HK_BODY_INLINE_MAX);
+	hk_buf_init(&m->summary, 4096);
+	m->id = hk_ids_next(s->env.ids, (uint64_t)s->now.utc * 1000 + s->now.utc_ms);
+	hk_mail_id_format(m->id, m->id_text);
+	m->body_8bit = e->body_8bit;
+	if (hk_arena_dup(&m->arena, e->path.text, &m->mail_from) == HK_OK)
+		return m;
+	message_free(s, m);
+	return NULL;
+}
+
+struct hk_buf message_path(const struct hk_session *s, const struct message *m)
+{
+	struct hk_buf path;
+
+	hk_buf_init(&path, 8192);
+	hk_buf_addf(&path, "%s/%s", s->body_dir, m->id_text);
+	hk_buf_add_byte(&path, 0);
+	return path;
+}
+
+void message_release(struct message *m)
+{
+	hk_verify_done(m->verify);
+	m->verify = NULL;
+	hk_splitter_done(&m->splitter);
+	hk_buf_done(&m->body);
+	hk_arena_done(&m->arena);
+	m->mail_from = (struct hk_slice){0};
+	m->header = (struct hk_header){0};
+	m->rcpt = NULL;
+	m->n_rcpt = m->rcpt_room = 0;
+}
+
+void message_free(struct hk_session *s, struct message *m)
+{
+	if (!m)
+		return;
+	if (m->file >= 0)
+		s->env.disk->ops->close(s->env.disk, m->file);
+	if (m->has_file) {
+		struct hk_buf path = message_path(s, m);
+
+		if (hk_buf_status(&path) == HK_OK && s->env.disk->ops->unlink(s->env.disk, (const char *)path.p) != HK_OK)
+			hk_logf(s->env.log, HK_LOG_WARNING, "qid=%s ev=body-left path=%s", m->id_text, (const char *)path.p);
+		hk_buf_done(&path);
+	}
+	hk_mail_free(m->mail);
+	message_release(m);
+	hk_buf_done(&m->summary);
+	free(m);
+}
+
+enum hk_status message_add_rcpt(struct message *m, struct hk_slice address)
+{
+	enum hk_status status;
+
+	if (m->n_rcpt == m->rcpt_room) {
+		size_t room = m->rcpt_room ? m->rcpt_room * 2 : 8;
+		struct hk_slice *more = hk_arena_array(&m->arena, room, sizeof *more);
+
+		if (!more)
+			return m->arena.failed;
+		if (m->n_rcpt)
+			memcpy(more, m->rcpt, m->n_rcpt * sizeof *more);
+		m->rcpt = more;
+		m->rcpt_room = room;
+	}
+	status = hk_arena_dup(&m->arena, address, &m->rcpt[m->n_rcpt]);
+	if (status == HK_OK)
+		m->n_rcpt++;
+	return status;
+}
+
+struct hk_policy_reply message_begin(struct hk_session *s)
+{
+	struct message *m = s->message;
+	unsigned checks = hk_policy_checks(s->env.listener, &s->client);
+	struct hk_verify_input input = {
+	    .checks = checks,
+	    .client = s->client.ip,
+	    .helo = hk_smtpd_helo(s->smtpd),
+	    .mail_from = m->mail_from,
+	    .has_mail_from = true,
+	    .authserv_id = s->env.listener->authserv_id,
+	    .now = s->now.utc,
+	};
+
+	if (!m->n_rcpt)
+		return (struct hk_policy_reply){554, "5.5.1", "No valid recipients (RFC 5321 3.3)"};
+	if (checks) {
+		m->verify = hk_verify_new(&m->arena, &input);
+		if (!m->verify)
+			return reply_no_memory;
+		m->needs_step = true;
+	}
+	m->is_receiving = true;
+	return no_reply;
+}
+
+/* ---- the header ------------------------------------------------------------------------------- */
+
+struct hk_policy_reply message_header_end(struct hk_session *s)
+{
+	struct message *m = s->message;
+	struct hk_slice section = hk_splitter_header(&m->splitter);
+	enum hk_status status;
+
+	m->is_header_done = true;
+	/* It would become the end of our own last trace field, and say there what it likes. */
+	if (section.n && hk_is_wsp(section.p[0]))
+		return (struct hk_policy_reply){554, "5.6.0", "The header begins with a continuation line (RFC 5322 2.2.3)"};
+	if (m->verify) {
+		status = hk_verify_header(m->verify, section);
+		m->needs_step = true;
+		if (status == HK_OK)
+			m->header = *hk_verify_fields(m->verify);
+	} else {
+		status = hk_header_parse(&m->arena, section, &m->header);
+	}
+	if (status == HK_LIMIT && m->arena.failed == HK_OK)
+		return (struct hk_policy_reply){554, "5.6.0", "Too many header fields (limit of this host: 2000)"};
+	if (status != HK_OK)
+		return reply_no_memory;
+	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
+		return (struct hk_policy_reply){554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
+	return no_reply;
+}
+
+/* ---- the body --------------------------------------------------------------------------------- */
+
+static struct hk_policy_reply reply_of_disk(struct hk_session *s, enum hk_status status, const char *what)
+{
+	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=%s status=%s", s->message->id_text, what, hk_status_name(status));
+	return status == HK_FULL ? reply_no_space : reply_no_storage;
+}
+
+static bool know_body_dir(struct hk_session *s)
+{
+	struct hk_slice dir;
+
+	if (!s->body_dir && hk_arena_fmt(&s->arena, &dir, "%.*s/body", HK_FMT(s->env.conf->spool)) == HK_OK)
+		s->body_dir = (const char *)dir.p;
+	return s->body_dir != NULL;
+}
+
+static enum hk_status create_file(struct hk_session *s, struct message *m)
+{
+	struct hk_disk *disk = s->env.disk;
+	struct hk_buf path = message_path(s, m);
+	enum hk_status status = hk_buf_status(&path);
+
+	/* in its final place from the first byte on: no rename that a power cut could undo (design 4) */
+	if (status == HK_OK)
+		status = disk->ops->open(disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+	if (status == HK_NOTFOUND && disk->ops->make_dir(disk, s->body_dir) == HK_OK)
+		status = disk->ops->open(disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+	m->has_file = status == HK_OK;
+	hk_buf_done(&path);
+	return status;
+}
+
+static struct hk_policy_reply spill(struct hk_session *s, struct message *m)
+{
+	enum hk_status status;
+
+	if (!know_body_dir(s))
+		return reply_no_memory;
+	status = create_file(s, m);
+	if (status != HK_OK)
+		return reply_of_disk(s, status, "create-body");
+	if (m->body.n)
+		status = s->env.disk->ops->write(s->env.disk, m->file, 0, hk_buf_slice(&m->body));
+	if (status != HK_OK)
+		return reply_of_disk(s, status, "write-body");
+	hk_buf_done(&m->body);
+	return no_reply;
+}
+
+static struct hk_policy_reply add_body(struct hk_session *s, struct message *m, struct hk_slice chunk)
+{
+	enum hk_status status;
+	uint8_t bits = 0;
+	size_t i;
+
+	for (i = 0; i < chunk.n; i++)
+		bits |= chunk.p[i];
+	m->has_8bit |= (bits & 0x80) != 0;
+	if (m->verify)
+		hk_verify_body(m->verify, chunk);
+	if (!m->has_file && m->body.n + chunk.n > HK_BODY_INLINE_MAX) {
+		struct hk_policy_reply reply = spill(s, m);
+
+		if (reply.code)
+			return reply;
+	}
+	if (m->has_file) {
+		status = s->env.disk->ops->write(s->env.disk, m->file, m->body_size, chunk);
+		if (status != HK_OK)
+			return reply_of_disk(s, status, "write-body");
+	} else {
+		hk_buf_add(&m->body, chunk);
+		if (hk_buf_status(&m->body) != HK_OK)
+			return reply_no_memory;
+	}
+	m->body_size += chunk.n;
+	return no_reply;
+}
+
+struct hk_policy_reply message_chunk(struct hk_session *s, struct hk_slice chunk)
+{
+	struct message *m = s->message;
+	struct hk_policy_reply reply = no_reply;
+	struct hk_slice body;
+	enum hk_status status = hk_splitter_feed(&m->splitter, chunk, &body);
+
+	if (status == HK_LIMIT)
+		return (struct hk_policy_reply){552, "5.3.4", "The header section is over 256 KiB (limit of this host; RFC 5321 4.5.3.1.9)"};
+	if (status != HK_OK)
+		return reply_no_memory;
+	if (!m->is_header_done && hk_splitter_in_body(&m->splitter))
+		reply = message_header_end(s);
+	if (!reply.code && body.n)
+		reply = add_body(s, m, body);
+	return reply;
+}

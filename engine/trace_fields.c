@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * trace_fields.c - Received, and what is taken out of a header on its way in.
+ */
+#include <string.h>
+
+#include <hikyaku/authres.h>
+
+#include "engine/trace_fields.h"
+
+static const struct {
+	enum hk_smtp_proto proto;
+	bool is_tls;
+	const char *word;
+} words[] = {
+    /* RFC 3848; HELO inside of TLS has no word there, and is named by what it is */
+    {HK_PROTO_SMTP, false, "SMTP"}, {HK_PROTO_SMTP, true, "SMTP"},
+    {HK_PROTO_ESMTP, false, "ESMTP"}, {HK_PROTO_ESMTP, true, "ESMTPS"},
+    {HK_PROTO_LMTP, false, "LMTP"}, {HK_PROTO_LMTP, true, "LMTPS"},
+};
+
+const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (words[i].proto == proto && words[i].is_tls == is_tls)
+			return words[i].word;
+	return "SMTP";
+}
+
+/* A name from outside inside of a structured field: what could end a token or open a comment becomes '?'. */
+static void add_name(struct hk_buf *out, struct hk_slice name)
+{
+	size_t i;
+
+	if (!name.n)
+		hk_buf_add_str(out, "unknown");
+	for (i = 0; i < name.n && i < HK_DOMAIN_MAX; i++) {
+		uint8_t c = name.p[i];
+
+		hk_buf_add_byte(out, hk_is_alnum(c) || (c && strchr("-._:[]", c)) ? c : '?');
+	}
+}
+
+/* Inside of a comment parentheses and backslashes would need quoting (RFC 5322 3.2.2). */
+static void add_comment(struct hk_buf *out, struct hk_slice text)
+{
+	size_t i;
+
+	hk_buf_add_byte(out, '(');
+	for (i = 0; i < text.n; i++)
+		hk_buf_add_byte(out, text.p[i] < ' ' || text.p[i] > '~' || strchr("()\\", text.p[i]) ? '?' : text.p[i]);
+	hk_buf_add_byte(out, ')');
+}
+
+/* RFC 5321 4.1.3: an IPv6 address has a tag */
+static void add_literal(struct hk_buf *out, const struct hk_ip *ip)
+{
+	char text[HK_IP_TEXT_MAX];
+
+	hk_ip_format(ip, text);
+	hk_buf_addf(out, "[%s%s]", ip->family == 6 ? "IPv6:" : "", ip->family ? text : "unknown");
+}
+
+static bool is_printable(struct hk_slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			return false;
+	return s.n > 0;
+}
+
+void hk_received_format(const struct hk_received *r, struct hk_buf *out)
+{
+	hk_buf_add_str(out, "Received: from ");
+	add_name(out, r->helo);
+	hk_buf_add_str(out, " (");
+	add_name(out, r->reverse);
+	hk_buf_add_byte(out, ' ');
+	add_literal(out, &r->client);
+	hk_buf_add_str(out, ")\r\n\tby ");
+	add_name(out, r->host);
+	hk_buf_add_byte(out, ' ');
+	add_comment(out, r->product);
+	hk_buf_addf(out, " with %s id %s", hk_protocol_word(r->proto, r->is_tls), r->id);
+	if (is_printable(r->rcpt))
+		hk_buf_addf(out, "\r\n\tfor <%.*s>", HK_FMT(r->rcpt));
+	hk_buf_add_str(out, "; ");
+	hk_date_format(out, r->now->utc, r->now->zone_minutes, hk_slice_str(r->now->zone_name));
+	hk_buf_add_str(out, "\r\n");
+}
+
+/* Fields that only the receiving side writes (draft-brand-indicators-for-message-identification 7.8). */
+static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator"};
+
+static bool is_receiver_only(struct hk_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof receiver_only / sizeof receiver_only[0]; i++)
+		if (hk_slice_eq_nocase(name, hk_slice_str(receiver_only[i])))
+			return true;
+	return false;
+}
+
+enum hk_status hk_trace_removals(const struct hk_header *h, struct hk_slice authserv_id, struct hk_edits *edits, size_t *ret)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < h->n; i++) {
+		enum hk_status status;
+
+		if (!is_receiver_only(h->field[i].name) && !hk_authres_is_ours(&h->field[i], authserv_id))
+			continue;
+		status = hk_edits_remove(edits, i);
+		if (status != HK_OK)
+			return status;
+		n++;
+	}
+	*ret = n;
+	return HK_OK;
+}
