@@ -26,10 +26,10 @@ static void mix_event(struct outcome *o, const struct hk_smtpd_event *e)
 {
 	uint8_t type = (uint8_t)e->type, rest[2] = {e->has_size, e->body_8bit};
 
-	if (e->type != HK_SMTPD_BODY)
-		mix(o, hk_slice_of(&type, 1));
-	if (e->type != HK_SMTPD_MESSAGE)
-		mix(o, e->text);
+	mix(o, e->text);
+	if (e->type == HK_SMTPD_BODY)
+		return; /* cut differently, joined the same */
+	mix(o, hk_slice_of(&type, 1));
 	mix(o, e->path.text);
 	mix(o, hk_slice_of(rest, 2));
 }
