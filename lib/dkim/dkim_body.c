@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Body hashes. The body comes once; each canonical form in use is made once, and goes into every hash of that form,
- * up to that hash's own l=. Ten signatures with one canonical form and no l= cost one hash.
+ * Body hashes. The body comes once; each canonical form in use is made once, and goes into every
+ * hash of that form, up to that hash's own l=. Ten signatures with one canonical form and no l=
+ * cost one hash.
  */
 #include "dkim_internal.h"
 
@@ -32,11 +33,12 @@ void hk_dkim_body_done(struct hk_dkim_body *body)
 
 static bool is_same(const struct hk_dkim_body_hash *x, const struct hk_dkim_body_hash *y)
 {
-	return x->alg == y->alg && x->canon == y->canon && x->has_length == y->has_length && x->length == y->length;
+	return x->alg == y->alg && x->canon == y->canon && x->has_length == y->has_length &&
+	       x->length == y->length;
 }
 
-enum hk_status hk_dkim_body_want(struct hk_dkim_body *body, enum hk_digest_alg alg, enum hk_canon canon,
-    const uint64_t *length, size_t *ret)
+enum hk_status hk_dkim_body_want(struct hk_dkim_body *body, enum hk_digest_alg alg,
+    enum hk_canon canon, const uint64_t *length, size_t *ret)
 {
 	struct hk_dkim_body_hash wish = {.alg = alg, .canon = canon, .has_length = length != NULL};
 	size_t i;
@@ -107,7 +109,8 @@ void hk_dkim_body_end(struct hk_dkim_body *body)
 		return;
 	body->is_ended = true;
 	for (canon = 0; canon < 2; canon++)
-		while (body->is_used[canon] && (n = hk_canon_body_end(&body->canon[canon], out, sizeof out)) > 0)
+		while (body->is_used[canon] &&
+		       (n = hk_canon_body_end(&body->canon[canon], out, sizeof out)) > 0)
 			hash_piece(body, (enum hk_canon)canon, hk_slice_of(out, n));
 	for (i = 0; i < body->n; i++)
 		body->hash[i].n = hk_digest_end(body->hash[i].digest, body->hash[i].value);
@@ -139,7 +142,8 @@ static bool read_hash(struct hk_cursor *c, struct hk_dkim_body_hash *ret, uint64
 	struct hk_slice value = hk_cursor_block(c);
 	size_t i;
 
-	if (c->failed || alg > HK_DIGEST_SHA1 || canon > HK_CANON_RELAXED || has_length > 1 || (!has_length && length))
+	if (c->failed || alg > HK_DIGEST_SHA1 || canon > HK_CANON_RELAXED || has_length > 1 ||
+	    (!has_length && length))
 		return false;
 	if (value.n != (alg == HK_DIGEST_SHA1 ? 20u : (size_t)HK_SHA256_SIZE))
 		return false;
@@ -156,7 +160,8 @@ static bool read_hash(struct hk_cursor *c, struct hk_dkim_body_hash *ret, uint64
 }
 
 /* Puts a stored hash where it is wanted; one that nobody wants is passed over. */
-static bool place_hash(struct hk_dkim_body *body, const struct hk_dkim_body_hash *h, uint64_t total, size_t *filled)
+static bool place_hash(
+    struct hk_dkim_body *body, const struct hk_dkim_body_hash *h, uint64_t total, size_t *filled)
 {
 	size_t i;
 

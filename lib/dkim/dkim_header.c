@@ -8,7 +8,8 @@
 
 #include "dkim_internal.h"
 
-/* A sum over the name in lower case. Only a filter in front of the comparison, so collisions cost time, never truth. */
+/* A sum over the name in lower case. Only a filter in front of the comparison, so collisions cost
+ * time, never truth. */
 static uint32_t name_sum(struct hk_slice name)
 {
 	uint32_t sum = (uint32_t)name.n;
@@ -19,7 +20,8 @@ static uint32_t name_sum(struct hk_slice name)
 	return sum;
 }
 
-enum hk_status hk_dkim_fields_init(struct hk_dkim_fields *f, struct hk_arena *a, const struct hk_header *header)
+enum hk_status hk_dkim_fields_init(
+    struct hk_dkim_fields *f, struct hk_arena *a, const struct hk_header *header)
 {
 	size_t i;
 
@@ -43,8 +45,8 @@ bool hk_dkim_is_field_name(struct hk_slice s)
 	return s.n > 0;
 }
 
-/* RFC 6376 5.4.2: repeated fields are taken from the bottom of the header up; a name listed more often
- * than it occurs stands for nothing, which is what makes oversigning work (5.4). */
+/* RFC 6376 5.4.2: repeated fields are taken from the bottom of the header up; a name listed more
+ * often than it occurs stands for nothing, which is what makes oversigning work (5.4). */
 static size_t find_up(const struct hk_dkim_fields *f, struct hk_slice name, size_t own)
 {
 	uint32_t sum = name_sum(name);
@@ -52,7 +54,8 @@ static size_t find_up(const struct hk_dkim_fields *f, struct hk_slice name, size
 
 	while (i > 0) {
 		i--;
-		if (f->sum[i] == sum && !f->taken[i] && i != own && hk_slice_eq_nocase(f->header->field[i].name, name))
+		if (f->sum[i] == sum && !f->taken[i] && i != own &&
+		    hk_slice_eq_nocase(f->header->field[i].name, name))
 			return i;
 	}
 	return f->header->n;
@@ -65,8 +68,8 @@ static void drop_crlf(struct hk_buf *b)
 		b->n -= 2;
 }
 
-enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f, const struct hk_dkim_header_hash *what,
-    uint8_t out[HK_SHA256_SIZE], size_t *ret_found)
+enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f,
+    const struct hk_dkim_header_hash *what, uint8_t out[HK_SHA256_SIZE], size_t *ret_found)
 {
 	struct hk_digest *digest = hk_digest_new(what->alg);
 	struct hk_slice names = what->names, name;
@@ -110,9 +113,11 @@ enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f, const struct hk_d
 	return status;
 }
 
-enum hk_status hk_dkim_blank(struct hk_arena *a, const struct hk_field *field, struct hk_slice span, struct hk_field *ret)
+enum hk_status hk_dkim_blank(
+    struct hk_arena *a, const struct hk_field *field, struct hk_slice span, struct hk_field *ret)
 {
-	size_t before = (size_t)(span.p - field->raw.p), value_at = (size_t)(field->value.p - field->raw.p);
+	size_t before = (size_t)(span.p - field->raw.p),
+	       value_at = (size_t)(field->value.p - field->raw.p);
 	size_t n = field->raw.n - span.n;
 	uint8_t *p = hk_arena_alloc(a, n);
 
@@ -120,8 +125,7 @@ enum hk_status hk_dkim_blank(struct hk_arena *a, const struct hk_field *field, s
 		return a->failed;
 	memcpy(p, field->raw.p, before);
 	memcpy(p + before, span.p + span.n, n - before);
-	*ret = (struct hk_field){.raw = {p, n},
-	    .name = field->name,
-	    .value = {p + value_at, field->value.n - span.n}};
+	*ret = (struct hk_field){
+	    .raw = {p, n}, .name = field->name, .value = {p + value_at, field->value.n - span.n}};
 	return HK_OK;
 }

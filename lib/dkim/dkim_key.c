@@ -42,7 +42,8 @@ static enum hk_dkim_reason read_lists(const struct hk_tags *tags, struct hk_dkim
 }
 
 /* p= is required; empty, the key is revoked. */
-static enum hk_status read_p(struct hk_arena *a, const struct hk_tags *tags, struct hk_dkim_key *key)
+static enum hk_status read_p(
+    struct hk_arena *a, const struct hk_tags *tags, struct hk_dkim_key *key)
 {
 	struct hk_slice v;
 	enum hk_status status;
@@ -67,7 +68,8 @@ enum hk_status hk_dkim_key_parse(struct hk_arena *a, struct hk_slice text, struc
 {
 	struct hk_dkim_key key = {0};
 	struct hk_tags tags;
-	enum hk_status status = hk_arena_dup(a, hk_slice_sub(text, 0, HK_DKIM_KEY_RECORD_MAX), &key.text);
+	enum hk_status status =
+	    hk_arena_dup(a, hk_slice_sub(text, 0, HK_DKIM_KEY_RECORD_MAX), &key.text);
 	struct hk_slice v;
 
 	if (status != HK_OK)
@@ -77,8 +79,9 @@ enum hk_status hk_dkim_key_parse(struct hk_arena *a, struct hk_slice text, struc
 	else if (hk_tags_parse(key.text, HK_TAGS_STRICT, &tags) != HK_OK)
 		key.fault = HK_DKIM_R_KEY_SYNTAX;
 	else if (hk_tags_get(&tags, "v", &v) &&
-	    (!hk_slice_eq(tags.tag[0].name, HK_S("v")) || !hk_slice_eq(v, HK_S("DKIM1"))))
-		key.fault = HK_DKIM_R_KEY_VERSION; /* 3.6.1: if present, v= is first and DKIM1, or the record is discarded */
+	         (!hk_slice_eq(tags.tag[0].name, HK_S("v")) || !hk_slice_eq(v, HK_S("DKIM1"))))
+		key.fault = HK_DKIM_R_KEY_VERSION; /* 3.6.1: if present, v= is first and DKIM1, or
+		                                      the record is discarded */
 	if (key.fault == HK_DKIM_R_OK) {
 		enum hk_dkim_reason lists = read_lists(&tags, &key);
 
@@ -109,7 +112,8 @@ enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *key)
 	if (key->public_tried)
 		return key->public_fault;
 	key->public_tried = true;
-	status = key->is_ed25519 ? hk_public_key_ed25519(key->p, &key->public) : hk_public_key_rsa(key->p, &key->public);
+	status = key->is_ed25519 ? hk_public_key_ed25519(key->p, &key->public)
+	                         : hk_public_key_rsa(key->p, &key->public);
 	if (status == HK_SYNTAX)
 		key->public_fault = HK_DKIM_R_KEY_SYNTAX;
 	else if (status == HK_LIMIT)
@@ -121,7 +125,8 @@ enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *key)
 
 /* ---- the answer to one question ---------------------------------------------------- */
 
-enum hk_status hk_dkim_lookup_answer(struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
+enum hk_status hk_dkim_lookup_answer(
+    struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
 {
 	size_t i;
 
@@ -149,10 +154,12 @@ enum hk_status hk_dkim_lookup_answer(struct hk_arena *a, struct hk_dkim_lookup *
 	return HK_OK;
 }
 
-/* RFC 6376 6.1.2 lets a verifier choose among several records, and 3.6.2.2 calls the result undefined. What is sure: a record
- * that cannot serve this signature does not disturb one that can (a wildcard's SPF text, an Ed25519 key beside an RSA key).
- * Two keys that both could serve are a fault of the domain, and to try both would make verdicts depend on which came first. */
-enum hk_dkim_reason hk_dkim_lookup_choose(struct hk_dkim_lookup *lookup, enum hk_sign_alg alg, struct hk_dkim_key **ret)
+/* RFC 6376 6.1.2 lets a verifier choose among several records, and 3.6.2.2 calls the result
+ * undefined. What is sure: a record that cannot serve this signature does not disturb one that can
+ * (a wildcard's SPF text, an Ed25519 key beside an RSA key). Two keys that both could serve are a
+ * fault of the domain, and to try both would make verdicts depend on which came first. */
+enum hk_dkim_reason hk_dkim_lookup_choose(
+    struct hk_dkim_lookup *lookup, enum hk_sign_alg alg, struct hk_dkim_key **ret)
 {
 	struct hk_dkim_key *chosen = NULL;
 	size_t i;

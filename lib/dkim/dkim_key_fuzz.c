@@ -18,10 +18,13 @@ static void try_record(struct hk_slice text)
 	hk_arena_init(&a, 1 << 20);
 	if (hk_dkim_lookup_answer(&a, &lookup, &answer) == HK_OK)
 		for (alg = HK_SIGN_RSA_SHA256; alg <= HK_SIGN_RSA_SHA1; alg++)
-			if (hk_dkim_lookup_choose(&lookup, (enum hk_sign_alg)alg, &key) == HK_DKIM_R_OK) {
-				if (key->fault != HK_DKIM_R_OK || key->is_ed25519 != (alg == HK_SIGN_ED25519_SHA256))
+			if (hk_dkim_lookup_choose(&lookup, (enum hk_sign_alg)alg, &key) ==
+			    HK_DKIM_R_OK) {
+				if (key->fault != HK_DKIM_R_OK ||
+				    key->is_ed25519 != (alg == HK_SIGN_ED25519_SHA256))
 					abort();
-				if ((hk_dkim_key_load(key) == HK_DKIM_R_OK) != (key->public != NULL))
+				if ((hk_dkim_key_load(key) == HK_DKIM_R_OK) !=
+				    (key->public != NULL))
 					abort();
 			}
 	hk_dkim_lookup_done(&lookup);

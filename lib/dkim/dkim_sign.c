@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signing (RFC 6376 5). The field is written once, up to "b="; that text is hashed and later sent, so what is
- * signed and what is sent cannot differ.
+ * Signing (RFC 6376 5). The field is written once, up to "b="; that text is hashed and later sent,
+ * so what is signed and what is sent cannot differ.
  */
 #include <string.h>
 
@@ -9,7 +9,8 @@
 
 #include "dkim_internal.h"
 
-/* A line is at most 78 columns (RFC 5322 2.1.1) where a tab reaches to the eighth; base64 goes in pieces of 70. */
+/* A line is at most 78 columns (RFC 5322 2.1.1) where a tab reaches to the eighth; base64 goes in
+ * pieces of 70. */
 enum { COLUMNS = 78, TAB = 8, BASE64_PIECE = 70, FIELD_MAX = 64 * 1024 };
 
 struct hk_dkim_sign {
@@ -21,11 +22,12 @@ struct hk_dkim_sign {
 	struct hk_slice prefix; /* the field up to "b=", once end was called */
 };
 
-struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *a, const struct hk_dkim_sign_options *options,
-    const struct hk_header *header)
+struct hk_dkim_sign *hk_dkim_sign_new(
+    struct hk_arena *a, const struct hk_dkim_sign_options *options, const struct hk_header *header)
 {
 	struct hk_dkim_sign *s = hk_arena_alloc(a, sizeof *s);
-	struct hk_slice headers = options->headers.n ? options->headers : HK_S(HK_DKIM_DEFAULT_HEADERS);
+	struct hk_slice headers =
+	    options->headers.n ? options->headers : HK_S(HK_DKIM_DEFAULT_HEADERS);
 
 	if (!s)
 		return NULL;
@@ -36,7 +38,8 @@ struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *a, const struct hk_dkim_s
 	    hk_arena_dup(a, options->s, &s->options.s) == HK_OK &&
 	    hk_arena_dup_lower(a, headers, &s->options.headers) == HK_OK &&
 	    hk_dkim_body_init(&s->body, a, 1) == HK_OK &&
-	    hk_dkim_body_want(&s->body, hk_dkim_hash_of(options->alg), options->body_canon, NULL, &s->body_hash) == HK_OK)
+	    hk_dkim_body_want(&s->body, hk_dkim_hash_of(options->alg), options->body_canon, NULL,
+	        &s->body_hash) == HK_OK)
 		return s;
 	hk_dkim_sign_done(s);
 	return NULL;
@@ -65,8 +68,9 @@ static bool list_has_before(struct hk_slice list, struct hk_slice name)
 	return false;
 }
 
-/* Each name as often as its field occurs, and once more where oversigning: the extra mention matches nothing now and
- * anything that is added later, which then breaks the signature (RFC 6376 5.4, 8.15). */
+/* Each name as often as its field occurs, and once more where oversigning: the extra mention
+ * matches nothing now and anything that is added later, which then breaks the signature (RFC
+ * 6376 5.4, 8.15). */
 static enum hk_status list_names(const struct hk_dkim_sign *s, struct hk_buf *out)
 {
 	struct hk_slice list = s->options.headers, name;
@@ -83,7 +87,8 @@ static enum hk_status list_names(const struct hk_dkim_sign *s, struct hk_buf *ou
 		if (hk_slice_eq(name, HK_S("from"))) {
 			has_from = true;
 			if (count == 0)
-				return HK_SYNTAX; /* 5.4: From MUST be signed, so there must be one */
+				return HK_SYNTAX; /* 5.4: From MUST be signed, so there must be one
+				                   */
 		}
 		if (!s->options.no_oversign)
 			count++;
@@ -162,8 +167,10 @@ static void add_names(struct folder *f, struct hk_slice list)
 static struct hk_slice canon_name(const struct hk_dkim_sign_options *o)
 {
 	static const char *const names[2][2] = {
-	    [HK_CANON_SIMPLE] = {[HK_CANON_SIMPLE] = "simple/simple", [HK_CANON_RELAXED] = "simple/relaxed"},
-	    [HK_CANON_RELAXED] = {[HK_CANON_SIMPLE] = "relaxed/simple", [HK_CANON_RELAXED] = "relaxed/relaxed"}};
+	    [HK_CANON_SIMPLE] =
+	        {[HK_CANON_SIMPLE] = "simple/simple", [HK_CANON_RELAXED] = "simple/relaxed"},
+	    [HK_CANON_RELAXED] = {
+	        [HK_CANON_SIMPLE] = "relaxed/simple", [HK_CANON_RELAXED] = "relaxed/relaxed"}};
 
 	return hk_slice_str(names[o->header_canon][o->body_canon]);
 }
@@ -200,7 +207,8 @@ static void write_field(const struct hk_dkim_sign *s, struct hk_slice names, str
 
 static enum hk_status check_options(const struct hk_dkim_sign_options *o)
 {
-	if (o->alg == HK_SIGN_RSA_SHA1 || o->now < 0 || (o->expire && o->expire <= o->now)) /* RFC 8301 3.1; 6376 3.5 */
+	if (o->alg == HK_SIGN_RSA_SHA1 || o->now < 0 ||
+	    (o->expire && o->expire <= o->now)) /* RFC 8301 3.1; 6376 3.5 */
 		return HK_BUG;
 	if (!hk_dkim_is_domain(o->d) || !hk_is_hostname(o->s, true) ||
 	    o->s.n + sizeof "._domainkey." - 1 + o->d.n > HK_DNS_NAME_MAX)
@@ -208,7 +216,8 @@ static enum hk_status check_options(const struct hk_dkim_sign_options *o)
 	return HK_OK;
 }
 
-static enum hk_status digest_field(struct hk_dkim_sign *s, struct hk_slice names, struct hk_slice *ret)
+static enum hk_status digest_field(
+    struct hk_dkim_sign *s, struct hk_slice names, struct hk_slice *ret)
 {
 	struct hk_dkim_header_hash what = {.alg = HK_DIGEST_SHA256,
 	    .canon = s->options.header_canon,
@@ -260,7 +269,8 @@ enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *s, struct hk_slice *ret_dig
 	return status;
 }
 
-enum hk_status hk_dkim_sign_finish(struct hk_dkim_sign *s, struct hk_slice signature, struct hk_buf *out)
+enum hk_status hk_dkim_sign_finish(
+    struct hk_dkim_sign *s, struct hk_slice signature, struct hk_buf *out)
 {
 	struct hk_slice text;
 	struct hk_buf b;

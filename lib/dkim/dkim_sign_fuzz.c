@@ -20,15 +20,16 @@ static void make_key(void)
 	hk_buf_init(&raw, 64);
 	hk_buf_init(&record, 256);
 	hk_buf_add_str(&record, "v=DKIM1; k=ed25519; p=");
-	if (hk_private_key_new(HK_SIGN_ED25519_SHA256, 0, &key) != HK_OK || hk_private_key_public_add(key, &raw) != HK_OK)
+	if (hk_private_key_new(HK_SIGN_ED25519_SHA256, 0, &key) != HK_OK ||
+	    hk_private_key_public_add(key, &raw) != HK_OK)
 		abort();
 	hk_base64_add(&record, hk_buf_slice(&raw));
 	hk_buf_done(&raw);
 }
 
 /* The signed header section into out; false when the message cannot be signed. */
-static bool sign(struct hk_arena *a, const struct hk_dkim_sign_options *o, const struct hk_header *header, struct hk_slice body,
-    struct hk_buf *out)
+static bool sign(struct hk_arena *a, const struct hk_dkim_sign_options *o,
+    const struct hk_header *header, struct hk_slice body, struct hk_buf *out)
 {
 	struct hk_dkim_sign *s = hk_dkim_sign_new(a, o, header);
 	uint8_t signature[HK_SIGNATURE_MAX];
@@ -40,7 +41,8 @@ static bool sign(struct hk_arena *a, const struct hk_dkim_sign_options *o, const
 	if (!s || (header->raw.n && hk_is_wsp(header->raw.p[0])))
 		goto out;
 	hk_dkim_sign_body(s, body);
-	if (hk_dkim_sign_end(s, &digest) == HK_OK && hk_sign_digest(key, digest, signature, &n) == HK_OK)
+	if (hk_dkim_sign_end(s, &digest) == HK_OK &&
+	    hk_sign_digest(key, digest, signature, &n) == HK_OK)
 		is_signed = hk_dkim_sign_finish(s, hk_slice_of(signature, n), out) == HK_OK;
 	hk_buf_add(out, header->raw);
 out:
@@ -73,7 +75,8 @@ static void verify(struct hk_arena *a, struct hk_slice section, struct hk_slice 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"), .s = HK_S("s"), .alg = HK_SIGN_ED25519_SHA256, .now = 1731333570};
+	struct hk_dkim_sign_options o = {
+	    .d = HK_S("a.test"), .s = HK_S("s"), .alg = HK_SIGN_ED25519_SHA256, .now = 1731333570};
 	struct hk_splitter splitter;
 	struct hk_header header;
 	struct hk_slice body;
@@ -93,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	hk_buf_init(&out, 2 << 20);
 	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
 	if (hk_splitter_feed(&splitter, hk_slice_of(data + 2, n - 2), &body) == HK_OK &&
-	    hk_header_parse(&a, hk_splitter_header(&splitter), &header) == HK_OK && sign(&a, &o, &header, body, &out))
+	    hk_header_parse(&a, hk_splitter_header(&splitter), &header) == HK_OK &&
+	    sign(&a, &o, &header, body, &out))
 		verify(&a, hk_buf_slice(&out), body);
 	hk_splitter_done(&splitter);
 	hk_buf_done(&out);

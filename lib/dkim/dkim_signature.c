@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The DKIM-Signature field (RFC 6376 3.5). Every tag has a row in a table and a reader; all readers run, so that
- * what can be read is there for the verdict, and the first fault in the order of the table is the one reported.
+ * The DKIM-Signature field (RFC 6376 3.5). Every tag has a row in a table and a reader; all readers
+ * run, so that what can be read is there for the verdict, and the first fault in the order of the
+ * table is the one reported.
  */
 #include <hikyaku/tags.h>
 
@@ -10,8 +11,8 @@
 struct reader {
 	struct hk_arena *arena;
 	struct hk_dkim_signature *sig;
-	struct hk_slice field;   /* the field's body, for b_span */
-	enum hk_status status;   /* of the arena */
+	struct hk_slice field; /* the field's body, for b_span */
+	enum hk_status status; /* of the arena */
 };
 typedef enum hk_dkim_reason read_tag(struct reader *, struct hk_slice value);
 
@@ -22,7 +23,7 @@ static const struct {
 } algorithms[] = {
     {"rsa-sha256", HK_SIGN_RSA_SHA256, HK_DIGEST_SHA256},
     {"ed25519-sha256", HK_SIGN_ED25519_SHA256, HK_DIGEST_SHA256}, /* RFC 8463 3 */
-    {"rsa-sha1", HK_SIGN_RSA_SHA1, HK_DIGEST_SHA1},               /* RFC 8301 3.1: only for archives */
+    {"rsa-sha1", HK_SIGN_RSA_SHA1, HK_DIGEST_SHA1}, /* RFC 8301 3.1: only for archives */
 };
 
 enum { ALGORITHMS = sizeof algorithms / sizeof algorithms[0] };
@@ -41,7 +42,8 @@ const char *hk_dkim_alg_name(enum hk_sign_alg alg)
 	return algorithms[i].name;
 }
 
-/* domain-name = sub-domain 1*("." sub-domain). Deliberate: an underscore may stand in a label, as names in use have it. */
+/* domain-name = sub-domain 1*("." sub-domain). Deliberate: an underscore may stand in a label, as
+ * names in use have it. */
 bool hk_dkim_is_domain(struct hk_slice s)
 {
 	return s.n <= HK_DNS_NAME_MAX && hk_is_hostname(s, true) && hk_slice_find(s, '.') < s.n;
@@ -94,7 +96,8 @@ static enum hk_dkim_reason read_c(struct reader *r, struct hk_slice value)
 }
 
 /* Judged before any question is asked: a name that is not one must not reach the resolver.
- * Deliberate: U-labels (RFC 8616 5) are refused, as turning them into A-labels is not for this library. */
+ * Deliberate: U-labels (RFC 8616 5) are refused, as turning them into A-labels is not for this
+ * library. */
 static enum hk_dkim_reason read_d(struct reader *r, struct hk_slice value)
 {
 	if (!hk_dkim_is_domain(value))
@@ -138,7 +141,8 @@ static bool decode_qp(struct hk_slice s, uint8_t *out, size_t *ret_n)
 	return true;
 }
 
-/* [ Local-part ] "@" domain-name. Deliberate: the local part is not parsed, for nothing depends on it. */
+/* [ Local-part ] "@" domain-name. Deliberate: the local part is not parsed, for nothing depends on
+ * it. */
 static enum hk_dkim_reason read_i(struct reader *r, struct hk_slice value)
 {
 	struct hk_slice plain, domain;
@@ -293,7 +297,8 @@ static enum hk_dkim_reason check_together(const struct hk_dkim_signature *sig)
 		return HK_DKIM_R_IDENTITY_OUTSIDE;
 	if (sig->has_t && sig->has_x && sig->x <= sig->t)
 		return HK_DKIM_R_TIME_ORDER;
-	if (sig->bh.n != (hk_dkim_hash_of(sig->alg) == HK_DIGEST_SHA1 ? 20u : (size_t)HK_SHA256_SIZE))
+	if (sig->bh.n !=
+	    (hk_dkim_hash_of(sig->alg) == HK_DIGEST_SHA1 ? 20u : (size_t)HK_SHA256_SIZE))
 		return HK_DKIM_R_BODY_HASH_TEXT;
 	return HK_DKIM_R_OK;
 }
@@ -306,9 +311,11 @@ static enum hk_status default_identity(struct hk_arena *a, struct hk_dkim_signat
 	return hk_arena_fmt(a, &sig->i, "@%.*s", HK_FMT(sig->d));
 }
 
-enum hk_status hk_dkim_signature_parse(struct hk_arena *a, struct hk_slice value, struct hk_dkim_signature *ret)
+enum hk_status hk_dkim_signature_parse(
+    struct hk_arena *a, struct hk_slice value, struct hk_dkim_signature *ret)
 {
-	struct hk_dkim_signature sig = {.header_canon = HK_CANON_SIMPLE, .body_canon = HK_CANON_SIMPLE};
+	struct hk_dkim_signature sig = {
+	    .header_canon = HK_CANON_SIMPLE, .body_canon = HK_CANON_SIMPLE};
 	struct reader r = {.arena = a, .sig = &sig, .field = value};
 	enum hk_dkim_reason fault = HK_DKIM_R_OK, found;
 	struct hk_slice absent;
@@ -338,12 +345,14 @@ enum hk_status hk_dkim_signature_parse(struct hk_arena *a, struct hk_slice value
 	return HK_OK;
 }
 
-enum hk_status hk_dkim_signature_domain(struct hk_arena *a, struct hk_slice value, struct hk_slice *ret)
+enum hk_status hk_dkim_signature_domain(
+    struct hk_arena *a, struct hk_slice value, struct hk_slice *ret)
 {
 	struct hk_tags tags;
 	struct hk_slice d;
 
-	if (hk_tags_parse(value, HK_TAGS_STRICT, &tags) == HK_OK && hk_tags_get(&tags, "d", &d) && hk_dkim_is_domain(d))
+	if (hk_tags_parse(value, HK_TAGS_STRICT, &tags) == HK_OK && hk_tags_get(&tags, "d", &d) &&
+	    hk_dkim_is_domain(d))
 		return hk_arena_dup_lower(a, d, ret);
 	*ret = (struct hk_slice){0};
 	return HK_OK;

@@ -65,7 +65,8 @@ void world_failure(struct world *w, const char *name)
 	w->zone = NULL;
 }
 
-struct hk_dns_answer world_answer(struct world *w, struct hk_arena *a, const struct hk_dns_question *q)
+struct hk_dns_answer world_answer(
+    struct world *w, struct hk_arena *a, const struct hk_dns_question *q)
 {
 	struct hk_dns_answer answer = {0};
 	struct hk_zone_error error = {0};
@@ -78,7 +79,8 @@ struct hk_dns_answer world_answer(struct world *w, struct hk_arena *a, const str
 
 /* ---- one verification --------------------------------------------------------------- */
 
-void check_begin(struct check *c, struct hk_slice message, const struct hk_dkim_verify_options *options)
+void check_begin(
+    struct check *c, struct hk_slice message, const struct hk_dkim_verify_options *options)
 {
 	struct hk_slice body;
 
@@ -87,7 +89,8 @@ void check_begin(struct check *c, struct hk_slice message, const struct hk_dkim_
 	hk_splitter_init(&c->splitter, HK_HEADER_SECTION_MAX);
 	assert_int_equal(hk_splitter_feed(&c->splitter, message, &body), HK_OK);
 	c->body = body;
-	assert_int_equal(hk_header_parse(&c->arena, hk_splitter_header(&c->splitter), &c->header), HK_OK);
+	assert_int_equal(
+	    hk_header_parse(&c->arena, hk_splitter_header(&c->splitter), &c->header), HK_OK);
 	c->trace = hk_trace_new(&c->arena);
 	assert_non_null(c->trace);
 	c->v = hk_dkim_verify_new(&c->arena, options, &c->header, c->trace);
@@ -139,8 +142,9 @@ void expect_verdict(const struct check *c, size_t i, enum hk_dkim_result result,
 	const struct hk_dkim_verdict *verdict = check_verdict(c, i);
 
 	if (verdict->result != result || !hk_slice_eq(verdict->reason, hk_slice_str(reason)))
-		fail_msg("signature %zu: %s (%.*s), expected %s (%s)", i, hk_dkim_result_name(verdict->result),
-		    HK_FMT(verdict->reason), hk_dkim_result_name(result), reason);
+		fail_msg("signature %zu: %s (%.*s), expected %s (%s)", i,
+		    hk_dkim_result_name(verdict->result), HK_FMT(verdict->reason),
+		    hk_dkim_result_name(result), reason);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */

@@ -36,7 +36,8 @@ void world_init(struct world *);
 void world_done(struct world *);
 void world_txt(struct world *, const char *name, struct hk_slice record);
 void world_failure(struct world *, const char *name);
-struct hk_dns_answer world_answer(struct world *, struct hk_arena *, const struct hk_dns_question *);
+struct hk_dns_answer world_answer(
+    struct world *, struct hk_arena *, const struct hk_dns_question *);
 
 /* ---- one verification ---- */
 
@@ -49,7 +50,8 @@ struct check {
 	struct hk_dkim_verify *v;
 	size_t questions;
 };
-/* check_begin(c, message, options): message has CRLF lines. The header is parsed, the verifier is new. */
+/* check_begin(c, message, options): message has CRLF lines. The header is parsed, the verifier is
+ * new. */
 void check_begin(struct check *, struct hk_slice message, const struct hk_dkim_verify_options *);
 /* check_run(c, world, cut): body, end, answers; the verdicts are there afterwards. */
 void check_run(struct check *, struct world *, enum cut);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signatures that others made: the seed's messages, the appendices of RFC 6376 and RFC 8463, and the test sets of
- * other implementations. Skipped where the vectors are not on this machine.
+ * Signatures that others made: the appendices of RFC 6376 and RFC 8463, and
+ * the test sets of other implementations. Skipped where the vectors are not on this machine.
  */
 #include <stdio.h>
 
@@ -9,8 +9,6 @@
 
 #include "lib/dkim/dkim_test_support.h"
 
-/* 2024-11-13, two days after the seed's messages */
-static const struct hk_dkim_verify_options at_seed = {.now = 1731500000};
 static const struct hk_dkim_verify_options at_2023 = {.now = 1698100000};
 static const struct hk_dkim_verify_options at_2026 = {.now = 1790000000};
 
@@ -18,190 +16,31 @@ static const struct hk_dkim_verify_options at_2026 = {.now = 1790000000};
 static void rfc_keys(struct world *w)
 {
 	world_txt(w, "brisbane._domainkey.example.com",
-	    HK_S("v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v"
-	         "3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QI"
+	    HK_S("v=DKIM1; "
+	         "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/"
+	         "zYtIxN2SnFCjxOCKG9v"
+	         "3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/"
+	         "NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QI"
 	         "DAQAB"));
 	world_txt(w, "brisbane._domainkey.football.example.com",
 	    HK_S("v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="));
 	world_txt(w, "test._domainkey.football.example.com",
-	    HK_S("v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY"
-	         "/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l"
+	    HK_S("v=DKIM1; k=rsa; "
+	         "p="
+	         "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdO"
+	         "Kb2jLQiY"
+	         "/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/"
+	         "8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l"
 	         "/K4w3QIDAQAB"));
 }
 
-/* ---- the seed ------------------------------------------------------------------------------ */
-
-/* "name record" of recovered_keys.txt */
-static struct hk_slice recovered_key(struct hk_arena *a, const char *domain)
-{
-	struct hk_slice text, line;
-
-	if (!vector_read(a, "seed-lab/recovered_keys.txt", &text))
-		skip();
-	while (take_line(&text, &line)) {
-		size_t space = hk_slice_find(line, ' ');
-
-		if (hk_slice_eq(hk_slice_sub(line, 0, space), hk_slice_str(domain)))
-			return hk_slice_from(line, space + 1);
-	}
-	fail_msg("no key of %s", domain);
-	return text;
-}
-
-struct seed_row {
-	const char *file, *domain, *key_of; /* key_of NULL: the domain publishes nothing */
-	enum hk_dkim_result result;
-	const char *reason, *header_b;
-	bool body_hash_ok, signature_checked;
-};
-
-static const struct seed_row seed_rows[] = {
-    /* S0-041 S0-052 S0-062 S0-084 */
-    {"3-1", "pass.dkim.a.test", "pass.dkim.a.test", HK_DKIM_PASS, "", "HXOHX5f4", true, true},
-    {"4-1", "pass.dkim.a.test", "pass.dkim.a.test", HK_DKIM_PASS, "", "F6rlfsvS", true, true},
-    {"4-3", "pass.dkim.a.test", "pass.dkim.a.test", HK_DKIM_PASS, "", "ORWUqDxY", true, true},
-    /* S0-053 S0-063: another key than the signer's is published */
-    {"3-2", "fail.dkim.a.test", "pass.dkim.a.test", HK_DKIM_FAIL, "signature mismatch", "UUjtdzq/", true, true},
-    {"4-2", "fail.dkim.a.test", "pass.dkim.a.test", HK_DKIM_FAIL, "signature mismatch", "khuhmNBv", true, true},
-    {"3-2", "fail.dkim.a.test", "fail.dkim.a.test", HK_DKIM_PASS, "", "UUjtdzq/", true, true},
-    {"4-2", "fail.dkim.a.test", "fail.dkim.a.test", HK_DKIM_PASS, "", "khuhmNBv", true, true},
-    /* y.test's key is not known, its body hash is right */
-    {"4-4", "y.test", NULL, HK_DKIM_PERMERROR, "no key", "uOhxNxzm", true, false},
-};
-
-static void the_messages_of_the_seed_verify_as_it_says(void **state)
-{
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(seed_rows) * CUTS; i++) {
-		const struct seed_row *row = &seed_rows[i / CUTS];
-		const struct hk_dkim_verdict *verdict;
-		struct hk_slice message;
-		struct world w;
-		struct check c;
-		char name[128];
-
-		world_init(&w);
-		snprintf(name, sizeof name, "seed-lab/seed_scenario%s.eml", row->file);
-		if (!message_read(&w.arena, name, &message))
-			skip();
-		snprintf(name, sizeof name, "smtpbook._domainkey.%s", row->domain);
-		if (row->key_of)
-			world_txt(&w, name, recovered_key(&w.arena, row->key_of));
-		check_begin(&c, message, &at_seed);
-		check_run(&c, &w, (enum cut)(i % CUTS));
-		assert_int_equal(hk_dkim_verify_count(c.v), 1);
-		expect_verdict(&c, 0, row->result, row->reason);
-		verdict = check_verdict(&c, 0);
-		assert_int_equal(verdict->body_hash_ok, row->body_hash_ok);
-		assert_int_equal(verdict->signature_checked, row->signature_checked);
-		assert_true(hk_slice_eq(verdict->d, hk_slice_str(row->domain)));
-		assert_true(hk_slice_eq(verdict->s, HK_S("smtpbook")));
-		assert_true(hk_slice_eq(hk_slice_sub(verdict->b, 0, 8), hk_slice_str(row->header_b)));
-		check_done(&c);
-		world_done(&w);
-	}
-}
-
-/* S0-081: oversigned fields cannot be added. One that is not in h= can. */
-static void a_field_added_to_a_message_of_the_seed_breaks_its_signature(void **state)
-{
-	static const struct {
-		const char *field;
-		enum hk_dkim_result result;
-	} rows[] = {
-	    {"From: ceo@a.test\r\n", HK_DKIM_FAIL},
-	    {"subject: urgent\r\n", HK_DKIM_FAIL},
-	    {"Cc: other@b.test\r\n", HK_DKIM_FAIL},
-	    {"Reply-To: other@b.test\r\n", HK_DKIM_FAIL},
-	    {"Date: Mon, 11 Nov 2024 22:59:29 +0900\r\n", HK_DKIM_FAIL},
-	    {"Message-ID: <1@a.test>\r\n", HK_DKIM_FAIL},
-	    {"To: other@b.test\r\n", HK_DKIM_FAIL},
-	    {"X-Other: text\r\n", HK_DKIM_PASS},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_slice message;
-		struct hk_buf changed;
-		struct world w;
-		struct check c;
-
-		world_init(&w);
-		if (!message_read(&w.arena, "seed-lab/seed_scenario3-1.eml", &message))
-			skip();
-		world_txt(&w, "smtpbook._domainkey.pass.dkim.a.test", recovered_key(&w.arena, "pass.dkim.a.test"));
-		hk_buf_init(&changed, 1 << 20);
-		hk_buf_add_str(&changed, rows[i].field);
-		hk_buf_add(&changed, message);
-		check_begin(&c, hk_buf_slice(&changed), &at_seed);
-		check_run(&c, &w, CUT_WHOLE);
-		expect_verdict(&c, 0, rows[i].result, rows[i].result == HK_DKIM_PASS ? "" : "signature mismatch");
-		assert_true(check_verdict(&c, 0)->body_hash_ok);
-		check_done(&c);
-		hk_buf_done(&changed);
-		world_done(&w);
-	}
-}
-
-/* The seed's own field is given back octet by octet when its signature is put under our text: S0-080 S0-081 S0-082 S0-083
- * S0-085. That it is the field that was signed is shown by the verdicts above. */
-static void signing_lays_the_field_out_as_the_seed_does(void **state)
-{
-	static const struct {
-		const char *file, *domain;
-		int64_t t;
-	} rows[] = {
-	    {"3-1", "pass.dkim.a.test", 1731333570},
-	    {"4-1", "pass.dkim.a.test", 1731333598},
-	    {"4-2", "fail.dkim.a.test", 1731333614},
-	    {"4-4", "y.test", 1731333653},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_slice message, digest, b;
-		struct hk_dkim_sign_options o = {.d = hk_slice_str(rows[i].domain),
-		    .s = HK_S("smtpbook"),
-		    .header_canon = HK_CANON_RELAXED,
-		    .body_canon = HK_CANON_RELAXED,
-		    .now = rows[i].t};
-		struct hk_dkim_sign *sign;
-		struct hk_buf out;
-		struct world w;
-		struct check c;
-		char name[128];
-
-		world_init(&w);
-		snprintf(name, sizeof name, "seed-lab/seed_scenario%s.eml", rows[i].file);
-		if (!message_read(&w.arena, name, &message))
-			skip();
-		check_begin(&c, message, &at_seed);
-		check_run(&c, &w, CUT_WHOLE);
-		assert_int_equal(hk_base64_parse(&c.arena, check_verdict(&c, 0)->b, &b), HK_OK);
-		sign = hk_dkim_sign_new(&c.arena, &o, &c.header);
-		assert_non_null(sign);
-		hk_dkim_sign_body(sign, c.body);
-		assert_int_equal(hk_dkim_sign_end(sign, &digest), HK_OK);
-		hk_buf_init(&out, 65536);
-		assert_int_equal(hk_dkim_sign_finish(sign, b, &out), HK_OK);
-		if (!hk_slice_eq(hk_buf_slice(&out), c.header.field[check_verdict(&c, 0)->field].raw))
-			fail_msg("%s:\n%.*s", rows[i].file, HK_FMT(hk_buf_slice(&out)));
-		hk_buf_done(&out);
-		hk_dkim_sign_done(sign);
-		check_done(&c);
-		world_done(&w);
-	}
-}
-
-/* ---- the RFCs' examples, as other projects keep them ------------------------------------------- */
+/* ---- the RFCs' examples, as other projects keep them -------------------------------------------
+ */
 
 struct file_row {
 	const char *file;
-	const char *results; /* one letter for each signature: p pass, f fail, e permerror, t temperror, n neutral, o policy */
+	const char *results; /* one letter for each signature: p pass, f fail, e permerror, t
+	                        temperror, n neutral, o policy */
 };
 
 static char letter(enum hk_dkim_result result)
@@ -218,7 +57,8 @@ static char letter(enum hk_dkim_result result)
 }
 
 /* false when there is no such message. */
-static bool run_file(const struct file_row *row, struct world *w, const struct hk_dkim_verify_options *options)
+static bool run_file(
+    const struct file_row *row, struct world *w, const struct hk_dkim_verify_options *options)
 {
 	struct hk_slice message;
 	int cut;
@@ -275,9 +115,11 @@ static void the_examples_of_rfc_6376_a_and_rfc_8463_a_verify(void **state)
 	run_files(rows, COUNT(rows), rfc_keys, &at_2026);
 }
 
-/* ---- chasquid ------------------------------------------------------------------------------------- */
+/* ---- chasquid
+ * ------------------------------------------------------------------------------------- */
 
-/* "name: text" with "\\" at the end of lines that go on; TEMPERROR and PERMERROR in place of a text. */
+/* "name: text" with "\\" at the end of lines that go on; TEMPERROR and PERMERROR in place of a
+ * text. */
 static void chasquid_zone(struct world *w, struct hk_slice text)
 {
 	struct hk_slice line;
@@ -310,10 +152,13 @@ static void chasquid_zone(struct world *w, struct hk_slice text)
 	hk_buf_done(&record);
 }
 
-/* Their SUCCESS, TEMPFAIL and PERMFAIL; every verdict of ours but pass and temperror is a PERMFAIL (RFC 6376 3.9). */
+/* Their SUCCESS, TEMPFAIL and PERMFAIL; every verdict of ours but pass and temperror is a PERMFAIL
+ * (RFC 6376 3.9). */
 static const char *chasquid_state(enum hk_dkim_result result)
 {
-	return result == HK_DKIM_PASS ? "SUCCESS" : result == HK_DKIM_TEMPERROR ? "TEMPFAIL" : "PERMFAIL";
+	return result == HK_DKIM_PASS        ? "SUCCESS"
+	       : result == HK_DKIM_TEMPERROR ? "TEMPFAIL"
+	                                     : "PERMFAIL";
 }
 
 /* The value of the next "State": line. */
@@ -331,7 +176,8 @@ static bool take_state(struct hk_slice *text, struct hk_slice *ret)
 	return false;
 }
 
-/* A case without a file of its own uses the one before it in its family, as chasquid's runner does by links. */
+/* A case without a file of its own uses the one before it in its family, as chasquid's runner does
+ * by links. */
 static void the_cases_of_chasquid_give_its_states(void **state)
 {
 	static const struct {
@@ -346,7 +192,8 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 	    {"08-our_signature", "08-our_signature", "08-our_signature"},
 	    {"09-limited_body", "08-our_signature", "09-limited_body"},
 	    {"01-rfc8463", "10-strict_domain_check_pass", "10-strict_domain_check_pass"},
-	    {"11-strict_domain_check_fail", "11-strict_domain_check_fail", "11-strict_domain_check_fail"},
+	    {"11-strict_domain_check_fail", "11-strict_domain_check_fail",
+	        "11-strict_domain_check_fail"},
 	};
 	size_t i, k;
 
@@ -370,8 +217,10 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 		check_begin(&c, message, &five);
 		check_run(&c, &w, CUT_WHOLE);
 		for (k = 0; take_state(&result, &want); k++)
-			if (!hk_slice_eq(want, hk_slice_str(chasquid_state(check_verdict(&c, k)->result))))
-				fail_msg("%s %zu: %.*s", rows[i].msg, k, HK_FMT(check_verdict(&c, k)->reason));
+			if (!hk_slice_eq(
+			        want, hk_slice_str(chasquid_state(check_verdict(&c, k)->result))))
+				fail_msg("%s %zu: %.*s", rows[i].msg, k,
+				    HK_FMT(check_verdict(&c, k)->reason));
 		assert_true(k > 0);
 		for (; k < hk_dkim_verify_count(c.v); k++)
 			expect_verdict(&c, k, HK_DKIM_POLICY, "over the limit");
@@ -380,7 +229,8 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 	}
 }
 
-/* ---- mail-auth (Rust) ----------------------------------------------------------------------------------- */
+/* ---- mail-auth (Rust)
+ * ----------------------------------------------------------------------------------- */
 
 /* Lines "name record", an empty line, the message. A name alone or a record in parts: joined. */
 static void mailauth_zone(struct world *w, struct hk_slice *text)
@@ -423,12 +273,14 @@ static void the_messages_of_mail_auth_verify(void **state)
 		if (!vector_read(&w.arena, name, &text))
 			skip();
 		mailauth_zone(&w, &text);
-		check_begin(&c, with_crlf(&w.arena, text), &(struct hk_dkim_verify_options){.now = rows[i].now});
+		check_begin(&c, with_crlf(&w.arena, text),
+		    &(struct hk_dkim_verify_options){.now = rows[i].now});
 		check_run(&c, &w, CUT_RANDOM);
 		for (k = 0; k < hk_dkim_verify_count(c.v) && k + 1 < sizeof got; k++) {
 			got[k] = letter(check_verdict(&c, k)->result);
 			if (k >= strlen(rows[i].results) || got[k] != rows[i].results[k])
-				fail_msg("%s %zu: %c (%.*s)", rows[i].file, k, got[k], HK_FMT(check_verdict(&c, k)->reason));
+				fail_msg("%s %zu: %c (%.*s)", rows[i].file, k, got[k],
+				    HK_FMT(check_verdict(&c, k)->reason));
 		}
 		assert_string_equal(got, rows[i].results);
 		check_done(&c);
@@ -436,13 +288,17 @@ static void the_messages_of_mail_auth_verify(void **state)
 	}
 }
 
-/* ---- DKIM Verifier ---------------------------------------------------------------------------------------- */
+/* ---- DKIM Verifier
+ * ---------------------------------------------------------------------------------------- */
 
 static void lieser_keys(struct world *w)
 {
-	struct hk_slice strict = HK_S("v=DKIM1; t=s; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYt"
-	                              "IxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4"
-	                              "OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB");
+	struct hk_slice strict = HK_S(
+	    "v=DKIM1; t=s; "
+	    "p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYt"
+	    "IxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/"
+	    "NMqJ0fzfVjH4"
+	    "OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB");
 
 	rfc_keys(w);
 	world_txt(w, "s.flags._domainkey.example.com", strict);
@@ -480,13 +336,16 @@ static void mismatched_keys(struct world *w)
 
 static void a_key_of_another_type_is_a_permerror(void **state)
 {
-	static const struct file_row rows[] = {{"dkim-lieser/rfc8463-A.3-key_algo_mismatch.eml", "ee"}};
+	static const struct file_row rows[] = {
+	    {"dkim-lieser/rfc8463-A.3-key_algo_mismatch.eml", "ee"}};
 
 	(void)state;
 	run_files(rows, COUNT(rows), mismatched_keys, &at_2026);
 }
 
-/* ---- rspamd ------------------------------------------------------------------------------------------------ */
+/* ---- rspamd
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* "name type rcode replies", tabs between. */
 static void rspamd_zone(struct world *w)
@@ -502,7 +361,8 @@ static void rspamd_zone(struct world *w)
 		for (i = 0; i < COUNT(field); i++)
 			if (!hk_tags_item(&line, '\t', &field[i]))
 				field[i] = (struct hk_slice){0};
-		if (!hk_slice_eq(field[1], HK_S("txt")) || hk_slice_find(field[0], '_') == field[0].n)
+		if (!hk_slice_eq(field[1], HK_S("txt")) ||
+		    hk_slice_find(field[0], '_') == field[0].n)
 			continue;
 		snprintf(name, sizeof name, "%.*s", HK_FMT(field[0]));
 		replies = field[3];
@@ -531,7 +391,8 @@ static void the_messages_of_rspamd_give_its_results(void **state)
 	run_files(rows, COUNT(rows), rspamd_zone, &at_2026);
 }
 
-/* ---- mailauth (node), dkimpy, real mail -------------------------------------------------------------------- */
+/* ---- mailauth (node), dkimpy, real mail
+ * -------------------------------------------------------------------- */
 
 /* Mail whose keys are no longer published: what can still be checked is the body. */
 static void the_body_hashes_of_real_mail_are_right(void **state)
@@ -562,13 +423,15 @@ static void the_body_hashes_of_real_mail_are_right(void **state)
 		world_init(&w);
 		if (!message_read(&w.arena, files[i], &message))
 			skip();
-		/* within the x= of the mail from Fastmail, and not before the other mail was signed */
+		/* within the x= of the mail from Fastmail, and not before the other mail was signed
+		 */
 		check_begin(&c, message, strstr(files[i], "Fastmail") ? &at_2023 : &at_2026);
 		check_run(&c, &w, (enum cut)(i % CUTS));
 		assert_true(hk_dkim_verify_count(c.v) > 0);
 		for (k = 0; k < hk_dkim_verify_count(c.v); k++)
 			if (!check_verdict(&c, k)->body_hash_ok)
-				fail_msg("%s %zu: %.*s", files[i], k, HK_FMT(check_verdict(&c, k)->reason));
+				fail_msg("%s %zu: %.*s", files[i], k,
+				    HK_FMT(check_verdict(&c, k)->reason));
 		check_done(&c);
 		world_done(&w);
 	}
@@ -589,7 +452,8 @@ static void the_records_of_dkimpy_are_judged_for_a_signature_of_ours(void **stat
 	    {"test_bad.txt", HK_DKIM_PERMERROR, "key syntax error"},
 	    {"test_tlsrpt.txt", HK_DKIM_PERMERROR, "key is not for mail"},
 	};
-	struct hk_dkim_sign_options o = {.d = HK_S("example.com"), .s = HK_S("test"), .body_canon = HK_CANON_RELAXED};
+	struct hk_dkim_sign_options o = {
+	    .d = HK_S("example.com"), .s = HK_S("test"), .body_canon = HK_CANON_RELAXED};
 	uint8_t signature[HK_SIGNATURE_MAX];
 	size_t i, n = sizeof signature;
 	struct hk_slice message, pem, record, digest;
@@ -612,7 +476,8 @@ static void the_records_of_dkimpy_are_judged_for_a_signature_of_ours(void **stat
 	assert_int_equal(hk_dkim_sign_end(sign, &digest), HK_OK);
 	assert_int_equal(hk_sign_digest(key, digest, signature, &n), HK_OK);
 	hk_buf_init(&signed_message, 65536);
-	assert_int_equal(hk_dkim_sign_finish(sign, hk_slice_of(signature, n), &signed_message), HK_OK);
+	assert_int_equal(
+	    hk_dkim_sign_finish(sign, hk_slice_of(signature, n), &signed_message), HK_OK);
 	hk_buf_add(&signed_message, message);
 	hk_dkim_sign_done(sign);
 	hk_private_key_free(key);
@@ -637,9 +502,6 @@ static void the_records_of_dkimpy_are_judged_for_a_signature_of_ours(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_messages_of_the_seed_verify_as_it_says),
-	    cmocka_unit_test(a_field_added_to_a_message_of_the_seed_breaks_its_signature),
-	    cmocka_unit_test(signing_lays_the_field_out_as_the_seed_does),
 	    cmocka_unit_test(the_examples_of_rfc_6376_a_and_rfc_8463_a_verify),
 	    cmocka_unit_test(the_cases_of_chasquid_give_its_states),
 	    cmocka_unit_test(the_messages_of_mail_auth_verify),

@@ -2,8 +2,9 @@
  *
  * The verifier: which signatures are evaluated, what they ask, and their verdicts (RFC 6376 6).
  *
- * All verdicts are made at one moment, when every answer and the end of the body are there. So neither the order of
- * the answers nor the way the body was cut can show in a verdict or in its trace, and a replay gives the same.
+ * All verdicts are made at one moment, when every answer and the end of the body are there. So
+ * neither the order of the answers nor the way the body was cut can show in a verdict or in its
+ * trace, and a replay gives the same.
  */
 #include <stdio.h>
 
@@ -50,9 +51,11 @@ static enum hk_status list_fields(struct hk_dkim_verify *v)
 	v->verdict = hk_arena_array(v->arena, hk_header_count(v->header, name), sizeof *v->verdict);
 	if (!v->verdict)
 		return v->arena->failed;
-	for (i = hk_header_find(v->header, name, 0); i < v->header->n; i = hk_header_find(v->header, name, i + 1)) {
+	for (i = hk_header_find(v->header, name, 0); i < v->header->n;
+	     i = hk_header_find(v->header, name, i + 1)) {
 		struct hk_dkim_verdict *verdict = &v->verdict[v->n++];
-		enum hk_status status = hk_dkim_signature_domain(v->arena, v->header->field[i].value, &verdict->d);
+		enum hk_status status =
+		    hk_dkim_signature_domain(v->arena, v->header->field[i].value, &verdict->d);
 
 		if (status != HK_OK)
 			return status;
@@ -68,7 +71,8 @@ static bool is_aligned(const struct hk_dkim_verify *v, const struct hk_dkim_verd
 	struct hk_slice author = v->options.author_domain;
 
 	return author.n && verdict->d.n &&
-	    (hk_dns_name_is_below(verdict->d, author) || hk_dns_name_is_below(author, verdict->d));
+	       (hk_dns_name_is_below(verdict->d, author) ||
+	           hk_dns_name_is_below(author, verdict->d));
 }
 
 static struct hk_dkim_lookup *find_lookup(const struct hk_dkim_verify *v, struct hk_slice name)
@@ -85,8 +89,8 @@ static struct hk_dkim_lookup *find_lookup(const struct hk_dkim_verify *v, struct
 static enum hk_status want_key(struct hk_dkim_verify *v, struct evaluated *e)
 {
 	struct hk_slice written, name;
-	enum hk_status status =
-	    hk_arena_fmt(v->arena, &written, "%.*s._domainkey.%.*s", HK_FMT(e->sig.s), HK_FMT(e->sig.d));
+	enum hk_status status = hk_arena_fmt(
+	    v->arena, &written, "%.*s._domainkey.%.*s", HK_FMT(e->sig.s), HK_FMT(e->sig.d));
 
 	if (status == HK_OK)
 		status = hk_arena_dup_lower(v->arena, written, &name);
@@ -105,7 +109,8 @@ static enum hk_status want_key(struct hk_dkim_verify *v, struct evaluated *e)
 }
 
 /* What the options and the clock say about a signature that is well formed. */
-static enum hk_dkim_reason check_policy(const struct hk_dkim_verify *v, const struct hk_dkim_signature *sig)
+static enum hk_dkim_reason check_policy(
+    const struct hk_dkim_verify *v, const struct hk_dkim_signature *sig)
 {
 	int64_t now = v->options.now;
 
@@ -133,7 +138,8 @@ static void show_tags(struct hk_dkim_verdict *verdict, const struct hk_dkim_sign
 static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_verdict *verdict)
 {
 	struct evaluated *e = &v->evaluated[v->n_evaluated++];
-	enum hk_status status = hk_dkim_signature_parse(v->arena, v->header->field[verdict->field].value, &e->sig);
+	enum hk_status status =
+	    hk_dkim_signature_parse(v->arena, v->header->field[verdict->field].value, &e->sig);
 	const struct hk_dkim_signature *sig = &e->sig;
 
 	if (status != HK_OK)
@@ -150,10 +156,13 @@ static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_v
 	return status;
 }
 
-/* Author-aligned signatures first, so that a flood of others cannot push them out; both kinds from the top. */
+/* Author-aligned signatures first, so that a flood of others cannot push them out; both kinds from
+ * the top. */
 static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 {
-	size_t most = v->options.max_signatures ? v->options.max_signatures : HK_DKIM_MAX_SIGNATURES, i;
+	size_t most =
+	           v->options.max_signatures ? v->options.max_signatures : HK_DKIM_MAX_SIGNATURES,
+	       i;
 	enum hk_status status = HK_OK;
 	int pass;
 
@@ -171,8 +180,9 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 	return status;
 }
 
-struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a, const struct hk_dkim_verify_options *options,
-    const struct hk_header *header, struct hk_trace *trace)
+struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
+    const struct hk_dkim_verify_options *options, const struct hk_header *header,
+    struct hk_trace *trace)
 {
 	struct hk_dkim_verify *v = hk_arena_alloc(a, sizeof *v);
 	enum hk_status status;
@@ -208,7 +218,8 @@ void hk_dkim_verify_done(struct hk_dkim_verify *v)
 		hk_dkim_lookup_done(&v->lookup[i]);
 }
 
-/* ---- input ------------------------------------------------------------------------------------ */
+/* ---- input ------------------------------------------------------------------------------------
+ */
 
 void hk_dkim_verify_body(struct hk_dkim_verify *v, struct hk_slice chunk)
 {
@@ -252,15 +263,18 @@ enum hk_status hk_dkim_verify_answer(struct hk_dkim_verify *v, const struct hk_d
 	return lookup->is_answered ? HK_OK : hk_dkim_lookup_answer(v->arena, lookup, answer);
 }
 
-/* ---- verdicts ----------------------------------------------------------------------------------- */
+/* ---- verdicts -----------------------------------------------------------------------------------
+ */
 
-static void say(struct hk_dkim_verify *v, enum hk_trace_event event, const struct hk_slice text[HK_TRACE_TEXTS])
+static void say(
+    struct hk_dkim_verify *v, enum hk_trace_event event, const struct hk_slice text[HK_TRACE_TEXTS])
 {
 	if (v->trace)
 		hk_trace_add(v->trace, event, 0, text[0], text[1], text[2], text[3]);
 }
 
-#define SAY(v, event, ...) say(v, HK_TRACE_##event, (const struct hk_slice[HK_TRACE_TEXTS]){__VA_ARGS__})
+#define SAY(v, event, ...)                                                                         \
+	say(v, HK_TRACE_##event, (const struct hk_slice[HK_TRACE_TEXTS]){__VA_ARGS__})
 
 struct decimal {
 	char text[24];
@@ -272,7 +286,8 @@ static struct hk_slice number(struct decimal *d, size_t n)
 	return hk_slice_str(d->text);
 }
 
-static void say_base64(struct hk_dkim_verify *v, struct hk_slice computed, struct hk_slice stated, bool is_equal)
+static void say_base64(
+    struct hk_dkim_verify *v, struct hk_slice computed, struct hk_slice stated, bool is_equal)
 {
 	struct hk_buf b;
 	size_t split;
@@ -281,13 +296,14 @@ static void say_base64(struct hk_dkim_verify *v, struct hk_slice computed, struc
 	hk_base64_add(&b, computed);
 	split = b.n;
 	hk_base64_add(&b, stated);
-	SAY(v, DKIM_BODY_HASH, hk_slice_sub(hk_buf_slice(&b), 0, split), hk_slice_from(hk_buf_slice(&b), split),
-	    is_equal ? HK_S("match") : HK_S("mismatch"));
+	SAY(v, DKIM_BODY_HASH, hk_slice_sub(hk_buf_slice(&b), 0, split),
+	    hk_slice_from(hk_buf_slice(&b), split), is_equal ? HK_S("match") : HK_S("mismatch"));
 	hk_buf_done(&b);
 }
 
 /* The key for this signature, ready to use (6.1.2). */
-static enum hk_dkim_reason find_key(struct hk_dkim_verify *v, struct evaluated *e, struct hk_dkim_key **ret)
+static enum hk_dkim_reason find_key(
+    struct hk_dkim_verify *v, struct evaluated *e, struct hk_dkim_key **ret)
 {
 	struct hk_dkim_key *key;
 	enum hk_dkim_reason reason = hk_dkim_lookup_choose(e->lookup, e->sig.alg, &key);
@@ -306,7 +322,8 @@ static enum hk_dkim_reason find_key(struct hk_dkim_verify *v, struct evaluated *
 			reason = HK_DKIM_R_KEY_SHORT; /* RFC 8301 3.2 */
 	}
 	if (key)
-		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k, number(&bits, e->verdict->key_bits));
+		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k,
+		    number(&bits, e->verdict->key_bits));
 	if (reason != HK_DKIM_R_OK)
 		SAY(v, DKIM_BAD_KEY, e->lookup->name, hk_dkim_reason_text(reason));
 	*ret = key;
@@ -327,8 +344,8 @@ static enum hk_dkim_reason compare_body(struct hk_dkim_verify *v, struct evaluat
 	return e->verdict->body_hash_ok ? HK_DKIM_R_OK : HK_DKIM_R_BODY_HASH;
 }
 
-static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated *e, const struct hk_dkim_key *key,
-    enum hk_dkim_reason *ret)
+static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated *e,
+    const struct hk_dkim_key *key, enum hk_dkim_reason *ret)
 {
 	const struct hk_dkim_signature *sig = &e->sig;
 	struct hk_dkim_header_hash what = {.alg = hk_dkim_hash_of(sig->alg),
@@ -338,8 +355,8 @@ static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated
 	uint8_t digest[HK_SHA256_SIZE];
 	struct decimal count;
 	size_t found = 0;
-	enum hk_status status =
-	    hk_dkim_blank(v->arena, &v->header->field[e->verdict->field], sig->b_span, &what.blanked);
+	enum hk_status status = hk_dkim_blank(
+	    v->arena, &v->header->field[e->verdict->field], sig->b_span, &what.blanked);
 
 	if (status == HK_OK)
 		status = hk_dkim_header_digest(&v->fields, &what, digest, &found);
@@ -351,14 +368,16 @@ static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated
 	if (status == HK_NOMEM)
 		return status;
 	e->verdict->signature_checked = status == HK_OK || status == HK_NOTFOUND;
-	*ret = status == HK_OK ? HK_DKIM_R_OK : status == HK_NOTFOUND ? HK_DKIM_R_SIGNATURE : HK_DKIM_R_CRYPTO;
+	*ret = status == HK_OK         ? HK_DKIM_R_OK
+	       : status == HK_NOTFOUND ? HK_DKIM_R_SIGNATURE
+	                               : HK_DKIM_R_CRYPTO;
 	if (e->verdict->signature_checked)
 		SAY(v, DKIM_CHECK, sig->d, status == HK_OK ? HK_S("match") : HK_S("mismatch"));
 	return HK_OK;
 }
 
-/* 6.1.1 to 6.1.3. The signature is checked even where the body hash differs: whether the header is intact is what people
- * want to know next, and it costs one operation of at most ten. */
+/* 6.1.1 to 6.1.3. The signature is checked even where the body hash differs: whether the header is
+ * intact is what people want to know next, and it costs one operation of at most ten. */
 static enum hk_status decide(struct hk_dkim_verify *v, struct evaluated *e)
 {
 	enum hk_dkim_reason key_reason, body_reason, reason = HK_DKIM_R_OK;
@@ -385,7 +404,8 @@ static enum hk_status decide(struct hk_dkim_verify *v, struct evaluated *e)
 	return HK_OK;
 }
 
-static struct evaluated *find_evaluated(const struct hk_dkim_verify *v, const struct hk_dkim_verdict *verdict)
+static struct evaluated *find_evaluated(
+    const struct hk_dkim_verify *v, const struct hk_dkim_verdict *verdict)
 {
 	size_t i;
 
@@ -422,8 +442,8 @@ enum hk_status hk_dkim_verify_step(struct hk_dkim_verify *v)
 			return status;
 		if (!e)
 			SAY(v, DKIM_SKIPPED, verdict->d, verdict->reason);
-		SAY(v, DKIM_RESULT, hk_slice_str(hk_dkim_result_name(verdict->result)), verdict->d, verdict->s,
-		    verdict->reason);
+		SAY(v, DKIM_RESULT, hk_slice_str(hk_dkim_result_name(verdict->result)), verdict->d,
+		    verdict->s, verdict->reason);
 	}
 	if (v->n == 0)
 		SAY(v, DKIM_RESULT, HK_S("none"), {0}, {0}, HK_S("no signature"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A whole verification: the input is a key record, an empty line ("\n\n"), and a message. Every question gets that
- * record. However the body is cut, and when it is replayed from its hashes, the verdicts are the same.
+ * A whole verification: the input is a key record, an empty line ("\n\n"), and a message. Every
+ * question gets that record. However the body is cut, and when it is replayed from its hashes, the
+ * verdicts are the same.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,10 @@ struct input {
 
 static bool same(const struct hk_dkim_verdict *x, const struct hk_dkim_verdict *y)
 {
-	return x->result == y->result && hk_slice_eq(x->reason, y->reason) && hk_slice_eq(x->d, y->d) && hk_slice_eq(x->b, y->b) &&
-	    x->body_hash_ok == y->body_hash_ok && x->signature_checked == y->signature_checked &&
-	    x->is_aligned_by_length == y->is_aligned_by_length && x->field == y->field;
+	return x->result == y->result && hk_slice_eq(x->reason, y->reason) &&
+	       hk_slice_eq(x->d, y->d) && hk_slice_eq(x->b, y->b) &&
+	       x->body_hash_ok == y->body_hash_ok && x->signature_checked == y->signature_checked &&
+	       x->is_aligned_by_length == y->is_aligned_by_length && x->field == y->field;
 }
 
 static void answer_all(struct hk_dkim_verify *v, const struct input *in)
@@ -34,13 +36,17 @@ static void answer_all(struct hk_dkim_verify *v, const struct input *in)
 
 static struct hk_dkim_verify *begin(struct hk_arena *a, const struct input *in)
 {
-	struct hk_dkim_verify_options o = {.now = 1731333570, .author_domain = HK_S("a.test"), .allow_sha1 = true, .min_rsa_bits = 512};
+	struct hk_dkim_verify_options o = {.now = 1731333570,
+	    .author_domain = HK_S("a.test"),
+	    .allow_sha1 = true,
+	    .min_rsa_bits = 512};
 
 	return hk_dkim_verify_new(a, &o, &in->header, hk_trace_new(a));
 }
 
 /* Body in pieces of `piece`, or from stored hashes. NULL where memory is out. */
-static struct hk_dkim_verify *run(struct hk_arena *a, const struct input *in, size_t piece, const struct hk_buf *hashes)
+static struct hk_dkim_verify *run(
+    struct hk_arena *a, const struct input *in, size_t piece, const struct hk_buf *hashes)
 {
 	struct hk_dkim_verify *v = begin(a, in);
 	size_t i;
@@ -76,7 +82,8 @@ static void compare(const struct hk_dkim_verify *x, const struct hk_dkim_verify 
 
 static void three_ways(struct hk_arena *a, const struct input *in, struct hk_slice raw)
 {
-	struct hk_dkim_verify *whole = run(a, in, in->body.n + 1, NULL), *cut = run(a, in, 3, NULL), *replayed = NULL, *hostile;
+	struct hk_dkim_verify *whole = run(a, in, in->body.n + 1, NULL), *cut = run(a, in, 3, NULL),
+	                      *replayed = NULL, *hostile;
 	struct hk_buf hashes;
 
 	hk_buf_init(&hashes, 65536);
@@ -87,7 +94,8 @@ static void three_ways(struct hk_arena *a, const struct input *in, struct hk_sli
 	compare(whole, cut);
 	compare(whole, replayed);
 	hostile = begin(a, in);
-	if (hostile && hk_dkim_verify_replay_body(hostile, raw) == HK_OK && hk_slice_eq(raw, hk_buf_slice(&hashes)) == false)
+	if (hostile && hk_dkim_verify_replay_body(hostile, raw) == HK_OK &&
+	    hk_slice_eq(raw, hk_buf_slice(&hashes)) == false)
 		answer_all(hostile, in);
 	hk_dkim_verify_done(hostile);
 	hk_dkim_verify_done(whole);
