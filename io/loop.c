@@ -45,6 +45,8 @@ enum hk_status hk_loop_init(struct hk_loop *loop)
 
 void hk_loop_done(struct hk_loop *loop)
 {
+	/* what still waits for its time, such as a connection that lingers, ends now */
+	hk_timers_run(&loop->timers, HK_TIMER_NEVER - 1);
 	uv_close((uv_handle_t *)&loop->timer, NULL);
 	uv_close((uv_handle_t *)&loop->prepare, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);

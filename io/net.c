@@ -31,9 +31,9 @@ static socklen_t to_sockaddr(const struct hk_ip *ip, uint16_t port, struct socka
 	}
 }
 
-static void from_sockaddr(const struct sockaddr_storage *from, struct hk_address *ret)
+static void from_sockaddr(const struct sockaddr_storage *from, struct hk_conf_socket *ret)
 {
-	*ret = (struct hk_address){0};
+	*ret = (struct hk_conf_socket){0};
 	if (from->ss_family == AF_INET) {
 		const struct sockaddr_in *four = (const struct sockaddr_in *)from;
 
@@ -95,7 +95,7 @@ static enum hk_status give_up(int fd)
 	}
 }
 
-enum hk_status hk_net_listen(const struct hk_address *address, int *ret)
+enum hk_status hk_net_listen(const struct hk_conf_socket *address, int *ret)
 {
 	struct sockaddr_storage sa;
 	socklen_t n = to_sockaddr(&address->ip, address->port, &sa);
@@ -125,7 +125,7 @@ static bool is_of_the_peer(int error)
 	}
 }
 
-enum hk_status hk_net_accept(int listening, int *ret, struct hk_address *ret_peer)
+enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret_peer)
 {
 	struct sockaddr_storage sa;
 	socklen_t n;
@@ -156,7 +156,7 @@ static enum hk_status begin_connect(int fd, const struct sockaddr *sa, socklen_t
 	return HK_OK;
 }
 
-enum hk_status hk_net_connect(const struct hk_address *to, const struct hk_ip *source, int *ret)
+enum hk_status hk_net_connect(const struct hk_conf_socket *to, const struct hk_ip *source, int *ret)
 {
 	struct sockaddr_storage sa, from;
 	socklen_t n = to_sockaddr(&to->ip, to->port, &sa);

@@ -21,6 +21,9 @@ extern "C" {
 #define HK_DKIM_MAX_SIGNATURES 10  /* evaluated, author-aligned first; the rest is HK_DKIM_POLICY "over the limit" */
 #define HK_DKIM_CLOCK_DRIFT    300 /* seconds of tolerance for t= and x= */
 #define HK_DKIM_MIN_RSA_BITS   1024 /* RFC 8301 3.2 */
+#define HK_DKIM_MAX_HEADERS    512 /* names in one h=, verified or signed */
+#define HK_DKIM_MAX_KEY_RECORDS 8  /* TXT records at one selector; more are "several keys" */
+#define HK_DKIM_KEY_RECORD_MAX 4096 /* octets of one key record; RSA-4096 needs 740 */
 
 #define HK_DKIM_RESULT_TABLE(X) \
 	X(NONE, "none") X(PASS, "pass") X(FAIL, "fail") X(POLICY, "policy") X(NEUTRAL, "neutral") \
@@ -64,15 +67,18 @@ void hk_dkim_verify_body(struct hk_dkim_verify *, struct hk_slice chunk);
 void hk_dkim_verify_end(struct hk_dkim_verify *);
 /* key questions may be asked before the body has come: step gives AGAIN while answers or the end are missing. */
 enum hk_status hk_dkim_verify_step(struct hk_dkim_verify *) HK_MUSTCHECK;
+/* the next question not yet handed out; false when all were. Borrowed from the arena. */
 bool hk_dkim_verify_question(struct hk_dkim_verify *, struct hk_dns_question *ret);
+/* copies. NOTFOUND when no signature has that question; a second answer changes nothing. */
 enum hk_status hk_dkim_verify_answer(struct hk_dkim_verify *, const struct hk_dns_answer *) HK_MUSTCHECK;
-/* one verdict for each DKIM-Signature field, in header order (top first). */
+/* one verdict for each DKIM-Signature field, in header order (top first). Final after step gave OK. */
 size_t hk_dkim_verify_count(const struct hk_dkim_verify *);
 const struct hk_dkim_verdict *hk_dkim_verify_result(const struct hk_dkim_verify *, size_t i);
 
 /* The body hashes of a message as values, so that a verdict replays without the body (evidence).
  * hk_dkim_body_hashes_format after end; hk_dkim_verify_replay_body in place of body and end. */
 void hk_dkim_body_hashes_format(const struct hk_dkim_verify *, struct hk_buf *out);
+/* VERSION for a later form, CORRUPT for damage, NOTFOUND when a hash that is needed is not among them; then nothing was taken. */
 enum hk_status hk_dkim_verify_replay_body(struct hk_dkim_verify *, struct hk_slice hashes) HK_MUSTCHECK;
 
 /* ---- signing ------------------------------------------------------------------------- */

@@ -21,8 +21,8 @@ static bool is_name(struct hk_slice s)
 	return true;
 }
 
-/* Every CR or LF of one tag-spec is part of FWS = [*WSP CRLF] 1*WSP: CRLF, and white space behind it.
- * A separator never stands inside such a triple, so a tag-spec can be judged alone. */
+/* Every CR or LF of one tag-spec is part of FWS = [*WSP CRLF] 1*WSP: CRLF, and white space behind
+ * it. A separator never stands inside such a triple, so a tag-spec can be judged alone. */
 static bool is_folding_ok(struct hk_slice s)
 {
 	size_t i = 0;
@@ -73,8 +73,8 @@ static bool is_duplicate(const struct hk_tags *tags, struct hk_slice name, unsig
 	size_t i;
 
 	for (i = 0; i < tags->n; i++)
-		if (flags & HK_TAGS_NOCASE ? hk_slice_eq_nocase(tags->tag[i].name, name) :
-		                             hk_slice_eq(tags->tag[i].name, name))
+		if (flags & HK_TAGS_NOCASE ? hk_slice_eq_nocase(tags->tag[i].name, name)
+		                           : hk_slice_eq(tags->tag[i].name, name))
 			return true;
 	return false;
 }
@@ -107,7 +107,8 @@ enum hk_status hk_tags_parse(struct hk_slice text, unsigned flags, struct hk_tag
 		struct hk_slice spec = hk_slice_sub(text, 0, end);
 		bool is_last = end == text.n;
 
-		/* One ";" may end the list. Deliberate: white space behind it is allowed too, as signers fold there. */
+		/* One ";" may end the list. Deliberate: white space behind it is allowed too, as
+		 * signers fold there. */
 		if (is_last && tags.n && hk_slice_trim(spec).n == 0)
 			break;
 		status = add_spec(spec, flags, &tags);

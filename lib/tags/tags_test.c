@@ -11,7 +11,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 /* HK_S without the type: a static table wants constant initialisers. */
-#define S(literal) {(const uint8_t *)("" literal), sizeof(literal) - 1}
+#define S(literal)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)("" literal), sizeof(literal) - 1                                 \
+	}
 
 struct row {
 	struct hk_slice text;
@@ -75,8 +78,8 @@ static void tag_lists_are_judged_by_rfc_6376_3_2(void **state)
 			continue;
 		}
 		for (k = 0; k < tags.n; k++)
-			at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s=%.*s", k ? "|" : "",
-			    HK_FMT(tags.tag[k].name), HK_FMT(tags.tag[k].value));
+			at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s=%.*s",
+			    k ? "|" : "", HK_FMT(tags.tag[k].name), HK_FMT(tags.tag[k].value));
 		assert_string_equal(text, rows[i].expect);
 	}
 }
@@ -94,7 +97,8 @@ static void a_list_holds_64_tags_and_not_65(void **state)
 		hk_buf_init(&b, 4096);
 		for (i = 0; i < n; i++)
 			hk_buf_addf(&b, "t%u=%u;", i, i);
-		assert_int_equal(hk_tags_parse(hk_buf_slice(&b), 0, &tags), n > HK_TAGS_MAX ? HK_LIMIT : HK_OK);
+		assert_int_equal(
+		    hk_tags_parse(hk_buf_slice(&b), 0, &tags), n > HK_TAGS_MAX ? HK_LIMIT : HK_OK);
 		hk_buf_done(&b);
 	}
 }

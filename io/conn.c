@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/conn.h"
+
+struct hk_conn {
+	struct hk_loop *loop;
+	uv_poll_t poll;
+	int fd, waiting_for; /* UV_READABLE | UV_WRITABLE */
+	struct hk_tls *tls;
+	void (*woken)(void *user);
+	void *user;
+	struct hk_timer linger; /* joined once we close gently */
+	size_t lingered;
+	bool is_lingering;
+};
+
+static void freed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void close_now(struct hk_conn *c)
+{
+	if (c->is_lingering)
+		hk_timers_leave(&c->loop->timers, &c->linger);
+	hk_tls_free(c->tls);
+	c->tls = NULL;
+	uv_poll_stop(&c->poll);
+	close(c->fd);
+	uv_close((uv_handle_t *)&c->poll, freed);
+}
+
+static void linger_is_over(struct hk_timer *timer)
+{
+	close_now((struct hk_conn *)((char *)timer - offsetof(struct hk_conn, linger)));
+}
+
+/* Reads away what the peer still sends. */
+static void linger(struct hk_conn *c)
+{
+	ssize_t n;
+
+	while ((n = recv(c->fd, c->loop->read, sizeof c->loop->read, 0)) > 0) {
+		c->lingered += (size_t)n;
+		if (c->lingered > HK_CONN_LINGER_BYTES)
+			break;
+	}
+	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		close_now(c);
+}
+
+static void ready(uv_poll_t *poll, int error, int events)
+{
+	struct hk_conn *c = poll->data;
+
+	(void)events;
+	hk_loop_wake(c->loop);
+	if (error)
+		c->waiting_for = 0; /* libuv stopped the handle; the next read or write gives the reason */
+	if (c->is_lingering)
+		linger(c);
+	else
+		c->woken(c->user);
+}
+
+struct hk_conn *hk_conn_new(struct hk_loop *loop, int fd, void (*woken)(void *user), void *user)
+{
+	struct hk_conn *c = calloc(1, sizeof *c);
+
+	if (!c) {
+		close(fd);
+		return NULL;
+	}
+	*c = (struct hk_conn){.loop = loop, .fd = fd, .woken = woken, .user = user};
+	if (uv_poll_init(&loop->uv, &c->poll, fd) != 0) {
+		close(fd);
+		free(c);
+		return NULL;
+	}
+	c->poll.data = c;
+	return c;
+}
+
+/* As an errno says it. */
+static enum hk_status plain_status(void)
+{
+	return errno == EAGAIN ? HK_AGAIN : HK_IO;
+}
+
+enum hk_status hk_conn_read(struct hk_conn *c, void *to, size_t n, size_t *ret)
+{
+	ssize_t got;
+
+	if (c->tls)
+		return hk_tls_read(c->tls, to, n, ret);
+	do
+		got = recv(c->fd, to, n, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return plain_status();
+	if (got == 0)
+		return HK_END;
+	*ret = (size_t)got;
+	return HK_OK;
+}
+
+enum hk_status hk_conn_write(struct hk_conn *c, struct hk_slice s, size_t *ret)
+{
+	ssize_t put;
+
+	if (c->tls)
+		return hk_tls_write(c->tls, s, ret);
+	do
+		put = send(c->fd, s.p, s.n, MSG_NOSIGNAL);
+	while (put < 0 && errno == EINTR);
+	if (put < 0)
+		return plain_status();
+	*ret = (size_t)put;
+	return HK_OK;
+}
+
+enum hk_status hk_conn_start_tls(struct hk_conn *c, struct hk_tls_context *context, struct hk_slice name)
+{
+	return hk_tls_new(context, c->fd, name, &c->tls);
+}
+
+enum hk_status hk_conn_handshake(struct hk_conn *c, char ret_text[HK_TLS_DESCRIBE_MAX])
+{
+	enum hk_status status = hk_tls_handshake(c->tls);
+
+	if (status == HK_OK)
+		hk_tls_describe(c->tls, ret_text);
+	else if (status != HK_AGAIN)
+		hk_tls_error(c->tls, ret_text);
+	return status;
+}
+
+void hk_conn_wait(struct hk_conn *c, bool read, bool write)
+{
+	int events = (read ? UV_READABLE : 0) | (write || (c->tls && hk_tls_wants_write(c->tls)) ? UV_WRITABLE : 0);
+
+	if (events == c->waiting_for)
+		return;
+	c->waiting_for = events;
+	if (events)
+		uv_poll_start(&c->poll, events, ready);
+	else
+		uv_poll_stop(&c->poll);
+}
+
+bool hk_conn_has_pending(const struct hk_conn *c)
+{
+	return c->tls && hk_tls_has_pending(c->tls);
+}
+
+int hk_conn_fd(const struct hk_conn *c)
+{
+	return c->fd;
+}
+
+void hk_conn_close(struct hk_conn *c, bool gently)
+{
+	if (c->tls && gently)
+		hk_tls_end(c->tls);
+	hk_tls_free(c->tls);
+	c->tls = NULL;
+	if (!gently || shutdown(c->fd, SHUT_WR) != 0 || hk_timers_join(&c->loop->timers, &c->linger, linger_is_over) != HK_OK) {
+		close_now(c);
+		return;
+	}
+	c->is_lingering = true;
+	hk_timers_set(&c->loop->timers, &c->linger, c->loop->now.mono_ms + HK_CONN_LINGER_MS);
+	c->waiting_for = 0;
+	hk_conn_wait(c, true, false);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "io/generation.h"
+
+struct hk_generation *hk_generation_new(struct hk_conf *conf, uint32_t number)
+{
+	struct hk_generation *g = calloc(1, sizeof *g);
+
+	if (!g) {
+		hk_conf_free(conf);
+		return NULL;
+	}
+	g->users = 1;
+	g->number = number;
+	g->conf = conf;
+	/* one more than needed: calloc of nothing may be NULL */
+	g->tls = calloc(conf->n_listeners + 1, sizeof(struct hk_tls_context *));
+	g->key_algs = calloc(conf->n_keys + 1, sizeof *g->key_algs);
+	g->key_known = calloc(conf->n_keys + 1, sizeof *g->key_known);
+	if (g->tls && g->key_algs && g->key_known)
+		return g;
+	hk_generation_free(g);
+	return NULL;
+}
+
+struct hk_generation *hk_generation_use(struct hk_generation *g)
+{
+	g->users++;
+	return g;
+}
+
+void hk_generation_free(struct hk_generation *g)
+{
+	size_t i;
+
+	if (!g || --g->users)
+		return;
+	for (i = 0; g->tls && i < g->conf->n_listeners; i++)
+		hk_tls_context_free(g->tls[i]);
+	hk_resolver_free(g->resolver);
+	hk_conf_free(g->conf);
+	free(g->tls);
+	free(g->key_algs);
+	free(g->key_known);
+	free(g);
+}
+
+bool hk_generation_missing(const struct hk_generation *g, struct hk_buf *why)
+{
+	size_t i;
+
+	for (i = 0; i < g->conf->n_keys; i++)
+		if (!g->key_known[i]) {
+			hk_buf_addf(why, "key %.*s was not loaded", HK_FMT(g->conf->key[i].name));
+			return true;
+		}
+	for (i = 0; i < g->conf->n_listeners; i++)
+		if (g->conf->listener[i].starttls && !g->tls[i]) {
+			hk_buf_addf(why, "the certificate of listener %.*s was not loaded", HK_FMT(g->conf->listener[i].name));
+			return true;
+		}
+	return false;
+}

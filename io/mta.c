@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "io/disk.h"
+#include "io/mta.h"
+#include "io/owner_thread.h"
+
+enum {
+	FILES_SPARE = 256,      /* descriptors for everything that is not a session */
+	FILES_PER_SESSION = 2,  /* its socket and a body file; a delivery has one too, on behalf of it */
+};
+
+struct hk_mta {
+	struct hk_world world;
+	struct hk_owner_thread owner;
+	struct hk_worker *worker[HK_WORKERS_MAX];
+	unsigned n, idle;
+	bool is_running, is_owner_idle;
+};
+
+unsigned hk_mta_workers(const struct hk_conf *conf)
+{
+	int processors = get_nprocs();
+	unsigned n = conf->workers ? conf->workers : processors > 0 ? (unsigned)processors : 1;
+
+	return n < HK_WORKERS_MAX ? n : HK_WORKERS_MAX;
+}
+
+/* As many descriptors as the system lets us have; the rest follows from it. */
+static size_t sessions_max(unsigned workers)
+{
+	struct rlimit files = {.rlim_cur = 1024};
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+			getrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (files.rlim_cur < FILES_SPARE * 2)
+		return 16;
+	return (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
+}
+
+static enum hk_status start_workers(struct hk_mta *m, unsigned n)
+{
+	enum hk_status status = HK_OK;
+
+	while (status == HK_OK && m->n < n) {
+		status = hk_worker_start(&m->world, m->n, &m->worker[m->n]);
+		if (status == HK_OK) {
+			m->owner.worker[m->n] = &m->worker[m->n]->box;
+			m->owner.n_workers = ++m->n;
+		}
+	}
+	return status;
+}
+
+static void post_plain(struct hk_mailbox *box, enum hk_post_type type)
+{
+	struct hk_post *post = malloc(sizeof *post);
+
+	/* Deliberate: an end that cannot be told of is no end; the supervisor's patience is bounded, and it kills. */
+	if (!post)
+		abort();
+	*post = (struct hk_post){.type = type};
+	hk_mailbox_post(box, post);
+}
+
+/* Workers first: what they give back on their way out is still recorded. Their boxes stay until the owner has ended too. */
+static void end_all(struct hk_mta *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->n; i++)
+		post_plain(&m->worker[i]->box, HK_POST_QUIT);
+	for (i = 0; i < m->n; i++)
+		hk_worker_join(m->worker[i]);
+	if (m->is_running) {
+		post_plain(&m->owner.box, HK_POST_QUIT);
+		hk_owner_thread_join(&m->owner);
+	}
+	hk_owner_thread_close(&m->owner);
+	for (i = 0; i < m->n; i++)
+		hk_worker_free(m->worker[i]);
+	hk_tls_context_free(m->world.client_tls);
+	free(m);
+}
+
+enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_mailbox *main, struct hk_mta **ret)
+{
+	struct hk_mta *m = calloc(1, sizeof *m);
+	unsigned n = hk_mta_workers(conf);
+	enum hk_status status;
+
+	if (!m)
+		return HK_NOMEM;
+	m->owner = (struct hk_owner_thread){.log = log, .main = main};
+	status = hk_owner_thread_open(&m->owner, conf, hk_disk_kernel());
+	if (status != HK_OK) {
+		free(m);
+		return status;
+	}
+	m->owner.intake = hk_owner_intake(m->owner.owner);
+	m->world = (struct hk_world){.disk = hk_disk_kernel(), .log = log, .owner = &m->owner.box, .main = main,
+	    .intake = &m->owner.intake, .sessions_max = sessions_max(n), .last_id = hk_owner_last_id(m->owner.owner)};
+	status = hk_tls_context_client(&m->world.client_tls);
+	if (status == HK_OK)
+		status = start_workers(m, n);
+	if (status != HK_OK) {
+		end_all(m);
+		return status;
+	}
+	*ret = m;
+	return HK_OK;
+}
+
+static struct hk_setup_post *setup_post(struct hk_generation *g, unsigned worker, const struct hk_mta_socket *s, size_t n)
+{
+	struct hk_setup_post *post = calloc(1, sizeof *post + n * sizeof post->bound[0]);
+	size_t i;
+
+	if (!post)
+		return NULL;
+	post->post.type = HK_POST_SETUP;
+	post->generation = hk_generation_use(g);
+	for (i = 0; i < n; i++)
+		if (s[i].worker == worker)
+			post->bound[post->n++] = (struct hk_bound){s[i].fd, s[i].listener};
+	return post;
+}
+
+/* The owner gives its first orders once the workers know the generation that they are given under. */
+static enum hk_status tell_owner(struct hk_mta *m, struct hk_conf_post *post, struct hk_generation *g)
+{
+	enum hk_status status;
+
+	if (m->is_running) {
+		*post = (struct hk_conf_post){.post.type = HK_POST_OWNER_CONF, .conf = hk_conf_use(g->conf)};
+		hk_mailbox_post(&m->owner.box, &post->post);
+		return HK_OK;
+	}
+	free(post);
+	status = hk_owner_thread_start(&m->owner);
+	m->is_running = status == HK_OK;
+	return status;
+}
+
+enum hk_status hk_mta_setup(struct hk_mta *m, struct hk_generation *g, const struct hk_mta_socket *s, size_t n)
+{
+	struct hk_conf_post *conf = malloc(sizeof *conf);
+	struct hk_setup_post *post[HK_WORKERS_MAX];
+	unsigned i, made;
+
+	/* all or nothing */
+	for (made = 0; conf && made < m->n; made++) {
+		post[made] = setup_post(g, made, s, n);
+		if (!post[made])
+			break;
+	}
+	if (made < m->n) {
+		while (made--) {
+			hk_generation_free(post[made]->generation);
+			free(post[made]);
+		}
+		free(conf);
+		return HK_NOMEM;
+	}
+	for (i = 0; i < m->n; i++)
+		hk_mailbox_post(&m->worker[i]->box, &post[i]->post);
+	return tell_owner(m, conf, g);
+}
+
+void hk_mta_keys(struct hk_mta *m, unsigned worker, int fd)
+{
+	struct hk_keys_post *post = worker < m->n ? malloc(sizeof *post) : NULL;
+
+	if (!post) {
+		close(fd);
+		return;
+	}
+	*post = (struct hk_keys_post){.post.type = HK_POST_KEYS, .fd = fd};
+	hk_mailbox_post(&m->worker[worker]->box, &post->post);
+}
+
+void hk_mta_stop(struct hk_mta *m)
+{
+	unsigned i;
+
+	post_plain(&m->owner.box, HK_POST_STOP);
+	for (i = 0; i < m->n; i++)
+		post_plain(&m->worker[i]->box, HK_POST_STOP);
+}
+
+bool hk_mta_told(struct hk_mta *m, struct hk_post *post)
+{
+	if (post->type == HK_POST_OWNER_IDLE)
+		m->is_owner_idle = true;
+	else if (post->type == HK_POST_WORKER_IDLE)
+		m->idle++;
+	free(post);
+	return m->is_owner_idle && m->idle == m->n;
+}
+
+void hk_mta_end(struct hk_mta *m)
+{
+	end_all(m);
+}

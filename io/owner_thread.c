@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <stdlib.h>
+
+#include "io/clock.h"
+#include "io/owner_thread.h"
+
+/* ---- what comes in --------------------------------------------------------------------------------- */
+
+/* The token is the post itself: nothing has to be found or allocated on the way back. */
+static void take_put(struct hk_owner_thread *t, struct hk_put_post *post)
+{
+	struct hk_mail *mail = post->mail;
+
+	post->mail = NULL;
+	hk_owner_put(t->owner, mail, (uint64_t)(uintptr_t)post);
+}
+
+static void take_result(struct hk_owner_thread *t, struct hk_job_post *post)
+{
+	hk_owner_result(t->owner, post->job);
+	free(post);
+}
+
+static void take_conf(struct hk_owner_thread *t, struct hk_conf_post *post)
+{
+	hk_owner_reload(t->owner, post->conf);
+	hk_conf_free(post->conf);
+	free(post);
+}
+
+/* false: end the thread. */
+static bool take(struct hk_owner_thread *t, struct hk_post *post)
+{
+	switch (post->type) {
+	case HK_POST_PUT:
+		take_put(t, (struct hk_put_post *)post);
+		return true;
+	case HK_POST_RESULT:
+		take_result(t, (struct hk_job_post *)post);
+		return true;
+	case HK_POST_OWNER_CONF:
+		take_conf(t, (struct hk_conf_post *)post);
+		return true;
+	case HK_POST_STOP:
+		free(post);
+		t->stopping = true;
+		hk_owner_stop(t->owner);
+		return true;
+	case HK_POST_QUIT:
+		free(post);
+		return false;
+	default: /* not for the owner: nobody posts it */
+		return true;
+	}
+}
+
+static bool take_all(struct hk_owner_thread *t)
+{
+	struct hk_post *post, *next;
+	bool go_on = true;
+
+	for (post = hk_mailbox_take(&t->box); post; post = next) {
+		next = post->next;
+		go_on &= take(t, post);
+	}
+	return go_on;
+}
+
+/* ---- what goes out ----------------------------------------------------------------------------------- */
+
+static void give_committed(const struct hk_order *order)
+{
+	struct hk_put_post *post = (struct hk_put_post *)(uintptr_t)order->token;
+
+	post->status = order->status;
+	post->post.type = HK_POST_COMMITTED;
+	hk_mailbox_post(post->back, &post->post);
+}
+
+static void give_job(struct hk_owner_thread *t, struct hk_job *job)
+{
+	struct hk_job_post *post = malloc(sizeof *post);
+
+	if (!post) {
+		job->released = true;
+		hk_owner_result(t->owner, job);
+		return;
+	}
+	*post = (struct hk_job_post){.post.type = HK_POST_DELIVER, .job = job};
+	hk_mailbox_post(t->worker[t->next_worker], &post->post);
+	t->next_worker = (t->next_worker + 1) % t->n_workers;
+}
+
+static void give_all(struct hk_owner_thread *t)
+{
+	struct hk_order order;
+
+	while (hk_owner_next(t->owner, &order)) {
+		if (order.type == HK_ORDER_COMMITTED)
+			give_committed(&order);
+		else
+			give_job(t, order.job);
+	}
+}
+
+static void tell_idle(struct hk_owner_thread *t)
+{
+	struct hk_told_post *told;
+
+	if (!t->stopping || t->told_idle || !hk_owner_is_idle(t->owner))
+		return;
+	told = malloc(sizeof *told);
+	if (!told)
+		return; /* the main thread's patience ends */
+	t->told_idle = true;
+	*told = (struct hk_told_post){.post.type = HK_POST_OWNER_IDLE};
+	hk_mailbox_post(t->main, &told->post);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------ */
+
+static int time_to_wait(const struct hk_owner_thread *t)
+{
+	uint64_t at = hk_owner_deadline(t->owner), now;
+
+	if (at == UINT64_MAX)
+		return -1;
+	now = hk_clock_mono_ms();
+	if (at <= now)
+		return 0;
+	return at - now > INT_MAX ? INT_MAX : (int)(at - now);
+}
+
+static void step(struct hk_owner_thread *t)
+{
+	struct hk_now now;
+
+	hk_clock_now(&now);
+	hk_owner_step(t->owner, &now);
+	give_all(t);
+	t->intake = hk_owner_intake(t->owner);
+	tell_idle(t);
+}
+
+static void *run(void *argument)
+{
+	struct hk_owner_thread *t = argument;
+
+	bool go_on = true;
+
+	step(t);
+	while (go_on) {
+		hk_mailbox_wait(&t->box, time_to_wait(t));
+		go_on = take_all(t);
+		step(t);
+	}
+	return NULL;
+}
+
+enum hk_status hk_owner_thread_open(struct hk_owner_thread *t, struct hk_conf *conf, struct hk_disk *disk)
+{
+	struct hk_now now;
+	enum hk_status status;
+
+	hk_clock_now(&now);
+	status = hk_owner_new(conf, disk, t->log, &now, &t->owner);
+	if (status != HK_OK)
+		return status;
+	status = hk_mailbox_init(&t->box);
+	if (status != HK_OK)
+		hk_owner_free(t->owner);
+	return status;
+}
+
+enum hk_status hk_owner_thread_start(struct hk_owner_thread *t)
+{
+	return pthread_create(&t->thread, NULL, run, t) == 0 ? HK_OK : HK_NOMEM;
+}
+
+void hk_owner_thread_join(struct hk_owner_thread *t)
+{
+	pthread_join(t->thread, NULL);
+}
+
+void hk_owner_thread_close(struct hk_owner_thread *t)
+{
+	hk_owner_free(t->owner);
+	hk_mailbox_done(&t->box);
+}

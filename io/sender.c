@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sender.c - a delivery of the engine: its questions, its connections, its blocking work.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/delivery.h"
+#include "io/net.h"
+#include "io/worker.h"
+
+struct sender {
+	struct hk_drive drive;
+	struct hk_job_post *post; /* the order, on its way back at the end */
+	struct hk_delivery *delivery;
+	struct hk_generation *generation;
+	uv_work_t work;
+	char tls_name[HK_DNS_NAME_MAX + 1];
+};
+
+static struct sender *sender_of(struct hk_drive *d)
+{
+	return (struct sender *)d;
+}
+
+static const struct hk_now *now_of(const struct hk_drive *d)
+{
+	return &d->worker->loop.now;
+}
+
+/* ---- the job comes back ---------------------------------------------------------------------------- */
+
+static void give_back(struct hk_worker *w, struct hk_job_post *post)
+{
+	post->post.type = HK_POST_RESULT;
+	hk_mailbox_post(w->world->owner, &post->post);
+}
+
+static void release(struct hk_worker *w, struct hk_job_post *post)
+{
+	post->job->released = true;
+	give_back(w, post);
+}
+
+/* ---- wants ------------------------------------------------------------------------------------------ */
+
+static void connect_to(struct hk_drive *d, const struct hk_delivery_want *want)
+{
+	struct hk_conf_socket to = {want->ip, want->port};
+	enum hk_status status;
+	int fd = -1;
+
+	errno = 0;
+	status = want->unix_path.n ? hk_net_connect_unix(want->unix_path, &fd) : hk_net_connect(&to, &want->source, &fd);
+	if (status == HK_OK && hk_drive_connect(d, fd, false))
+		return;
+	hk_delivery_connected(sender_of(d)->delivery, false, hk_slice_str(errno ? strerror(errno) : hk_status_text(HK_NOMEM)));
+}
+
+static void start_tls(struct hk_drive *d, struct hk_slice name)
+{
+	struct sender *s = sender_of(d);
+	size_t n = name.n < sizeof s->tls_name ? name.n : 0;
+
+	memcpy(s->tls_name, name.p ? (const char *)name.p : "", n);
+	hk_drive_start_tls(d, d->worker->world->client_tls, hk_slice_of(s->tls_name, n));
+}
+
+static void sign(struct hk_drive *d, const struct hk_delivery_want *want)
+{
+	struct hk_keys_request r = {
+		.generation = sender_of(d)->generation->number, .key = (uint32_t)want->key, .alg = want->alg};
+
+	if (want->digest.n != sizeof r.digest) {
+		hk_delivery_signed(sender_of(d)->delivery, want->id, (struct hk_slice){0});
+		return;
+	}
+	memcpy(r.digest, want->digest.p, sizeof r.digest);
+	hk_ask_sign(d, want->id, &r);
+}
+
+static void run_local(uv_work_t *work)
+{
+	struct sender *s = work->data;
+
+	hk_delivery_local_run(s->delivery);
+}
+
+static void local_done(uv_work_t *work, int cancelled)
+{
+	struct sender *s = work->data;
+
+	(void)cancelled; /* never asked for */
+	hk_loop_wake(&s->drive.worker->loop);
+	s->drive.jobs--;
+	hk_delivery_local_done(s->delivery);
+	/* also when we were told to stop meanwhile: the message is there, and that has to be told */
+	s->drive.over = false;
+	hk_drive_pump(&s->drive);
+}
+
+static void begin_local(struct sender *s)
+{
+	s->work.data = s;
+	if (uv_queue_work(&s->drive.worker->loop.uv, &s->work, run_local, local_done) == 0) {
+		s->drive.jobs++;
+		return;
+	}
+	hk_delivery_local_run(s->delivery);
+	hk_delivery_local_done(s->delivery);
+}
+
+static bool wants(struct hk_drive *d)
+{
+	struct sender *s = sender_of(d);
+	struct hk_delivery_want want;
+
+	if (d->closing || hk_delivery_next(s->delivery, now_of(d), &want) != HK_OK)
+		return false;
+	switch (want.type) {
+	case HK_DELIVERY_DNS:
+		hk_ask_dns(d, want.id, &want.question);
+		break;
+	case HK_DELIVERY_CONNECT:
+		connect_to(d, &want);
+		break;
+	case HK_DELIVERY_TLS:
+		start_tls(d, want.name);
+		break;
+	case HK_DELIVERY_SIGN:
+		sign(d, &want);
+		break;
+	case HK_DELIVERY_CLOSE:
+		if (d->conn)
+			hk_drive_close(d);
+		break;
+	case HK_DELIVERY_LOCAL:
+		begin_local(s);
+		break;
+	case HK_DELIVERY_DONE:
+		give_back(d->worker, s->post);
+		s->post = NULL;
+		d->over = true;
+		break;
+	}
+	return true;
+}
+
+/* ---- the drive's operations -------------------------------------------------------------------------- */
+
+static size_t feed(struct hk_drive *d, struct hk_slice s)
+{
+	return hk_delivery_feed(sender_of(d)->delivery, s);
+}
+
+/* A client always reads: it may be told something while it sends. What it cannot take yet waits in the drive. */
+static bool wants_input(struct hk_drive *d)
+{
+	(void)d;
+	return true;
+}
+
+static struct hk_slice out(struct hk_drive *d)
+{
+	return hk_delivery_out(sender_of(d)->delivery);
+}
+
+static void sent(struct hk_drive *d, size_t n)
+{
+	hk_delivery_sent(sender_of(d)->delivery, n);
+}
+
+static void eof(struct hk_drive *d)
+{
+	hk_delivery_eof(sender_of(d)->delivery);
+}
+
+static void connected(struct hk_drive *d, bool ok, struct hk_slice why)
+{
+	hk_delivery_connected(sender_of(d)->delivery, ok, why);
+}
+
+static void tls(struct hk_drive *d, bool ok, struct hk_slice text)
+{
+	hk_delivery_tls(sender_of(d)->delivery, ok, text);
+}
+
+static uint64_t deadline(struct hk_drive *d)
+{
+	return hk_delivery_deadline(sender_of(d)->delivery);
+}
+
+static void tick(struct hk_drive *d)
+{
+	hk_delivery_tick(sender_of(d)->delivery, now_of(d));
+}
+
+static void dns(struct hk_drive *d, uint32_t id, const struct hk_dns_answer *answer)
+{
+	hk_delivery_dns(sender_of(d)->delivery, id, answer);
+}
+
+static void signed_(struct hk_drive *d, uint32_t id, struct hk_slice signature)
+{
+	hk_delivery_signed(sender_of(d)->delivery, id, signature);
+}
+
+/* A delivery that has no connection yet has done nothing: it is as if never begun. One that talks goes on. */
+static void stop(struct hk_drive *d)
+{
+	if (!d->jobs && (d->state == HK_DRIVE_APART || d->state == HK_DRIVE_CONNECTING))
+		hk_drive_drop(d);
+}
+
+static void free_sender(struct hk_drive *d)
+{
+	struct sender *s = sender_of(d);
+
+	if (s->post)
+		release(d->worker, s->post);
+	hk_delivery_free(s->delivery);
+	hk_generation_free(s->generation);
+	free(s);
+}
+
+static const struct hk_drive_ops sender_ops = {
+	.wants = wants, .feed = feed, .wants_input = wants_input, .out = out, .sent = sent, .eof = eof, .connected = connected,
+	.tls = tls, .deadline = deadline, .tick = tick, .dns = dns, .signed_ = signed_, .stop = stop, .free = free_sender,
+};
+
+static struct hk_delivery *new_delivery(struct hk_worker *w, const struct hk_generation *g, struct hk_job *job)
+{
+	struct hk_delivery_env env = {
+		.job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs};
+
+	return hk_delivery_new(&env, &w->loop.now);
+}
+
+void hk_sender_begin(struct hk_worker *w, struct hk_job_post *post)
+{
+	struct hk_generation *g = w->stopping ? NULL : hk_worker_generation(w, post->job->conf);
+	struct sender *s = g ? calloc(1, sizeof *s) : NULL;
+
+	if (s)
+		s->delivery = new_delivery(w, g, post->job);
+	if (!s || !s->delivery || !hk_drive_init(&s->drive, &sender_ops, w)) {
+		if (s)
+			hk_delivery_free(s->delivery);
+		free(s);
+		release(w, post);
+		return;
+	}
+	s->post = post;
+	s->generation = hk_generation_use(g);
+	hk_drive_pump(&s->drive);
+}

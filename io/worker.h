@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.h - one thread that serves sessions and makes deliveries. Workers share nothing that changes; what one wants of
+ * the owner, the resolver or the keys goes by mail.
+ */
+#ifndef HIKYAKU_IO_WORKER_H
+#define HIKYAKU_IO_WORKER_H
+
+#include "engine/mail.h"
+#include "engine/owner.h"
+#include "io/answers.h"
+#include "io/ask.h"
+#include "io/generation.h"
+#include "io/mailbox.h"
+#include "io/net.h"
+
+/* ids have four bits for their worker, and the owner, which makes bounces, is the last of them (mail.h) */
+#define HK_WORKERS_MAX 15
+
+/* What all workers share. */
+struct hk_world {
+	struct hk_disk *disk;
+	struct hk_log *log;
+	struct hk_mailbox *owner, *main;
+	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
+	struct hk_tls_context *client_tls;
+	size_t sessions_max; /* of each worker */
+	uint64_t last_id;    /* highest queue id of an earlier run */
+};
+
+/* Posts. All are heap objects, freed by whoever holds them last. */
+struct hk_put_post { /* PUT, and COMMITTED on its way back */
+	struct hk_post post;
+	struct hk_mail *mail;
+	struct hk_mailbox *back;
+	uint64_t token;
+	enum hk_status status;
+};
+struct hk_job_post { /* DELIVER, and RESULT on its way back */
+	struct hk_post post;
+	struct hk_job *job;
+};
+struct hk_conf_post { /* OWNER_CONF; holds a use */
+	struct hk_post post;
+	struct hk_conf *conf;
+};
+struct hk_told_post { /* to the main thread */
+	struct hk_post post;
+	unsigned worker;
+};
+struct hk_keys_post { /* KEYS: a new channel to the keys */
+	struct hk_post post;
+	int fd;
+};
+struct hk_bound { /* one listening socket */
+	int fd;
+	size_t listener; /* index in the configuration */
+};
+struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of this worker under it */
+	struct hk_post post;
+	struct hk_generation *generation;
+	size_t n;
+	struct hk_bound bound[];
+};
+
+struct hk_listening;
+struct hk_worker {
+	struct hk_loop loop;
+	unsigned index;
+	const struct hk_world *world;
+	struct hk_mailbox box;
+	uv_poll_t box_poll;
+	uv_poll_t *keys_poll;
+	int keys_fd; /* -1: none now */
+	struct hk_generation *recent[HK_GENERATIONS]; /* newest first */
+	struct hk_listening *listening;
+	struct hk_timer accept_again;
+	struct hk_drive *drives;
+	size_t sessions;
+	struct hk_ids ids;
+	struct hk_asks asks;
+	struct hk_answers answers;
+	bool stopping, told_idle, is_full;
+	pthread_t thread;
+};
+
+/* hk_worker_start(world, index, ret): runs its thread; it serves nothing before the first SETUP. */
+enum hk_status hk_worker_start(const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
+/* hk_worker_join(w): after a QUIT. Its mailbox takes posts until hk_worker_free. */
+void hk_worker_join(struct hk_worker *);
+void hk_worker_free(struct hk_worker *);
+
+/* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer held. NULL conf: the newest. */
+struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_conf *);
+
+/* client.c: takes fd. */
+void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener, const struct hk_conf_socket *peer, int fd);
+/* sender.c: takes the order; it comes back to the owner as a RESULT. */
+void hk_sender_begin(struct hk_worker *, struct hk_job_post *);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Key records (RFC 6376 3.6.1) and the choice of the key for a signature (6.1.2).
+ */
+#include <hikyaku/tags.h>
+
+#include "dkim_internal.h"
+
+static bool list_has(struct hk_slice list, const char *word)
+{
+	struct hk_slice item;
+
+	while (hk_tags_item(&list, ':', &item))
+		if (hk_slice_eq(item, hk_slice_str(word)))
+			return true;
+	return false;
+}
+
+/* h=, k=, s=, t=: all optional, unknown elements ignored. */
+static enum hk_dkim_reason read_lists(const struct hk_tags *tags, struct hk_dkim_key *key)
+{
+	struct hk_slice v;
+
+	key->allows_sha1 = key->allows_sha256 = true;
+	if (hk_tags_get(tags, "h", &v)) {
+		key->allows_sha1 = list_has(v, "sha1");
+		key->allows_sha256 = list_has(v, "sha256");
+	}
+	if (hk_tags_get(tags, "t", &v)) {
+		key->testing = list_has(v, "y");
+		key->strict = list_has(v, "s");
+	}
+	key->k = HK_S("rsa");
+	if (hk_tags_get(tags, "k", &v))
+		key->k = v;
+	key->is_ed25519 = hk_slice_eq(key->k, HK_S("ed25519")); /* RFC 8463 4 */
+	if (hk_tags_get(tags, "s", &v) && !list_has(v, "*") && !list_has(v, "email"))
+		return HK_DKIM_R_KEY_SERVICE;
+	if (!key->is_ed25519 && !hk_slice_eq(key->k, HK_S("rsa")))
+		return HK_DKIM_R_KEY_TYPE;
+	return HK_DKIM_R_OK;
+}
+
+/* p= is required; empty, the key is revoked. */
+static enum hk_status read_p(
+    struct hk_arena *a, const struct hk_tags *tags, struct hk_dkim_key *key)
+{
+	struct hk_slice v;
+	enum hk_status status;
+
+	if (!hk_tags_get(tags, "p", &v)) {
+		key->fault = HK_DKIM_R_KEY_SYNTAX;
+		return HK_OK;
+	}
+	if (v.n == 0) {
+		key->fault = HK_DKIM_R_KEY_REVOKED;
+		return HK_OK;
+	}
+	status = hk_base64_parse(a, v, &key->p);
+	if (status == HK_SYNTAX) {
+		key->fault = HK_DKIM_R_KEY_SYNTAX;
+		return HK_OK;
+	}
+	return status;
+}
+
+enum hk_status hk_dkim_key_parse(struct hk_arena *a, struct hk_slice text, struct hk_dkim_key *ret)
+{
+	struct hk_dkim_key key = {0};
+	struct hk_tags tags;
+	enum hk_status status =
+	    hk_arena_dup(a, hk_slice_sub(text, 0, HK_DKIM_KEY_RECORD_MAX), &key.text);
+	struct hk_slice v;
+
+	if (status != HK_OK)
+		return status;
+	if (text.n > HK_DKIM_KEY_RECORD_MAX)
+		key.fault = HK_DKIM_R_KEY_LONG;
+	else if (hk_tags_parse(key.text, HK_TAGS_STRICT, &tags) != HK_OK)
+		key.fault = HK_DKIM_R_KEY_SYNTAX;
+	else if (hk_tags_get(&tags, "v", &v) &&
+	         (!hk_slice_eq(tags.tag[0].name, HK_S("v")) || !hk_slice_eq(v, HK_S("DKIM1"))))
+		key.fault = HK_DKIM_R_KEY_VERSION; /* 3.6.1: if present, v= is first and DKIM1, or
+		                                      the record is discarded */
+	if (key.fault == HK_DKIM_R_OK) {
+		enum hk_dkim_reason lists = read_lists(&tags, &key);
+
+		status = read_p(a, &tags, &key);
+		if (key.fault == HK_DKIM_R_OK)
+			key.fault = lists;
+	}
+	if (status == HK_OK)
+		*ret = key;
+	return status;
+}
+
+enum hk_dkim_reason hk_dkim_key_fits(const struct hk_dkim_key *key, enum hk_sign_alg alg)
+{
+	if (key->fault != HK_DKIM_R_OK)
+		return key->fault;
+	if (!(hk_dkim_hash_of(alg) == HK_DIGEST_SHA1 ? key->allows_sha1 : key->allows_sha256))
+		return HK_DKIM_R_KEY_HASH;
+	if (key->is_ed25519 != (alg == HK_SIGN_ED25519_SHA256))
+		return HK_DKIM_R_KEY_TYPE;
+	return HK_DKIM_R_OK;
+}
+
+enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *key)
+{
+	enum hk_status status;
+
+	if (key->public_tried)
+		return key->public_fault;
+	key->public_tried = true;
+	status = key->is_ed25519 ? hk_public_key_ed25519(key->p, &key->public)
+	                         : hk_public_key_rsa(key->p, &key->public);
+	if (status == HK_SYNTAX)
+		key->public_fault = HK_DKIM_R_KEY_SYNTAX;
+	else if (status == HK_LIMIT)
+		key->public_fault = HK_DKIM_R_KEY_SIZE;
+	else if (status != HK_OK)
+		key->public_fault = HK_DKIM_R_CRYPTO;
+	return key->public_fault;
+}
+
+/* ---- the answer to one question ---------------------------------------------------- */
+
+enum hk_status hk_dkim_lookup_answer(
+    struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
+{
+	size_t i;
+
+	if (hk_dns_is_failure(answer)) {
+		lookup->fault = HK_DKIM_R_KEY_UNAVAILABLE; /* 6.1.2 step 2 */
+	} else if (hk_dns_is_void(answer)) {
+		lookup->fault = HK_DKIM_R_KEY_NONE; /* step 3 */
+	} else if (answer->n > HK_DKIM_MAX_KEY_RECORDS) {
+		lookup->fault = HK_DKIM_R_KEY_SEVERAL;
+	} else {
+		struct hk_dkim_key *key = hk_arena_array(a, answer->n, sizeof *key);
+
+		if (!key)
+			return a->failed;
+		for (i = 0; i < answer->n; i++) {
+			enum hk_status status = hk_dkim_key_parse(a, answer->rr[i].data, &key[i]);
+
+			if (status != HK_OK)
+				return status;
+		}
+		lookup->key = key;
+		lookup->n = answer->n;
+	}
+	lookup->is_answered = true;
+	return HK_OK;
+}
+
+/* RFC 6376 6.1.2 lets a verifier choose among several records, and 3.6.2.2 calls the result
+ * undefined. What is sure: a record that cannot serve this signature does not disturb one that can
+ * (a wildcard's SPF text, an Ed25519 key beside an RSA key). Two keys that both could serve are a
+ * fault of the domain, and to try both would make verdicts depend on which came first. */
+enum hk_dkim_reason hk_dkim_lookup_choose(
+    struct hk_dkim_lookup *lookup, enum hk_sign_alg alg, struct hk_dkim_key **ret)
+{
+	struct hk_dkim_key *chosen = NULL;
+	size_t i;
+
+	*ret = lookup->n ? &lookup->key[0] : NULL;
+	if (lookup->fault != HK_DKIM_R_OK)
+		return lookup->fault;
+	for (i = 0; i < lookup->n; i++) {
+		if (hk_dkim_key_fits(&lookup->key[i], alg) != HK_DKIM_R_OK)
+			continue;
+		if (chosen)
+			return HK_DKIM_R_KEY_SEVERAL;
+		chosen = &lookup->key[i];
+	}
+	if (!chosen)
+		return hk_dkim_key_fits(&lookup->key[0], alg);
+	*ret = chosen;
+	return HK_DKIM_R_OK;
+}
+
+void hk_dkim_lookup_done(struct hk_dkim_lookup *lookup)
+{
+	size_t i;
+
+	for (i = 0; i < lookup->n; i++) {
+		hk_public_key_free(lookup->key[i].public);
+		lookup->key[i].public = NULL;
+	}
+}

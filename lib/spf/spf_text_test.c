@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "spf_internal.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static struct hk_arena arena;
+
+static int fresh_arena(void **state)
+{
+	(void)state;
+	hk_arena_init(&arena, 4 << 20);
+	return 0;
+}
+
+static int drop_arena(void **state)
+{
+	(void)state;
+	hk_arena_done(&arena);
+	return 0;
+}
+
+static void assert_slice(struct hk_slice s, const char *text)
+{
+	if (!hk_slice_eq(s, hk_slice_str(text)))
+		fail_msg("\"%.*s\" is not \"%s\"", HK_FMT(s), text);
+}
+
+/* ---- syntax -------------------------------------------------------------------------------------- */
+
+static void terms_follow_the_grammar_rfc_7208_12(void **state)
+{
+	static const struct { const char *term; bool good; } rows[] = {
+	    {"all", true}, {"ALL", true}, {"?all", true}, {"--all", false}, {"all:", false}, {"all/0", false}, {"-", false}, {"al", false},
+	    {"a", true}, {"a:b.c", true}, {"a/32", true}, {"a//128", true}, {"a/0//0", true}, {"a/33", false}, {"a//129", false},
+	    {"a/", false}, {"a//", false}, {"a/01", false}, {"a///1", false}, {"a/1/2", false}, {"a//1/2", false}, {"a/99999999999999999999", false},
+	    {"a:", false}, {"a:b", false}, {"a:b.", false}, {"a:b.c.", true}, {"a:b.1", false}, {"a:b.1c", true}, {"a:b.-c", false}, {"a:b.c-", false},
+	    {"a:b.c-d", true}, {"a:b.c_d", false}, {"a:%{d}", true}, {"a:b%{d}", true}, {"a:%{d}b", false}, {"a:%{d}.b", true},
+	    {"a:%%", true}, {"a:b%-", true}, {"a:%", false}, {"a:%{", false}, {"a:%{}", false}, {"a:%{d", false}, {"a:%{z}", false},
+	    {"a:%{c}", false}, {"a:%{r}", false}, {"a:%{t}", false}, {"a:%{d0}", false}, {"a:%{d00}", false}, {"a:%{d1}", true},
+	    {"a:%{d99999999999999999999999r}", true}, {"a:%{dr1}", false}, {"a:%{dR}", true}, {"a:%{d.-+,/_=}", true}, {"a:%{d;}", false},
+	    {"a:%{d3r-+}", true}, {"a:%x", false}, {"a=b.c", true /* an unknown modifier */},
+	    {"mx", true}, {"mx:b.c/24//64", true}, {"ptr", true}, {"ptr:b.c", true}, {"ptr/1", false}, {"ptr:", false},
+	    {"include", false}, {"include:", false}, {"include:b.c", true}, {"include:b.c/1", false}, {"exists:b.c", true}, {"exists", false},
+	    {"ip4:1.2.3.4", true}, {"ip4:1.2.3.4/0", true}, {"ip4:1.2.3.4/33", false}, {"ip4:1.2.3", false}, {"ip4", false}, {"ip4:", false},
+	    {"ip4:::1", false}, {"ip4:::ffff:1.2.3.4", false}, {"ip4/1", false}, {"ip4:01.2.3.4", false}, {"ip4:1.2.3.4/", false},
+	    {"ip6:::1", true}, {"ip6:::/0", true}, {"ip6:::1/129", false}, {"ip6:1.2.3.4", false}, {"ip6:::ffff:1.2.3.4", true}, {"ip6:fe80::1%eth0", false},
+	    {"redirect=b.c", true}, {"redirect=", false}, {"REDIRECT=b.c", true}, {"redirect=b.c/1", false}, {"-redirect=b.c", false}, {"redirect:b.c", false},
+	    {"exp=b.c", true}, {"exp=", false}, {"exp=%{c}.b", false}, {"x=", true}, {"x=%", false}, {"x=%{t}", true}, {"1=b", false}, {"=b", false}, {"x-y_z.1=b", true},
+	    {"\x01", false}, {"a\xff", false}, {"a\tall", false},
+	};
+	struct hk_spf_record record;
+	struct hk_slice text, bad;
+	const char *what;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		enum hk_status status;
+
+		what = NULL;
+		assert_int_equal(hk_arena_fmt(&arena, &text, "v=spf1 ip4:192.0.2.1  %s ", rows[i].term), HK_OK);
+		status = hk_spf_read_record(text, &record, &bad, &what);
+		if (status != (rows[i].good ? HK_OK : HK_SYNTAX))
+			fail_msg("%s", rows[i].term);
+		if (!rows[i].good) {
+			assert_slice(bad, rows[i].term);
+			assert_non_null(what);
+		}
+	}
+	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 exp=a.b EXP=a.b"), &record, &bad, &what), HK_SYNTAX);
+	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 redirect=a.b all redirect=a.b"), &record, &bad, &what), HK_SYNTAX);
+}
+
+static void the_version_stands_alone_rfc_7208_4_5(void **state)
+{
+	(void)state;
+	assert_true(hk_spf_is_record(HK_S("v=spf1")));
+	assert_true(hk_spf_is_record(HK_S("V=SPF1 ")));
+	assert_false(hk_spf_is_record(HK_S("v=spf10")));
+	assert_false(hk_spf_is_record(HK_S("v=spf1\t-all")));
+	assert_false(hk_spf_is_record(HK_S(" v=spf1")));
+	assert_false(hk_spf_is_record(HK_S("v=spf")));
+	assert_false(hk_spf_is_record(HK_S("")));
+}
+
+/* ---- macros ------------------------------------------------------------------------------------------ */
+
+static struct hk_spf_macros sample(void)
+{
+	struct hk_spf_macros macros = {0};
+
+	macros.value['s' - 'a'] = HK_S("strong-bad@email.example.com");
+	macros.value['l' - 'a'] = HK_S("strong-bad");
+	macros.value['o' - 'a'] = macros.value['d' - 'a'] = HK_S("email.example.com");
+	macros.value['i' - 'a'] = macros.value['c' - 'a'] = HK_S("192.0.2.3");
+	macros.value['v' - 'a'] = HK_S("in-addr");
+	macros.value['h' - 'a'] = HK_S("a\\b");
+	macros.value['p' - 'a'] = HK_S("unknown");
+	macros.value['r' - 'a'] = HK_S("mx.b.test");
+	macros.value['t' - 'a'] = HK_S("42");
+	return macros;
+}
+
+static void macros_expand_as_in_rfc_7208_7_4(void **state)
+{
+	static const struct { const char *spec, *want; } rows[] = {
+	    {"%{s}.x", "strong-bad@email.example.com.x"}, {"%{o}", "email.example.com"}, {"%{d}", "email.example.com"},
+	    {"%{d4}", "email.example.com"}, {"%{d3}", "email.example.com"}, {"%{d2}", "example.com"}, {"%{d1}", "com"},
+	    {"%{dr}", "com.example.email"}, {"%{d2r}", "example.email"}, {"%{d1r}", "email"}, {"%{d9r}", "com.example.email"},
+	    {"%{l}", "strong-bad"}, {"%{l-}", "strong.bad"}, {"%{lr}", "strong-bad"}, {"%{lr-}", "bad.strong"}, {"%{l1r-}", "strong"},
+	    {"%{ir}.%{v}._spf.%{d2}", "3.2.0.192.in-addr._spf.example.com"},
+	    {"%{lr-}.lp._spf.%{d2}", "bad.strong.lp._spf.example.com"},
+	    {"%{lr-}.lp.%{ir}.%{v}._spf.%{d2}", "bad.strong.lp.3.2.0.192.in-addr._spf.example.com"},
+	    {"%{ir}.%{v}.%{l1r-}.lp._spf.%{d2}", "3.2.0.192.in-addr.strong.lp._spf.example.com"},
+	    {"%{d2}.trusted-domains.example.net", "example.com.trusted-domains.example.net"},
+	    {"%{S}.x", "strong-bad%40email.example.com.x"}, {"%{H}.x", "a%5cb.x"}, {"%{h}.x", "a\\092b.x"},
+	    {"a%%b%_c%-d.x.", "a%b\\032c%20d.x"}, {"%{d.}", "email.example.com"}, {"%{d99999999999999999999}", "email.example.com"},
+	};
+	struct hk_spf_macros macros = sample();
+	struct hk_slice name;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_true(hk_spf_domain_spec_is_valid(hk_slice_str(rows[i].spec)));
+		assert_int_equal(hk_spf_expand_name(&arena, &macros, hk_slice_str(rows[i].spec), &name), HK_OK);
+		assert_slice(name, rows[i].want);
+	}
+	macros.value['l' - 'a'] = HK_S("..");
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{l}.x"), &name), HK_NOTFOUND);
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{lr}.x"), &name), HK_NOTFOUND);
+	macros.value['l' - 'a'] = HK_S("");
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{l}"), &name), HK_NOTFOUND);
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{lr2-}"), &name), HK_NOTFOUND);
+}
+
+static void long_names_lose_labels_on_the_left_rfc_7208_7_3(void **state)
+{
+	static const struct { const char *spec; size_t n; } rows[] = {
+	    {"%{l}.%{l}.%{l}.%{l}.x", 205}, {"%{l}%{l}.%{l}.%{l}.%{l}.x", 154}, /* the left label of 255 goes, long as it is */
+	    {"%{l}.%{l}.%{l}.%{l}.abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvw", 253},
+	    {"%{l}.%{l}.%{l}.%{l}.abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwx", 203}, /* 254 */
+	    {"%{l}.%{l}.%{l}.%{l}.%{l}.x", 205}};
+	struct hk_spf_macros macros = sample();
+	char text[4097];
+	struct hk_slice name;
+	size_t i;
+
+	(void)state;
+	memset(text, 'a', 50);
+	macros.value['l' - 'a'] = hk_slice_of(text, 50);
+	for (i = 0; i < COUNT(rows); i++) {
+		enum hk_status status = hk_spf_expand_name(&arena, &macros, hk_slice_str(rows[i].spec), &name);
+
+		assert_int_equal(status, HK_OK);
+		assert_int_equal(name.n, rows[i].n);
+	}
+	/* no dot at all: nothing is left of it */
+	macros.value['l' - 'a'] = hk_slice_of(text, sizeof text - 1);
+	memset(text, 'a', sizeof text - 1);
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{l}"), &name), HK_NOTFOUND);
+	/* a thousand long values, reversed, cut and escaped: the corpus of libspf2's overflows */
+	memset(text, '-', sizeof text - 1);
+	for (i = 0; i + 8 <= sizeof text - 1; i += 8)
+		memcpy(text + i, "%{L9r-+}", 8);
+	text[sizeof text - 1] = '\0';
+	macros.value['l' - 'a'] = HK_S("\xff\xfe-=\xff.-+a-b");
+	assert_int_equal(hk_spf_expand_name(&arena, &macros, hk_slice_str(text), &name), HK_NOTFOUND);
+}
+
+static void an_explanation_is_sanitised_and_bounded_rfc_7208_6_2(void **state)
+{
+	static const size_t lengths[] = {HK_SPF_EXPLANATION_MAX - 1, HK_SPF_EXPLANATION_MAX, HK_SPF_EXPLANATION_MAX + 1};
+	struct hk_spf_macros macros = sample();
+	char text[HK_SPF_EXPLANATION_MAX + 2];
+	struct hk_slice got;
+	size_t i;
+
+	(void)state;
+	macros.value['l' - 'a'] = HK_S("a\r\n\0\x1b\xff" "b");
+	assert_int_equal(hk_spf_expand_text(&arena, &macros, HK_S("%{l}: see http://%{r}/%{t}?%{S}%_%%%-."), &got), HK_OK);
+	assert_slice(got, "a?????b: see http://mx.b.test/42?strong-bad%40email.example.com %%20.");
+	for (i = 0; i < COUNT(lengths); i++) {
+		memset(text, 'x', lengths[i]);
+		macros.value['l' - 'a'] = hk_slice_of(text, lengths[i]);
+		assert_int_equal(hk_spf_expand_text(&arena, &macros, HK_S("%{l}"), &got), HK_OK);
+		assert_int_equal(got.n, lengths[i] < HK_SPF_EXPLANATION_MAX ? lengths[i] : HK_SPF_EXPLANATION_MAX);
+	}
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
+	const struct CMUnitTest tests[] = {
+	    T(terms_follow_the_grammar_rfc_7208_12),
+	    T(the_version_stands_alone_rfc_7208_4_5),
+	    T(macros_expand_as_in_rfc_7208_7_4),
+	    T(long_names_lose_labels_on_the_left_rfc_7208_7_3),
+	    T(an_explanation_is_sanitised_and_bounded_rfc_7208_6_2),
+	};
+
+	return cmocka_run_group_tests_name("spf-text", tests, NULL, NULL);
+}
