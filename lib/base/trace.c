@@ -74,6 +74,22 @@ void hk_trace_add(struct hk_trace *t, enum hk_trace_event event, unsigned depth,
 	t->step[t->n++] = step;
 }
 
+void hk_trace_append(struct hk_trace *t, const struct hk_trace *from)
+{
+	size_t i;
+
+	if (!t || !from)
+		return;
+	for (i = 0; i < from->n; i++) {
+		if (t->n >= HK_TRACE_STEPS_MAX || (t->n == t->cap && !grow(t))) {
+			t->cut = true;
+			return;
+		}
+		t->step[t->n++] = from->step[i];
+	}
+	t->cut = t->cut || from->cut;
+}
+
 size_t hk_trace_count(const struct hk_trace *t)
 {
 	return t ? t->n : 0;
