@@ -34,6 +34,8 @@ static bool load_zone(struct hk_arena *a, const char *name, struct cli_resolver 
 	return false;
 }
 
+enum { NAME_TEXT_MAX = HK_DNS_NAME_MAX * 4 }; /* each octet as \DDD */
+
 /* Names under "test." and the reverse zones of private networks have fixed answers in libunbound (RFC 6761, RFC 6303);
  * a lab publishes just those, so they are asked for like any other. */
 static const struct {
@@ -88,11 +90,11 @@ static enum hk_status ask_network(
 {
 	const struct hk_dns_answer none = {.question = *q, .rcode = HK_DNS_TIMEOUT};
 	struct ub_result *result = NULL;
-	char name[HK_DNS_NAME_MAX + 2];
+	char name[NAME_TEXT_MAX + 2];
 	enum hk_status status = HK_OK;
 
 	*ret = none;
-	if (q->name.n > HK_DNS_NAME_MAX)
+	if (q->name.n > NAME_TEXT_MAX)
 		return HK_OK;
 	memcpy(name, q->name.p, q->name.n);
 	memcpy(name + q->name.n, ".", 2); /* absolute, also for the root */

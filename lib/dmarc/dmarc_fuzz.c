@@ -15,9 +15,10 @@ static struct hk_slice line(struct hk_slice *rest)
 	return s;
 }
 
-static void answer_all(struct hk_dmarc *d, struct hk_slice *rest)
+static void answer_all(struct hk_arena *a, struct hk_dmarc *d, struct hk_slice *rest)
 {
 	struct hk_dns_question q;
+	struct hk_slice normal;
 
 	while (hk_dmarc_question(d, &q)) {
 		struct hk_dns_rr rr[2] = {{.type = HK_DNS_TXT, .data = line(rest)}, {.type = HK_DNS_TXT}};
@@ -27,7 +28,8 @@ static void answer_all(struct hk_dmarc *d, struct hk_slice *rest)
 			answer = (struct hk_dns_answer){.question = q, .rcode = HK_DNS_NXDOMAIN};
 		else if (rr[0].data.p[0] == '!')
 			answer = (struct hk_dns_answer){.question = q, .rcode = HK_DNS_SERVFAIL};
-		if (q.name.n > HK_DNS_NAME_MAX || hk_dmarc_answer(d, &answer) != HK_OK)
+		if (hk_dns_name_normalise(a, q.name, &normal) != HK_OK || !hk_slice_eq(normal, q.name) ||
+		    hk_dmarc_answer(d, &answer) != HK_OK)
 			abort();
 	}
 }
@@ -51,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		hk_dmarc_ready(d);
 		while ((status = hk_dmarc_step(d)) == HK_AGAIN)
-			answer_all(d, &rest);
+			answer_all(&a, d, &rest);
 		if (status == HK_OK && !hk_dmarc_result(d))
 			abort();
 	}

@@ -167,7 +167,7 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 	r.testing = read_letter(&tags, "t", "yn", 'n') == 'y';
 	if (hk_tags_get_nocase(&tags, "rua", &r.rua))
 		r.has_rua = has_uri(r.rua);
-	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf))
+	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf) && r.ruf.n)
 		(void)hk_tags_get_nocase(&tags, "fo", &r.fo); /* without ruf, fo is ignored (4.7) */
 	*ret = r;
 	return HK_OK;

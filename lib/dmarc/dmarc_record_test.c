@@ -126,6 +126,8 @@ static void fo_is_ignored_without_ruf_rfc_9989_4_7(void **state)
 	    HK_S("v=DMARC1; fo=1; p=reject; aspf=s; rua=mailto:postmaster_rua@keytec.jp"), &r), HK_OK);
 	assert_true(r.has_p && r.p == HK_DMARC_P_REJECT && r.strict_spf && !r.strict_dkim && r.has_rua);
 	assert_int_equal(r.fo.n, 0);
+	assert_int_equal(hk_dmarc_record_parse(HK_S("v=DMARC1; ruf=; fo=1"), &r), HK_OK); /* found by the fuzzer */
+	assert_int_equal(r.fo.n, 0);
 	assert_int_equal(hk_dmarc_record_parse(HK_S("v=DMARC1; fo=1:d; ruf=mailto:f@a.test"), &r), HK_OK);
 	assert_true(hk_slice_eq(r.fo, HK_S("1:d")));
 	assert_true(hk_slice_eq(r.ruf, HK_S("mailto:f@a.test")));

@@ -409,6 +409,28 @@ static void identifiers_stop_at_their_limit(void **state)
 	hk_arena_done(&a);
 }
 
+static void a_name_too_long_for_the_prefix_is_not_asked(void **state)
+{
+	char author[256] = "";
+	struct outcome o;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 248; i++)
+		author[i] = i % 50 == 49 ? '.' : 'a';
+	memcpy(author + 240, ".a.test", 8);
+	run(&(struct given){.zone = LAB, .author = author}, false, &o);
+	assert_int_equal(o.verdict->result, HK_DMARC_FAIL);
+	assert_int_equal(o.asked, 6); /* of seven names */
+	hk_arena_done(&o.arena);
+	/* a name is measured in octets, not in the text that its octets need */
+	run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=reject\"\n", .author = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff."
+	    "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff.a.test"}, false, &o);
+	assert_int_equal(o.verdict->result, HK_DMARC_FAIL);
+	assert_int_equal(o.asked, 4);
+	hk_arena_done(&o.arena);
+}
+
 static void a_full_arena_is_never_a_verdict(void **state)
 {
 	size_t limit;
@@ -447,6 +469,7 @@ int main(void)
 	    cmocka_unit_test(an_identifier_that_cannot_align_costs_no_question),
 	    cmocka_unit_test(the_trace_tells_every_record_and_every_judgement),
 	    cmocka_unit_test(identifiers_stop_at_their_limit),
+	    cmocka_unit_test(a_name_too_long_for_the_prefix_is_not_asked),
 	    cmocka_unit_test(a_full_arena_is_never_a_verdict),
 	};
 

@@ -34,6 +34,7 @@ struct dmarc_lookup *dmarc_memo_find(const struct dmarc_memo *m, struct hk_slice
 static enum hk_status enter(struct dmarc_memo *m, struct hk_slice domain)
 {
 	struct dmarc_lookup *l;
+	struct hk_slice name;
 	enum hk_status status;
 
 	if (dmarc_memo_find(m, domain))
@@ -44,12 +45,15 @@ static enum hk_status enter(struct dmarc_memo *m, struct hk_slice domain)
 	status = hk_arena_dup(m->arena, domain, &l->domain);
 	if (status != HK_OK)
 		return status;
-	status = hk_arena_fmt(m->arena, &l->name, "_dmarc.%.*s", HK_FMT(domain));
-	if (status != HK_OK)
-		return status;
-	if (l->name.n > HK_DNS_NAME_MAX) { /* cannot be in the DNS, so it is not */
+	status = hk_arena_fmt(m->arena, &name, "_dmarc.%.*s", HK_FMT(domain));
+	if (status == HK_OK)
+		status = hk_dns_name_normalise(m->arena, name, &l->name);
+	if (status == HK_SYNTAX) { /* too long to be in the DNS, so it is not there */
+		l->name = name;
 		l->state = DMARC_ABSENT;
 		l->handed_out = true;
+	} else if (status != HK_OK) {
+		return status;
 	}
 	if (m->last)
 		m->last->next = l;
