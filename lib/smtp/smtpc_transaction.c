@@ -163,6 +163,7 @@ static void finish(struct hk_smtpc *c)
 
 static void rcpt_reply(struct hk_smtpc *c, size_t i, const struct hk_smtp_reply *reply)
 {
+	/* whatever is said of a recipient then, there is no transaction for it */
 	if (c->mail_refused)
 		return;
 	if (reply->code < 300) {
@@ -177,7 +178,7 @@ static void rcpt_reply(struct hk_smtpc *c, size_t i, const struct hk_smtp_reply 
 
 static void data_go(struct hk_smtpc *c)
 {
-	if (c->accepted && !c->mail_refused) {
+	if (c->accepted) {
 		c->state = SMTPC_BODY;
 		c->text = (struct hk_smtp_text){.at_line_start = true, .line = 1};
 		c->held_cr = false;
@@ -205,7 +206,7 @@ static void data_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		data_go(c);
 		return;
 	}
-	if (c->accepted && !c->mail_refused)
+	if (c->accepted)
 		decide(c, reply);
 	finish(c);
 }
