@@ -87,6 +87,8 @@ void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipi
 
 	if (reply)
 		event.reply = *reply;
+	if (c->due_at == c->due_n)
+		c->due_at = c->due_n = 0;
 	if (c->due_n < SMTPC_EVENTS)
 		c->due[c->due_n++] = event;
 }
@@ -252,7 +254,6 @@ enum hk_status hk_smtpc_next(struct hk_smtpc *c, struct hk_smtpc_event *ret)
 	while (c->due_at == c->due_n) {
 		enum hk_status status;
 
-		c->due_at = c->due_n = 0;
 		if (c->state == SMTPC_OVER)
 			return HK_END;
 		status = step(c);

@@ -41,6 +41,7 @@ struct script {
 #define GREET_LMTP                                                                                \
 	"S 220 foo.edu LMTP server ready\nC LHLO me.test\nS 250-foo.edu\nS 250-PIPELINING\nS 250 SIZE\n" \
 	"E READY\n"
+#define TOO_LARGE "T\nE DONE MAIL 552 5.3.4 Message is larger than the server's SIZE of 1000 (RFC 1870 6.1) own\nE READY\n"
 #define CLOSED_BAD(stage, text) "E CLOSED " stage " 421 4.5.0 Malformed reply: " text " (RFC 5321 4.2) own\n"
 
 static const struct script scripts[] = {
@@ -61,7 +62,7 @@ static const struct script scripts[] = {
 	    .steps = GREET_OLD "T\nC MAIL FROM:<a@a.test>\nS 250 ok\nC RCPT TO:<b@b.test>\nS 251 will forward\nC DATA\nS 354 go\nE SEND_BODY\n"
 	                       ".\nC .\nS 299 whatever\nE DONE DOT 299 whatever\nE READY\n"},
 	{.name = "a message over the server's SIZE is not begun (RFC 1870 6.1)", .from = "a@a.test", .rcpt = {"b@b.test"}, .size = 1001,
-	    .steps = GREET "T\nE DONE MAIL 552 5.3.4 Message is larger than the server's SIZE of 1000 (RFC 1870 6.1) own\nE READY\n"},
+	    .steps = GREET TOO_LARGE TOO_LARGE TOO_LARGE "X\nE CLOSED MAIL 421 4.4.2 Connection lost while waiting for nothing own\n"},
 	{.name = "S3-015 dots are stuffed, a missing CRLF is added", .from = "", .rcpt = {"b@b.test"},
 	    .steps = GREET "T\nC MAIL FROM:<>\nC RCPT TO:<b@b.test>\nC DATA\nS 250 a\nS 250 b\nS 354 c\nE SEND_BODY\n"
 	                   "B .\nB ..a\nB a.\nB .b\\\n.\nC ..\nC ...a\nC a.\nC ..b\nC .\nS 250 d\nE DONE DOT 250 d\nE READY\n"},
