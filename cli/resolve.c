@@ -42,7 +42,6 @@ static const struct {
     {"do-not-query-localhost:", "no"},
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "yes"},
-    {"local-zone:", "\"test.\" nodefault"},
 };
 
 static bool open_network(const char *resolver, struct cli_resolver *r)
@@ -58,6 +57,8 @@ static bool open_network(const char *resolver, struct cli_resolver *r)
 	for (i = 0; i < sizeof settings / sizeof settings[0]; i++)
 		(void)ub_ctx_set_option(r->ub, settings[i].name, settings[i].value);
 	error = resolver ? ub_ctx_set_fwd(r->ub, resolver) : ub_ctx_resolvconf(r->ub, NULL);
+	if (!error) /* this ends the configuration, so it comes last */
+		error = ub_ctx_zone_remove(r->ub, "test.");
 	if (error)
 		cli_complain(ub_strerror(error), resolver);
 	return !error;
