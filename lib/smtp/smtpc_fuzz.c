@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The client against any server: bounded output without a bare CR or LF or a NUL, one DONE for each start, nothing behind
- * CLOSED. The first byte chooses options.
+ * The client against any server: bounded output without a bare CR or LF or a NUL, one DONE for each
+ * start, nothing behind CLOSED. The first byte chooses options.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,8 +27,13 @@ static void mix(struct outcome *o, const void *p, size_t n)
 
 static void start(struct outcome *o, struct hk_smtpc *c)
 {
-	static const struct hk_slice rcpt[3] = {{(const uint8_t *)"a@b", 3}, {(const uint8_t *)"c@d", 3}, {(const uint8_t *)"e@f", 3}};
-	const struct hk_smtpc_transaction t = {.mail_from = HK_S("s@t"), .rcpt = rcpt, .n = 1 + (o->choice >> 3 & 1) * 2, .size = 30, .body_8bit = true};
+	static const struct hk_slice rcpt[3] = {
+	    {(const uint8_t *)"a@b", 3}, {(const uint8_t *)"c@d", 3}, {(const uint8_t *)"e@f", 3}};
+	const struct hk_smtpc_transaction t = {.mail_from = HK_S("s@t"),
+	    .rcpt = rcpt,
+	    .n = 1 + (o->choice >> 3 & 1) * 2,
+	    .size = 30,
+	    .body_8bit = true};
 
 	if (o->started++ == 3) {
 		hk_smtpc_quit(c);
@@ -49,7 +54,8 @@ static void heed(struct outcome *o, struct hk_smtpc *c, const struct hk_smtpc_ev
 	mix(o, &e->stage, sizeof e->stage);
 	mix(o, &e->reply.code, sizeof e->reply.code);
 	mix(o, e->reply.text.p, e->reply.text.n);
-	if (e->reply.text.n > HK_SMTP_REPLY_TEXT_MAX || (e->reply.code && (e->reply.code < 200 || e->reply.code > 599)))
+	if (e->reply.text.n > HK_SMTP_REPLY_TEXT_MAX ||
+	    (e->reply.code && (e->reply.code < 200 || e->reply.code > 599)))
 		abort();
 	switch (e->type) {
 	case HK_SMTPC_READY:
@@ -90,8 +96,10 @@ static void pump(struct outcome *o, struct hk_smtpc *c)
 
 static void run(struct outcome *o, struct hk_slice in, size_t piece)
 {
-	const struct hk_smtpc_options options = {
-		.helo = HK_S("me.test"), .lmtp = (o->choice & 1) != 0, .want_tls = (o->choice & 2) != 0, .require_tls = (o->choice & 4) != 0};
+	const struct hk_smtpc_options options = {.helo = HK_S("me.test"),
+	    .lmtp = (o->choice & 1) != 0,
+	    .want_tls = (o->choice & 2) != 0,
+	    .require_tls = (o->choice & 4) != 0};
 	struct hk_smtpc *c = hk_smtpc_new(&options);
 	size_t i;
 
@@ -112,7 +120,8 @@ static void run(struct outcome *o, struct hk_slice in, size_t piece)
 	if (!o->closed || o->in_transaction)
 		abort();
 	for (i = 0; i < o->out.n; i++)
-		if (o->out.p[i] == '\0' || (o->out.p[i] == '\n') != (i > 0 && o->out.p[i - 1] == '\r'))
+		if (o->out.p[i] == '\0' ||
+		    (o->out.p[i] == '\n') != (i > 0 && o->out.p[i - 1] == '\r'))
 			abort();
 	hk_smtpc_free(c);
 }

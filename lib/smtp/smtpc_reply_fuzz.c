@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The reply reader over any bytes, whole and in two pieces: the same replies; and a reply that was read, written by
- * hk_smtp_reply_add and read again is the same reply.
+ * The reply reader over any bytes, whole and in two pieces: the same replies; and a reply that was
+ * read, written by hk_smtp_reply_add and read again is the same reply.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,12 +25,14 @@ static bool is_printable(struct hk_slice text)
 	size_t i;
 
 	for (i = 0; i < text.n; i++)
-		if ((text.p[i] < 0x20 && text.p[i] != '\n') || text.p[i] > 0x7e || text.p[i] == '\\')
+		if ((text.p[i] < 0x20 && text.p[i] != '\n') || text.p[i] > 0x7e ||
+		    text.p[i] == '\\')
 			return false;
 	return true;
 }
 
-/* Text that the writer changes on purpose (quoting, long lines, many lines, a look like an enhanced code) is left out. */
+/* Text that the writer changes on purpose (quoting, long lines, many lines, a look like an enhanced
+ * code) is left out. */
 static void round_trip(const struct hk_smtp_reply *first)
 {
 	static struct smtpc_reader again;
@@ -38,8 +40,8 @@ static void round_trip(const struct hk_smtp_reply *first)
 	struct hk_slice in;
 	struct hk_buf out;
 
-	if (!is_printable(first->text) || first->text.n > 400 || first->enhanced[0] == '\0' || first->text.n == 0 ||
-	    first->text.p[first->text.n - 1] == '\n')
+	if (!is_printable(first->text) || first->text.n > 400 || first->enhanced[0] == '\0' ||
+	    first->text.n == 0 || first->text.p[first->text.n - 1] == '\n')
 		return;
 	hk_buf_init(&out, 1 << 16);
 	hk_smtp_reply_add(&out, first->code, first->enhanced, first->text);
@@ -49,7 +51,8 @@ static void round_trip(const struct hk_smtp_reply *first)
 		abort();
 	second = smtpc_reader_reply(&again);
 	if (second.code != first->code || strcmp(second.enhanced, first->enhanced) != 0 ||
-	    (hk_slice_find(first->text, '\n') == first->text.n && !hk_slice_eq(second.text, first->text)))
+	    (hk_slice_find(first->text, '\n') == first->text.n &&
+	        !hk_slice_eq(second.text, first->text)))
 		abort();
 	hk_buf_done(&out);
 }
@@ -79,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	reply = smtpc_reader_reply(&whole);
 	other = smtpc_reader_reply(&cut);
-	if (reply.code != other.code || !hk_slice_eq(reply.text, other.text) || strcmp(reply.enhanced, other.enhanced) != 0 ||
-	    reply.code < 200 || reply.code > 599)
+	if (reply.code != other.code || !hk_slice_eq(reply.text, other.text) ||
+	    strcmp(reply.enhanced, other.enhanced) != 0 || reply.code < 200 || reply.code > 599)
 		abort();
 	round_trip(&reply);
 	return 0;
