@@ -36,8 +36,8 @@ static bool load_zone(struct hk_arena *a, const char *name, struct cli_resolver 
 
 enum { NAME_TEXT_MAX = HK_DNS_NAME_MAX * 4 }; /* each octet as \DDD */
 
-/* Names under "test." and the reverse zones of private networks have fixed answers in libunbound (RFC 6761, RFC 6303);
- * a lab publishes just those, so they are asked for like any other. */
+/* Names under "test." and the reverse zones of private networks have fixed answers in libunbound
+ * (RFC 6761, RFC 6303); a lab publishes just those, so they are asked for like any other. */
 static const struct {
 	const char *name, *value;
 } settings[] = {
@@ -85,8 +85,8 @@ void cli_resolver_free(struct cli_resolver *r)
 	free(r);
 }
 
-static enum hk_status ask_network(
-    struct ub_ctx *ub, const struct hk_dns_question *q, struct hk_arena *a, struct hk_dns_answer *ret)
+static enum hk_status ask_network(struct ub_ctx *ub, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
 {
 	const struct hk_dns_answer none = {.question = *q, .rcode = HK_DNS_TIMEOUT};
 	struct ub_result *result = NULL;
@@ -104,7 +104,8 @@ static enum hk_status ask_network(
 		ret->rcode = HK_DNS_SERVFAIL;
 		ret->bogus = true;
 	} else if (result->answer_packet && result->answer_len > 0) {
-		status = hk_dns_answer_parse(a, q, hk_slice_of(result->answer_packet, (size_t)result->answer_len), ret);
+		status = hk_dns_answer_parse(
+		    a, q, hk_slice_of(result->answer_packet, (size_t)result->answer_len), ret);
 		if (status == HK_SYNTAX) {
 			*ret = none;
 			status = HK_OK;
@@ -116,8 +117,8 @@ static enum hk_status ask_network(
 	return status;
 }
 
-enum hk_status cli_resolve(
-    struct cli_resolver *r, const struct hk_dns_question *q, struct hk_arena *a, struct hk_dns_answer *ret)
+enum hk_status cli_resolve(struct cli_resolver *r, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
 {
 	return r->zone ? hk_zone_answer(r->zone, a, q, ret) : ask_network(r->ub, q, a, ret);
 }

@@ -119,7 +119,8 @@ enum hk_status dmarc_lookup_answer(
 	return HK_OK;
 }
 
-enum hk_status dmarc_walk_run(const struct dmarc_memo *m, struct hk_slice start, struct dmarc_walk *ret)
+enum hk_status dmarc_walk_run(
+    const struct dmarc_memo *m, struct hk_slice start, struct dmarc_walk *ret)
 {
 	struct dmarc_walk w = {.start = start, .own = dmarc_memo_find(m, start)};
 	struct hk_slice at;
@@ -141,7 +142,8 @@ enum hk_status dmarc_walk_run(const struct dmarc_memo *m, struct hk_slice start,
 		if (l->state != DMARC_FOUND)
 			continue;
 		if (l->record.psd == 'y' && at.n != start.n) {
-			/* 4.10.2 rule 2: one label below the public suffix domain, on the way to start */
+			/* 4.10.2 rule 2: one label below the public suffix domain, on the way to
+			 * start */
 			w.psd_record = l;
 			w.org = rightmost(start, hk_dns_name_labels(at) + 1);
 			w.org_record = dmarc_memo_find(m, w.org);
