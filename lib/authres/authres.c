@@ -5,8 +5,9 @@
 
 enum {
 	LINE_MAX = 990,  /* RFC 5322 2.1.1 allows 998 */
-	VALUE_MAX = 256, /* bytes of one value from outside; a path has no more (RFC 5321 4.5.3.1.3) */
-	PART_MAX = 8192, /* the longest part: a comment with two values, each byte written as four */
+	VALUE_MAX = 320, /* of one value as written: a path of 256 (RFC 5321 4.5.3.1.3) and some
+	                    escapes; two fit in a line */
+	PART_MAX = 2048, /* the longest part is a comment with two values */
 	B_SHOWN = 8,     /* RFC 6008 4: this much of b= names a signature */
 };
 
@@ -42,7 +43,8 @@ static bool is_dot_atom(struct hk_slice s)
 	for (i = 0; i < s.n; i++) {
 		bool dot = s.p[i] == '.';
 
-		if (!dot && !hk_is_alnum(s.p[i]) && (!hk_is_graph(s.p[i]) || !strchr("!#$%&'*+-/=?^_`{|}~", s.p[i])))
+		if (!dot && !hk_is_alnum(s.p[i]) &&
+		    (!hk_is_graph(s.p[i]) || !strchr("!#$%&'*+-/=?^_`{|}~", s.p[i])))
 			return false;
 		if (dot && (i == 0 || i + 1 == s.n || s.p[i - 1] == '.'))
 			return false;
@@ -50,13 +52,13 @@ static bool is_dot_atom(struct hk_slice s)
 	return s.n > 0;
 }
 
-/* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in clear text. */
+/* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in
+ * clear text. */
 static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special)
 {
-	bool cut = s.n > VALUE_MAX;
-	size_t i;
+	size_t from = b->n, i;
 
-	for (i = 0; i < s.n && i < VALUE_MAX; i++) {
+	for (i = 0; i < s.n && b->n - from < VALUE_MAX; i++) {
 		uint8_t c = s.p[i];
 
 		if (c < 0x20 || c > 0x7e) {
@@ -68,7 +70,7 @@ static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special
 			hk_buf_add_byte(b, '\\');
 		hk_buf_add_byte(b, c);
 	}
-	if (cut)
+	if (i < s.n)
 		hk_buf_add_str(b, "...");
 }
 
@@ -160,8 +162,9 @@ static struct hk_slice rspamd_reason(const struct hk_dkim_verdict *v)
 	if (v->result != HK_DKIM_FAIL)
 		return v->reason;
 	if (v->body_hash_ok && v->signature_checked)
-		return hk_slice_starts_nocase(v->a, HK_S("rsa")) ? HK_S("headers rsa verify failed")
-		                                                 : HK_S("headers eddsa verify failed");
+		return hk_slice_starts_nocase(v->a, HK_S("rsa"))
+		           ? HK_S("headers rsa verify failed")
+		           : HK_S("headers eddsa verify failed");
 	if (!v->body_hash_ok && hk_slice_starts_nocase(v->reason, HK_S("body hash")))
 		return HK_S("body hash did not verify");
 	return v->reason;
@@ -191,7 +194,8 @@ static void dkim_all(struct writer *w, const struct hk_authres_input *in)
 		dkim(w, in->style, &in->dkim[i]);
 }
 
-/* ---- spf --------------------------------------------------------------------------------------- */
+/* ---- spf ---------------------------------------------------------------------------------------
+ */
 
 /* X(result, text): %H our id, %S the sender, %I the client's address */
 static const struct {
@@ -225,11 +229,30 @@ static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *
 		}
 		text++;
 		add_escaped(&w->part,
-		    *text == 'H'     ? in->authserv_id
-		        : *text == 'S' ? in->spf->sender
-		                       : hk_slice_str(ip[0] ? ip : "unknown"),
+		    *text == 'H'   ? in->authserv_id
+		    : *text == 'S' ? in->spf->sender
+		                   : hk_slice_str(ip[0] ? ip : "unknown"),
 		    "()\\");
 	}
+	hk_buf_add_byte(&w->part, ')');
+	flush(w);
+}
+
+/* The term that decided says more than any words of ours. */
+static void rfc_spf_comment(struct writer *w, const struct hk_authres_input *in)
+{
+	char ip[HK_IP_TEXT_MAX];
+
+	if (in->spf->mechanism.n == 0) {
+		if (in->spf->reason.n)
+			comment(w, "", in->spf->reason, "");
+		return;
+	}
+	hk_ip_format(&in->client, ip);
+	hk_buf_addf(&w->part, "(%s: ", ip[0] ? ip : "unknown");
+	add_escaped(&w->part, in->spf->mechanism, "()\\");
+	hk_buf_add_str(&w->part, " of ");
+	add_escaped(&w->part, in->spf->domain, "()\\");
 	hk_buf_add_byte(&w->part, ')');
 	flush(w);
 }
@@ -239,15 +262,16 @@ static void spf(struct writer *w, const struct hk_authres_input *in)
 	begin(w, "spf", hk_spf_result_name(in->spf->result));
 	if (in->style == HK_AUTHRES_RSPAMD)
 		rspamd_spf_comment(w, in);
-	else if (in->spf->reason.n)
-		comment(w, "", in->spf->reason, "");
+	else
+		rfc_spf_comment(w, in);
 	if (in->spf->is_helo)
 		property(w, "smtp.helo", in->helo);
 	else
 		property(w, "smtp.mailfrom", in->spf->sender);
 }
 
-/* ---- dmarc --------------------------------------------------------------------------------------- */
+/* ---- dmarc
+ * --------------------------------------------------------------------------------------- */
 
 static void dmarc_rspamd(struct writer *w, const struct hk_dmarc_verdict *v)
 {
@@ -271,7 +295,8 @@ static void dmarc_rfc(struct writer *w, const struct hk_dmarc_verdict *v)
 	property(w, "header.from", v->author_domain);
 	/* RFC 9989 9.1: the policy when sp, np and t were taken into account */
 	if (v->record_domain.n)
-		property(w, "policy.dmarc", hk_slice_str(hk_dmarc_policy_name(hk_dmarc_lower(v->policy, v->testing))));
+		property(w, "policy.dmarc",
+		    hk_slice_str(hk_dmarc_policy_name(hk_dmarc_lower(v->policy, v->testing))));
 }
 
 static void dmarc(struct writer *w, const struct hk_authres_input *in)
