@@ -27,8 +27,8 @@ static bool has_crlf(struct hk_slice s)
 	return false;
 }
 
-/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were CRLF. Only a file without any
- * CRLF is read so: where both stand, a lone LF is content. */
+/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were
+ * CRLF. Only a file without any CRLF is read so: where both stand, a lone LF is content. */
 static bool read_message(const struct cli_options *o, struct cli_checked *c)
 {
 	struct hk_buf file = {0};
@@ -52,7 +52,8 @@ static bool read_message(const struct cli_options *o, struct cli_checked *c)
 }
 
 /* What was not given is taken from the message itself, and said. */
-static void fill_input(const struct cli_options *o, struct cli_checked *c, const struct cli_stored *s, struct hk_verify_input *in)
+static void fill_input(const struct cli_options *o, struct cli_checked *c,
+    const struct cli_stored *s, struct hk_verify_input *in)
 {
 	char text[HK_IP_TEXT_MAX];
 
@@ -75,15 +76,19 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c, const
 	if (!o->mail_from && s->has_return_path) {
 		in->mail_from = s->return_path;
 		in->has_mail_from = true;
-		note(c, "MAIL FROM", s->return_path.n ? s->return_path : HK_S("<>"), "from Return-Path");
+		note(c, "MAIL FROM", s->return_path.n ? s->return_path : HK_S("<>"),
+		    "from Return-Path");
 	}
 	if (!o->has_now && s->has_time) {
 		in->now = s->time;
-		hk_buf_addf(&c->notes, "judged as of %lld (time of Received)\n", (long long)s->time);
+		hk_buf_addf(
+		    &c->notes, "judged as of %lld (time of Received)\n", (long long)s->time);
 	} else if (!o->has_now) {
 		in->now = (int64_t)time(NULL);
 	}
-	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : s->authserv_id.n ? s->authserv_id : HK_S("localhost");
+	c->authserv_id = o->authserv_id     ? hk_slice_str(o->authserv_id)
+	                 : s->authserv_id.n ? s->authserv_id
+	                                    : HK_S("localhost");
 	in->authserv_id = c->authserv_id;
 }
 
@@ -110,7 +115,8 @@ static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
 	return status;
 }
 
-static enum hk_status judge(const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
+static enum hk_status judge(
+    const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
 {
 	struct hk_verify_input in = {0};
 	struct cli_stored stored;
@@ -136,8 +142,8 @@ static enum hk_status judge(const struct cli_options *o, struct cli_checked *c, 
 	return answer_all(c, r);
 }
 
-/* A record has all in it. Lookup by queue id (--queue-id with the directory of the engine's evidence store) belongs here: it
- * finds the record's bytes, and the rest is the same. */
+/* A record has all in it. Lookup by queue id (--queue-id with the directory of the engine's
+ * evidence store) belongs here: it finds the record's bytes, and the rest is the same. */
 static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 {
 	struct hk_buf record = {0};
@@ -149,7 +155,8 @@ static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 	hk_buf_done(&record);
 	if (status != HK_OK)
 		return status;
-	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : hk_verify_input_of(c->verify)->authserv_id;
+	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id)
+	                                : hk_verify_input_of(c->verify)->authserv_id;
 	hk_buf_add_str(&c->notes, "replayed from a record, without the body and without DNS\n");
 	return HK_OK;
 }
@@ -241,9 +248,10 @@ enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
 	enum cli_exit code = CLI_OK, other;
 
 	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR ? CLI_FAIL
-		    : v->dmarc.result == HK_DMARC_TEMPERROR                                      ? CLI_LATER
-		                                                                                 : CLI_OK;
+		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR
+		           ? CLI_FAIL
+		       : v->dmarc.result == HK_DMARC_TEMPERROR ? CLI_LATER
+		                                               : CLI_OK;
 	if (v->checks & HK_CHECK_SPF)
 		code = spf_exit(v->spf.result);
 	if (v->checks & HK_CHECK_DKIM) {

@@ -41,9 +41,9 @@ static void add_lines(struct hk_buf *out, struct hk_slice text)
 /* Fields that servers put on top of a message. */
 static bool is_trace_field(struct hk_slice name)
 {
-	static const char *const names[] = {"Received", "Authentication-Results", "DKIM-Signature", "Received-SPF",
-	    "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Delivered-To", "X-Original-To",
-	    "DKIM2-Signature", "Message-Instance", "Return-Path"};
+	static const char *const names[] = {"Received", "Authentication-Results", "DKIM-Signature",
+	    "Received-SPF", "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results",
+	    "Delivered-To", "X-Original-To", "DKIM2-Signature", "Message-Instance", "Return-Path"};
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -52,8 +52,8 @@ static bool is_trace_field(struct hk_slice name)
 	return false;
 }
 
-/* Where DATA begins: trace fields are only ever added on top (RFC 5321 4.4), so all above the last Received is trace, and so
- * are the trace fields that follow it. */
+/* Where DATA begins: trace fields are only ever added on top (RFC 5321 4.4), so all above the last
+ * Received is trace, and so are the trace fields that follow it. */
 static size_t data_begins(const struct hk_header *h, size_t from)
 {
 	size_t i, end = from;
@@ -109,11 +109,13 @@ static void sections(const struct page *p)
 	}
 }
 
-/* ---- tables --------------------------------------------------------------------------------------- */
+/* ---- tables
+ * --------------------------------------------------------------------------------------- */
 
 struct row {
 	enum explain_label name;
-	struct hk_slice value, record; /* of outside: quoted when printed; the record between quotes */
+	struct hk_slice value,
+	    record; /* of outside: quoted when printed; the record between quotes */
 	const char *prefix, *suffix;
 };
 struct table {
@@ -127,7 +129,8 @@ static void add_row(struct table *t, struct row row)
 		t->row[t->n++] = row;
 }
 
-/* Columns that our own UTF-8 takes: three-byte sequences are the wide characters of the Japanese labels. */
+/* Columns that our own UTF-8 takes: three-byte sequences are the wide characters of the Japanese
+ * labels. */
 static size_t width(const char *text)
 {
 	size_t n = 0;
@@ -197,12 +200,15 @@ static const char *colour_of(const struct page *p, const char *result)
 {
 	if (!p->o->colour)
 		return "";
-	return strcmp(result, "pass") == 0 ? "\x1b[32m" : strcmp(result, "fail") == 0 ? "\x1b[31m" : "\x1b[33m";
+	return strcmp(result, "pass") == 0   ? "\x1b[32m"
+	       : strcmp(result, "fail") == 0 ? "\x1b[31m"
+	                                     : "\x1b[33m";
 }
 
 static void title(const struct page *p, const char *method, const char *result)
 {
-	hk_buf_addf(p->out, "\n==== %s: %s%s=%s%s\n", method, colour_of(p, result), method, result, p->o->colour ? "\x1b[0m" : "");
+	hk_buf_addf(p->out, "\n==== %s: %s%s=%s%s\n", method, colour_of(p, result), method, result,
+	    p->o->colour ? "\x1b[0m" : "");
 }
 
 /* The record as the trace has it: its domain and its text. */
@@ -215,7 +221,9 @@ static struct row spf_record_row(const struct page *p)
 		const struct hk_trace_step *step = hk_trace_at(trace, i);
 
 		if (step->event == HK_TRACE_SPF_RECORD)
-			return (struct row){.name = LABEL_SPF_RECORD, .value = step->text[0], .record = step->text[1]};
+			return (struct row){.name = LABEL_SPF_RECORD,
+			    .value = step->text[0],
+			    .record = step->text[1]};
 	}
 	return (struct row){.name = LABEL_SPF_RECORD, .prefix = label(p, LABEL_NOTHING)};
 }
@@ -234,8 +242,12 @@ static void spf_table(const struct page *p)
 	add_row(&t, from_row(p));
 	add_row(&t, envelope_row(p, LABEL_RETURN_PATH));
 	add_row(&t, spf_record_row(p));
-	add_row(&t, (struct row){.name = LABEL_SOURCE, .value = in->helo, .suffix = in->client.family ? ip : label(p, LABEL_UNKNOWN)});
-	add_row(&t, (struct row){.name = LABEL_RESULT, .prefix = "spf=", .value = hk_slice_str(hk_spf_result_name(p->r->spf.result))});
+	add_row(&t, (struct row){.name = LABEL_SOURCE,
+	                .value = in->helo,
+	                .suffix = in->client.family ? ip : label(p, LABEL_UNKNOWN)});
+	add_row(&t, (struct row){.name = LABEL_RESULT,
+	                .prefix = "spf=",
+	                .value = hk_slice_str(hk_spf_result_name(p->r->spf.result))});
 	print_table(p, &t);
 }
 
@@ -244,14 +256,20 @@ static void dkim_table(const struct page *p, const struct hk_dkim_verdict *d)
 	struct table t = {.n = 0};
 
 	add_row(&t, from_row(p));
-	add_row(&t, (struct row){.name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = d ? d->d : (struct hk_slice){0}});
-	add_row(&t, (struct row){.name = LABEL_RESULT, .prefix = "dkim=", .value = hk_slice_str(hk_dkim_result_name(d ? d->result : HK_DKIM_NONE))});
+	add_row(&t, (struct row){.name = LABEL_DKIM_DOMAIN,
+	                .prefix = "d=",
+	                .value = d ? d->d : (struct hk_slice){0}});
+	add_row(&t, (struct row){.name = LABEL_RESULT,
+	                .prefix = "dkim=",
+	                .value = hk_slice_str(hk_dkim_result_name(d ? d->result : HK_DKIM_NONE))});
 	print_table(p, &t);
 }
 
-static void alignment_row(const struct page *p, struct table *t, enum explain_label name, bool aligned, bool strict)
+static void alignment_row(
+    const struct page *p, struct table *t, enum explain_label name, bool aligned, bool strict)
 {
-	add_row(t, (struct row){.name = name, .prefix = label(p, aligned ? LABEL_ALIGNED : LABEL_NOT_ALIGNED),
+	add_row(t, (struct row){.name = name,
+	               .prefix = label(p, aligned ? LABEL_ALIGNED : LABEL_NOT_ALIGNED),
 	               .suffix = strict ? " (strict)" : " (relaxed)"});
 }
 
@@ -264,20 +282,30 @@ static void dmarc_table(const struct page *p)
 	add_row(&t, from_row(p));
 	add_row(&t, envelope_row(p, LABEL_RETURN_PATH));
 	for (i = 0; i < p->r->n_dkim && i < 4; i++)
-		add_row(&t, (struct row){.name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i].d});
+		add_row(
+		    &t, (struct row){
+		            .name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i].d});
 	if (d->record_domain.n) {
-		add_row(&t, (struct row){.name = LABEL_DMARC_RECORD, .prefix = "_dmarc.", .value = d->record_domain, .record = d->record});
+		add_row(&t, (struct row){.name = LABEL_DMARC_RECORD,
+		                .prefix = "_dmarc.",
+		                .value = d->record_domain,
+		                .record = d->record});
 		alignment_row(p, &t, LABEL_SPF_ALIGNMENT, d->spf_aligned, d->spf_strict);
 		alignment_row(p, &t, LABEL_DKIM_ALIGNMENT, d->dkim_aligned, d->dkim_strict);
-		add_row(&t, (struct row){.name = LABEL_POLICY, .prefix = hk_dmarc_policy_name(d->disposition)});
+		add_row(&t, (struct row){.name = LABEL_POLICY,
+		                .prefix = hk_dmarc_policy_name(d->disposition)});
 	}
-	add_row(&t, (struct row){.name = LABEL_RESULT, .prefix = "dmarc=", .value = hk_slice_str(hk_dmarc_result_name(d->result))});
+	add_row(&t, (struct row){.name = LABEL_RESULT,
+	                .prefix = "dmarc=",
+	                .value = hk_slice_str(hk_dmarc_result_name(d->result))});
 	print_table(p, &t);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------ */
+/* ---- steps
+ * ------------------------------------------------------------------------------------------ */
 
-/* A question belongs to the method whose step comes after it: each method ends its trace with its result. */
+/* A question belongs to the method whose step comes after it: each method ends its trace with its
+ * result. */
 static enum hk_method method_of(const struct hk_trace *trace, size_t i)
 {
 	for (; i < hk_trace_count(trace); i++)
@@ -306,7 +334,8 @@ static void steps(const struct page *p, const char *title_text, enum hk_method m
 	}
 }
 
-void hk_explain_message(const struct hk_verify *v, const struct hk_explain_options *o, struct hk_buf *out)
+void hk_explain_message(
+    const struct hk_verify *v, const struct hk_explain_options *o, struct hk_buf *out)
 {
 	const struct page page = {.v = v, .r = hk_verify_result(v), .o = o, .out = out}, *p = &page;
 	size_t i;
@@ -322,7 +351,8 @@ void hk_explain_message(const struct hk_verify *v, const struct hk_explain_optio
 		steps(p, "SPF", HK_METHOD_SPF);
 	}
 	if (p->r->checks & HK_CHECK_DKIM) {
-		title(p, "dkim", hk_dkim_result_name(p->r->n_dkim ? p->r->dkim[0].result : HK_DKIM_NONE));
+		title(p, "dkim",
+		    hk_dkim_result_name(p->r->n_dkim ? p->r->dkim[0].result : HK_DKIM_NONE));
 		for (i = 0; i < p->r->n_dkim; i++)
 			dkim_table(p, &p->r->dkim[i]);
 		if (p->r->n_dkim == 0)

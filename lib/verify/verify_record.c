@@ -31,7 +31,8 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 	hk_buf_add_u32(out, v->verdict.checks);
 	hk_buf_add_u8(out, in->client.family);
 	hk_buf_add(out, hk_slice_of(in->client.bytes, sizeof in->client.bytes));
-	hk_buf_add_u8(out, (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
+	hk_buf_add_u8(out,
+	    (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
 	hk_buf_add_u64(out, (uint64_t)in->now);
 	hk_buf_add_u32(out, in->min_rsa_bits);
 	hk_buf_add_block(out, in->helo);
@@ -68,7 +69,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 	if (version > RECORD_VERSION)
 		return HK_VERSION;
 	tail = hk_cursor_of(hk_slice_from(bytes, bytes.n - CRC_SIZE));
-	if (version == 0 || hk_crc32c(0, hk_slice_sub(bytes, 0, bytes.n - CRC_SIZE)) != hk_cursor_u32(&tail))
+	if (version == 0 ||
+	    hk_crc32c(0, hk_slice_sub(bytes, 0, bytes.n - CRC_SIZE)) != hk_cursor_u32(&tail))
 		return HK_CORRUPT;
 	r.input.checks = hk_cursor_u32(&c);
 	r.input.client.family = hk_cursor_u8(&c);
