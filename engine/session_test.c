@@ -228,7 +228,7 @@ static void no_form_of_an_address_opens_the_relay(void **state)
 	    "<@b.test:victim@x.test>", "<@b.test,@b.test:victim@x.test>", "<@x.test:victim@b.test@x.test>", "<victim@x.test@b.test>",
 	    "<victim@b.test@x.test>", "<b.test!victim@x.test>", "<victim@x.test%b.test>", "<victim%b.test@x.test>", "<victim@[10.1.2.3]>",
 	    "<victim@[IPv6:::ffff:10.1.2.3]>", "<victim@[10.255.2.40.x.test]>", "<victim@b.test.x.test>", "<victim@xb.test>",
-	    "<victim@b.test.>", "<victim@.b.test>", "<victim@b.test >", "<victim@x.test\xe3\x80\x82" "b.test>", "<victim%x.test>", "<victim>",
+	    "<victim@b.test.>", "<victim@.b.test>", "<victim@b.test >", "<victim@x.test\xe3\x80\x82.b.test>", "<victim%x.test>", "<victim>",
 	    "<x.test!victim>", "<\"victim@x.test\"@>", "<victim@>", "<>", "<postmaster@x.test>", "<Postmaster%x.test@b.test>",
 	    "<victim@x.test>@b.test", "<victim@x.test>,<user1@b.test>", "<user1@b.test>,<victim@x.test>", "<victim@x.test\\@b.test>",
 	    "<\"\\\"victim@x.test\"@b.test>", "<victim(@b.test)@x.test>",
