@@ -153,7 +153,7 @@ static void holds(const char *text, const char *const *lines)
 	}
 }
 
-/* S0-029 S0-030 S0-042 S0-047 S0-072 S0-073 */
+/* S0-029 S0-030 S0-042 S0-047 S0-072 S0-073 S4-050 */
 static void scenario_4_4_is_explained_in_three_sections_tables_and_steps(void **state)
 {
 	static const char *const english[] = {
@@ -175,7 +175,11 @@ static void scenario_4_4_is_explained_in_three_sections_tables_and_steps(void **
 	    "DNS question TXT smtpbook._domainkey.y.test: NXDOMAIN", "==== dmarc: dmarc=fail\n",
 	    "d=y.test |", "| _dmarc.x.test \"v=DMARC1; p=reject; pct=100\" |\n",
 	    "no aligned pass (relaxed) |\n", "no aligned pass (relaxed) |\n", "| reject |\n",
-	    "| dmarc=fail |\n", "DNS question TXT _dmarc.x.test: NOERROR",
+	    "| dmarc=fail |\n", "| 1 find the author domain   | x.test |\n",
+	    "| 5 judge                    | dmarc=fail |\n",
+	    "| 6 apply the policy         | reject |\n",
+	    "| 9 send a failure report    | (not asked for) |\n",
+	    "DNS question TXT _dmarc.x.test: NOERROR",
 	    "spf identifier a.test, relaxed alignment: not aligned", "DMARC is fail", NULL};
 	static const char *const japanese[] = {"---- セクション1 MAIL FROMから生成\n",
 	    "---- セクション2 RFC 5321 Trace Information の内容\n", "---- セクション3 DATAの内容\n",
