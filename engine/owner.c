@@ -48,10 +48,12 @@ static void open_evidence(struct hk_owner *o)
 	if (dir) {
 		memcpy(dir, o->dir, strlen(o->dir));
 		memcpy(dir + strlen(o->dir), "/evidence", sizeof "/evidence");
-		status = hk_evidence_store_open(o->disk, dir, o->conf->evidence_size, o->conf->evidence_days, &o->evidence);
+		status = hk_evidence_store_open(
+		    o->disk, dir, o->conf->evidence_size, o->conf->evidence_days, &o->evidence);
 	}
 	if (status != HK_OK)
-		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=%s", hk_status_name(status)); /* a help, never a condition */
+		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=%s",
+		    hk_status_name(status)); /* a help, never a condition */
 	free(dir);
 }
 
@@ -61,8 +63,7 @@ static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options
 	enum hk_status status;
 
 	o->dir = strndup((const char *)o->conf->spool.p, o->conf->spool.n);
-	o->route_hop = calloc(o->conf->n_routes + 1, sizeof(struct hk_hop *));
-	if (!o->dir || !o->route_hop)
+	if (!o->dir || hk_hop_prepare(o, o->conf) != HK_OK)
 		return HK_NOMEM;
 	spool.dir = o->dir;
 	status = hk_spool_open(o->disk, &spool, o->log, &o->spool);
@@ -73,8 +74,8 @@ static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options
 	return status;
 }
 
-enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log, const struct hk_now *now,
-    const struct hk_owner_options *options, struct hk_owner **ret)
+enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
+    const struct hk_now *now, const struct hk_owner_options *options, struct hk_owner **ret)
 {
 	struct hk_owner *o = calloc(1, sizeof *o);
 	enum hk_status status;
@@ -96,12 +97,14 @@ enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, st
 	}
 	o->ids = (struct hk_ids){.last = hk_spool_last_id(o->spool), .worker = HK_IDS_OWNER};
 	o->intake = hk_spool_intake(o->spool);
-	hk_logf(log, HK_LOG_INFO, "ev=spool dir=%s waiting=%zu", hk_log_quote(hk_slice_str(o->dir)).text, o->messages.n);
+	hk_logf(log, HK_LOG_INFO, "ev=spool dir=%s waiting=%zu",
+	    hk_log_quote(hk_slice_str(o->dir)).text, o->messages.n);
 	*ret = o;
 	return HK_OK;
 }
 
-enum hk_status hk_owner_new(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log, const struct hk_now *now, struct hk_owner **ret)
+enum hk_status hk_owner_new(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
+    const struct hk_now *now, struct hk_owner **ret)
 {
 	return hk_owner_new_sized(conf, disk, log, now, &(struct hk_owner_options){0}, ret);
 }
@@ -135,9 +138,8 @@ void hk_owner_free(struct hk_owner *o)
 	if (!o)
 		return;
 	free_lists(o);
-	/* from the end, since removing moves later slots into the hole */
-	for (i = 0; (m = hk_id_map_each(&o->messages, &i)); i = 0)
-		hk_message_free(o, m);
+	for (i = 0; (m = hk_id_map_each(&o->messages, &i)); i--)
+		hk_message_free(o, m); /* which may move another into its slot */
 	hk_id_map_done(&o->messages);
 	hk_hop_free_all(o);
 	free(o->heap);
@@ -148,7 +150,8 @@ void hk_owner_free(struct hk_owner *o)
 	free(o);
 }
 
-/* Waiting groups are dissolved; what is out stays out, under the configuration that it went with. */
+/* Waiting groups are dissolved; what is out stays out, under the configuration that it went with.
+ */
 void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 {
 	struct hk_hop *hop;
@@ -157,6 +160,10 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	struct hk_conf *old = o->conf;
 	size_t i = 0;
 
+	if (hk_hop_prepare(o, conf) != HK_OK) {
+		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
+		return;
+	}
 	for (hop = o->hops; hop; hop = hop->next) {
 		while ((group = hk_hop_take(hop))) {
 			group->message->groups--;
@@ -182,24 +189,40 @@ static void tidy(struct hk_owner *o)
 	if (hk_spool_tidy(o->spool, HK_OWNER_TIDY_BYTES) != HK_OK)
 		hk_logf(o->log, HK_LOG_WARNING, "ev=tidy status=failed");
 	hk_spool_count(o->spool, &after);
-	/* more of it is likely due: paced, so that mail goes first */
-	o->tidy_at = o->now.mono_ms + (after.bytes != before.bytes ? HK_OWNER_TIDY_MS / 10 : HK_OWNER_TIDY_MS);
+	if (after.bytes != before.bytes)
+		o->tidy_at =
+		    o->now.mono_ms +
+		    HK_OWNER_TIDY_MS / 10; /* more is likely due; paced, so that mail goes first */
+	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs)
+		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
+	else
+		o->tidy_at = UINT64_MAX; /* until the next commit */
+}
+
+static enum hk_status commit(struct hk_owner *o)
+{
+	enum hk_status status;
+
+	if (!hk_spool_is_dirty(o->spool))
+		return HK_OK;
+	status = hk_spool_commit(o->spool);
+	if (status != HK_OK)
+		o->stalled_until = o->now.mono_ms + HK_OWNER_STALL_MS;
+	if (o->tidy_at > o->now.mono_ms + HK_OWNER_TIDY_MS)
+		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
+	return status;
 }
 
 void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 {
-	enum hk_status status = HK_OK;
+	enum hk_status status;
 
 	o->now = *now;
 	if (o->stalled_until && now->mono_ms >= o->stalled_until)
 		o->stalled_until = 0;
 	hk_incoming_put(o);
 	hk_results_put(o);
-	if (hk_spool_is_dirty(o->spool)) {
-		status = hk_spool_commit(o->spool);
-		if (status != HK_OK)
-			o->stalled_until = now->mono_ms + HK_OWNER_STALL_MS;
-	}
+	status = commit(o);
 	hk_incoming_done(o, status);
 	hk_results_done(o, status == HK_OK);
 	tidy(o);
@@ -245,7 +268,8 @@ void hk_owner_stop(struct hk_owner *o)
 
 bool hk_owner_is_idle(const struct hk_owner *o)
 {
-	return !o->inbox && !o->returned && !o->orders && !o->counts.jobs_out && !hk_spool_is_dirty(o->spool);
+	return !o->inbox && !o->returned && !o->orders && !o->counts.jobs_out &&
+	       !hk_spool_is_dirty(o->spool);
 }
 
 enum hk_status hk_owner_intake(const struct hk_owner *o)

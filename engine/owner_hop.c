@@ -54,7 +54,7 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 
 void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
 {
-	if (hop->is_ready || !hop->first || hop->out >= hop->route->concurrency)
+	if (hop->is_ready || !hop->first || (hop->out && hop->out >= hop->route->concurrency))
 		return;
 	hop->is_ready = true;
 	hop->next_ready = NULL;
@@ -254,17 +254,23 @@ void hk_domain_release(struct hk_owner *o, struct hk_domain *d)
 	free(d);
 }
 
-enum hk_status hk_hop_reroute(struct hk_owner *o)
+enum hk_status hk_hop_prepare(struct hk_owner *o, const struct hk_conf *conf)
 {
-	struct hk_hop **fresh = calloc(o->conf->n_routes + 1, sizeof(struct hk_hop *));
-	enum hk_status status = HK_OK;
-	struct hk_domain *d;
-	size_t i;
+	struct hk_hop **fresh = calloc(conf->n_routes + 1, sizeof(struct hk_hop *));
 
 	if (!fresh)
 		return HK_NOMEM;
 	free(o->route_hop);
 	o->route_hop = fresh;
+	return HK_OK;
+}
+
+enum hk_status hk_hop_reroute(struct hk_owner *o)
+{
+	enum hk_status status = HK_OK;
+	struct hk_domain *d;
+	size_t i;
+
 	for (i = 0; i < o->n_slots; i++) {
 		for (d = o->slot[i]; d; d = d->next) {
 			if (d->hop) {

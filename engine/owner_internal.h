@@ -139,14 +139,14 @@ struct hk_group *hk_hop_take(struct hk_hop *);
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
 struct hk_hop *hk_hop_next_ready(struct hk_owner *);
 void hk_hop_job_back(struct hk_owner *, struct hk_hop *);
-/* hk_hop_reroute(o): after o->conf was exchanged. */
+/* hk_hop_prepare(o, conf): room for its routes; NOMEM changes nothing. hk_hop_reroute(o): after o->conf was exchanged. */
+enum hk_status hk_hop_prepare(struct hk_owner *, const struct hk_conf *) HK_MUSTCHECK;
 enum hk_status hk_hop_reroute(struct hk_owner *) HK_MUSTCHECK;
 void hk_hop_free_all(struct hk_owner *);
 
 /* messages: owner_message.c */
-struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *); /* with room in map and heap; NULL: NOMEM */
+struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *); /* in the map, with room in the heap; NULL: NOMEM */
 void hk_message_free(struct hk_owner *, struct hk_message *);
-enum hk_status hk_message_add(struct hk_owner *, struct hk_message *) HK_MUSTCHECK;
 /* hk_message_schedule(o, m, in_ms): due in so long, when there is anything to do; nothing while groups are out. */
 void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms);
 bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */

@@ -5,7 +5,8 @@
 
 #include "engine/owner_internal.h"
 
-static struct hk_job *job_new(struct hk_owner *o, const struct hk_message *m, const struct hk_domain *domain, size_t n)
+static struct hk_job *job_new(
+    struct hk_owner *o, const struct hk_message *m, const struct hk_domain *domain, size_t n)
 {
 	struct hk_job *job = calloc(1, sizeof *job);
 	uint8_t *name;
@@ -42,14 +43,16 @@ void hk_job_free(struct hk_job *job)
 static void add_rcpt(struct hk_job *job, struct hk_message *m, size_t i)
 {
 	job->rcpt[job->n_rcpt] = (uint32_t)i;
-	job->result[job->n_rcpt] = (struct hk_rcpt_result){.rcpt = (uint32_t)i, .outcome = HK_RCPT_PENDING};
+	job->result[job->n_rcpt] =
+	    (struct hk_rcpt_result){.rcpt = (uint32_t)i, .outcome = HK_RCPT_PENDING};
 	job->n_rcpt++;
 	m->rcpt[i].is_out = true;
 }
 
 /* ---- rounds ------------------------------------------------------------------ */
 
-/* Recipients without a route are tried, in a way: they wait for a configuration that has one, until they are too old. */
+/* Recipients without a route are tried, in a way: they wait for a configuration that has one, until
+ * they are too old. */
 static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 {
 	struct hk_job *job = NULL;
@@ -69,7 +72,8 @@ static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 		add_rcpt(job, m, i);
 		r = &job->result[j];
 		r->code = 451;
-		snprintf(r->enhanced, sizeof r->enhanced, "4.4.4"); /* RFC 3463 3.5: unable to route */
+		snprintf(
+		    r->enhanced, sizeof r->enhanced, "4.4.4"); /* RFC 3463 3.5: unable to route */
 		snprintf(r->text, sizeof r->text, "no route for this domain is configured");
 	}
 	if (job) {
@@ -110,7 +114,8 @@ void hk_round_start_due(struct hk_owner *o)
 	while ((m = hk_heap_first(o)) && m->due_ms <= o->now.mono_ms) {
 		hk_heap_remove(o, m);
 		m->was_tried = false;
-		/* without memory: what could be made goes, the end of that round brings the rest back */
+		/* without memory: what could be made goes, the end of that round brings the rest
+		 * back */
 		if ((defer_unroutable(o, m) != HK_OK || make_groups(o, m) != HK_OK) && !m->groups)
 			hk_message_schedule(o, m, HK_OWNER_STALL_MS);
 	}
@@ -147,7 +152,8 @@ static size_t count_for(const struct hk_group *group, size_t *ret_first)
 }
 
 /* One job of a group: at most HK_JOB_RCPT_MAX recipients; *ret_left says whether it has more. */
-static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
+static struct hk_job *make_job(
+    struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
 {
 	struct hk_message *m = group->message;
 	struct hk_place place;

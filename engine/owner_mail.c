@@ -8,7 +8,8 @@ void hk_order_add(struct hk_owner *o, const struct hk_order *order)
 	struct hk_order_node *node = calloc(1, sizeof *node);
 
 	if (!node) {
-		/* no way to say it: a job goes back untried, and the client of a mail sees its session time out */
+		/* no way to say it: a job goes back untried, and the client of a mail sees its
+		 * session time out */
 		if (order->type == HK_ORDER_DELIVER) {
 			order->job->released = true;
 			hk_owner_result(o, order->job);
@@ -22,12 +23,13 @@ void hk_order_add(struct hk_owner *o, const struct hk_order *order)
 
 static size_t size_of(const struct hk_mail *mail)
 {
-	return mail->arena.used + sizeof *mail;
+	return (size_t)hk_mail_size(mail) + mail->evidence.n + sizeof *mail;
 }
 
 static void answer(struct hk_owner *o, uint64_t token, enum hk_status status)
 {
-	hk_order_add(o, &(struct hk_order){.type = HK_ORDER_COMMITTED, .token = token, .status = status});
+	hk_order_add(
+	    o, &(struct hk_order){.type = HK_ORDER_COMMITTED, .token = token, .status = status});
 }
 
 static void incoming_free(struct hk_owner *o, struct hk_incoming *in)
@@ -66,7 +68,8 @@ static void add_to_batch(struct hk_owner *o, struct hk_incoming *in)
 	o->last_batch = &in->next;
 }
 
-/* All that may need memory is done before the record is: after the commit nothing can fail any more. */
+/* All that may need memory is done before the record is: after the commit nothing can fail any
+ * more. */
 static enum hk_status put_one(struct hk_owner *o, struct hk_incoming *in)
 {
 	enum hk_status status;
@@ -88,7 +91,7 @@ void hk_incoming_put(struct hk_owner *o)
 {
 	struct hk_incoming *in;
 
-	while ((in = o->inbox)) {
+	while ((in = o->inbox) && hk_spool_has_room(o->spool, in->mail)) {
 		enum hk_status status;
 
 		o->inbox = in->next;
@@ -141,7 +144,10 @@ void hk_incoming_drop_dsns(struct hk_owner *o, unsigned n)
 
 static void keep_evidence(struct hk_owner *o, const struct hk_mail *mail)
 {
-	struct hk_evidence_entry e = {.id = mail->id, .time = mail->received, .record = mail->evidence, .summary = mail->summary};
+	struct hk_evidence_entry e = {.id = mail->id,
+	    .time = mail->received,
+	    .record = mail->evidence,
+	    .summary = mail->summary};
 
 	if (o->evidence && hk_evidence_store_put(o->evidence, &e, o->now.utc) != HK_OK)
 		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=failed");

@@ -8,7 +8,8 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	size_t size, i;
 	struct hk_message *m;
 
-	if (!hk_mul_size(mail->n_rcpt, sizeof m->rcpt[0], &size) || !hk_add_size(size, sizeof *m, &size))
+	if (!hk_mul_size(mail->n_rcpt, sizeof m->rcpt[0], &size) ||
+	    !hk_add_size(size, sizeof *m, &size))
 		return NULL;
 	if (hk_heap_reserve(o, o->messages.n + 1) != HK_OK)
 		return NULL;
@@ -19,7 +20,8 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	m->at = SIZE_MAX;
 	m->n_rcpt = m->pending = (uint32_t)mail->n_rcpt;
 	m->is_quarantined = mail->flags & HK_MAIL_QUARANTINE;
-	m->born_ms = (int64_t)o->now.mono_ms - (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
+	m->born_ms = (int64_t)o->now.mono_ms -
+	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
 	for (i = 0; i < m->n_rcpt; i++) {
 		m->rcpt[i].domain = hk_domain_use(o, mail->rcpt[i].address);
 		if (!m->rcpt[i].domain)
@@ -51,7 +53,8 @@ bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
 {
 	const struct hk_message_rcpt *r = &m->rcpt[rcpt];
 
-	return r->outcome == HK_RCPT_PENDING && !r->is_out && !(m->is_quarantined && r->domain->is_hold);
+	return r->outcome == HK_RCPT_PENDING && !r->is_out &&
+	       !(m->is_quarantined && r->domain->is_hold);
 }
 
 void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_ms)

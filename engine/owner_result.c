@@ -12,7 +12,8 @@ void hk_returned_add(struct hk_owner *o, struct hk_job *job)
 	struct hk_returned *r = calloc(1, sizeof *r);
 
 	if (!r) {
-		/* nothing is lost: the recipients stay out until the next start, which finds them waiting */
+		/* nothing is lost: the recipients stay out until the next start, which finds them
+		 * waiting */
 		hk_logf(o->log, HK_LOG_ERROR, "ev=result status=NOMEM");
 		hk_job_free(job);
 		return;
@@ -39,7 +40,8 @@ static void expire(struct hk_rcpt_result *r)
 	r->outcome = HK_RCPT_FAILED;
 	/* RFC 3463 3.5: delivery time expired */
 	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7");
-	snprintf(r->text, sizeof r->text, "delivery time expired%s%.*s", *last ? "; last: " : "", HK_RESULT_TEXT_MAX - 32, last);
+	snprintf(r->text, sizeof r->text, "delivery time expired%s%.*s", *last ? "; last: " : "",
+	    HK_RESULT_TEXT_MAX - 32, last);
 }
 
 /* A temporary error is one as long as the message is not too old; never before (design 7). */
@@ -54,7 +56,8 @@ static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk
 			expire(&job->result[i]);
 }
 
-static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m, const struct hk_rcpt_result *failed, size_t n, struct hk_mail **ret)
+static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m,
+    const struct hk_rcpt_result *failed, size_t n, struct hk_mail **ret)
 {
 	struct hk_mail mail = {0};
 	struct hk_place place;
@@ -65,9 +68,11 @@ static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m, c
 	hk_arena_init(&mail.arena, DSN_MAIL_MOST);
 	status = hk_spool_read(o->disk, o->dir, &place, &mail);
 	if (status == HK_OK) {
-		uint64_t unix_ms = (o->now.utc > 0 ? (uint64_t)o->now.utc : 0) * 1000 + o->now.utc_ms;
+		uint64_t unix_ms =
+		    (o->now.utc > 0 ? (uint64_t)o->now.utc : 0) * 1000 + o->now.utc_ms;
 
-		status = hk_dsn_make(o->conf, &mail, failed, n, &o->now, hk_ids_next(&o->ids, unix_ms), ret);
+		status = hk_dsn_make(
+		    o->conf, &mail, failed, n, &o->now, hk_ids_next(&o->ids, unix_ms), ret);
 	} else {
 		status = HK_IO; /* no completion without its DSN: it stays, and is tried again */
 	}
@@ -75,7 +80,8 @@ static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m, c
 	return status;
 }
 
-/* The sender is told in the same batch that ends the recipients: neither is ever there without the other. */
+/* The sender is told in the same batch that ends the recipients: neither is ever there without the
+ * other. */
 static enum hk_status put_dsn(struct hk_owner *o, const struct hk_message *m, struct hk_returned *r)
 {
 	const struct hk_job *job = r->job;
@@ -110,7 +116,8 @@ static enum hk_status put_completions(struct hk_owner *o, const struct hk_job *j
 		const struct hk_rcpt_result *r = &job->result[i];
 
 		if (r->outcome != HK_RCPT_PENDING)
-			status = hk_spool_complete(o->spool, job->id, r->rcpt, r->outcome, hk_slice_str(r->text));
+			status = hk_spool_complete(
+			    o->spool, job->id, job->rcpt[i], r->outcome, hk_slice_str(r->text));
 	}
 	return status;
 }
@@ -125,7 +132,8 @@ static bool has_pending(const struct hk_job *job)
 	return false;
 }
 
-/* Up to an eighth later than configured, by the message's id: what was deferred together does not come back together. */
+/* Up to an eighth later than configured, by the message's id: what was deferred together does not
+ * come back together. */
 static uint64_t jitter_ms(const struct hk_message *m, uint64_t delay_s)
 {
 	uint64_t mixed = (m->id + m->attempts) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
@@ -167,7 +175,8 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 	r->delay_ms = retry_delay_ms(o, m);
 	if (!m->was_tried || (m->n_rcpt == r->job->n_rcpt && !has_pending(r->job)))
 		return HK_OK;
-	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000), hk_slice_str(r->job->result[0].text));
+	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000),
+	    hk_slice_str(r->job->result[0].text));
 }
 
 void hk_results_put(struct hk_owner *o)
@@ -223,8 +232,9 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 	} else if (m->releases < 16) {
 		m->releases++;
 	}
-	hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=deferred rcpts=%" PRIu32 " attempts=%" PRIu32 " next=%" PRIu64 "s", id, m->pending,
-	    m->attempts, r->delay_ms / 1000);
+	hk_logf(o->log, HK_LOG_INFO,
+	    "qid=%s ev=deferred rcpts=%" PRIu32 " attempts=%" PRIu32 " next=%" PRIu64 "s", id,
+	    m->pending, m->attempts, r->delay_ms / 1000);
 	hk_message_schedule(o, m, r->delay_ms);
 }
 

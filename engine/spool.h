@@ -51,6 +51,7 @@ uint64_t hk_spool_last_id(const struct hk_spool *); /* the highest id ever seen;
 /* hk_spool_put(s, mail): a body file is synced, and its directory, before. FULL: batch or disk; IO: intake is stopped; LIMIT: the record is larger
  * than any batch; BUG: no recipient, or an id that is not new. Nothing was added then. Our own DSNs (listener "") are taken as long as completions are. */
 enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *) HK_MUSTCHECK;
+bool hk_spool_has_room(const struct hk_spool *, const struct hk_mail *); /* in this batch; an empty batch has room, whatever put says then */
 /* hk_spool_refuse(s, mail): what a failed put does as well: removes the body file of a mail that was never put. */
 void hk_spool_refuse(struct hk_spool *, const struct hk_mail *);
 /* attempt, complete: NOTFOUND when there is no such live message; FULL: the batch. */

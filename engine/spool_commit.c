@@ -65,6 +65,12 @@ static enum hk_status put_new(struct hk_spool *s, const struct hk_mail *mail)
 	return HK_OK;
 }
 
+bool hk_spool_has_room(const struct hk_spool *s, const struct hk_mail *mail)
+{
+	return !s->batch.n ||
+	       hk_mail_size(mail) + HK_RECORD_HEAD + 8 <= s->batch.bytes.max - s->batch.bytes.n;
+}
+
 void hk_spool_refuse(struct hk_spool *s, const struct hk_mail *mail)
 {
 	uint64_t id;
@@ -131,8 +137,8 @@ enum hk_status hk_spool_complete(
 	return end_record(s, mark, ops_mark);
 }
 
-/* The messages of a batch, from a record on, that did not come to count. Where it may have been written, a crash may
- * still bring it back: the body files wait for the next segment. */
+/* The messages of a batch, from a record on, that did not come to count. Where it may have been
+ * written, a crash may still bring it back: the body files wait for the next segment. */
 static void forget_uncommitted(struct hk_spool *s, size_t at, bool was_written)
 {
 	struct hk_slice rest = hk_buf_slice(&s->batch.bytes);
@@ -215,7 +221,8 @@ enum hk_status hk_spool_commit(struct hk_spool *s)
 
 struct hk_spool_mark hk_spool_set_mark(const struct hk_spool *s)
 {
-	return (struct hk_spool_mark){.bytes = s->batch.bytes.n, .ops = s->ops.n, .records = s->batch.n, .use = s->use};
+	return (struct hk_spool_mark){
+	    .bytes = s->batch.bytes.n, .ops = s->ops.n, .records = s->batch.n, .use = s->use};
 }
 
 void hk_spool_undo(struct hk_spool *s, const struct hk_spool_mark *mark)
