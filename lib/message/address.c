@@ -191,7 +191,7 @@ static enum hk_status parse_local(struct parser *p, struct hk_slice *ret)
 /* domain = dot-atom / domain-literal / obs-domain; the parser stands at its first token, then behind its last. */
 static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 {
-	struct lexer l = p->l, end = p->l;
+	struct lexer l = p->l, last = l, end = l;
 	struct gather g;
 	struct hk_slice text;
 
@@ -201,6 +201,7 @@ static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 		for (;;) {
 			if (end.token != ATOM)
 				return unexpected(&end);
+			last = end;
 			next(&end);
 			if (end.token != '.')
 				break;
@@ -208,9 +209,10 @@ static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 		}
 	}
 	g = gather_from(p->arena, &l, &end);
-	for (; g.status == HK_OK && (l.token == ATOM || l.token == LITERAL || l.token == '.'); next(&l)) {
+	/* an atom may stand behind the domain ("a@b c"): it is none of it, and there is no room for it */
+	for (; g.status == HK_OK; next(&l)) {
 		gather_token(&g, l.text);
-		if (l.token == LITERAL)
+		if (l.rest.n == last.rest.n)
 			break;
 	}
 	if (g.status != HK_OK)
