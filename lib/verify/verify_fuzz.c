@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hk_arena_init(&a, (size_t)2 * HK_VERIFY_ARENA);
 	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
 	v = hk_verify_new(&a, &in);
-	if (v && hk_zone_parse(&a, HK_S(zone_text), &zone, NULL) == HK_OK &&
+	if (v && hk_zone_parse(&a, hk_slice_str(zone_text), &zone, NULL) == HK_OK &&
 	    hk_splitter_feed(&splitter, hk_slice_from(whole, 1), &body) == HK_OK &&
 	    hk_verify_header(v, hk_splitter_header(&splitter)) == HK_OK) {
 		for (; body.n; body = hk_slice_from(body, chunk))

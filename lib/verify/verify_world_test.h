@@ -29,7 +29,7 @@ struct world {
 	struct hk_buf zone_text, message;
 	struct hk_zone *zone;
 	struct hk_verify *v;
-	size_t asked;
+	size_t asked, zone_read;
 };
 
 void world_init(struct world *);
@@ -44,6 +44,8 @@ void world_load(struct world *, const char *file);
 struct hk_verify_input world_input(const struct lab_case *);
 /* Verifies world->message; chunk is the size of body pieces, 0 for whole; late: the body comes after all answers that can come. */
 enum hk_status world_run(struct world *, const struct hk_verify_input *, enum order, size_t chunk, bool late);
+/* The same, but all that SPF asks is answered before the header has come, as in an SMTP session. */
+enum hk_status world_run_spf_first(struct world *, const struct hk_verify_input *);
 /* A fresh signature by d= and selector s on top of the message, its key published. Relaxed, RSA. */
 void world_sign(struct world *, const char *d, const char *s);
 
