@@ -12,6 +12,7 @@ enum {
 	TYPE_OPT = 41, /* RFC 6891 6.1.1 */
 	FLAG_QR = 0x8000, FLAG_OPCODE = 0x7800, FLAG_TC = 0x0200, FLAG_RCODE = 0x000f,
 	POINTER = 0xc0,
+	JUMPS_MAX = 127, /* of one name: it has no more labels (RFC 1035 2.3.4), so more pointers only cost time */
 };
 
 struct message {
@@ -35,7 +36,7 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 {
 	struct hk_cursor at = *c;
 	size_t bound = c->rest.n ? (size_t)(c->rest.p - all.p) : 0, to, i;
-	bool jumped = false;
+	unsigned jumps = 0;
 
 	ret->n = ret->octets = ret->label = 0;
 	for (;;) {
@@ -44,11 +45,10 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 
 		if (length >= POINTER) {
 			to = (size_t)(length & ~POINTER) << 8 | hk_cursor_u8(&at);
-			if (at.failed || to >= bound)
+			if (at.failed || to >= bound || ++jumps > JUMPS_MAX)
 				return false;
-			if (!jumped)
+			if (jumps == 1)
 				*c = at;
-			jumped = true;
 			bound = to;
 			at = hk_cursor_of(hk_slice_from(all, to));
 			continue;
@@ -63,7 +63,7 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 				return false;
 		hk_dns_name_end_label(ret);
 	}
-	if (!jumped)
+	if (!jumps)
 		*c = at;
 	return true;
 }
