@@ -6,8 +6,9 @@
  *	dkim --port---+--> questions, each once --> caller --> evidence --> back through the ports
  *	dmarc-port--/
  *
- * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever they came. So the trace of a
- * method, and the verdict, are the same for every timing, and a replay repeats them bit for bit.
+ * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever
+ *they came. So the trace of a method, and the verdict, are the same for every timing, and a replay
+ *repeats them bit for bit.
  */
 #ifndef HIKYAKU_VERIFY_INTERNAL_H
 #define HIKYAKU_VERIFY_INTERNAL_H
@@ -62,7 +63,8 @@ extern const size_t verify_port_share[PORTS];
 enum hk_status verify_ports_run(struct hk_verify *);
 /* verify_port_use(v, id, open): a trace and the permission to run; NOMEM or LIMIT. */
 enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool open);
-/* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the trace. */
+/* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the
+ * trace. */
 enum hk_status verify_from(struct hk_verify *);
 /* why there is no author domain, for people; "" for HK_FROM_ONE */
 const char *verify_from_text(enum hk_from_state);

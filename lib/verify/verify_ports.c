@@ -159,7 +159,8 @@ enum hk_status hk_verify_answer(struct hk_verify *v, const struct hk_dns_answer 
 	return status;
 }
 
-/* ---- the question in the trace --------------------------------------------------------------------- */
+/* ---- the question in the trace
+ * --------------------------------------------------------------------- */
 
 void hk_verify_rr_text(const struct hk_dns_rr *rr, struct hk_buf *b)
 {
@@ -185,11 +186,14 @@ void hk_verify_rr_text(const struct hk_dns_rr *rr, struct hk_buf *b)
 
 static void say_question(struct verify_port *p, const struct hk_dns_answer *answer)
 {
-	const char *rcode = answer->rcode == HK_DNS_NOERROR && answer->n == 0 ? "NODATA" : hk_dns_rcode_name(answer->rcode);
+	const char *rcode = answer->rcode == HK_DNS_NOERROR && answer->n == 0
+	                        ? "NODATA"
+	                        : hk_dns_rcode_name(answer->rcode);
 	struct hk_buf records;
 	size_t i;
 
-	hk_buf_init(&records, HK_TRACE_TEXT_MAX * 2); /* the trace cuts at HK_TRACE_TEXT_MAX and marks it */
+	hk_buf_init(
+	    &records, HK_TRACE_TEXT_MAX * 2); /* the trace cuts at HK_TRACE_TEXT_MAX and marks it */
 	for (i = 0; i < answer->n && records.n <= HK_TRACE_TEXT_MAX; i++) {
 		struct hk_dns_rr rr = answer->rr[i];
 
@@ -199,11 +203,13 @@ static void say_question(struct verify_port *p, const struct hk_dns_answer *answ
 		hk_verify_rr_text(&rr, &records);
 	}
 	hk_trace_add(p->trace, HK_TRACE_DNS_QUESTION, 0, answer->question.name,
-	    hk_slice_str(hk_dns_type_name(answer->question.type)), hk_slice_str(rcode), hk_buf_slice(&records));
+	    hk_slice_str(hk_dns_type_name(answer->question.type)), hk_slice_str(rcode),
+	    hk_buf_slice(&records));
 	hk_buf_done(&records);
 }
 
-/* ---- ports -------------------------------------------------------------------------------------------- */
+/* ---- ports
+ * -------------------------------------------------------------------------------------------- */
 
 enum hk_status verify_port_use(struct hk_verify *v, enum verify_port_id id, bool open)
 {
@@ -277,16 +283,20 @@ static enum hk_status tell_dmarc(struct hk_verify *v)
 
 	v->told = true;
 	if (spf) {
-		enum hk_status status = hk_dmarc_spf(v->dmarc, spf->domain, spf->result == HK_SPF_PASS, spf->result == HK_SPF_TEMPERROR);
+		enum hk_status status = hk_dmarc_spf(v->dmarc, spf->domain,
+		    spf->result == HK_SPF_PASS, spf->result == HK_SPF_TEMPERROR);
 
 		if (status != HK_OK)
 			return status;
 	}
 	for (i = 0; v->dkim && i < hk_dkim_verify_count(v->dkim); i++) {
 		const struct hk_dkim_verdict *d = hk_dkim_verify_result(v->dkim, i);
-		/* A part of the body that l= leaves out may be anybody's: such a signature vouches for nobody here. */
-		bool passed = d->result == HK_DKIM_PASS && (!d->has_length || d->is_aligned_by_length);
-		enum hk_status status = hk_dmarc_dkim(v->dmarc, d->d, passed, d->result == HK_DKIM_TEMPERROR);
+		/* A part of the body that l= leaves out may be anybody's: such a signature vouches
+		 * for nobody here. */
+		bool passed =
+		    d->result == HK_DKIM_PASS && (!d->has_length || d->is_aligned_by_length);
+		enum hk_status status =
+		    hk_dmarc_dkim(v->dmarc, d->d, passed, d->result == HK_DKIM_TEMPERROR);
 
 		if (status != HK_OK)
 			return status;

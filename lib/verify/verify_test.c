@@ -17,9 +17,16 @@ static struct hk_slice authres(const struct world *w, struct hk_buf *b)
 	const struct hk_verify_input *in = hk_verify_input_of(w->v);
 
 	hk_buf_init(b, 1 << 20);
-	hk_authres_format(&(struct hk_authres_input){.authserv_id = in->authserv_id, .style = HK_AUTHRES_RSPAMD, .client = in->client,
-	                      .helo = in->helo, .spf = v->checks & HK_CHECK_SPF ? &v->spf : NULL, .print_dkim = v->checks & HK_CHECK_DKIM,
-	                      .dkim = v->dkim, .n_dkim = v->n_dkim, .dmarc = v->checks & HK_CHECK_DMARC ? &v->dmarc : NULL}, b);
+	hk_authres_format(&(struct hk_authres_input){.authserv_id = in->authserv_id,
+	                      .style = HK_AUTHRES_RSPAMD,
+	                      .client = in->client,
+	                      .helo = in->helo,
+	                      .spf = v->checks & HK_CHECK_SPF ? &v->spf : NULL,
+	                      .print_dkim = v->checks & HK_CHECK_DKIM,
+	                      .dkim = v->dkim,
+	                      .n_dkim = v->n_dkim,
+	                      .dmarc = v->checks & HK_CHECK_DMARC ? &v->dmarc : NULL},
+	    b);
 	return hk_buf_slice(b);
 }
 
@@ -30,7 +37,7 @@ static void lab_world(struct world *w)
 	world_seed_keys(w);
 }
 
-/* S0-084: what the seed printed */
+/* S0-084: what the seed printed; S0-040 S0-041 S3-018: SPF is that of MAIL FROM, not of From */
 static void the_messages_of_the_seed_get_the_verdicts_of_the_seed(void **state)
 {
 	struct world w;
@@ -47,10 +54,14 @@ static void the_messages_of_the_seed_get_the_verdicts_of_the_seed(void **state)
 		assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
 		v = hk_verify_result(w.v);
 		assert_int_equal(v->checks, c->checks);
-		if ((c->checks & HK_CHECK_SPF && v->spf.result != c->spf) || (c->checks & HK_CHECK_DKIM && v->n_dkim != 1) ||
-		    (c->checks & HK_CHECK_DKIM && v->dkim[0].result != c->dkim) || (c->checks & HK_CHECK_DMARC && v->dmarc.result != c->dmarc))
-			fail_msg("%s: spf=%s dkim=%s dmarc=%s", c->file, hk_spf_result_name(v->spf.result),
-			    v->n_dkim ? hk_dkim_result_name(v->dkim[0].result) : "no signature", hk_dmarc_result_name(v->dmarc.result));
+		if ((c->checks & HK_CHECK_SPF && v->spf.result != c->spf) ||
+		    (c->checks & HK_CHECK_DKIM && v->n_dkim != 1) ||
+		    (c->checks & HK_CHECK_DKIM && v->dkim[0].result != c->dkim) ||
+		    (c->checks & HK_CHECK_DMARC && v->dmarc.result != c->dmarc))
+			fail_msg("%s: spf=%s dkim=%s dmarc=%s", c->file,
+			    hk_spf_result_name(v->spf.result),
+			    v->n_dkim ? hk_dkim_result_name(v->dkim[0].result) : "no signature",
+			    hk_dmarc_result_name(v->dmarc.result));
 	}
 	world_done(&w);
 }
@@ -66,7 +77,8 @@ static struct hk_slice stored_field(const struct world *w, struct hk_header *h, 
 			break;
 		}
 	}
-	assert_int_equal(hk_header_parse(a, hk_slice_sub(hk_buf_slice(&w->message), 0, end), h), HK_OK);
+	assert_int_equal(
+	    hk_header_parse(a, hk_slice_sub(hk_buf_slice(&w->message), 0, end), h), HK_OK);
 	i = hk_header_find(h, HK_S("Authentication-Results"), 0);
 	assert_true(i < h->n);
 	return h->field[i].raw;
@@ -116,8 +128,9 @@ static void scenario_4_4_signed_anew_fails_dmarc_with_all_checks_passing(void **
 	assert_int_equal(v->dmarc.disposition, HK_DMARC_P_REJECT);
 	authres(&w, &b);
 	hk_buf_add_byte(&b, 0);
-	assert_non_null(strstr((const char *)b.p, "\tdmarc=fail reason=\"SPF not aligned (relaxed), DKIM not aligned (relaxed)\" "
-	                                          "header.from=x.test (policy=reject)\r\n"));
+	assert_non_null(strstr((const char *)b.p,
+	    "\tdmarc=fail reason=\"SPF not aligned (relaxed), DKIM not aligned (relaxed)\" "
+	    "header.from=x.test (policy=reject)\r\n"));
 	hk_buf_done(&b);
 	world_done(&w);
 }
@@ -176,9 +189,12 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 		plain(&w, cases[i].header);
 		assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
 		v = hk_verify_result(w.v);
-		if (v->from_state != cases[i].state || !hk_slice_eq(v->author_domain, hk_slice_str(cases[i].domain)))
-			fail_msg("%s: state %d, domain %.*s", cases[i].header, (int)v->from_state, HK_FMT(v->author_domain));
-		assert_int_equal(v->dmarc.result, cases[i].state == HK_FROM_ONE ? HK_DMARC_FAIL : HK_DMARC_PERMERROR);
+		if (v->from_state != cases[i].state ||
+		    !hk_slice_eq(v->author_domain, hk_slice_str(cases[i].domain)))
+			fail_msg("%s: state %d, domain %.*s", cases[i].header, (int)v->from_state,
+			    HK_FMT(v->author_domain));
+		assert_int_equal(v->dmarc.result,
+		    cases[i].state == HK_FROM_ONE ? HK_DMARC_FAIL : HK_DMARC_PERMERROR);
 	}
 	world_done(&w);
 }
@@ -201,7 +217,8 @@ static void keep_trace(struct hk_arena *a, const struct hk_verify *v, struct hk_
 	for (i = 0; i < hk_trace_count(hk_verify_trace(v)); i++) {
 		const struct hk_trace_step *s = hk_trace_at(hk_verify_trace(v), i);
 
-		hk_trace_add(*ret, s->event, s->depth, s->text[0], s->text[1], s->text[2], s->text[3]);
+		hk_trace_add(
+		    *ret, s->event, s->depth, s->text[0], s->text[1], s->text[2], s->text[3]);
 	}
 }
 
@@ -228,12 +245,15 @@ static void the_verdict_and_its_trace_do_not_depend_on_timing(void **state)
 				size_t s;
 
 				k = (size_t)(order + late) % 3;
-				assert_int_equal(world_run(&w, &in, (enum order)order, chunks[k], late), HK_OK);
+				assert_int_equal(
+				    world_run(&w, &in, (enum order)order, chunks[k], late), HK_OK);
 				assert_true(hk_slice_eq(authres(&w, &is), hk_buf_slice(&was)));
 				hk_buf_done(&is);
-				assert_int_equal(hk_trace_count(hk_verify_trace(w.v)), hk_trace_count(first));
+				assert_int_equal(
+				    hk_trace_count(hk_verify_trace(w.v)), hk_trace_count(first));
 				for (s = 0; s < hk_trace_count(first); s++)
-					assert_true(same_step(hk_trace_at(first, s), hk_trace_at(hk_verify_trace(w.v), s)));
+					assert_true(same_step(hk_trace_at(first, s),
+					    hk_trace_at(hk_verify_trace(w.v), s)));
 			}
 		}
 		hk_buf_done(&was);
@@ -280,7 +300,8 @@ static void same_verdict(const struct hk_verify *a, const struct hk_verify *b)
 	assert_int_equal(v->from_state, w->from_state);
 	assert_int_equal(hk_trace_count(hk_verify_trace(a)), hk_trace_count(hk_verify_trace(b)));
 	for (i = 0; i < hk_trace_count(hk_verify_trace(a)); i++)
-		assert_true(same_step(hk_trace_at(hk_verify_trace(a), i), hk_trace_at(hk_verify_trace(b), i)));
+		assert_true(same_step(
+		    hk_trace_at(hk_verify_trace(a), i), hk_trace_at(hk_verify_trace(b), i)));
 }
 
 static void check_replay(struct world *w)
@@ -318,7 +339,8 @@ static void a_replay_gives_the_same_verdict_bit_for_bit(void **state)
 
 		world_load(&w, lab_cases[i].file);
 		for (order = FORWARDS; order <= SHUFFLED; order++) {
-			assert_int_equal(world_run(&w, &in, (enum order)order, 5, order == SHUFFLED), HK_OK);
+			assert_int_equal(
+			    world_run(&w, &in, (enum order)order, 5, order == SHUFFLED), HK_OK);
 			check_replay(&w);
 		}
 	}
@@ -397,7 +419,11 @@ static void big_spf(struct world *w)
 
 static void over_their_share_questions_are_not_asked_and_count_as_temperror(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1, .has_mail_from = true, .mail_from = HK_S("u@big.test"), .helo = HK_S("h.test")};
+	struct hk_verify_input in = {.checks = HK_CHECK_DMARC,
+	    .now = 1,
+	    .has_mail_from = true,
+	    .mail_from = HK_S("u@big.test"),
+	    .helo = HK_S("h.test")};
 	const struct hk_verify_verdict *v;
 	struct world w;
 	int i, k;
@@ -477,7 +503,8 @@ static void what_is_refused_to_one_method_is_asked_for_another(void **state)
 
 static void spf_needs_both_ends_of_it(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF, .now = 1, .mail_from = HK_S("u@a.test"), .has_mail_from = true};
+	struct hk_verify_input in = {
+	    .checks = HK_CHECK_SPF, .now = 1, .mail_from = HK_S("u@a.test"), .has_mail_from = true};
 	struct world w;
 
 	(void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * verify_world_test.h - a small world for the tests of verify and explain: the lab's zone, messages, and who answers.
+ * verify_world_test.h - a small world for the tests of verify and explain: the lab's zone,
+ * messages, and who answers.
  */
 #ifndef HIKYAKU_VERIFY_WORLD_TEST_H
 #define HIKYAKU_VERIFY_WORLD_TEST_H
@@ -37,7 +38,8 @@ void world_done(struct world *);
 /* Adds text, and a TXT record of any length as strings of 200. */
 void world_zone(struct world *, const char *text);
 void world_txt(struct world *, const char *name, struct hk_slice value);
-/* The keys recovered from the seed: pass.dkim.a.test as it is; fail.dkim.a.test gets the other's, which does not fit. */
+/* The keys recovered from the seed: pass.dkim.a.test as it is; fail.dkim.a.test gets the other's,
+ * which does not fit. */
 void world_seed_keys(struct world *);
 /* The file of the seed lab; skips the test when the vectors are absent. */
 void world_load(struct world *, const char *file);
