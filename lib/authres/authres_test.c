@@ -471,6 +471,67 @@ static void the_fields_of_others_stay(void **state)
 	assert_false(ours(HK_S("Authentication-Results"), hk_slice_of(big, sizeof big)));
 }
 
+/* The Authentication-Results field at the top of a message that others wrote. */
+static bool top_field(const char *file, char text[2048], struct hk_field *ret)
+{
+	const char *root = getenv("HIKYAKU_VECTORS");
+	char path[512], line[1024];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(
+	    path, sizeof path, "%s/authres-lieser/%s", root ? root : "../shared/vectors", file);
+	f = fopen(path, "rb");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof line, f)) {
+		bool first = strncmp(line, "Authentication-Results:", 23) == 0;
+
+		if (n && line[0] != ' ' && line[0] != '\t')
+			break;
+		if (n || first)
+			n += (size_t)snprintf(
+			    text + n, 2048 - n, "%.*s\r\n", (int)strcspn(line, "\r\n"), line);
+	}
+	fclose(f);
+	assert_true(n > 23);
+	*ret = (struct hk_field){
+	    .name = HK_S("Authentication-Results"), .value = hk_slice_of(text + 23, n - 25)};
+	return true;
+}
+
+static void fields_that_others_wrote_are_told_apart(void **state)
+{
+	static const struct {
+		const char *file;
+		bool readable;
+	} cases[] = {
+	    {"alignment-auid_not_in_sdid.eml", true},
+	    {"dkim-unknown_result.eml", true},
+	    {"fakePayPal.eml", true},
+	    {"multiple_arh-newest_no_authserv.eml", false},
+	    {"multiple_arh-newest_no_result.eml", true},
+	    {"multiple_arh-newest_parsing_error_01.eml", true},
+	    {"multiple_arh-newest_parsing_error_02.eml", false},
+	    {"multiple_arh-newest_unknown_method.eml", true},
+	    {"multiple_dkim_results.eml", true},
+	    {"rfc6376-A.2-arh-valid.eml", true},
+	};
+	char text[2048];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct hk_field field;
+
+		if (!top_field(cases[i].file, text, &field))
+			skip();
+		if (!hk_authres_is_ours(&field, HK_S("Example.NET")) ||
+		    hk_authres_is_ours(&field, HK_S("unrelated.com")) == cases[i].readable)
+			fail_msg("%s", cases[i].file);
+	}
+}
+
 /* auth-peers 24: two thousand fields, each a few octets, would make a field of ours that no relay takes. */
 static void of_the_signatures_over_the_limit_ten_are_named(void **state)
 {
@@ -508,6 +569,7 @@ int main(void)
 	    cmocka_unit_test(a_forged_field_is_found_in_every_dress_rfc_8601_5),
 	    cmocka_unit_test(what_cannot_be_read_is_taken_for_ours),
 	    cmocka_unit_test(the_fields_of_others_stay),
+	    cmocka_unit_test(fields_that_others_wrote_are_told_apart),
 	    cmocka_unit_test(of_the_signatures_over_the_limit_ten_are_named),
 	};
 

@@ -206,7 +206,7 @@ static bool is_before(const struct lexer *l, const struct lexer *end)
 /* domain = dot-atom / domain-literal / obs-domain; the parser stands at its first token, then behind its last. */
 static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 {
-	struct lexer l = p->l, last = l, end = l;
+	struct lexer l = p->l, end = p->l;
 	struct gather g;
 	struct hk_slice text;
 
@@ -216,7 +216,6 @@ static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 		for (;;) {
 			if (end.token != ATOM)
 				return unexpected(&end);
-			last = end;
 			next(&end);
 			if (end.token != '.')
 				break;
@@ -224,12 +223,9 @@ static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 		}
 	}
 	g = gather_from(p->arena, &l, &end);
-	/* an atom may stand behind the domain ("a@b c"): it is none of it, and there is no room for it */
-	for (; g.status == HK_OK; next(&l)) {
+	/* up to `end` and no further: what comes after it was not measured */
+	for (; g.status == HK_OK && is_before(&l, &end); next(&l))
 		gather_token(&g, l.text);
-		if (l.rest.n == last.rest.n)
-			break;
-	}
 	if (g.status != HK_OK)
 		return g.status;
 	p->l = end;
