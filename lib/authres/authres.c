@@ -192,7 +192,8 @@ static void dkim_all(struct writer *w, const struct hk_authres_input *in)
 		begin(w, "dkim", hk_dkim_result_name(HK_DKIM_NONE));
 	for (i = 0; i < in->n_dkim; i++) {
 		over += in->dkim[i].is_over_limit;
-		/* of those that were not evaluated some are enough: two thousand make a field that no relay takes */
+		/* of those that were not evaluated some are enough: two thousand make a field that
+		 * no relay takes */
 		if (!in->dkim[i].is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
 			dkim(w, in->style, &in->dkim[i]);
 	}

@@ -532,7 +532,8 @@ static void fields_that_others_wrote_are_told_apart(void **state)
 	}
 }
 
-/* auth-peers 24: two thousand fields, each a few octets, would make a field of ours that no relay takes. */
+/* auth-peers 24: two thousand fields, each a few octets, would make a field of ours that no relay
+ * takes. */
 static void of_the_signatures_over_the_limit_ten_are_named(void **state)
 {
 	static struct hk_dkim_verdict many[40];
@@ -541,8 +542,12 @@ static void of_the_signatures_over_the_limit_ten_are_named(void **state)
 
 	(void)state;
 	for (i = 0; i < 40; i++)
-		many[i] = i % 4 == 3 ? dkim_pass : (struct hk_dkim_verdict){.result = HK_DKIM_POLICY, .reason = S("over the limit"), .is_over_limit = true};
-	at = written(&(struct hk_authres_input){.authserv_id = S("h.test"), .print_dkim = true, .dkim = many, .n_dkim = 40});
+		many[i] = i % 4 == 3 ? dkim_pass
+		                     : (struct hk_dkim_verdict){.result = HK_DKIM_POLICY,
+		                           .reason = S("over the limit"),
+		                           .is_over_limit = true};
+	at = written(&(struct hk_authres_input){
+	    .authserv_id = S("h.test"), .print_dkim = true, .dkim = many, .n_dkim = 40});
 	for (; *at; at++) {
 		over += strncmp(at, "dkim=policy", 11) == 0;
 		passed += strncmp(at, "dkim=pass", 9) == 0;

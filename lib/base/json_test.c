@@ -195,7 +195,8 @@ static void no_control_character_is_written_as_it_is(void **state)
 	hk_buf_init(&doc, 4096);
 	hk_json_begin(&w, &doc);
 	hk_json_string(&w, NULL, HK_S("a\x1b[\x7f\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xc3\x9b"));
-	assert_true(hk_slice_eq(hk_buf_slice(&doc), HK_S("\"a\\u001b[\\u007f\\u0080\\u009b\\u009f\xc2\xa0\xc3\x9b\"")));
+	assert_true(hk_slice_eq(
+	    hk_buf_slice(&doc), HK_S("\"a\\u001b[\\u007f\\u0080\\u009b\\u009f\xc2\xa0\xc3\x9b\"")));
 	hk_buf_done(&doc);
 }
 

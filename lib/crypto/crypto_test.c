@@ -374,13 +374,17 @@ static void an_ed25519_key_has_exactly_32_octets(void **state)
 	hk_public_key_free(key);
 }
 
-/* auth-peers 32: under such a key a signature of the group's neutral point fits every message (RFC 8032 5.1.7). */
+/* auth-peers 32: under such a key a signature of the group's neutral point fits every message (RFC
+ * 8032 5.1.7). */
 static void an_ed25519_key_of_small_order_is_none(void **state)
 {
 	/* y = 0, 1, -1, the two of order 8, and the unreduced forms of 0 and 1 */
-	static const char *const y[] = {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-	    "7P///////////////////////////////////////38=", "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=",
-	    "xxdqcD1N2E+6PAt2DRBnDyogU/osOczGTsf9d5KsA3o=", "7f///////////////////////////////////////38=",
+	static const char *const y[] = {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "7P///////////////////////////////////////38=",
+	    "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=",
+	    "xxdqcD1N2E+6PAt2DRBnDyogU/osOczGTsf9d5KsA3o=",
+	    "7f///////////////////////////////////////38=",
 	    "7v///////////////////////////////////////38="};
 	struct hk_public_key *key = NULL;
 	size_t i;
@@ -393,7 +397,8 @@ static void an_ed25519_key_of_small_order_is_none(void **state)
 
 			memcpy(raw, unbase64(y[i]).p, sizeof raw);
 			raw[31] |= sign ? 0x80 : 0;
-			assert_int_equal(hk_public_key_ed25519(hk_slice_of(raw, sizeof raw), &key), HK_SYNTAX);
+			assert_int_equal(
+			    hk_public_key_ed25519(hk_slice_of(raw, sizeof raw), &key), HK_SYNTAX);
 		}
 	}
 	assert_null(key);

@@ -429,8 +429,8 @@ bool hk_dmarc_question(struct hk_dmarc *d, struct hk_dns_question *ret)
 {
 	struct dmarc_lookup *l;
 
-	/* It comes up when the author's walk is done, the walks of the others when they are known: before or after. It goes
-	 * first, so that the order is always the same. */
+	/* It comes up when the author's walk is done, the walks of the others when they are known:
+	 * before or after. It goes first, so that the order is always the same. */
 	if (d->existence == EXISTS_ASKED && !d->existence_handed_out) {
 		d->existence_handed_out = true;
 		/* Any type shows NXDOMAIN (RFC 9989 3.2.13). CNAME, since an alias that leads

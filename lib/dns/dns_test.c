@@ -292,7 +292,8 @@ static void wire_chains_end_at_their_limit(void **state)
 	assert_int_equal(chain_of(HK_DNS_CHAIN_MAX + 1), HK_DNS_SERVFAIL);
 }
 
-/* security.md 91: thousands of records whose owner is the far end of one long chain of pointers would cost a second. */
+/* security.md 91: thousands of records whose owner is the far end of one long chain of pointers
+ * would cost a second. */
 static enum hk_status jumps_of(unsigned jumps)
 {
 	struct hk_dns_answer answer;
@@ -306,7 +307,8 @@ static enum hk_status jumps_of(unsigned jumps)
 		at = wire.n + 12 + 2 * i; /* behind the owner and the fixed part of its record */
 	}
 	add_rr(OWNER, HK_DNS_TXT, 9, hk_slice_of(pointers, 2 * jumps));
-	add_rr(hk_slice_of((uint8_t[]){(uint8_t)(0xc0 | at >> 8), (uint8_t)at}, 2), HK_DNS_A, 9, HK_S("\1\2\3\4"));
+	add_rr(hk_slice_of((uint8_t[]){(uint8_t)(0xc0 | at >> 8), (uint8_t)at}, 2), HK_DNS_A, 9,
+	    HK_S("\1\2\3\4"));
 	return parse_wire(HK_DNS_A, &answer);
 }
 

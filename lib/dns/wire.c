@@ -15,7 +15,8 @@ enum {
 	FLAG_TC = 0x0200,
 	FLAG_RCODE = 0x000f,
 	POINTER = 0xc0,
-	JUMPS_MAX = 127, /* of one name: it has no more labels (RFC 1035 2.3.4), so more pointers only cost time */
+	JUMPS_MAX = 127, /* of one name: it has no more labels (RFC 1035 2.3.4), so more pointers
+	                    only cost time */
 };
 
 struct message {

@@ -12,12 +12,17 @@ static const char *const labels[LABELS][EXPLAIN_LANGUAGES] = {
 static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_MSG_FROM] = {"The author domain is {0}, the only domain in From: {1}",
         "作成者ドメインは {0} です(ヘッダーFrom: {1})"},
-    [HK_TRACE_MSG_NO_FROM] = {"There is no author domain: {0}[1| - {1}]", "作成者ドメインを決められません: {0}[1| - {1}]"},
-    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed by one method, but its share of a message is {1}; the others got no answer",
-        "一つの認証方式にDNSの問い合わせが {0} 件必要でしたが、1通につき {1} 件までです。残りは応答なしとして扱いました"},
-    [HK_TRACE_DNS_QUESTION] = {"DNS question {1} {0}: {2}[3| - {3}]", "DNS問い合わせ {1} {0}: {2}[3| - {3}]"},
-    [HK_TRACE_SPF_IDENTITY] = {"The identity checked is {0}, domain {1}; the client's address is {2}",
-        "検査する識別子は {0}、ドメインは {1}、送信元IPは {2} です"},
+    [HK_TRACE_MSG_NO_FROM] = {"There is no author domain: {0}[1| - {1}]",
+        "作成者ドメインを決められません: {0}[1| - {1}]"},
+    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed by one method, but its share of a "
+                                "message is {1}; the others got no answer",
+        "一つの認証方式にDNSの問い合わせが {0} 件必要でしたが、1通につき {1} "
+        "件までです。残りは応答なしとして扱いました"},
+    [HK_TRACE_DNS_QUESTION] = {"DNS question {1} {0}: {2}[3| - {3}]",
+        "DNS問い合わせ {1} {0}: {2}[3| - {3}]"},
+    [HK_TRACE_SPF_IDENTITY] =
+        {"The identity checked is {0}, domain {1}; the client's address is {2}",
+            "検査する識別子は {0}、ドメインは {1}、送信元IPは {2} です"},
     [HK_TRACE_SPF_RECORD] = {"{0} publishes this SPF record: {1}", "{0} のSPFレコード: {1}"},
     [HK_TRACE_SPF_NO_RECORD] = {"{0} has no SPF record that can be used: {1} found",
         "{0} には使えるSPFレコードがありません(見つかった数: {1})"},

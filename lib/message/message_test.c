@@ -157,17 +157,21 @@ static void fields_are_split_at_their_colon_with_folding_kept(void **state)
 	    {S("A: b\r\n"), 1, 0, {{S("A"), S(" b")}}},
 	    {S("A:b"), 1, 0, {{S("A"), S("b")}}},
 	    {S("A:\r\nB:\r\n"), 2, 0, {{S("A"), S("")}, {S("B"), S("")}}},
-	    {S("A: b\r\n c\r\n\td\r\nE: f\r\n"), 2, 0, {{S("A"), S(" b\r\n c\r\n\td")}, {S("E"), S(" f")}}},
+	    {S("A: b\r\n c\r\n\td\r\nE: f\r\n"), 2, 0,
+	        {{S("A"), S(" b\r\n c\r\n\td")}, {S("E"), S(" f")}}},
 	    {S("Subject \t : x:y\r\n"), 1, 0, {{S("Subject"), S(" x:y")}}}, /* RFC 5322 4.5 */
 	    {S("A: b\n c\r\nD: e\r\n"), 2, 0, {{S("A"), S(" b\n c")}, {S("D"), S(" e")}}},
 	    {S("A: b\nX: y\r\n"), 1, 0, {{S("A"), S(" b\nX: y")}}},
 	    {S(" lost\r\nA: b\r\n"), 2, 1, {{S(""), S(" lost")}, {S("A"), S(" b")}}},
 	    {S("From me\r\nA: b\r\n"), 2, 1, {{S(""), S("From me")}, {S("A"), S(" b")}}},
-	    {S("no colon\r\n cont: x\r\nA: b\r\n"), 2, 1, {{S(""), S("no colon\r\n cont: x")}, {S("A"), S(" b")}}},
+	    {S("no colon\r\n cont: x\r\nA: b\r\n"), 2, 1,
+	        {{S(""), S("no colon\r\n cont: x")}, {S("A"), S(" b")}}},
 	    {S(": x\r\n"), 1, 1, {{S(""), S(": x")}}},
 	    {S("two words: x\r\n"), 1, 1, {{S(""), S("two words: x")}}},
-	    {S("caf\xc3\xa9: x\r\n"), 1, 1, {{S(""), S("caf\xc3\xa9: x")}}}, /* RFC 6532 3.1 does not widen names */
-	    {S("A\r\n : b\r\n"), 1, 0, {{S("A"), S(" b")}}}, /* auth-peers 8: whoever unfolds first reads this */
+	    {S("caf\xc3\xa9: x\r\n"), 1, 1,
+	        {{S(""), S("caf\xc3\xa9: x")}}}, /* RFC 6532 3.1 does not widen names */
+	    {S("A\r\n : b\r\n"), 1, 0,
+	        {{S("A"), S(" b")}}}, /* auth-peers 8: whoever unfolds first reads this */
 	    {S("A \r\n\t\r\n : b\r\n"), 1, 0, {{S("A"), S(" b")}}},
 	    {S("A\r\n b: c\r\n"), 1, 1, {{S(""), S("A\r\n b: c")}}},
 	    {S("A\r\n: b\r\n"), 2, 2, {{S(""), S("A")}, {S(""), S(": b")}}},
@@ -478,7 +482,8 @@ static void an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line(voi
 /* auth-peers 8, espoofer a9: it would be the end of our field, and say there what it likes */
 static void a_continuation_line_that_begins_a_header_never_follows_an_insert(void **state)
 {
-	struct hk_edits *top = hk_edits_new(&arena), *below = hk_edits_new(&arena), *gone = hk_edits_new(&arena);
+	struct hk_edits *top = hk_edits_new(&arena), *below = hk_edits_new(&arena),
+	                *gone = hk_edits_new(&arena);
 
 	(void)state;
 	assert_int_equal(hk_edits_insert(top, 0, HK_S("T: x\r\n")), HK_OK);

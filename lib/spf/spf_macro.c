@@ -182,7 +182,9 @@ static void put(struct hk_buf *out, uint8_t c, bool escape)
 	static const char hex[] = "0123456789ABCDEF";
 
 	if (escape && !hk_is_alnum(c) && !contains(HK_S("-._~"), c))
-		hk_buf_add(out, hk_slice_of((const uint8_t[]){'%', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]}, 3));
+		hk_buf_add(out,
+		    hk_slice_of(
+		        (const uint8_t[]){'%', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]}, 3));
 	else
 		hk_buf_add_byte(out, c);
 }

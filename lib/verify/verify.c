@@ -180,8 +180,8 @@ static void say_limit(struct hk_verify *v, size_t needed, size_t most)
 	hk_buf_addf(&b, "%zu", needed);
 	n = b.n;
 	hk_buf_addf(&b, "%zu", most);
-	hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, n), hk_slice_from(hk_buf_slice(&b), n), HK_S(""),
-	    HK_S(""));
+	hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, n),
+	    hk_slice_from(hk_buf_slice(&b), n), HK_S(""), HK_S(""));
 	hk_buf_done(&b);
 }
 

@@ -64,7 +64,8 @@ static enum hk_status judge(struct hk_verify *v)
 	verdict->from_state = HK_FROM_STRAY_LINE;
 	if (hk_header_has_stray_line(h))
 		return HK_OK;
-	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither counts. */
+	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither
+	 * counts. */
 	verdict->from_state = HK_FROM_SEVERAL_FIELDS;
 	if (hk_header_find(h, HK_S("From"), i + 1) < h->n)
 		return HK_OK;

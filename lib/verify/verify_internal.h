@@ -59,7 +59,8 @@ struct hk_verify {
 
 /* How many questions may be asked for each. */
 extern const size_t verify_port_share[PORTS];
-/* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a failure. */
+/* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a
+ * failure. */
 enum hk_status verify_ports_run(struct hk_verify *);
 /* verify_port_use(v, id, open): a trace and the permission to run; NOMEM or LIMIT. */
 enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool open);

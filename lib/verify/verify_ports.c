@@ -59,9 +59,11 @@ static const struct {
 };
 
 const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
-    [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS, [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS};
+    [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
+    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS};
 
-/* ---- questions ---------------------------------------------------------------------------------- */
+/* ---- questions ----------------------------------------------------------------------------------
+ */
 
 static struct verify_question *find(const struct hk_verify *v, const struct hk_dns_question *q)
 {
@@ -73,7 +75,8 @@ static struct verify_question *find(const struct hk_verify *v, const struct hk_d
 	return NULL;
 }
 
-static enum hk_status enter(struct hk_verify *v, const struct hk_dns_question *asked, struct verify_question **ret)
+static enum hk_status enter(
+    struct hk_verify *v, const struct hk_dns_question *asked, struct verify_question **ret)
 {
 	struct verify_question *q = hk_arena_alloc(v->arena, sizeof *q);
 	enum hk_status status;
@@ -95,9 +98,11 @@ static enum hk_status enter(struct hk_verify *v, const struct hk_dns_question *a
 	return HK_OK;
 }
 
-/* Past its share nothing is asked for a port: the answer is that none could be had, which the methods call temperror. It is
- * no evidence, for another port may still ask the same; a replay comes to it again by counting. */
-static enum hk_status refuse(struct hk_verify *v, struct verify_wait *w, const struct hk_dns_question *asked)
+/* Past its share nothing is asked for a port: the answer is that none could be had, which the
+ * methods call temperror. It is no evidence, for another port may still ask the same; a replay
+ * comes to it again by counting. */
+static enum hk_status refuse(
+    struct hk_verify *v, struct verify_wait *w, const struct hk_dns_question *asked)
 {
 	const struct hk_dns_answer none = {.question = *asked, .rcode = HK_DNS_TIMEOUT};
 
@@ -105,7 +110,8 @@ static enum hk_status refuse(struct hk_verify *v, struct verify_wait *w, const s
 }
 
 /* A port's evaluator asks: queue it there, and enter it once for all. */
-static enum hk_status note(struct hk_verify *v, enum verify_port_id id, const struct hk_dns_question *asked)
+static enum hk_status note(
+    struct hk_verify *v, enum verify_port_id id, const struct hk_dns_question *asked)
 {
 	struct verify_port *p = &v->port[id];
 	struct verify_wait *w = hk_arena_alloc(v->arena, sizeof *w);
@@ -242,7 +248,8 @@ static const struct hk_dns_answer *first_answer(const struct verify_port *p)
 	return p->first->question ? p->first->question->answer : &p->first->refused;
 }
 
-/* One answer at a time, in the order asked, with a step after each: that is what makes the trace repeatable. */
+/* One answer at a time, in the order asked, with a step after each: that is what makes the trace
+ * repeatable. */
 static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 {
 	struct verify_port *p = &v->port[id];
@@ -267,7 +274,8 @@ static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 			return HK_AGAIN;
 		say_question(p, answer);
 		status = evaluator[id].answer(v, answer);
-		if (status != HK_OK && status != HK_NOTFOUND) /* it may have got past that question */
+		if (status != HK_OK &&
+		    status != HK_NOTFOUND) /* it may have got past that question */
 			return status;
 		p->first = p->first->next;
 		if (!p->first)

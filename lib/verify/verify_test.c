@@ -209,6 +209,15 @@ static bool same_step(const struct hk_trace_step *a, const struct hk_trace_step 
 	return a->event == b->event && a->depth == b->depth;
 }
 
+static void assert_same_trace(const struct hk_trace *want, const struct hk_trace *got)
+{
+	size_t i;
+
+	assert_int_equal(hk_trace_count(got), hk_trace_count(want));
+	for (i = 0; i < hk_trace_count(want); i++)
+		assert_true(same_step(hk_trace_at(want, i), hk_trace_at(got, i)));
+}
+
 static void keep_trace(struct hk_arena *a, const struct hk_verify *v, struct hk_trace **ret)
 {
 	size_t i;
@@ -242,18 +251,12 @@ static void the_verdict_and_its_trace_do_not_depend_on_timing(void **state)
 		authres(&w, &was);
 		for (order = FORWARDS; order <= SHUFFLED; order++) {
 			for (late = 0; late < 2; late++) {
-				size_t s;
-
 				k = (size_t)(order + late) % 3;
 				assert_int_equal(
 				    world_run(&w, &in, (enum order)order, chunks[k], late), HK_OK);
 				assert_true(hk_slice_eq(authres(&w, &is), hk_buf_slice(&was)));
 				hk_buf_done(&is);
-				assert_int_equal(
-				    hk_trace_count(hk_verify_trace(w.v)), hk_trace_count(first));
-				for (s = 0; s < hk_trace_count(first); s++)
-					assert_true(same_step(hk_trace_at(first, s),
-					    hk_trace_at(hk_verify_trace(w.v), s)));
+				assert_same_trace(first, hk_verify_trace(w.v));
 			}
 		}
 		hk_buf_done(&was);
@@ -261,14 +264,14 @@ static void the_verdict_and_its_trace_do_not_depend_on_timing(void **state)
 	world_done(&w);
 }
 
-/* DMARC asks whether the author domain exists (np=) and walks for other identifiers: whichever can be asked first. */
+/* DMARC asks whether the author domain exists (np=) and walks for other identifiers: whichever can
+ * be asked first. */
 static void the_order_of_dmarc_questions_does_not_depend_on_timing(void **state)
 {
 	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1};
 	struct hk_trace *first = NULL;
 	struct world w;
 	int order, late;
-	size_t s;
 
 	(void)state;
 	world_init(&w);
@@ -281,9 +284,7 @@ static void the_order_of_dmarc_questions_does_not_depend_on_timing(void **state)
 			assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);
 			if (!first)
 				keep_trace(&w.arena, w.v, &first);
-			assert_int_equal(hk_trace_count(hk_verify_trace(w.v)), hk_trace_count(first));
-			for (s = 0; s < hk_trace_count(first); s++)
-				assert_true(same_step(hk_trace_at(first, s), hk_trace_at(hk_verify_trace(w.v), s)));
+			assert_same_trace(first, hk_verify_trace(w.v));
 		}
 	}
 	world_done(&w);
@@ -292,16 +293,12 @@ static void the_order_of_dmarc_questions_does_not_depend_on_timing(void **state)
 static void same_verdict(const struct hk_verify *a, const struct hk_verify *b)
 {
 	const struct hk_verify_verdict *v = hk_verify_result(a), *w = hk_verify_result(b);
-	size_t i;
 
 	assert_int_equal(v->spf.result, w->spf.result);
 	assert_int_equal(v->n_dkim, w->n_dkim);
 	assert_int_equal(v->dmarc.result, w->dmarc.result);
 	assert_int_equal(v->from_state, w->from_state);
-	assert_int_equal(hk_trace_count(hk_verify_trace(a)), hk_trace_count(hk_verify_trace(b)));
-	for (i = 0; i < hk_trace_count(hk_verify_trace(a)); i++)
-		assert_true(same_step(
-		    hk_trace_at(hk_verify_trace(a), i), hk_trace_at(hk_verify_trace(b), i)));
+	assert_same_trace(hk_verify_trace(a), hk_verify_trace(b));
 }
 
 static void check_replay(struct world *w)
@@ -408,10 +405,13 @@ static void big_spf(struct world *w)
 	char line[128];
 	int i, k;
 
-	world_zone(w, "big.test. TXT \"v=spf1 mx:m0.test mx:m1.test mx:m2.test mx:m3.test mx:m4.test mx:m5.test mx:m6.test mx:m7.test -all\"\n");
+	world_zone(w, "big.test. TXT \"v=spf1 mx:m0.test mx:m1.test mx:m2.test mx:m3.test "
+	              "mx:m4.test mx:m5.test mx:m6.test mx:m7.test -all\"\n");
 	for (i = 0; i < 8; i++) {
 		for (k = 0; k < 10; k++) {
-			snprintf(line, sizeof line, "m%d.test. MX 10 h%d-%d.test.\nh%d-%d.test. A 198.51.100.1\n", i, i, k, i, k);
+			snprintf(line, sizeof line,
+			    "m%d.test. MX 10 h%d-%d.test.\nh%d-%d.test. A 198.51.100.1\n", i, i, k,
+			    i, k);
 			world_zone(w, line);
 		}
 	}
@@ -436,7 +436,8 @@ static void over_their_share_questions_are_not_asked_and_count_as_temperror(void
 	plain(&w, "From: u@a.test\r\n");
 	assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
 	v = hk_verify_result(w.v);
-	assert_int_equal(w.asked, HK_VERIFY_MAX_SPF_QUESTIONS + 2); /* and _dmarc.a.test, _dmarc.test */
+	assert_int_equal(
+	    w.asked, HK_VERIFY_MAX_SPF_QUESTIONS + 2); /* and _dmarc.a.test, _dmarc.test */
 	assert_int_equal(v->spf.result, HK_SPF_TEMPERROR);
 	for (i = 0, k = 0; i < (int)hk_trace_count(hk_verify_trace(w.v)); i++)
 		k += hk_trace_at(hk_verify_trace(w.v), (size_t)i)->event == HK_TRACE_MSG_DNS_LIMIT;
@@ -445,13 +446,18 @@ static void over_their_share_questions_are_not_asked_and_count_as_temperror(void
 	world_done(&w);
 }
 
-/* The sender's own SPF record must not be able to use up what is needed to find the policy of whom he claims to be. */
+/* The sender's own SPF record must not be able to use up what is needed to find the policy of whom
+ * he claims to be. */
 static void no_method_can_use_up_the_questions_of_another(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1, .has_mail_from = true, .mail_from = HK_S("u@big.test"), .helo = HK_S("h.test")};
+	struct hk_verify_input in = {.checks = HK_CHECK_DMARC,
+	    .now = 1,
+	    .has_mail_from = true,
+	    .mail_from = HK_S("u@big.test"),
+	    .helo = HK_S("h.test")};
 	struct hk_trace *first = NULL;
 	struct world w;
-	int early, i;
+	int early;
 
 	(void)state;
 	world_init(&w);
@@ -461,15 +467,15 @@ static void no_method_can_use_up_the_questions_of_another(void **state)
 	plain(&w, "From: u@a.test\r\n");
 	world_sign(&w, "a.test", "one");
 	for (early = 0; early < 2; early++) {
-		assert_int_equal(early ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, false), HK_OK);
+		assert_int_equal(
+		    early ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, false),
+		    HK_OK);
 		assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_TEMPERROR);
 		assert_int_equal(hk_verify_result(w.v)->dkim[0].result, HK_DKIM_PASS);
 		assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);
 		if (!early)
 			keep_trace(&w.arena, w.v, &first);
-		assert_int_equal(hk_trace_count(hk_verify_trace(w.v)), hk_trace_count(first));
-		for (i = 0; i < (int)hk_trace_count(first); i++)
-			assert_true(same_step(hk_trace_at(first, (size_t)i), hk_trace_at(hk_verify_trace(w.v), (size_t)i)));
+		assert_same_trace(first, hk_verify_trace(w.v));
 		check_replay(&w);
 	}
 	world_done(&w);
@@ -478,7 +484,11 @@ static void no_method_can_use_up_the_questions_of_another(void **state)
 /* A question that SPF may not ask any more is still to be asked for DKIM. */
 static void what_is_refused_to_one_method_is_asked_for_another(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1, .has_mail_from = true, .mail_from = HK_S("u@big.test"), .helo = HK_S("h.test")};
+	struct hk_verify_input in = {.checks = HK_CHECK_DMARC,
+	    .now = 1,
+	    .has_mail_from = true,
+	    .mail_from = HK_S("u@big.test"),
+	    .helo = HK_S("h.test")};
 	struct world w;
 	int k;
 
@@ -488,11 +498,14 @@ static void what_is_refused_to_one_method_is_asked_for_another(void **state)
 		world_zone(&w, lab_zone);
 		assert_int_equal(hk_ip_parse(HK_S("192.0.2.1"), &in.client), HK_OK);
 		big_spf(&w);
-		world_zone(&w, "big2.test. TXT \"v=spf1 mx:m0.test mx:m1.test mx:m2.test include:one._domainkey.a.test -all\"\n");
+		world_zone(&w, "big2.test. TXT \"v=spf1 mx:m0.test mx:m1.test mx:m2.test "
+		               "include:one._domainkey.a.test -all\"\n");
 		in.mail_from = HK_S("u@big2.test");
 		plain(&w, "From: u@a.test\r\n");
 		world_sign(&w, "a.test", "one");
-		assert_int_equal(k ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, k == 2), HK_OK);
+		assert_int_equal(
+		    k ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, k == 2),
+		    HK_OK);
 		assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_TEMPERROR);
 		assert_int_equal(hk_verify_result(w.v)->dkim[0].result, HK_DKIM_PASS);
 		assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);

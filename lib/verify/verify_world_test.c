@@ -202,7 +202,8 @@ static bool begin_run(struct world *w, const struct hk_verify_input *in)
 	hk_verify_done(w->v);
 	hk_arena_done(&w->mail);
 	w->asked = 0;
-	if (w->zone_read != w->zone_text.n && hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
+	if (w->zone_read != w->zone_text.n &&
+	    hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
 		fail_msg("zone line %zu: %s", error.line, error.what);
 	w->zone_read = w->zone_text.n;
 	w->v = hk_verify_new(&w->mail, in);
@@ -219,19 +220,22 @@ enum hk_status world_run_spf_first(struct world *w, const struct hk_verify_input
 
 	if (!begin_run(w, in))
 		return HK_LIMIT;
-	while ((status = hk_verify_step(w->v)) == HK_AGAIN && answer_one(w, FORWARDS, &seed, queue, &n))
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
 		;
 	assert_int_equal(status, HK_AGAIN);
 	status = hk_verify_header(w->v, header);
 	if (status != HK_OK)
 		return status;
 	give_body(w, body, 0);
-	while ((status = hk_verify_step(w->v)) == HK_AGAIN && answer_one(w, FORWARDS, &seed, queue, &n))
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
 		;
 	return status;
 }
 
-enum hk_status world_run(struct world *w, const struct hk_verify_input *in, enum order order, size_t chunk, bool late)
+enum hk_status world_run(
+    struct world *w, const struct hk_verify_input *in, enum order order, size_t chunk, bool late)
 {
 	static struct hk_dns_question queue[512];
 	struct hk_slice header, body = body_of(w, &header);

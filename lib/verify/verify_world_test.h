@@ -44,8 +44,10 @@ void world_seed_keys(struct world *);
 /* The file of the seed lab; skips the test when the vectors are absent. */
 void world_load(struct world *, const char *file);
 struct hk_verify_input world_input(const struct lab_case *);
-/* Verifies world->message; chunk is the size of body pieces, 0 for whole; late: the body comes after all answers that can come. */
-enum hk_status world_run(struct world *, const struct hk_verify_input *, enum order, size_t chunk, bool late);
+/* Verifies world->message; chunk is the size of body pieces, 0 for whole; late: the body comes
+ * after all answers that can come. */
+enum hk_status world_run(
+    struct world *, const struct hk_verify_input *, enum order, size_t chunk, bool late);
 /* The same, but all that SPF asks is answered before the header has come, as in an SMTP session. */
 enum hk_status world_run_spf_first(struct world *, const struct hk_verify_input *);
 /* A fresh signature by d= and selector s on top of the message, its key published. Relaxed, RSA. */
