@@ -3,6 +3,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/evidence_store.h"
+#include "engine/mail.h"
+#include "io/disk.h"
+
 #include "cli_internal.h"
 
 /* The message's own copy, the zone and all answers, besides what the verifier may take. */
@@ -142,15 +146,49 @@ static enum hk_status judge(
 	return answer_all(c, r);
 }
 
-/* A record has all in it. Lookup by queue id (--queue-id with the directory of the engine's
- * evidence store) belongs here: it finds the record's bytes, and the rest is the same. */
+/* The record that a server's evidence store has under a queue id. */
+static enum hk_status find_record(const struct cli_options *o, struct cli_checked *c, struct hk_buf *record)
+{
+	const char *dir = o->evidence_dir ? o->evidence_dir : CLI_EVIDENCE_DIR;
+	struct hk_evidence_entry entry;
+	enum hk_status status;
+	uint64_t id;
+
+	status = hk_mail_id_parse(hk_slice_str(o->queue_id), &id);
+	if (status == HK_OK)
+		status = hk_evidence_store_find(hk_disk_kernel(), dir, id, &c->arena, &entry);
+	if (status == HK_NOTFOUND) {
+		cli_complain("no evidence is kept for this queue id in", dir);
+		return HK_NOTFOUND;
+	}
+	if (status != HK_OK)
+		return status;
+	hk_buf_addf(&c->notes, "kept by the server for %s: ", o->queue_id);
+	hk_quote_add(&c->notes, entry.summary, 1000);
+	hk_buf_add_byte(&c->notes, '\n');
+	if (entry.record.n == 0) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		return HK_NOTFOUND;
+	}
+	hk_buf_init(record, HK_VERIFY_RECORD_MAX);
+	hk_buf_add(record, entry.record);
+	return hk_buf_status(record);
+}
+
+/* A record has all in it: no message and no DNS are needed. */
 static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 {
 	struct hk_buf record = {0};
-	enum hk_status status;
+	enum hk_status status = HK_OK;
 
-	if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
-		return HK_IO;
+	if (o->queue_id)
+		status = find_record(o, c, &record);
+	else if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
+		status = HK_IO;
+	if (status != HK_OK) {
+		hk_buf_done(&record);
+		return status;
+	}
 	status = hk_verify_replay(&c->arena, hk_buf_slice(&record), &c->verify);
 	hk_buf_done(&record);
 	if (status != HK_OK)
@@ -187,7 +225,7 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 	memset(c, 0, sizeof *c);
 	hk_arena_init(&c->arena, CLI_ARENA);
 	hk_buf_init(&c->notes, NOTES_MAX);
-	if (o->record) {
+	if (o->record || o->queue_id) {
 		status = replay(o, c);
 	} else {
 		if (!cli_resolver_new(&c->arena, o, &resolver) || !read_message(o, c)) {
@@ -198,7 +236,7 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 		cli_resolver_free(resolver);
 	}
 	if (status != HK_OK) {
-		if (status != HK_IO)
+		if (status != HK_IO && status != HK_NOTFOUND) /* said already */
 			cli_complain("no verdict", hk_status_text(status));
 		return CLI_USAGE;
 	}

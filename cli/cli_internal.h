@@ -19,6 +19,7 @@
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
 #define CLI_OUTPUT_MAX  (64 * 1024 * 1024)
 #define CLI_BODY_SHOWN  4096 /* of the body, by explain */
+#define CLI_EVIDENCE_DIR "/var/spool/hikyaku/evidence"
 
 enum cli_exit {
 	CLI_OK = 0,    /* pass, or nothing to object to */
@@ -30,6 +31,7 @@ enum cli_exit {
 struct cli_options {
 	const char *file; /* the message; "-" is the standard input; NULL: none */
 	const char *zone, *resolver, *record, *save_record;
+	const char *queue_id, *evidence_dir;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
 	bool has_now, json, help, matrix;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/mail.h"
+
 #include "cli_internal.h"
 
 /* A setter gives NULL, or what is wrong with the value. */
@@ -40,6 +42,20 @@ static const char *set_resolver(struct cli_options *o, const char *value)
 static const char *set_record(struct cli_options *o, const char *value)
 {
 	o->record = value;
+	return NULL;
+}
+
+static const char *set_queue_id(struct cli_options *o, const char *value)
+{
+	uint64_t id;
+
+	o->queue_id = value;
+	return hk_mail_id_parse(hk_slice_str(value), &id) == HK_OK ? NULL : "not a queue id";
+}
+
+static const char *set_evidence_dir(struct cli_options *o, const char *value)
+{
+	o->evidence_dir = value;
 	return NULL;
 }
 
@@ -141,6 +157,8 @@ static const struct {
     {"--resolver", "IP[@PORT]", "ask this resolver (default: those of /etc/resolv.conf)",
         set_resolver},
     {"--evidence", "FILE", "replay a record: no message and no DNS are needed", set_record},
+    {"--queue-id", "ID", "replay what a server of ours kept about the message of this queue id", set_queue_id},
+    {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")", set_evidence_dir},
     {"--save-evidence", "FILE", "write such a record", set_save},
     {"--now", "SECONDS",
         "judge as of this time since 1970 (default: the time of Received, else now)", set_now},
@@ -241,7 +259,7 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		}
 		o.file = *argv++;
 	}
-	if (!o.file && !o.record && !o.help && !o.matrix) {
+	if (!o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);

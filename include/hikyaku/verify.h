@@ -88,6 +88,13 @@ void hk_verify_rr_text(const struct hk_dns_rr *, struct hk_buf *out);
 void hk_verify_record_format(const struct hk_verify *, struct hk_buf *out);
 enum hk_status hk_verify_replay(struct hk_arena *, struct hk_slice record, struct hk_verify **ret) HK_MUSTCHECK;
 
+/* ---- for stores that keep equal answers once -------------------------------------------- */
+
+/* hk_verify_record_cut(record, ret_head, ret_evidence): the record without its evidence, and the evidence in hk_evidence_format's form;
+ * both borrowed. CORRUPT when it is no record. hk_verify_record_join(head, evidence, out): the same record again. */
+enum hk_status hk_verify_record_cut(struct hk_slice record, struct hk_slice *ret_head, struct hk_slice *ret_evidence) HK_MUSTCHECK;
+void hk_verify_record_join(struct hk_slice head, struct hk_slice evidence, struct hk_buf *out);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

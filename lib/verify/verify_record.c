@@ -134,3 +134,41 @@ enum hk_status hk_verify_replay(struct hk_arena *a, struct hk_slice record, stru
 	*ret = v;
 	return HK_OK;
 }
+
+/* How far into a record its last block, the evidence, begins; 0 when it is no record. */
+static size_t evidence_offset(struct hk_slice record)
+{
+	struct hk_cursor c = hk_cursor_of(record);
+	enum { BEFORE_BLOCKS = 4 + 2 + 4 + 1 + 16 + 1 + 8 + 4, BLOCKS = 5 };
+	unsigned i;
+
+	if (hk_cursor_u32(&c) != RECORD_MAGIC)
+		return 0;
+	(void)hk_cursor_take(&c, BEFORE_BLOCKS - 4);
+	for (i = 0; i < BLOCKS; i++)
+		(void)hk_cursor_block(&c);
+	return c.failed ? 0 : record.n - c.rest.n;
+}
+
+enum hk_status hk_verify_record_cut(
+    struct hk_slice record, struct hk_slice *ret_head, struct hk_slice *ret_evidence)
+{
+	size_t offset = evidence_offset(record);
+	struct hk_cursor c = hk_cursor_of(hk_slice_from(record, offset));
+	struct hk_slice evidence = hk_cursor_block(&c);
+
+	if (offset == 0 || c.failed || c.rest.n != CRC_SIZE)
+		return HK_CORRUPT;
+	*ret_head = hk_slice_sub(record, 0, offset);
+	*ret_evidence = evidence;
+	return HK_OK;
+}
+
+void hk_verify_record_join(struct hk_slice head, struct hk_slice evidence, struct hk_buf *out)
+{
+	size_t from = out->n;
+
+	hk_buf_add(out, head);
+	hk_buf_add_block(out, evidence);
+	hk_buf_add_u32(out, hk_crc32c(0, hk_slice_from(hk_buf_slice(out), from)));
+}
