@@ -185,18 +185,19 @@ static void forward(struct srig *from, const struct hop *hop, struct srig *to, s
 	"pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                               \
 	"_dmarc.a.test. TXT \"v=DMARC1; p=quarantine; pct=100\"\n"
 
-static const char *const confs[] = {
-    "hostname dkim.smtp.a.test; spool /spool; listen in { address 10.255.1.21:25; role relay; "
-    "relay-from 10.255.1.0/24; }\n"
-    "route * { via mx; } key p { domain pass.dkim.a.test; selector smtpbook; file /k; } sign "
-    "pass.dkim.a.test p;",
-    "hostname dmarc.mx.b.test; spool /spool; accept dmarc.b.test;\n"
-    "listen mx { address 10.255.2.33:25; checks spf dkim dmarc; authres-style rspamd; enforce "
-    "reject; }\n"
-    "route * { via smtp 10.255.2.40; }",
-    "hostname imap.b.test; spool /spool; accept dmarc.b.test; listen mx { address 10.255.2.40:25; "
-    "}",
-};
+#define SMTP_CONF                                                                                  \
+	"hostname dkim.smtp.a.test; spool /spool;\n"                                               \
+	"listen in { address 10.255.1.21:25; role relay; relay-from 10.255.1.0/24; }\n"            \
+	"route * { via mx; } sign pass.dkim.a.test p;\n"                                           \
+	"key p { domain pass.dkim.a.test; selector smtpbook; file /k; }\n"
+#define MX_CONF                                                                                    \
+	"hostname dmarc.mx.b.test; spool /spool; accept dmarc.b.test;\n"                           \
+	"listen mx { address 10.255.2.33:25; checks spf dkim dmarc; authres-style rspamd; }\n"     \
+	"route * { via smtp 10.255.2.40; }\n"
+#define IMAP_CONF                                                                                  \
+	"hostname imap.b.test; spool /spool; accept dmarc.b.test;\n"                               \
+	"listen mx { address 10.255.2.40:25; }\n"
+static const char *const confs[] = {SMTP_CONF, MX_CONF, IMAP_CONF};
 
 static void add_key(struct hk_buf *zone, const struct hk_private_key *key)
 {

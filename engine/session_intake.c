@@ -55,10 +55,9 @@ static void add_results(
 	hk_authres_format(&in, out);
 }
 
-/* Ours on top, the results right under it (RFC 8601 5, S0-032). */
-static void add_trace(const struct hk_session *s, const struct message *m, struct hk_buf *out)
+static struct hk_received received_of(const struct hk_session *s, const struct message *m)
 {
-	struct hk_received received = {
+	return (struct hk_received){
 	    .helo = hk_smtpd_helo(s->smtpd),
 	    .reverse = s->reverse.confirmed,
 	    .client = s->client.ip,
@@ -67,30 +66,37 @@ static void add_trace(const struct hk_session *s, const struct message *m, struc
 	    .proto = hk_smtpd_proto(s->smtpd),
 	    .is_tls = hk_smtpd_is_tls(s->smtpd),
 	    .id = m->id_text,
+	    /* RFC 5321 7.6: several would tell each of the others */
+	    .rcpt = m->n_rcpt == 1 ? m->rcpt[0] : (struct hk_slice){0},
 	    .now = &s->now,
 	};
+}
 
-	/* RFC 5321 7.6: several would tell each of the others */
-	if (m->n_rcpt == 1)
-		received.rcpt = m->rcpt[0];
+/* Ours on top, the results right under it (RFC 8601 5, S0-032). */
+static void add_trace(const struct hk_session *s, const struct message *m, struct hk_buf *out)
+{
+	struct hk_received received = received_of(s, m);
+
 	hk_received_format(&received, out);
 	if (m->verify)
 		add_results(s, hk_verify_result(m->verify), out);
 }
 
+/* All that differs between what came and what goes on; a relay adds nothing (S0-031). */
 static enum hk_status add_edits(const struct hk_session *s, struct message *m, struct hk_buf *out)
 {
-	struct hk_edits *edits;
-	enum hk_status status;
-	size_t removed = 0;
+	struct hk_edits *edits = hk_edits_new(&m->arena);
+	struct hk_received received = received_of(s, m);
+	enum hk_status status = edits ? HK_OK : m->arena.failed;
+	size_t removed = 0, added = 0;
 
-	if (s->client.is_trusted)
-		return HK_OK; /* its results are ours */
-	edits = hk_edits_new(&m->arena);
-	if (!edits)
-		return m->arena.failed;
-	status = hk_trace_removals(&m->header, s->env.listener->authserv_id, edits, &removed);
-	if (status == HK_OK && removed)
+	/* a trusted relay's results are ours */
+	if (status == HK_OK && !s->client.is_trusted)
+		status =
+		    hk_trace_removals(&m->header, s->env.listener->authserv_id, edits, &removed);
+	if (status == HK_OK && s->env.listener->role == HK_ROLE_SUBMISSION)
+		status = hk_trace_additions(&m->header, &received, edits, &added);
+	if (status == HK_OK && removed + added)
 		hk_edits_format(edits, out);
 	return status;
 }

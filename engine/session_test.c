@@ -206,6 +206,59 @@ static void a_client_is_named_only_when_its_name_leads_back_to_it(void **state)
 	}
 }
 
+/* S0-031 RFC 6409 8 */
+static void only_submission_fills_in_what_a_user_left_out(void **state)
+{
+	static const struct {
+		const char *listener, *header, *message_id, *date;
+	} cases[] = {
+	    {"mua", "Subject: x\r\n", "Message-ID: <", "Date: Sun, 10 Nov 2024 21:59:09 +0900\r\n"},
+	    {"mua", "message-id: <1@a.test>\r\n", NULL, "Date: Sun, "},
+	    {"mua", "DATE: x\r\n", "Message-ID: <", NULL},
+	    {"mx", "Subject: x\r\n", NULL, NULL},
+	    {"out", "Subject: x\r\n", NULL, NULL},
+	};
+	char script[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		const char *stored;
+		struct srig r;
+
+		snprintf(script, sizeof script, HEAD "%s\r\nbody\r\n.\r\n", cases[i].header);
+		srig_init(&r, CONF, ZONE);
+		r.listener = cases[i].listener;
+		r.client = "10.7.0.1";
+		srig_say(&r, script);
+		stored = srig_stored(&r, 0);
+		assert_int_equal(
+		    strstr(stored, "\r\nMessage-ID: <") != NULL, cases[i].message_id != NULL);
+		assert_int_equal(strstr(stored, "\r\nDate: ") != NULL, cases[i].date != NULL);
+		if (cases[i].date)
+			assert_has(stored, cases[i].date);
+		assert_has(stored, cases[i].header);
+		assert_has(stored, "\r\n\r\nbody\r\n");
+		srig_done(&r);
+	}
+}
+
+/* S3-012 RFC 5321 7.2 */
+static void the_envelope_decides_and_not_the_header(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF, ZONE);
+	srig_say(
+	    &r, HEAD "To: victim@x.test\r\nCc: user2@b.test\r\nBcc: user3@b.test\r\n\r\n.\r\n");
+	assert_int_equal(r.mail[0]->n_rcpt, 1);
+	assert_true(hk_slice_eq(r.mail[0]->rcpt->address, HK_S("user1@b.test")));
+	assert_has(
+	    srig_stored(&r, 0), "To: victim@x.test\r\nCc: user2@b.test\r\nBcc: user3@b.test\r\n");
+	srig_done(&r);
+}
+
 /* ---- who may send to whom ---- */
 
 static void recipients_are_taken_as_the_role_says(void **state)
@@ -486,6 +539,8 @@ int main(void)
 	    cmocka_unit_test(the_recipient_is_named_only_where_there_is_one),
 	    cmocka_unit_test(the_protocol_word_says_how_it_came),
 	    cmocka_unit_test(a_client_is_named_only_when_its_name_leads_back_to_it),
+	    cmocka_unit_test(only_submission_fills_in_what_a_user_left_out),
+	    cmocka_unit_test(the_envelope_decides_and_not_the_header),
 	    cmocka_unit_test(recipients_are_taken_as_the_role_says),
 	    cmocka_unit_test(no_form_of_an_address_opens_the_relay),
 	    cmocka_unit_test(postmaster_without_a_domain_is_always_somebody),

@@ -144,3 +144,42 @@ enum hk_status hk_trace_removals(
 	*ret = n;
 	return HK_OK;
 }
+
+static enum hk_status insert(
+    const struct hk_header *h, struct hk_edits *edits, struct hk_buf *field)
+{
+	enum hk_status status = hk_buf_status(field);
+
+	if (status == HK_OK)
+		status = hk_edits_insert(edits, h->n, hk_buf_slice(field));
+	hk_buf_done(field);
+	return status;
+}
+
+enum hk_status hk_trace_additions(
+    const struct hk_header *h, const struct hk_received *r, struct hk_edits *edits, size_t *ret)
+{
+	enum hk_status status = HK_OK;
+	struct hk_buf field;
+	size_t n = 0;
+
+	if (!hk_header_count(h, HK_S("Message-ID"))) {
+		hk_buf_init(&field, 1024);
+		hk_buf_addf(&field, "Message-ID: <%s@", r->id);
+		add_name(&field, r->host);
+		hk_buf_add_str(&field, ">\r\n");
+		status = insert(h, edits, &field);
+		n++;
+	}
+	if (status == HK_OK && !hk_header_count(h, HK_S("Date"))) {
+		hk_buf_init(&field, 1024);
+		hk_buf_add_str(&field, "Date: ");
+		hk_date_format(&field, r->now->utc, r->now->zone_minutes, (struct hk_slice){0});
+		hk_buf_add_str(&field, "\r\n");
+		status = insert(h, edits, &field);
+		n++;
+	}
+	if (status == HK_OK)
+		*ret = n;
+	return status;
+}

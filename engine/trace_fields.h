@@ -40,4 +40,9 @@ const char *hk_protocol_word(enum hk_smtp_proto, bool is_tls);
 enum hk_status hk_trace_removals(const struct hk_header *, struct hk_slice authserv_id,
     struct hk_edits *, size_t *ret) HK_MUSTCHECK;
 
+/* hk_trace_additions(h, received, edits, ret): Message-ID and Date where a user's program left
+ * them out (RFC 6409 8.2, 8.3); for submission only. *ret: how many. */
+enum hk_status hk_trace_additions(const struct hk_header *, const struct hk_received *,
+    struct hk_edits *, size_t *ret) HK_MUSTCHECK;
+
 #endif
