@@ -63,11 +63,16 @@ static bool add_body(struct hk_sim *s, size_t number, struct hk_mail *m)
 static void act(struct hk_sim *s)
 {
 	unsigned n_rcpt = 1 + (unsigned)hk_prng_below(&s->prng, HK_SIM_RCPTS), i;
-	size_t number = hk_sim_ledger_new(s, n_rcpt);
-	struct hk_sim_mail *entry = &s->ledger.mail[number];
-	struct hk_mail *m = hk_mail_new(MAIL_ARENA);
+	struct hk_sim_mail *entry;
+	size_t number;
+	struct hk_mail *m;
 	char from[HK_SIM_ADDRESS];
 
+	if (s->is_healed)
+		return;
+	number = hk_sim_ledger_new(s, n_rcpt);
+	entry = &s->ledger.mail[number];
+	m = hk_mail_new(MAIL_ARENA);
 	if (!m)
 		abort();
 	entry->body_n = (size_t)hk_prng_below(&s->prng, hk_prng_coin(&s->prng) ? 4 : 200);
@@ -109,10 +114,15 @@ static void lost(struct hk_sim *s)
 	(void)s;
 }
 
+static void done(struct hk_sim *s)
+{
+	(void)s;
+}
+
 static bool is_quiet(struct hk_sim *s)
 {
 	(void)s;
 	return true;
 }
 
-const struct hk_sim_client_ops hk_sim_client_direct = {act, committed, lost, is_quiet};
+const struct hk_sim_client_ops hk_sim_client_direct = {act, committed, lost, is_quiet, done};

@@ -90,8 +90,8 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 	for (i = 0; i < m->n_rcpt; i++) {
 		struct hk_sim_rcpt *r = &m->rcpt[i];
 
-		if (!holds(body, r->address))
-			continue;
+		if (body.p && !holds(body, r->address))
+			continue; /* without a body it may be about any of them */
 		r->may_lack_dsn |= !arrived;
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;

@@ -35,6 +35,7 @@ void hk_sim_plan_make(struct hk_sim *s)
 	    .released = chance_of(p, 50000), .events = 100 + (unsigned)hk_prng_below(p, 500),
 	    .segment_size = 65536u << hk_prng_below(p, 3), .jobs_max = 1 + hk_prng_below(p, 8),
 	};
+	s->plan.misfortune = 1000000;
 	s->plan.faults = (struct hk_sim_faults){
 	    .sync = chance_of(p, 100000), .sync_dir = chance_of(p, 200000), .write = chance_of(p, 30000), .other = chance_of(p, 10000)};
 	for (i = 0; i < 2; i++)

@@ -4,6 +4,7 @@
  *
  *	hikyaku-sim --seeds 1000 [--first 1]	runs so many seeds; the last line says how many passed and failed
  *	hikyaku-sim --seed 42			runs one, and prints all that happens
+ *	--sessions				with SMTP on both sides, not only the queue
  *	--find					stops at the first that fails
  */
 #include <inttypes.h>
@@ -14,7 +15,7 @@
 
 struct options {
 	uint64_t first, seeds;
-	bool is_traced, stops_at_first;
+	bool is_traced, stops_at_first, with_sessions;
 };
 
 struct totals {
@@ -29,8 +30,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
 		bool has_value = i + 1 < argc;
 		uint64_t *value = NULL;
 
-		if (strcmp(argv[i], "--find") == 0) {
-			o->stops_at_first = true;
+		if (strcmp(argv[i], "--find") == 0 || strcmp(argv[i], "--sessions") == 0) {
+			*(argv[i][2] == 'f' ? &o->stops_at_first : &o->with_sessions) = true;
 			continue;
 		}
 		if (strcmp(argv[i], "--seeds") == 0)
@@ -47,12 +48,12 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	return o->seeds > 0;
 }
 
-static uint64_t run_one(uint64_t seed, bool is_traced, struct totals *t)
+static uint64_t run_one(uint64_t seed, const struct options *o, struct totals *t)
 {
 	struct hk_sim s;
 	uint64_t hash;
 
-	hk_sim_init(&s, seed, false, is_traced);
+	hk_sim_init(&s, seed, o->with_sessions, o->is_traced);
 	if (hk_sim_run(&s))
 		t->passed++;
 	else
@@ -75,14 +76,14 @@ int main(int argc, char **argv)
 	uint64_t i;
 
 	if (!parse_options(argc, argv, &o)) {
-		fprintf(stderr, "usage: hikyaku-sim --seeds N [--first S] [--find] | --seed S\n");
+		fprintf(stderr, "usage: hikyaku-sim --seeds N [--first S] [--find] [--sessions] | --seed S [--sessions]\n");
 		return 2;
 	}
 	for (i = 0; i < o.seeds && !(o.stops_at_first && t.failed); i++) {
-		uint64_t hash = run_one(o.first + i, o.is_traced, &t);
+		uint64_t hash = run_one(o.first + i, &o, &t);
 
 		/* I11: every hundredth twice */
-		if (!o.is_traced && i % 100 == 0 && run_one(o.first + i, false, &again) != hash) {
+		if (!o.is_traced && i % 100 == 0 && run_one(o.first + i, &o, &again) != hash) {
 			printf("seed %" PRIu64 ": I11: two runs differ\n", o.first + i);
 			t.failed++;
 		}

@@ -121,9 +121,14 @@ static void lost(struct hk_sim *s)
 	}
 }
 
+static void done(struct hk_sim *s)
+{
+	(void)s;
+}
+
 static bool is_quiet(struct hk_sim *s)
 {
 	return !s->sink_state;
 }
 
-const struct hk_sim_sink_ops hk_sim_sink_direct = {deliver, act, lost, is_quiet};
+const struct hk_sim_sink_ops hk_sim_sink_direct = {deliver, act, lost, is_quiet, done};

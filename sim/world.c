@@ -159,7 +159,7 @@ static void one_event(struct hk_sim *s)
 		hk_sim_boot(s);
 	} else if (s->disk.dead) {
 		hk_sim_crash(s, hk_prng_coin(&s->prng));
-	} else if (x < 14 && !s->is_healed) {
+	} else if (x < 14) {
 		s->client->act(s);
 	} else if (x < 45) {
 		s->sink->act(s);
@@ -167,7 +167,7 @@ static void one_event(struct hk_sim *s)
 		take_post(s);
 	} else if (x < 90) {
 		hk_sim_step_owner(s);
-	} else if (x < 97 || s->is_healed) {
+	} else if (x < 97 || s->is_healed || !hk_prng_chance(&s->prng, s->plan.misfortune)) {
 		if (hk_prng_coin(&s->prng))
 			wait_for_owner(s);
 		else
@@ -184,10 +184,15 @@ void hk_sim_init(struct hk_sim *s, uint64_t seed, bool with_sessions, bool is_tr
 	*s = (struct hk_sim){.seed = seed, .is_traced = is_traced, .log = {.line = log_line}};
 	hk_prng_init(&s->prng, seed);
 	pass_time(s, 1000000);
-	(void)with_sessions;
+	hk_sim_plan_make(s);
 	s->client = &hk_sim_client_direct;
 	s->sink = &hk_sim_sink_direct;
-	hk_sim_plan_make(s);
+	if (with_sessions) {
+		hk_sim_client_session_init(s);
+		hk_sim_sink_session_init(s);
+		s->plan.events *= 4; /* a mail takes many */
+		s->plan.misfortune /= 4;
+	}
 }
 
 static bool is_quiet(struct hk_sim *s)
@@ -249,6 +254,8 @@ void hk_sim_done(struct hk_sim *s)
 		free(p);
 	}
 	hk_owner_free(s->owner);
+	s->client->done(s);
+	s->sink->done(s);
 	hk_conf_free(s->conf[0]);
 	hk_conf_free(s->conf[1]);
 	hk_sim_disk_done(&s->disk);

@@ -20,6 +20,7 @@
 struct hk_sim_plan {
 	bool has_kills, has_cuts, has_call_deaths, has_full_disk, has_reloads, has_body_files, has_null_senders;
 	struct hk_sim_faults faults;
+	unsigned misfortune;
 	unsigned temporary, permanent, released; /* of a sink, per million */
 	unsigned events;
 	uint64_t segment_size;
@@ -41,12 +42,14 @@ struct hk_sim_client_ops {
 	void (*committed)(struct hk_sim *, uint64_t token, enum hk_status);
 	void (*lost)(struct hk_sim *);                                   /* the server is gone */
 	bool (*is_quiet)(struct hk_sim *);                               /* nothing under way */
+	void (*done)(struct hk_sim *);
 };
 struct hk_sim_sink_ops {
 	void (*deliver)(struct hk_sim *, struct hk_job *);               /* takes the job */
 	void (*act)(struct hk_sim *);
 	void (*lost)(struct hk_sim *);
 	bool (*is_quiet)(struct hk_sim *);
+	void (*done)(struct hk_sim *);
 };
 
 struct hk_sim {
@@ -83,10 +86,11 @@ void hk_sim_post_mail(struct hk_sim *, struct hk_mail *, uint64_t token);
 void hk_sim_post_result(struct hk_sim *, struct hk_job *);
 struct hk_conf *hk_sim_conf(struct hk_sim *);
 
-extern const struct hk_sim_client_ops hk_sim_client_direct;
-extern const struct hk_sim_sink_ops hk_sim_sink_direct;
-void hk_sim_client_direct_init(struct hk_sim *);
-void hk_sim_sink_direct_init(struct hk_sim *);
+/* made-up mails and outcomes, or SMTP on both sides */
+extern const struct hk_sim_client_ops hk_sim_client_direct, hk_sim_client_session;
+extern const struct hk_sim_sink_ops hk_sim_sink_direct, hk_sim_sink_session;
+void hk_sim_client_session_init(struct hk_sim *);
+void hk_sim_sink_session_init(struct hk_sim *);
 
 /* life.c */
 void hk_sim_plan_make(struct hk_sim *);
