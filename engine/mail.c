@@ -5,7 +5,11 @@
 
 /* Binary, every field with its length: no byte of a message or an envelope can end a field
  * (security.md T8). */
-enum { FORMAT = 1, RCPT_LEAST = 5 /* an outcome and an empty block */ };
+enum {
+	FORMAT = 1,
+	RCPT_LEAST = 5 /* an outcome and an empty block */,
+	FIXED = 65 /* numbers, and the lengths of eight blocks */
+};
 
 struct hk_mail *hk_mail_new(size_t limit)
 {
@@ -50,6 +54,17 @@ void hk_mail_format(const struct hk_mail *m, struct hk_buf *out)
 	hk_buf_add_block(out, m->edits);
 	hk_buf_add_block(out, m->header);
 	hk_buf_add_block(out, m->body);
+}
+
+uint64_t hk_mail_size(const struct hk_mail *m)
+{
+	uint64_t n = FIXED + m->listener.n + m->mail_from.n + m->body_file.n + m->summary.n +
+	             m->trace.n + m->edits.n + m->header.n + m->body.n;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++)
+		n += RCPT_LEAST + m->rcpt[i].address.n;
+	return n;
 }
 
 static enum hk_status parse_recipients(struct hk_cursor *c, struct hk_mail *m)

@@ -47,6 +47,7 @@ void hk_mail_free(struct hk_mail *);
 /* The journal's payload of a message. hk_mail_parse copies nothing: slices borrow from the payload; rcpt lives in ret->arena
  * (initialised by the caller). CORRUPT or LIMIT. */
 void hk_mail_format(const struct hk_mail *, struct hk_buf *out);
+uint64_t hk_mail_size(const struct hk_mail *); /* bytes that hk_mail_format writes */
 enum hk_status hk_mail_parse(struct hk_slice payload, struct hk_mail *ret) HK_MUSTCHECK;
 
 /* ids: unique over restarts, increasing; 41 bits of milliseconds since 1970, 4 bits of worker, 11 bits of count: 14 hex digits. */

@@ -42,6 +42,7 @@ static void round_trip(struct hk_slice bytes, struct hk_buf *out)
 	hk_buf_reset(out);
 	hk_mail_format(&m, out);
 	assert_int_equal(hk_buf_status(out), HK_OK);
+	assert_int_equal(hk_mail_size(&m), out->n);
 	hk_arena_init(&back.arena, 1024);
 	assert_int_equal(hk_mail_parse(hk_buf_slice(out), &back), HK_OK);
 	assert_true(back.id == m.id && back.received == -1 && back.flags == 15 &&

@@ -63,7 +63,9 @@ static void a_stored_message_is_return_path_trace_and_what_came(void **state)
 		rig_put(&r, &m);
 		rig_run(&r);
 		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
-		snprintf(want, sizeof want, "%sReceived: from z\n\tby h.test\nTo:   user1@b.test\n\nHello\n.dot  \n\n", cases[i].first);
+		snprintf(want, sizeof want,
+		    "%sReceived: from z\n\tby h.test\nTo:   user1@b.test\n\nHello\n.dot  \n\n",
+		    cases[i].first);
 		file_name(&r, "/m/b.test/user1/new", 0, path);
 		assert_file(&r, path, want);
 		file_name(&r, "/m/b.test/user1/tmp", 0, path);
@@ -94,8 +96,9 @@ static void each_recipient_has_its_own_file(void **state)
 
 static void a_local_part_never_becomes_a_path(void **state)
 {
-	static const char *const bad[] = {"..@b.test", "../x@b.test", "a/b@b.test", ".hidden@b.test", "a%2eb@b.test", "\"a\"@b.test",
-	    "a\\b@b.test", "a\xe2\x88\x95/b@b.test", "@b.test", "a@..", "a@b/c", "a", "a@[10.0.0.1]",
+	static const char *const bad[] = {"..@b.test", "../x@b.test", "a/b@b.test",
+	    ".hidden@b.test", "a%2eb@b.test", "\"a\"@b.test", "a\\b@b.test",
+	    "a\xe2\x88\x95/b@b.test", "@b.test", "a@..", "a@b/c", "a", "a@[10.0.0.1]",
 	    "a123456789012345678901234567890123456789012345678901234567890abcde@b.test"};
 	size_t i;
 
@@ -201,7 +204,8 @@ static void write_journal(struct rig *r, const char *top)
 
 	snprintf(to, sizeof to, "%.400s/journal", top);
 	assert_int_equal(mkdir(to, 0700), 0);
-	assert_int_equal(r->disk.disk.ops->list(&r->disk.disk, "/spool/journal", &r->arena, &names, &n), HK_OK);
+	assert_int_equal(
+	    r->disk.disk.ops->list(&r->disk.disk, "/spool/journal", &r->arena, &names, &n), HK_OK);
 	for (i = 0; i < n; i++) {
 		snprintf(from, sizeof from, "/spool/journal/%.*s", HK_FMT(names[i]));
 		snprintf(to, sizeof to, "%.400s/journal/%.*s", top, HK_FMT(names[i]));
@@ -235,7 +239,8 @@ static void directories_are_made_where_they_are_missing(void **state)
 
 	(void)state;
 	assert_non_null(mkdtemp(top));
-	snprintf(conf, sizeof conf, "hostname h.test; spool %s; route * { via maildir %s/deep/er/%%u/; }", top, top);
+	snprintf(conf, sizeof conf,
+	    "hostname h.test; spool %s; route * { via maildir %s/deep/er/%%u/; }", top, top);
 	rig_init(&r, conf, "");
 	rig_put(&r, &simple);
 	write_journal(&r, top);

@@ -53,11 +53,18 @@ struct hk_order {
 struct hk_owner;
 /* hk_owner_new(conf, disk, log, now, ret): opens and recovers the spool. As hk_spool_open. Takes a use of conf. */
 enum hk_status hk_owner_new(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, struct hk_owner **ret) HK_MUSTCHECK;
+/* The same with sizes of one's own, for tests and the simulator; 0: the default. */
+struct hk_owner_options {
+	uint64_t segment_size;
+	size_t jobs_max; /* deliveries out at once */
+};
+enum hk_status hk_owner_new_sized(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, const struct hk_owner_options *,
+    struct hk_owner **ret) HK_MUSTCHECK;
 /* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */
 void hk_owner_free(struct hk_owner *);
 /* a new configuration: waiting messages are routed anew. Takes a use. */
 void hk_owner_reload(struct hk_owner *, struct hk_conf *);
-/* hk_owner_put(o, mail, token): takes mail. The answer is an order COMMITTED with that token, after a later step. */
+/* hk_owner_put(o, mail, token): takes mail, and its body file: that is not the session's any more, whatever the answer is. The answer is an order COMMITTED with that token, after a later step. */
 void hk_owner_put(struct hk_owner *, struct hk_mail *, uint64_t token);
 /* hk_owner_result(o, job): takes the job. */
 void hk_owner_result(struct hk_owner *, struct hk_job *);

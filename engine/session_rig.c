@@ -19,7 +19,12 @@ static void log_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 
 void srig_init(struct srig *r, const char *conf, const char *zone)
 {
-	*r = (struct srig){.client = "10.0.0.9", .now = {.mono_ms = 1000, .utc = 1731243549, .utc_ms = 5, .zone_minutes = 540, .zone_name = "JST"}};
+	*r = (struct srig){.client = "10.0.0.9",
+	    .now = {.mono_ms = 1000,
+	        .utc = 1731243549,
+	        .utc_ms = 5,
+	        .zone_minutes = 540,
+	        .zone_name = "JST"}};
 	r->sink.line = log_line;
 	hk_sim_disk_init(&r->disk, HK_SIM_POSIX, 1);
 	hk_prng_init(&r->prng, 1);
@@ -83,7 +88,8 @@ static void commit(struct srig *r, struct hk_session *s, const struct hk_session
 	hk_session_committed(s, w->id, r->commit);
 }
 
-static void satisfy(struct srig *r, struct hk_session *s, const struct hk_session_want *w, bool *closing)
+static void satisfy(
+    struct srig *r, struct hk_session *s, const struct hk_session_want *w, bool *closing)
 {
 	switch (w->type) {
 	case HK_SESSION_DNS:
@@ -110,7 +116,8 @@ static size_t cut(struct srig *r, size_t n)
 {
 	if (r->cut == SRIG_BYTES)
 		return n ? 1 : 0;
-	return r->cut == SRIG_RANDOM && n ? 1 + (size_t)hk_prng_below(&r->prng, n < 5000 ? n : 5000) : n;
+	return r->cut == SRIG_RANDOM && n ? 1 + (size_t)hk_prng_below(&r->prng, n < 5000 ? n : 5000)
+	                                  : n;
 }
 
 static bool drain(struct srig *r, struct hk_session *s)
@@ -151,8 +158,13 @@ static bool wait(struct srig *r, struct hk_session *s)
 
 void srig_run(struct srig *r, struct hk_slice bytes)
 {
-	struct hk_session_env env = {.conf = r->conf, .listener = find_listener(r), .disk = &r->disk.disk, .log = &r->sink, .ids = &r->ids,
-	    .intake = &r->intake, .client_port = 4711};
+	struct hk_session_env env = {.conf = r->conf,
+	    .listener = find_listener(r),
+	    .disk = &r->disk.disk,
+	    .log = &r->sink,
+	    .ids = &r->ids,
+	    .intake = &r->intake,
+	    .client_port = 4711};
 	size_t taken = 0, fed;
 	struct hk_session_want w;
 	struct hk_session *s;
@@ -186,7 +198,8 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 		}
 		fed = 0;
 		if (hk_session_wants_input(s) && taken < bytes.n)
-			fed = hk_session_feed(s, hk_slice_sub(bytes, taken, cut(r, bytes.n - taken)), &r->now);
+			fed = hk_session_feed(
+			    s, hk_slice_sub(bytes, taken, cut(r, bytes.n - taken)), &r->now);
 		taken += fed;
 		if (fed)
 			continue;
@@ -229,8 +242,11 @@ const char *srig_stored(struct srig *r, size_t i)
 	size_t n;
 
 	hk_buf_init(&out, 64 * 1024 * 1024);
-	if (i >= r->n_mails || hk_render_init(&render, &r->arena, r->mail[i], &r->disk.disk, (const char *)r->conf->spool.p) != HK_OK ||
-	    hk_render_edit(&render, &r->arena, &options) != HK_OK || hk_render_finish(&render, &options, (struct hk_slice){0}) != HK_OK)
+	if (i >= r->n_mails ||
+	    hk_render_init(&render, &r->arena, r->mail[i], &r->disk.disk,
+	        (const char *)r->conf->spool.p) != HK_OK ||
+	    hk_render_edit(&render, &r->arena, &options) != HK_OK ||
+	    hk_render_finish(&render, &options, (struct hk_slice){0}) != HK_OK)
 		abort();
 	do {
 		if (hk_render_read(&render, out.n, chunk, sizeof chunk, &n) != HK_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_rig.h - a session in memory: bytes of a client in, replies and mails out, a zone text for DNS. For tests.
+ * session_rig.h - a session in memory: bytes of a client in, replies and mails out, a zone text for
+ * DNS. For tests.
  */
 #ifndef HIKYAKU_ENGINE_SESSION_RIG_H
 #define HIKYAKU_ENGINE_SESSION_RIG_H
@@ -13,17 +14,17 @@ enum { SRIG_MAILS = 8 };
 
 struct srig {
 	/* set before srig_run, after srig_init */
-	const char *client;            /* address; default 10.0.0.9 */
-	const char *listener;          /* name; default the first */
+	const char *client;   /* address; default 10.0.0.9 */
+	const char *listener; /* name; default the first */
 	enum srig_cut cut;
-	enum hk_status commit, sync;   /* what the owner and the disk say */
+	enum hk_status commit, sync; /* what the owner and the disk say */
 	_Atomic int intake;
-	bool dns_is_dead;              /* questions are never answered */
-	bool never_reads;              /* the client takes no reply */
-	bool talks_early;              /* bytes before the banner is taken */
-	bool keep_open;                /* no end of the connection after the last byte */
+	bool dns_is_dead; /* questions are never answered */
+	bool never_reads; /* the client takes no reply */
+	bool talks_early; /* bytes before the banner is taken */
+	bool keep_open;   /* no end of the connection after the last byte */
 	bool tls_fails;
-	size_t shutdown_after;         /* after so many bytes of the client; 0: never */
+	size_t shutdown_after; /* after so many bytes of the client; 0: never */
 
 	/* what came of it */
 	struct hk_buf replies, log;
@@ -31,7 +32,7 @@ struct srig {
 	size_t n_mails, n_commits;
 	unsigned questions, ticks, syncs;
 	bool has_ended;
-	size_t left;                   /* bytes of the client that were not taken */
+	size_t left; /* bytes of the client that were not taken */
 
 	struct hk_sim_disk disk;
 	struct hk_conf *conf;

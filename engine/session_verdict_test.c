@@ -16,26 +16,32 @@
 #include "engine/session_rig.h"
 #include "lib/message/vectors_test.h"
 
-#define CONF                                                                                                                   \
-	"hostname b.test; spool /spool; accept b.test .b.test;\n"                                                              \
-	"listen spf { address 10.255.2.31:25; hostname spf.mx.b.test; checks spf; authres-style rspamd; }\n"                   \
-	"listen dkim { address 10.255.2.32:25; hostname dkim.mx.b.test; checks dkim; authres-style rspamd; }\n"                \
-	"listen dmarc { address 10.255.2.33:25; hostname dmarc.mx.b.test; checks spf dkim dmarc; authres-style rspamd; }\n"    \
-	"listen hard { address 10.255.2.34:25; checks spf dkim dmarc; enforce reject; relay-from 10.9.0.0/16; trusted-relays 10.8.0.0/16; }\n" \
-	"listen soft { address 10.255.2.35:25; checks spf dkim dmarc; enforce on; }\n"                                        \
-	"listen off { address 10.255.2.36:25; checks spf dkim dmarc; trusted-relays 10.8.0.0/16; }\n"                         \
+#define CONF                                                                                       \
+	"hostname b.test; spool /spool; accept b.test .b.test;\n"                                  \
+	"listen spf { address 10.255.2.31:25; hostname spf.mx.b.test; checks spf; authres-style "  \
+	"rspamd; }\n"                                                                              \
+	"listen dkim { address 10.255.2.32:25; hostname dkim.mx.b.test; checks dkim; "             \
+	"authres-style rspamd; }\n"                                                                \
+	"listen dmarc { address 10.255.2.33:25; hostname dmarc.mx.b.test; checks spf dkim dmarc; " \
+	"authres-style rspamd; }\n"                                                                \
+	"listen hard { address 10.255.2.34:25; checks spf dkim dmarc; enforce reject; relay-from " \
+	"10.9.0.0/16; trusted-relays 10.8.0.0/16; }\n"                                             \
+	"listen soft { address 10.255.2.35:25; checks spf dkim dmarc; enforce on; }\n"             \
+	"listen off { address 10.255.2.36:25; checks spf dkim dmarc; trusted-relays 10.8.0.0/16; " \
+	"}\n"                                                                                      \
 	"listen none { address 10.255.2.37:25; }\n"
-#define ZONE                                                                                          \
-	"a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                                            \
-	"pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                                  \
-	"fail.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                                  \
-	"_dmarc.a.test. TXT \"v=DMARC1; p=quarantine; pct=100\"\n"                                    \
-	"x.test. TXT \"v=spf1 ip4:10.255.24.20/31 -all\"\n"                                           \
-	"_dmarc.x.test. TXT \"v=DMARC1; p=reject; pct=100\"\n"                                        \
-	"_dmarc.testing.test. TXT \"v=DMARC1; p=reject; t=y\"\ntesting.test. TXT \"v=spf1 -all\"\n"   \
-	"_dmarc.none.test. TXT \"v=DMARC1; p=none\"\nnone.test. TXT \"v=spf1 -all\"\n"                \
-	"soft.test. TXT \"v=spf1 ~all\"\n_dmarc.soft.test. TXT \"v=DMARC1; p=reject\"\n"              \
-	"$TIMEOUT slow.test. TXT\n$TIMEOUT _dmarc.slow.test. TXT\n"                                   \
+#define ZONE                                                                                       \
+	"a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                                         \
+	"pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                               \
+	"fail.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                               \
+	"_dmarc.a.test. TXT \"v=DMARC1; p=quarantine; pct=100\"\n"                                 \
+	"x.test. TXT \"v=spf1 ip4:10.255.24.20/31 -all\"\n"                                        \
+	"_dmarc.x.test. TXT \"v=DMARC1; p=reject; pct=100\"\n"                                     \
+	"_dmarc.testing.test. TXT \"v=DMARC1; p=reject; t=y\"\ntesting.test. TXT \"v=spf1 "        \
+	"-all\"\n"                                                                                 \
+	"_dmarc.none.test. TXT \"v=DMARC1; p=none\"\nnone.test. TXT \"v=spf1 -all\"\n"             \
+	"soft.test. TXT \"v=spf1 ~all\"\n_dmarc.soft.test. TXT \"v=DMARC1; p=reject\"\n"           \
+	"$TIMEOUT slow.test. TXT\n$TIMEOUT _dmarc.slow.test. TXT\n"                                \
 	"$SERVFAIL broken.test. TXT\n_dmarc.broken.test. TXT \"v=DMARC1; p=reject\"\n"
 
 static void assert_has(const char *text, const char *want)
@@ -44,18 +50,21 @@ static void assert_has(const char *text, const char *want)
 		fail_msg("no \"%s\" in:\n%s", want, text);
 }
 
-static void send(struct srig *r, const char *listener, const char *client, const char *from, const char *header)
+static void send(
+    struct srig *r, const char *listener, const char *client, const char *from, const char *header)
 {
 	char script[4096];
 
 	r->listener = listener;
 	r->client = client;
-	snprintf(script, sizeof script, "EHLO %s\r\nMAIL FROM:<%s>\r\nRCPT TO:<user1@dmarc.b.test>\r\nDATA\r\n%s\r\nbody\r\n.\r\nQUIT\r\n",
+	snprintf(script, sizeof script,
+	    "EHLO %s\r\nMAIL FROM:<%s>\r\nRCPT "
+	    "TO:<user1@dmarc.b.test>\r\nDATA\r\n%s\r\nbody\r\n.\r\nQUIT\r\n",
 	    "h.test", from, header);
 	srig_say(r, script);
 }
 
-/* ---- the results --------------------------------------------------------------------------------------- */
+/* ---- the results ---- */
 
 /* S0-032 S0-060 */
 static void results_stand_under_our_own_trace_and_above_what_came(void **state)
@@ -65,13 +74,18 @@ static void results_stand_under_our_own_trace_and_above_what_came(void **state)
 
 	(void)state;
 	srig_init(&r, CONF, ZONE);
-	send(&r, "spf", "10.255.1.20", "user1@a.test", "Received: from older\r\nFrom: user1@a.test\r\n");
+	send(&r, "spf", "10.255.1.20", "user1@a.test",
+	    "Received: from older\r\nFrom: user1@a.test\r\n");
 	hk_mail_id_format(r.mail[0]->id, id);
-	snprintf(want, sizeof want, "Received: from h.test (unknown [10.255.1.20])\r\n\tby spf.mx.b.test (Hikyaku) with ESMTP id %s\r\n"
-				    "\tfor <user1@dmarc.b.test>; Sun, 10 Nov 2024 21:59:09 +0900 (JST)\r\n"
-				    "Authentication-Results: spf.mx.b.test;\r\n"
-				    "\tspf=pass (spf.mx.b.test: domain of user1@a.test designates 10.255.1.20 as permitted sender) smtp.mailfrom=user1@a.test\r\n"
-				    "Received: from older\r\nFrom: user1@a.test\r\n\r\nbody\r\n", id);
+	snprintf(want, sizeof want,
+	    "Received: from h.test (unknown [10.255.1.20])\r\n\tby spf.mx.b.test (Hikyaku) with "
+	    "ESMTP id %s\r\n"
+	    "\tfor <user1@dmarc.b.test>; Sun, 10 Nov 2024 21:59:09 +0900 (JST)\r\n"
+	    "Authentication-Results: spf.mx.b.test;\r\n"
+	    "\tspf=pass (spf.mx.b.test: domain of user1@a.test designates 10.255.1.20 as permitted "
+	    "sender) smtp.mailfrom=user1@a.test\r\n"
+	    "Received: from older\r\nFrom: user1@a.test\r\n\r\nbody\r\n",
+	    id);
 	assert_string_equal(srig_stored(&r, 0), want);
 	srig_done(&r);
 }
@@ -82,7 +96,8 @@ static void each_listener_writes_only_what_it_checks(void **state)
 	static const struct {
 		const char *listener;
 		bool spf, dkim, dmarc;
-	} cases[] = {{"spf", true, false, false}, {"dkim", false, true, false}, {"dmarc", true, true, true}, {"none", false, false, false}};
+	} cases[] = {{"spf", true, false, false}, {"dkim", false, true, false},
+	    {"dmarc", true, true, true}, {"none", false, false, false}};
 	size_t i;
 
 	(void)state;
@@ -91,12 +106,14 @@ static void each_listener_writes_only_what_it_checks(void **state)
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);
-		send(&r, cases[i].listener, "10.255.1.20", "user1@a.test", "From: user1@a.test\r\n");
+		send(
+		    &r, cases[i].listener, "10.255.1.20", "user1@a.test", "From: user1@a.test\r\n");
 		stored = srig_stored(&r, 0);
 		assert_int_equal(strstr(stored, "spf=") != NULL, cases[i].spf);
 		assert_int_equal(strstr(stored, "dkim=") != NULL, cases[i].dkim);
 		assert_int_equal(strstr(stored, "dmarc=") != NULL, cases[i].dmarc);
-		assert_int_equal(strstr(stored, "Authentication-Results") != NULL, cases[i].spf || cases[i].dkim);
+		assert_int_equal(strstr(stored, "Authentication-Results") != NULL,
+		    cases[i].spf || cases[i].dkim);
 		srig_done(&r);
 	}
 }
@@ -162,7 +179,8 @@ static void add_keys(struct hk_buf *zone)
 	hk_buf_done(&raw);
 }
 
-/* S0-060 S0-061 S0-062 S0-063 S0-064 S0-065 S0-050 S0-051 S0-052 S0-053 S0-054 S0-055 S0-056: what the book prints, byte by byte */
+/* S0-060 S0-061 S0-062 S0-063 S0-064 S0-065 S0-050 S0-051 S0-052 S0-053 S0-054 S0-055 S0-056: what
+ * the book prints, byte by byte */
 static void the_scenarios_of_the_book_get_the_results_of_the_book(void **state)
 {
 	static const struct {
@@ -195,10 +213,13 @@ static void the_scenarios_of_the_book_get_the_results_of_the_book(void **state)
 			skip();
 		}
 		add_keys(&zone);
-		assert_int_equal(hk_zone_parse(&r.arena, hk_buf_slice(&zone), &r.zone, NULL), HK_OK);
+		assert_int_equal(
+		    hk_zone_parse(&r.arena, hk_buf_slice(&zone), &r.zone, NULL), HK_OK);
 		at = strstr(seed, "Authentication-Results: ");
 		want = field_at(at);
-		hk_buf_addf(&script, "EHLO relay.test\r\nMAIL FROM:<%s>\r\nRCPT TO:<u@b.test>\r\nDATA\r\n%s.\r\n", cases[i].from, at + want.n);
+		hk_buf_addf(&script,
+		    "EHLO relay.test\r\nMAIL FROM:<%s>\r\nRCPT TO:<u@b.test>\r\nDATA\r\n%s.\r\n",
+		    cases[i].from, at + want.n);
 		r.listener = cases[i].listener;
 		r.client = cases[i].client;
 		r.cut = SRIG_RANDOM;
@@ -207,7 +228,8 @@ static void the_scenarios_of_the_book_get_the_results_of_the_book(void **state)
 		assert_int_equal(r.n_mails, 1);
 		got = field_at(strstr(srig_stored(&r, 0), "Authentication-Results: "));
 		if (!hk_slice_eq(got, want))
-			fail_msg("%s: got\n%.*swant\n%.*s", cases[i].name, HK_FMT(got), HK_FMT(want));
+			fail_msg(
+			    "%s: got\n%.*swant\n%.*s", cases[i].name, HK_FMT(got), HK_FMT(want));
 		hk_buf_done(&script);
 		hk_buf_done(&zone);
 		srig_done(&r);
@@ -227,18 +249,24 @@ static void an_unaligned_sender_fails_dmarc(void **state)
 	srig_done(&r);
 }
 
-/* ---- forged fields (T17) ----------------------------------------------------------------------------------- */
+/* ---- forged fields (T17) ---- */
 
 /* S0-068 RFC 8601 5 */
 static void results_that_claim_to_be_ours_are_taken_out(void **state)
 {
 	static const char *const ours[] = {
-	    "Authentication-Results: dmarc.mx.b.test; spf=pass\r\n", "authentication-results:DMARC.MX.B.TEST;spf=pass\r\n",
-	    "Authentication-Results: (c) dmarc.mx.b.test 1; none\r\n", "Authentication-Results:\r\n\tdmarc.mx.b.test;\r\n\tspf=pass\r\n",
-	    "Authentication-Results : \"dmarc.mx.b.test\"; none\r\n", "BIMI-Indicator: x\r\n", "bimi-location: y\r\n",
+	    "Authentication-Results: dmarc.mx.b.test; spf=pass\r\n",
+	    "authentication-results:DMARC.MX.B.TEST;spf=pass\r\n",
+	    "Authentication-Results: (c) dmarc.mx.b.test 1; none\r\n",
+	    "Authentication-Results:\r\n\tdmarc.mx.b.test;\r\n\tspf=pass\r\n",
+	    "Authentication-Results : \"dmarc.mx.b.test\"; none\r\n",
+	    "BIMI-Indicator: x\r\n",
+	    "bimi-location: y\r\n",
 	};
 	static const char *const others[] = {
-	    "Authentication-Results: mx.z.test; spf=pass\r\n", "X-Authentication-Results: dmarc.mx.b.test; spf=pass\r\n", "BIMI-Selector: v=BIMI1\r\n",
+	    "Authentication-Results: mx.z.test; spf=pass\r\n",
+	    "X-Authentication-Results: dmarc.mx.b.test; spf=pass\r\n",
+	    "BIMI-Selector: v=BIMI1\r\n",
 	};
 	size_t i, where;
 
@@ -250,7 +278,8 @@ static void results_that_claim_to_be_ours_are_taken_out(void **state)
 		struct srig r;
 
 		where = i % 3;
-		snprintf(header, sizeof header, "%sA: 1\r\n%sFrom: u@a.test\r\n%s", where == 0 ? field : "", where == 1 ? field : "", where == 2 ? field : "");
+		snprintf(header, sizeof header, "%sA: 1\r\n%sFrom: u@a.test\r\n%s",
+		    where == 0 ? field : "", where == 1 ? field : "", where == 2 ? field : "");
 		srig_init(&r, CONF, ZONE);
 		send(&r, "dmarc", "10.255.1.20", "user1@a.test", header);
 		if ((strstr(srig_stored(&r, 0) + r.mail[0]->trace.n, field) != NULL) == forged)
@@ -266,7 +295,8 @@ static void results_that_claim_to_be_ours_are_taken_out(void **state)
 /* S1-010 RFC 7208 2.2 */
 static void a_trusted_relay_is_not_judged_by_its_address(void **state)
 {
-	static const char header[] = "Authentication-Results: b.test; spf=pass\r\nFrom: u@x.test\r\n";
+	static const char header[] =
+	    "Authentication-Results: b.test; spf=pass\r\nFrom: u@x.test\r\n";
 	struct srig r;
 
 	(void)state;
@@ -281,7 +311,7 @@ static void a_trusted_relay_is_not_judged_by_its_address(void **state)
 	srig_done(&r);
 }
 
-/* ---- enforcement ------------------------------------------------------------------------------------------------- */
+/* ---- enforcement ---- */
 
 /* S0-071 S2-033 RFC 9989 7 */
 static void a_failing_message_meets_what_the_operator_chose(void **state)
@@ -294,10 +324,12 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    /* p=reject, SPF passes for another domain */
 	    {"off", "10.255.1.20", "u@a.test", "From: u@x.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@x.test\r\n", NULL, true},
-	    {"hard", "10.255.1.20", "u@a.test", "From: u@x.test\r\n", "550 5.7.1 Email rejected per DMARC policy for x.test (RFC 9989 7.2) [", false},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@x.test\r\n",
+	        "550 5.7.1 Email rejected per DMARC policy for x.test (RFC 9989 7.2) [", false},
 	    /* p=reject, SPF is a hard fail, no signature */
 	    {"off", "10.255.1.20", "u@x.test", "From: u@x.test\r\n", NULL, false},
-	    {"soft", "10.255.1.20", "u@x.test", "From: u@x.test\r\n", "550 5.7.1 Email rejected per DMARC policy for x.test", false},
+	    {"soft", "10.255.1.20", "u@x.test", "From: u@x.test\r\n",
+	        "550 5.7.1 Email rejected per DMARC policy for x.test", false},
 	    {"hard", "10.255.1.20", "u@x.test", "From: u@x.test\r\n", "550 5.7.1 ", false},
 	    /* p=reject, SPF is soft */
 	    {"soft", "10.255.1.20", "u@soft.test", "From: u@soft.test\r\n", NULL, true},
@@ -320,7 +352,8 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    /* errors */
 	    {"off", "10.255.1.20", "u@slow.test", "From: u@slow.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@slow.test", "From: u@slow.test\r\n", "451 4.7.0 ", false},
-	    {"hard", "10.255.1.20", "u@broken.test", "From: u@broken.test\r\n", "451 4.7.0 ", false},
+	    {"hard", "10.255.1.20", "u@broken.test", "From: u@broken.test\r\n", "451 4.7.0 ",
+	        false},
 	};
 	size_t i;
 
@@ -335,14 +368,15 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 		if (cases[c].reply ? !strstr(srig_replies(&r), cases[c].reply) : r.n_mails != 1)
 			fail_msg("case %zu: %s", c, srig_replies(&r));
 		if (r.n_mails)
-			assert_int_equal((r.mail[0]->flags & HK_MAIL_QUARANTINE) != 0, cases[c].quarantined);
+			assert_int_equal(
+			    (r.mail[0]->flags & HK_MAIL_QUARANTINE) != 0, cases[c].quarantined);
 		/* whatever the reply, the session goes on */
 		assert_has(srig_replies(&r), "\r\n221 2.0.0 Bye\r\n");
 		srig_done(&r);
 	}
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void a_dead_resolver_costs_twenty_seconds_and_makes_temperrors(void **state)
 {
@@ -372,8 +406,10 @@ static void the_time_of_one_message_is_not_that_of_the_next(void **state)
 	srig_init(&r, CONF, ZONE);
 	r.listener = "off";
 	r.client = "10.255.1.20";
-	srig_say(&r, "EHLO h.test\r\nMAIL FROM:<u@slow.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\nFrom: u@slow.test\r\n\r\n.\r\n"
-		     "MAIL FROM:<u@a.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\nFrom: u@a.test\r\n\r\n.\r\nQUIT\r\n");
+	srig_say(&r, "EHLO h.test\r\nMAIL FROM:<u@slow.test>\r\nRCPT "
+	             "TO:<u@b.test>\r\nDATA\r\nFrom: u@slow.test\r\n\r\n.\r\n"
+	             "MAIL FROM:<u@a.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\nFrom: "
+	             "u@a.test\r\n\r\n.\r\nQUIT\r\n");
 	assert_int_equal(r.n_mails, 2);
 	assert_has(srig_stored(&r, 0), "spf=temperror");
 	assert_has(srig_stored(&r, 1), "dmarc=pass");
@@ -388,13 +424,14 @@ static void a_message_that_is_dropped_leaves_no_question_behind(void **state)
 	srig_init(&r, CONF, ZONE);
 	r.listener = "off";
 	r.dns_is_dead = true;
-	srig_say(&r, "EHLO h.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\nFrom: u@a.test\r\n\r\nbody");
+	srig_say(&r, "EHLO h.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\nFrom: "
+	             "u@a.test\r\n\r\nbody");
 	assert_int_equal(r.n_commits, 0);
 	assert_true(r.has_ended);
 	srig_done(&r);
 }
 
-/* ---- evidence ------------------------------------------------------------------------------------------------------------ */
+/* ---- evidence ---- */
 
 static void the_evidence_of_a_mail_replays_its_verdict(void **state)
 {
@@ -411,7 +448,8 @@ static void the_evidence_of_a_mail_replays_its_verdict(void **state)
 	assert_int_equal(hk_verify_replay(&a, r.mail[0]->evidence, &v), HK_OK);
 	assert_int_equal(hk_verify_result(v)->spf.result, HK_SPF_SOFTFAIL);
 	assert_int_equal(hk_verify_result(v)->dmarc.result, HK_DMARC_FAIL);
-	assert_has((const char *)r.mail[0]->summary.p, "spf=softfail dmarc=fail policy=reject author=soft.test action=quarantine");
+	assert_has((const char *)r.mail[0]->summary.p,
+	    "spf=softfail dmarc=fail policy=reject author=soft.test action=quarantine");
 	hk_verify_done(v);
 	hk_arena_done(&a);
 	srig_done(&r);

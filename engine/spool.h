@@ -51,11 +51,22 @@ uint64_t hk_spool_last_id(const struct hk_spool *); /* the highest id ever seen;
 /* hk_spool_put(s, mail): a body file is synced, and its directory, before. FULL: batch or disk; IO: intake is stopped; LIMIT: the record is larger
  * than any batch; BUG: no recipient, or an id that is not new. Nothing was added then. Our own DSNs (listener "") are taken as long as completions are. */
 enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *) HK_MUSTCHECK;
+bool hk_spool_has_room(const struct hk_spool *, const struct hk_mail *); /* in this batch; an empty batch has room, whatever put says then */
+/* hk_spool_refuse(s, mail): what a failed put does as well: removes the body file of a mail that was never put. */
+void hk_spool_refuse(struct hk_spool *, const struct hk_mail *);
 /* attempt, complete: NOTFOUND when there is no such live message; FULL: the batch. */
 enum hk_status hk_spool_attempt(struct hk_spool *, uint64_t id, int64_t next_attempt, struct hk_slice why) HK_MUSTCHECK;
 enum hk_status hk_spool_complete(struct hk_spool *, uint64_t id, size_t rcpt, enum hk_rcpt_outcome, struct hk_slice why) HK_MUSTCHECK;
 /* hk_spool_commit(s): all of the batch or nothing. The message's file and space may go after the commit that holds its last completion. FULL, IO. */
 enum hk_status hk_spool_commit(struct hk_spool *) HK_MUSTCHECK;
+/* What was gathered since a mark can be taken back, as long as no commit came between. */
+struct hk_spool_mark {
+	size_t bytes, ops;
+	uint32_t records;
+	unsigned use;
+};
+struct hk_spool_mark hk_spool_set_mark(const struct hk_spool *);
+void hk_spool_undo(struct hk_spool *, const struct hk_spool_mark *);
 /* hk_spool_find(s, id, ret): where the message is now. NOTFOUND when it is not live. */
 enum hk_status hk_spool_find(const struct hk_spool *, uint64_t id, struct hk_place *ret) HK_MUSTCHECK;
 bool hk_spool_is_dirty(const struct hk_spool *); /* a commit would write something */

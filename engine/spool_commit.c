@@ -65,6 +65,22 @@ static enum hk_status put_new(struct hk_spool *s, const struct hk_mail *mail)
 	return HK_OK;
 }
 
+bool hk_spool_has_room(const struct hk_spool *s, const struct hk_mail *mail)
+{
+	return !s->batch.n ||
+	       hk_mail_size(mail) + HK_RECORD_HEAD + 8 <= s->batch.bytes.max - s->batch.bytes.n;
+}
+
+void hk_spool_refuse(struct hk_spool *s, const struct hk_mail *mail)
+{
+	uint64_t id;
+
+	if (!mail->body_file.n || hk_mail_id_parse(mail->body_file, &id) != HK_OK || id != mail->id)
+		return;
+	if (!hk_id_map_get(&s->live, id))
+		hk_body_remove(s, id);
+}
+
 enum hk_status hk_spool_put(struct hk_spool *s, const struct hk_mail *mail)
 {
 	uint64_t file_id = mail->id;
@@ -76,8 +92,8 @@ enum hk_status hk_spool_put(struct hk_spool *s, const struct hk_mail *mail)
 	    (hk_mail_id_parse(mail->body_file, &file_id) != HK_OK || file_id != mail->id))
 		return HK_BUG;
 	status = put_new(s, mail);
-	if (status != HK_OK && mail->body_file.n)
-		hk_body_remove(s, mail->id);
+	if (status != HK_OK)
+		hk_spool_refuse(s, mail);
 	return status;
 }
 
@@ -121,15 +137,13 @@ enum hk_status hk_spool_complete(
 	return end_record(s, mark, ops_mark);
 }
 
-/* The messages of a batch that did not come to count. Where it may have been written, a crash may
- * still bring it back: the body files wait for the next segment. */
-static void forget_uncommitted(struct hk_spool *s, bool was_written)
+/* The messages of a batch, from a record on, that did not come to count. Where it may have been
+ * written, a crash may still bring it back: the body files wait for the next segment. */
+static void forget_uncommitted(struct hk_spool *s, size_t at, bool was_written)
 {
 	struct hk_slice rest = hk_buf_slice(&s->batch.bytes);
-	size_t at = 0;
-	uint32_t i;
 
-	for (i = 0; i < s->batch.n; i++) {
+	while (at < rest.n && hk_load32(rest.p + at) == HK_RECORD_MAGIC) {
 		const uint8_t *p = rest.p + at;
 		size_t whole = HK_RECORD_HEAD + (size_t)hk_load32(p + 8);
 		struct hk_cursor c = hk_cursor_of(
@@ -198,11 +212,26 @@ enum hk_status hk_spool_commit(struct hk_spool *s)
 	if (status == HK_OK)
 		status = count_batch(s);
 	else
-		forget_uncommitted(s, was_written);
+		forget_uncommitted(s, 0, was_written);
 	hk_batch_reset(&s->batch);
 	hk_buf_reset(&s->ops);
 	s->use = 0;
 	return status;
+}
+
+struct hk_spool_mark hk_spool_set_mark(const struct hk_spool *s)
+{
+	return (struct hk_spool_mark){
+	    .bytes = s->batch.bytes.n, .ops = s->ops.n, .records = s->batch.n, .use = s->use};
+}
+
+void hk_spool_undo(struct hk_spool *s, const struct hk_spool_mark *mark)
+{
+	forget_uncommitted(s, mark->bytes, false);
+	s->batch.bytes.n = mark->bytes;
+	s->batch.n = mark->records;
+	s->ops.n = mark->ops;
+	s->use = mark->use;
 }
 
 bool hk_spool_is_dirty(const struct hk_spool *s)

@@ -14,9 +14,12 @@ static const struct {
 	const char *word;
 } words[] = {
     /* RFC 3848; HELO inside of TLS has no word there, and is named by what it is */
-    {HK_PROTO_SMTP, false, "SMTP"}, {HK_PROTO_SMTP, true, "SMTP"},
-    {HK_PROTO_ESMTP, false, "ESMTP"}, {HK_PROTO_ESMTP, true, "ESMTPS"},
-    {HK_PROTO_LMTP, false, "LMTP"}, {HK_PROTO_LMTP, true, "LMTPS"},
+    {HK_PROTO_SMTP, false, "SMTP"},
+    {HK_PROTO_SMTP, true, "SMTP"},
+    {HK_PROTO_ESMTP, false, "ESMTP"},
+    {HK_PROTO_ESMTP, true, "ESMTPS"},
+    {HK_PROTO_LMTP, false, "LMTP"},
+    {HK_PROTO_LMTP, true, "LMTPS"},
 };
 
 const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
@@ -29,7 +32,8 @@ const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
 	return "SMTP";
 }
 
-/* A name from outside inside of a structured field: what could end a token or open a comment becomes '?'. */
+/* A name from outside inside of a structured field: what could end a token or open a comment
+ * becomes '?'. */
 static void add_name(struct hk_buf *out, struct hk_slice name)
 {
 	size_t i;
@@ -50,7 +54,9 @@ static void add_comment(struct hk_buf *out, struct hk_slice text)
 
 	hk_buf_add_byte(out, '(');
 	for (i = 0; i < text.n; i++)
-		hk_buf_add_byte(out, text.p[i] < ' ' || text.p[i] > '~' || strchr("()\\", text.p[i]) ? '?' : text.p[i]);
+		hk_buf_add_byte(out, text.p[i] < ' ' || text.p[i] > '~' || strchr("()\\", text.p[i])
+		                         ? '?'
+		                         : text.p[i]);
 	hk_buf_add_byte(out, ')');
 }
 
@@ -93,7 +99,8 @@ void hk_received_format(const struct hk_received *r, struct hk_buf *out)
 	hk_buf_add_str(out, "\r\n");
 }
 
-void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id, const struct hk_now *now, struct hk_buf *out)
+void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id,
+    const struct hk_now *now, struct hk_buf *out)
 {
 	hk_buf_add_str(out, "Received: by ");
 	add_name(out, host);
@@ -104,7 +111,8 @@ void hk_received_local_format(struct hk_slice host, struct hk_slice product, con
 	hk_buf_add_str(out, "\r\n");
 }
 
-/* Fields that only the receiving side writes (draft-brand-indicators-for-message-identification 7.8). */
+/* Fields that only the receiving side writes
+ * (draft-brand-indicators-for-message-identification 7.8). */
 static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator"};
 
 static bool is_receiver_only(struct hk_slice name)
@@ -117,14 +125,16 @@ static bool is_receiver_only(struct hk_slice name)
 	return false;
 }
 
-enum hk_status hk_trace_removals(const struct hk_header *h, struct hk_slice authserv_id, struct hk_edits *edits, size_t *ret)
+enum hk_status hk_trace_removals(
+    const struct hk_header *h, struct hk_slice authserv_id, struct hk_edits *edits, size_t *ret)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < h->n; i++) {
 		enum hk_status status;
 
-		if (!is_receiver_only(h->field[i].name) && !hk_authres_is_ours(&h->field[i], authserv_id))
+		if (!is_receiver_only(h->field[i].name) &&
+		    !hk_authres_is_ours(&h->field[i], authserv_id))
 			continue;
 		status = hk_edits_remove(edits, i);
 		if (status != HK_OK)
@@ -133,4 +143,43 @@ enum hk_status hk_trace_removals(const struct hk_header *h, struct hk_slice auth
 	}
 	*ret = n;
 	return HK_OK;
+}
+
+static enum hk_status insert(
+    const struct hk_header *h, struct hk_edits *edits, struct hk_buf *field)
+{
+	enum hk_status status = hk_buf_status(field);
+
+	if (status == HK_OK)
+		status = hk_edits_insert(edits, h->n, hk_buf_slice(field));
+	hk_buf_done(field);
+	return status;
+}
+
+enum hk_status hk_trace_additions(
+    const struct hk_header *h, const struct hk_received *r, struct hk_edits *edits, size_t *ret)
+{
+	enum hk_status status = HK_OK;
+	struct hk_buf field;
+	size_t n = 0;
+
+	if (!hk_header_count(h, HK_S("Message-ID"))) {
+		hk_buf_init(&field, 1024);
+		hk_buf_addf(&field, "Message-ID: <%s@", r->id);
+		add_name(&field, r->host);
+		hk_buf_add_str(&field, ">\r\n");
+		status = insert(h, edits, &field);
+		n++;
+	}
+	if (status == HK_OK && !hk_header_count(h, HK_S("Date"))) {
+		hk_buf_init(&field, 1024);
+		hk_buf_add_str(&field, "Date: ");
+		hk_date_format(&field, r->now->utc, r->now->zone_minutes, (struct hk_slice){0});
+		hk_buf_add_str(&field, "\r\n");
+		status = insert(h, edits, &field);
+		n++;
+	}
+	if (status == HK_OK)
+		*ret = n;
+	return status;
 }

@@ -116,7 +116,8 @@ void hk_sim_inode_cut(struct hk_sim_inode *inode, struct hk_prng *prng)
 	for (i = old; stale && i < inode->durable.n; i++)
 		if (inode->dirty[i / HK_SIM_SECTOR])
 			inode->durable.p[i] = (uint8_t)hk_prng_next(prng);
-	memset(inode->dirty, 0, n);
+	if (n)
+		memset(inode->dirty, 0, n);
 	inode->n_dirty = 0;
 	hk_sim_image_resize(inode, &inode->cache, inode->durable.n);
 	if (inode->durable.n)

@@ -43,6 +43,8 @@ bool hk_sim_path_is_in(const char *path, const char *dir)
 
 	if (!slash)
 		return strcmp(dir, ".") == 0;
+	if (slash == path)
+		return strcmp(dir, "/") == 0;
 	return strlen(dir) == (size_t)(slash - path) && strncmp(path, dir, strlen(dir)) == 0;
 }
 

@@ -186,12 +186,17 @@ static void dkim(struct writer *w, enum hk_authres_style style, const struct hk_
 
 static void dkim_all(struct writer *w, const struct hk_authres_input *in)
 {
-	size_t i;
+	size_t i, over = 0;
 
 	if (in->n_dkim == 0)
 		begin(w, "dkim", hk_dkim_result_name(HK_DKIM_NONE));
-	for (i = 0; i < in->n_dkim; i++)
-		dkim(w, in->style, &in->dkim[i]);
+	for (i = 0; i < in->n_dkim; i++) {
+		over += in->dkim[i].is_over_limit;
+		/* of those that were not evaluated some are enough: two thousand make a field that
+		 * no relay takes */
+		if (!in->dkim[i].is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
+			dkim(w, in->style, &in->dkim[i]);
+	}
 }
 
 /* ---- spf ---------------------------------------------------------------------------------------

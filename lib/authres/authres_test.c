@@ -532,6 +532,30 @@ static void fields_that_others_wrote_are_told_apart(void **state)
 	}
 }
 
+/* auth-peers 24: two thousand fields, each a few octets, would make a field of ours that no relay
+ * takes. */
+static void of_the_signatures_over_the_limit_ten_are_named(void **state)
+{
+	static struct hk_dkim_verdict many[40];
+	const char *at;
+	size_t i, over = 0, passed = 0;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		many[i] = i % 4 == 3 ? dkim_pass
+		                     : (struct hk_dkim_verdict){.result = HK_DKIM_POLICY,
+		                           .reason = S("over the limit"),
+		                           .is_over_limit = true};
+	at = written(&(struct hk_authres_input){
+	    .authserv_id = S("h.test"), .print_dkim = true, .dkim = many, .n_dkim = 40});
+	for (; *at; at++) {
+		over += strncmp(at, "dkim=policy", 11) == 0;
+		passed += strncmp(at, "dkim=pass", 9) == 0;
+	}
+	assert_int_equal(over, HK_DKIM_MAX_SIGNATURES);
+	assert_int_equal(passed, 10); /* all that were evaluated, wherever they stand */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -551,6 +575,7 @@ int main(void)
 	    cmocka_unit_test(what_cannot_be_read_is_taken_for_ours),
 	    cmocka_unit_test(the_fields_of_others_stay),
 	    cmocka_unit_test(fields_that_others_wrote_are_told_apart),
+	    cmocka_unit_test(of_the_signatures_over_the_limit_ten_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

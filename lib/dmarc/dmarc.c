@@ -429,19 +429,21 @@ bool hk_dmarc_question(struct hk_dmarc *d, struct hk_dns_question *ret)
 {
 	struct dmarc_lookup *l;
 
-	for (l = d->memo.first; l; l = l->next) {
-		if (l->handed_out)
-			continue;
-		l->handed_out = true;
-		*ret = (struct hk_dns_question){.name = l->name, .type = HK_DNS_TXT};
-		return true;
-	}
+	/* It comes up when the author's walk is done, the walks of the others when they are known:
+	 * before or after. It goes first, so that the order is always the same. */
 	if (d->existence == EXISTS_ASKED && !d->existence_handed_out) {
 		d->existence_handed_out = true;
 		/* Any type shows NXDOMAIN (RFC 9989 3.2.13). CNAME, since an alias that leads
 		 * nowhere exists as well, and a question for its target's type would give the
 		 * target's NXDOMAIN. */
 		*ret = (struct hk_dns_question){.name = d->author, .type = HK_DNS_CNAME};
+		return true;
+	}
+	for (l = d->memo.first; l; l = l->next) {
+		if (l->handed_out)
+			continue;
+		l->handed_out = true;
+		*ret = (struct hk_dns_question){.name = l->name, .type = HK_DNS_TXT};
 		return true;
 	}
 	return false;

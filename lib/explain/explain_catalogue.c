@@ -14,9 +14,9 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
         "作成者ドメインは {0} です(ヘッダーFrom: {1})"},
     [HK_TRACE_MSG_NO_FROM] = {"There is no author domain: {0}[1| - {1}]",
         "作成者ドメインを決められません: {0}[1| - {1}]"},
-    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed, but at most {1} are asked for one "
-                                "message; the others got no answer",
-        "DNSの問い合わせが {0} 件必要でしたが、1通につき {1} "
+    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed by one method, but its share of a "
+                                "message is {1}; the others got no answer",
+        "一つの認証方式にDNSの問い合わせが {0} 件必要でしたが、1通につき {1} "
         "件までです。残りは応答なしとして扱いました"},
     [HK_TRACE_DNS_QUESTION] = {"DNS question {1} {0}: {2}[3| - {3}]",
         "DNS問い合わせ {1} {0}: {2}[3| - {3}]"},

@@ -171,24 +171,28 @@ static enum hk_status gather_dkim(struct hk_verify *v)
 	return HK_OK;
 }
 
+static void say_limit(struct hk_verify *v, size_t needed, size_t most)
+{
+	struct hk_buf b;
+	size_t n;
+
+	hk_buf_init(&b, 64);
+	hk_buf_addf(&b, "%zu", needed);
+	n = b.n;
+	hk_buf_addf(&b, "%zu", most);
+	hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, n),
+	    hk_slice_from(hk_buf_slice(&b), n), HK_S(""), HK_S(""));
+	hk_buf_done(&b);
+}
+
 /* The traces stand one behind the other in a fixed order, whatever happened first. */
 static void gather_trace(struct hk_verify *v)
 {
-	char needed[24], most[24];
 	size_t i;
 
-	if (v->asked > HK_VERIFY_MAX_QUESTIONS) {
-		struct hk_buf b;
-
-		hk_buf_init(&b, sizeof needed + sizeof most);
-		hk_buf_addf(&b, "%zu", v->asked);
-		i = b.n;
-		hk_buf_addf(&b, "%u", HK_VERIFY_MAX_QUESTIONS);
-		hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0,
-		    hk_slice_sub(hk_buf_slice(&b), 0, i), hk_slice_from(hk_buf_slice(&b), i),
-		    HK_S(""), HK_S(""));
-		hk_buf_done(&b);
-	}
+	for (i = 0; i < PORTS; i++)
+		if (v->port[i].asked > verify_port_share[i])
+			say_limit(v, v->port[i].asked, verify_port_share[i]);
 	for (i = 0; i < PORTS; i++)
 		hk_trace_append(v->trace, v->port[i].trace);
 }

@@ -10,6 +10,7 @@ const char *verify_from_text(enum hk_from_state state)
 	    [HK_FROM_SEVERAL_FIELDS] = "there are several From fields",
 	    [HK_FROM_SEVERAL_DOMAINS] = "From names several domains",
 	    [HK_FROM_NO_ADDRESS] = "From names no address",
+	    [HK_FROM_STRAY_LINE] = "the header begins with a continuation line",
 	};
 
 	return text[state];
@@ -60,6 +61,9 @@ static enum hk_status judge(struct hk_verify *v)
 	status = hk_unfold(v->arena, h->field[i].value, &verdict->header_from);
 	if (status != HK_OK)
 		return status;
+	verdict->from_state = HK_FROM_STRAY_LINE;
+	if (hk_header_has_stray_line(h))
+		return HK_OK;
 	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither
 	 * counts. */
 	verdict->from_state = HK_FROM_SEVERAL_FIELDS;

@@ -28,7 +28,8 @@ struct verify_question {
 /* One place in a port's order. */
 struct verify_wait {
 	struct verify_wait *next;
-	struct verify_question *question;
+	struct verify_question *question; /* NULL: the port's share was used up */
+	struct hk_dns_answer refused;     /* then this is the answer */
 };
 
 struct verify_port {
@@ -36,6 +37,7 @@ struct verify_port {
 	bool open; /* answers may pass: for DKIM only when the body has ended */
 	bool done;
 	struct hk_trace *trace;
+	size_t asked;                     /* so far, also what another port had asked before */
 	struct verify_wait *first, *last; /* what waits for its answer, in order */
 };
 
@@ -50,12 +52,13 @@ struct hk_verify {
 	struct hk_dkim_verify *dkim;
 	struct hk_dmarc *dmarc;
 	struct verify_question *first, *last;
-	size_t asked;
 	struct hk_evidence *evidence;
 	struct hk_trace *trace;
 	struct hk_verify_verdict verdict;
 };
 
+/* How many questions may be asked for each. */
+extern const size_t verify_port_share[PORTS];
 /* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a
  * failure. */
 enum hk_status verify_ports_run(struct hk_verify *);

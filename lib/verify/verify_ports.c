@@ -58,6 +58,10 @@ static const struct {
     [PORT_DMARC] = {dmarc_step, dmarc_question, dmarc_answer},
 };
 
+const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
+    [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
+    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS};
+
 /* ---- questions ----------------------------------------------------------------------------------
  */
 
@@ -69,19 +73,6 @@ static struct verify_question *find(const struct hk_verify *v, const struct hk_d
 		if (at->q.type == q->type && hk_slice_eq_nocase(at->q.name, q->name))
 			return at;
 	return NULL;
-}
-
-/* Past the limit nothing is asked: the answer is that none could be had, which the methods call
- * temperror. */
-static enum hk_status refuse(struct hk_verify *v, struct verify_question *q)
-{
-	const struct hk_dns_answer none = {.question = q->q, .rcode = HK_DNS_TIMEOUT};
-	enum hk_status status = hk_evidence_add(v->evidence, &none);
-
-	if (status == HK_OK)
-		q->answer = hk_evidence_find(v->evidence, &q->q);
-	q->handed_out = true;
-	return status;
 }
 
 static enum hk_status enter(
@@ -101,28 +92,37 @@ static enum hk_status enter(
 	else
 		v->first = q;
 	v->last = q;
-	v->asked++;
 	*ret = q;
-	if (v->replaying) {
+	if (v->replaying)
 		q->answer = hk_evidence_find(v->evidence, &q->q);
-		return HK_OK;
-	}
-	return v->asked > HK_VERIFY_MAX_QUESTIONS ? refuse(v, q) : HK_OK;
+	return HK_OK;
+}
+
+/* Past its share nothing is asked for a port: the answer is that none could be had, which the
+ * methods call temperror. It is no evidence, for another port may still ask the same; a replay
+ * comes to it again by counting. */
+static enum hk_status refuse(
+    struct hk_verify *v, struct verify_wait *w, const struct hk_dns_question *asked)
+{
+	const struct hk_dns_answer none = {.question = *asked, .rcode = HK_DNS_TIMEOUT};
+
+	return hk_dns_answer_copy(v->arena, &none, &w->refused);
 }
 
 /* A port's evaluator asks: queue it there, and enter it once for all. */
 static enum hk_status note(
-    struct hk_verify *v, struct verify_port *p, const struct hk_dns_question *asked)
+    struct hk_verify *v, enum verify_port_id id, const struct hk_dns_question *asked)
 {
-	struct verify_question *q = find(v, asked);
+	struct verify_port *p = &v->port[id];
 	struct verify_wait *w = hk_arena_alloc(v->arena, sizeof *w);
 	enum hk_status status = w ? HK_OK : v->arena->failed;
 
-	if (status == HK_OK && !q)
-		status = enter(v, asked, &q);
+	if (status == HK_OK && ++p->asked > verify_port_share[id])
+		status = refuse(v, w, asked);
+	else if (status == HK_OK && !(w->question = find(v, asked)))
+		status = enter(v, asked, &w->question);
 	if (status != HK_OK)
 		return status;
-	w->question = q;
 	if (p->last)
 		p->last->next = w;
 	else
@@ -232,7 +232,7 @@ static enum hk_status take_questions(struct hk_verify *v, enum verify_port_id id
 	struct hk_dns_question q;
 
 	while (evaluator[id].question(v, &q)) {
-		enum hk_status status = note(v, &v->port[id], &q);
+		enum hk_status status = note(v, id, &q);
 
 		if (status != HK_OK)
 			return status;
@@ -240,11 +240,20 @@ static enum hk_status take_questions(struct hk_verify *v, enum verify_port_id id
 	return HK_OK;
 }
 
+/* The answer to what the port waits for first, or NULL. */
+static const struct hk_dns_answer *first_answer(const struct verify_port *p)
+{
+	if (!p->open || !p->first)
+		return NULL;
+	return p->first->question ? p->first->question->answer : &p->first->refused;
+}
+
 /* One answer at a time, in the order asked, with a step after each: that is what makes the trace
  * repeatable. */
 static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 {
 	struct verify_port *p = &v->port[id];
+	const struct hk_dns_answer *answer;
 	enum hk_status status;
 
 	if (!p->used || p->done)
@@ -260,10 +269,11 @@ static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 		status = take_questions(v, id);
 		if (status != HK_OK)
 			return status;
-		if (!p->open || !p->first || !p->first->question->answer)
+		answer = first_answer(p);
+		if (!answer)
 			return HK_AGAIN;
-		say_question(p, p->first->question->answer);
-		status = evaluator[id].answer(v, p->first->question->answer);
+		say_question(p, answer);
+		status = evaluator[id].answer(v, answer);
 		if (status != HK_OK &&
 		    status != HK_NOTFOUND) /* it may have got past that question */
 			return status;

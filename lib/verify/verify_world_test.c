@@ -51,7 +51,7 @@ const size_t lab_cases_n = sizeof lab_cases / sizeof lab_cases[0];
 void world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
-	hk_arena_init(&w->arena, (size_t)16 << 20);
+	hk_arena_init(&w->arena, (size_t)256 << 20);
 	hk_arena_init(&w->mail, HK_VERIFY_ARENA);
 	hk_buf_init(&w->zone_text, 1 << 20);
 	hk_buf_init(&w->message, 8 << 20);
@@ -188,29 +188,63 @@ static bool answer_one(
 		return false;
 	i = order == FORWARDS ? 0 : order == BACKWARDS ? *n - 1 : next_random(seed) % *n;
 	assert_int_equal(hk_zone_answer(w->zone, &w->arena, &queue[i], &answer), HK_OK);
-	assert_int_equal(hk_verify_answer(w->v, &answer), HK_OK);
+	if (hk_verify_answer(w->v, &answer) != HK_OK)
+		return true; /* the next step says why */
 	memmove(queue + i, queue + i + 1, (*n - i - 1) * sizeof *queue);
 	(*n)--;
 	return true;
+}
+
+static bool begin_run(struct world *w, const struct hk_verify_input *in)
+{
+	struct hk_zone_error error = {0};
+
+	hk_verify_done(w->v);
+	hk_arena_done(&w->mail);
+	w->asked = 0;
+	if (w->zone_read != w->zone_text.n &&
+	    hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
+		fail_msg("zone line %zu: %s", error.line, error.what);
+	w->zone_read = w->zone_text.n;
+	w->v = hk_verify_new(&w->mail, in);
+	return w->v != NULL;
+}
+
+enum hk_status world_run_spf_first(struct world *w, const struct hk_verify_input *in)
+{
+	static struct hk_dns_question queue[512];
+	struct hk_slice header, body = body_of(w, &header);
+	unsigned seed = 1;
+	enum hk_status status;
+	size_t n = 0;
+
+	if (!begin_run(w, in))
+		return HK_LIMIT;
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
+		;
+	assert_int_equal(status, HK_AGAIN);
+	status = hk_verify_header(w->v, header);
+	if (status != HK_OK)
+		return status;
+	give_body(w, body, 0);
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
+		;
+	return status;
 }
 
 enum hk_status world_run(
     struct world *w, const struct hk_verify_input *in, enum order order, size_t chunk, bool late)
 {
 	static struct hk_dns_question queue[512];
-	struct hk_zone_error error = {0};
 	struct hk_slice header, body = body_of(w, &header);
 	unsigned seed = (unsigned)chunk + 7;
 	enum hk_status status;
 	size_t n = 0;
 
-	hk_verify_done(w->v);
-	hk_arena_done(&w->mail);
-	w->asked = 0;
-	if (hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
-		fail_msg("zone line %zu: %s", error.line, error.what);
-	w->v = hk_verify_new(&w->mail, in);
-	assert_non_null(w->v);
+	if (!begin_run(w, in))
+		return HK_LIMIT;
 	status = hk_verify_header(w->v, header);
 	if (status != HK_OK)
 		return status;

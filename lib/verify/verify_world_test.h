@@ -30,7 +30,7 @@ struct world {
 	struct hk_buf zone_text, message;
 	struct hk_zone *zone;
 	struct hk_verify *v;
-	size_t asked;
+	size_t asked, zone_read;
 };
 
 void world_init(struct world *);
@@ -48,6 +48,8 @@ struct hk_verify_input world_input(const struct lab_case *);
  * after all answers that can come. */
 enum hk_status world_run(
     struct world *, const struct hk_verify_input *, enum order, size_t chunk, bool late);
+/* The same, but all that SPF asks is answered before the header has come, as in an SMTP session. */
+enum hk_status world_run_spf_first(struct world *, const struct hk_verify_input *);
 /* A fresh signature by d= and selector s on top of the message, its key published. Relaxed, RSA. */
 void world_sign(struct world *, const char *d, const char *s);
 

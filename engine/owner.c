@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hikyaku/crypto.h>
+
+#include "engine/owner_internal.h"
+
+static void init_lists(struct hk_owner *o)
+{
+	o->last_inbox = &o->inbox;
+	o->last_batch = &o->batch;
+	o->last_returned = &o->returned;
+	o->last_order = &o->orders;
+	o->last_ready = &o->first_ready;
+}
+
+/* Every live message of the spool becomes one that waits. */
+static enum hk_status recover(struct hk_owner *o)
+{
+	struct hk_spool_entry e;
+	struct hk_message *m;
+	enum hk_status status;
+	uint64_t wait, longest = 0;
+	size_t i;
+
+	for (i = 0; i < o->conf->n_retry; i++)
+		longest = o->conf->retry[i] > longest ? o->conf->retry[i] : longest;
+	while ((status = hk_spool_recovered(o->spool, &e)) == HK_OK) {
+		m = hk_message_new(o, e.mail);
+		if (!m)
+			return HK_NOMEM;
+		m->attempts = e.attempts;
+		/* a clock that went back makes nobody wait longer than the longest retry time */
+		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
+		hk_message_schedule(o, m, (wait < longest ? wait : longest) * 1000);
+	}
+	return status == HK_END ? HK_OK : status;
+}
+
+static void open_evidence(struct hk_owner *o)
+{
+	size_t n = strlen(o->dir) + sizeof "/evidence";
+	char *dir = malloc(n);
+	enum hk_status status = HK_NOMEM;
+
+	if (dir) {
+		memcpy(dir, o->dir, strlen(o->dir));
+		memcpy(dir + strlen(o->dir), "/evidence", sizeof "/evidence");
+		status = hk_evidence_store_open(
+		    o->disk, dir, o->conf->evidence_size, o->conf->evidence_days, &o->evidence);
+	}
+	if (status != HK_OK)
+		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=%s",
+		    hk_status_name(status)); /* a help, never a condition */
+	free(dir);
+}
+
+static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options *options)
+{
+	struct hk_spool_options spool = {.segment_size = options->segment_size};
+	enum hk_status status;
+
+	o->dir = strndup((const char *)o->conf->spool.p, o->conf->spool.n);
+	if (!o->dir || hk_hop_prepare(o, o->conf) != HK_OK)
+		return HK_NOMEM;
+	spool.dir = o->dir;
+	status = hk_spool_open(o->disk, &spool, o->log, &o->spool);
+	if (status == HK_OK)
+		status = recover(o);
+	if (status == HK_OK)
+		open_evidence(o);
+	return status;
+}
+
+enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
+    const struct hk_now *now, const struct hk_owner_options *options, struct hk_owner **ret)
+{
+	struct hk_owner *o = calloc(1, sizeof *o);
+	enum hk_status status;
+
+	if (!o)
+		return HK_NOMEM;
+	o->conf = hk_conf_use(conf);
+	o->disk = disk;
+	o->log = log;
+	o->now = *now;
+	o->jobs_max = options->jobs_max ? options->jobs_max : HK_OWNER_JOBS_MAX;
+	init_lists(o);
+	if (hk_random(&o->seed, sizeof o->seed) != HK_OK)
+		hk_logf(log, HK_LOG_WARNING, "ev=random status=failed");
+	status = open_all(o, options);
+	if (status != HK_OK) {
+		hk_owner_free(o);
+		return status;
+	}
+	o->ids = (struct hk_ids){.last = hk_spool_last_id(o->spool), .worker = HK_IDS_OWNER};
+	o->intake = hk_spool_intake(o->spool);
+	hk_logf(log, HK_LOG_INFO, "ev=spool dir=%s waiting=%zu",
+	    hk_log_quote(hk_slice_str(o->dir)).text, o->messages.n);
+	*ret = o;
+	return HK_OK;
+}
+
+enum hk_status hk_owner_new(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
+    const struct hk_now *now, struct hk_owner **ret)
+{
+	return hk_owner_new_sized(conf, disk, log, now, &(struct hk_owner_options){0}, ret);
+}
+
+static void free_lists(struct hk_owner *o)
+{
+	struct hk_incoming *in;
+	struct hk_returned *r;
+	struct hk_order order;
+
+	while ((in = o->inbox)) {
+		o->inbox = in->next;
+		hk_mail_free(in->mail);
+		free(in);
+	}
+	while ((r = o->returned)) {
+		o->returned = r->next;
+		hk_job_free(r->job);
+		free(r);
+	}
+	while (hk_owner_next(o, &order))
+		if (order.type == HK_ORDER_DELIVER)
+			hk_job_free(order.job);
+}
+
+void hk_owner_free(struct hk_owner *o)
+{
+	struct hk_message *m;
+	size_t i;
+
+	if (!o)
+		return;
+	free_lists(o);
+	for (i = 0; (m = hk_id_map_each(&o->messages, &i)); i--)
+		hk_message_free(o, m); /* which may move another into its slot */
+	hk_id_map_done(&o->messages);
+	hk_hop_free_all(o);
+	free(o->heap);
+	hk_evidence_store_close(o->evidence);
+	hk_spool_close(o->spool);
+	hk_conf_free(o->conf);
+	free(o->dir);
+	free(o);
+}
+
+/* Waiting groups are dissolved; what is out stays out, under the configuration that it went with.
+ */
+void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
+{
+	struct hk_hop *hop;
+	struct hk_group *group;
+	struct hk_message *m;
+	struct hk_conf *old = o->conf;
+	size_t i = 0;
+
+	if (hk_hop_prepare(o, conf) != HK_OK) {
+		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
+		return;
+	}
+	for (hop = o->hops; hop; hop = hop->next) {
+		while ((group = hk_hop_take(hop))) {
+			group->message->groups--;
+			free(group);
+		}
+	}
+	o->conf = hk_conf_use(conf);
+	if (hk_hop_reroute(o) != HK_OK)
+		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
+	while ((m = hk_id_map_each(&o->messages, &i)))
+		if (m->at == SIZE_MAX && !m->groups)
+			hk_message_schedule(o, m, 0);
+	hk_conf_free(old);
+}
+
+static void tidy(struct hk_owner *o)
+{
+	struct hk_spool_counts before, after;
+
+	if (o->now.mono_ms < o->tidy_at)
+		return;
+	hk_spool_count(o->spool, &before);
+	if (hk_spool_tidy(o->spool, HK_OWNER_TIDY_BYTES) != HK_OK)
+		hk_logf(o->log, HK_LOG_WARNING, "ev=tidy status=failed");
+	hk_spool_count(o->spool, &after);
+	if (after.bytes != before.bytes)
+		o->tidy_at =
+		    o->now.mono_ms +
+		    HK_OWNER_TIDY_MS / 10; /* more is likely due; paced, so that mail goes first */
+	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs)
+		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
+	else
+		o->tidy_at = UINT64_MAX; /* until the next commit */
+}
+
+static enum hk_status commit(struct hk_owner *o)
+{
+	enum hk_status status;
+
+	if (!hk_spool_is_dirty(o->spool))
+		return HK_OK;
+	status = hk_spool_commit(o->spool);
+	if (status != HK_OK)
+		o->stalled_until = o->now.mono_ms + HK_OWNER_STALL_MS;
+	if (o->tidy_at > o->now.mono_ms + HK_OWNER_TIDY_MS)
+		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
+	return status;
+}
+
+void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
+{
+	enum hk_status status;
+
+	o->now = *now;
+	if (o->stalled_until && now->mono_ms >= o->stalled_until)
+		o->stalled_until = 0;
+	hk_incoming_put(o);
+	hk_results_put(o);
+	status = commit(o);
+	hk_incoming_done(o, status);
+	hk_results_done(o, status == HK_OK);
+	tidy(o);
+	o->intake = hk_spool_intake(o->spool);
+	hk_round_start_due(o);
+	hk_jobs_dispatch(o);
+}
+
+bool hk_owner_next(struct hk_owner *o, struct hk_order *ret)
+{
+	struct hk_order_node *node = o->orders;
+
+	if (!node)
+		return false;
+	*ret = node->order;
+	o->orders = node->next;
+	if (!o->orders)
+		o->last_order = &o->orders;
+	free(node);
+	return true;
+}
+
+uint64_t hk_owner_deadline(const struct hk_owner *o)
+{
+	const struct hk_message *m = hk_heap_first(o);
+	uint64_t at = o->tidy_at;
+
+	if (o->inbox)
+		return 0;
+	if (o->stalled_until)
+		return o->stalled_until < at ? o->stalled_until : at;
+	if (o->returned)
+		return 0;
+	if (m && !o->is_stopping && m->due_ms < at)
+		at = m->due_ms;
+	return at;
+}
+
+void hk_owner_stop(struct hk_owner *o)
+{
+	o->is_stopping = true;
+}
+
+bool hk_owner_is_idle(const struct hk_owner *o)
+{
+	return !o->inbox && !o->returned && !o->orders && !o->counts.jobs_out &&
+	       !hk_spool_is_dirty(o->spool);
+}
+
+enum hk_status hk_owner_intake(const struct hk_owner *o)
+{
+	return (enum hk_status)o->intake;
+}
+
+uint64_t hk_owner_last_id(const struct hk_owner *o)
+{
+	uint64_t last = hk_spool_last_id(o->spool);
+
+	return o->ids.last > last ? o->ids.last : last;
+}
+
+void hk_owner_count(const struct hk_owner *o, struct hk_owner_counts *ret)
+{
+	*ret = o->counts;
+	ret->queued = o->messages.n;
+	hk_spool_count(o->spool, &ret->spool);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/owner_internal.h"
+
+enum { SLOTS_FIRST = 64, DOMAIN_MOST = 255 /* RFC 5321 4.5.3.1.2 */ };
+
+/* ---- hops ------------------------------------------------------------------ */
+
+static struct hk_hop *hop_new(struct hk_owner *o, const struct hk_conf_route *route)
+{
+	struct hk_hop *hop = calloc(1, sizeof *hop);
+
+	if (!hop)
+		return NULL;
+	hop->route = route;
+	hop->last = &hop->first;
+	hop->next = o->hops;
+	if (hop->next)
+		hop->next->before = hop;
+	o->hops = hop;
+	return hop;
+}
+
+static void forget_ready(struct hk_owner *o, struct hk_hop *hop)
+{
+	struct hk_hop **at = &o->first_ready;
+
+	if (!hop->is_ready)
+		return;
+	while (*at != hop)
+		at = &(*at)->next_ready;
+	*at = hop->next_ready;
+	if (o->last_ready == &hop->next_ready)
+		o->last_ready = at;
+	hop->is_ready = false;
+}
+
+/* Goes when no domain points here, nothing waits, and no job is out. */
+static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
+{
+	if (hop->users || hop->out || hop->first)
+		return;
+	forget_ready(o, hop);
+	if (hop->next)
+		hop->next->before = hop->before;
+	if (hop->before)
+		hop->before->next = hop->next;
+	else
+		o->hops = hop->next;
+	free(hop);
+}
+
+void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
+{
+	if (hop->is_ready || !hop->first || (hop->out && hop->out >= hop->route->concurrency))
+		return;
+	hop->is_ready = true;
+	hop->next_ready = NULL;
+	*o->last_ready = hop;
+	o->last_ready = &hop->next_ready;
+}
+
+struct hk_hop *hk_hop_next_ready(struct hk_owner *o)
+{
+	struct hk_hop *hop = o->first_ready;
+
+	if (!hop)
+		return NULL;
+	o->first_ready = hop->next_ready;
+	if (!o->first_ready)
+		o->last_ready = &o->first_ready;
+	hop->is_ready = false;
+	return hop;
+}
+
+void hk_hop_queue(struct hk_owner *o, struct hk_group *group)
+{
+	struct hk_hop *hop = group->hop;
+
+	group->next = NULL;
+	*hop->last = group;
+	hop->last = &group->next;
+	hk_hop_make_ready(o, hop);
+}
+
+struct hk_group *hk_hop_take(struct hk_hop *hop)
+{
+	struct hk_group *group = hop->first;
+
+	if (group) {
+		hop->first = group->next;
+		if (!hop->first)
+			hop->last = &hop->first;
+	}
+	return group;
+}
+
+void hk_hop_job_back(struct hk_owner *o, struct hk_hop *hop)
+{
+	hop->out--;
+	if (hop->first)
+		hk_hop_make_ready(o, hop);
+	else
+		hop_let_go(o, hop);
+}
+
+/* Where a domain's mail goes: one hop for a route, but for MX one for each domain of it. */
+static enum hk_status find_hop(struct hk_owner *o, struct hk_domain *d)
+{
+	const struct hk_conf_route *route = hk_conf_find_route(o->conf, hk_slice_of(d->name, d->n));
+	struct hk_hop *hop = NULL;
+	size_t i;
+
+	d->is_hold = route && route->quarantine == HK_QUARANTINE_HOLD;
+	d->hop = NULL;
+	if (!route)
+		return HK_OK;
+	i = (size_t)(route - o->conf->route);
+	if (route->via != HK_VIA_MX)
+		hop = o->route_hop[i];
+	if (!hop)
+		hop = hop_new(o, route);
+	if (!hop)
+		return HK_NOMEM;
+	if (route->via != HK_VIA_MX)
+		o->route_hop[i] = hop;
+	hop->users++;
+	d->hop = hop;
+	return HK_OK;
+}
+
+static void leave_hop(struct hk_owner *o, struct hk_domain *d)
+{
+	struct hk_hop *hop = d->hop;
+	size_t i;
+
+	d->hop = NULL;
+	if (!hop || --hop->users)
+		return;
+	for (i = 0; i < o->conf->n_routes; i++)
+		if (o->route_hop[i] == hop)
+			o->route_hop[i] = NULL;
+	hop_let_go(o, hop);
+}
+
+/* ---- domains --------------------------------------------------------------- */
+
+static size_t slot_of(const struct hk_owner *o, struct hk_slice name)
+{
+	uint64_t h = o->seed;
+	size_t i;
+
+	/* FNV-1a from a secret start: nobody outside knows which names share a slot */
+	for (i = 0; i < name.n; i++)
+		h = (h ^ name.p[i]) * UINT64_C(0x100000001b3);
+	return (size_t)(h >> 32) & (o->n_slots - 1);
+}
+
+static enum hk_status grow(struct hk_owner *o)
+{
+	struct hk_domain **old = o->slot;
+	size_t n = o->n_slots, i;
+
+	if (o->n_domains < n)
+		return HK_OK;
+	o->slot = calloc(n ? n * 2 : SLOTS_FIRST, sizeof(struct hk_domain *));
+	if (!o->slot) {
+		o->slot = old;
+		return n ? HK_OK : HK_NOMEM;
+	}
+	o->n_slots = n ? n * 2 : SLOTS_FIRST;
+	for (i = 0; i < n; i++) {
+		struct hk_domain *d, *next;
+
+		for (d = old[i]; d; d = next) {
+			size_t at = slot_of(o, hk_slice_of(d->name, d->n));
+
+			next = d->next;
+			d->next = o->slot[at];
+			o->slot[at] = d;
+		}
+	}
+	free(old);
+	return HK_OK;
+}
+
+/* <postmaster> without a domain is the configured one's (RFC 5321 4.5.1). */
+static struct hk_slice domain_of(const struct hk_owner *o, struct hk_slice address)
+{
+	size_t at = hk_slice_rfind(address, '@');
+
+	if (at == address.n) {
+		address = o->conf->postmaster;
+		at = hk_slice_rfind(address, '@');
+	}
+	return hk_slice_sub(hk_slice_from(address, at + 1), 0, DOMAIN_MOST);
+}
+
+static struct hk_domain *domain_new(struct hk_owner *o, struct hk_slice name)
+{
+	struct hk_domain *d = calloc(1, sizeof *d + name.n + 1);
+	size_t at = slot_of(o, name);
+
+	if (!d)
+		return NULL;
+	d->n = name.n;
+	if (name.n)
+		memcpy(d->name, name.p, name.n);
+	if (find_hop(o, d) != HK_OK) {
+		free(d);
+		return NULL;
+	}
+	d->next = o->slot[at];
+	o->slot[at] = d;
+	o->n_domains++;
+	return d;
+}
+
+struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
+{
+	struct hk_slice raw = domain_of(o, address), name;
+	uint8_t lower[DOMAIN_MOST];
+	struct hk_domain *d;
+	size_t i;
+
+	if (grow(o) != HK_OK)
+		return NULL;
+	for (i = 0; i < raw.n; i++)
+		lower[i] = hk_to_lower(raw.p[i]);
+	name = hk_slice_of(lower, raw.n);
+	for (d = o->slot[slot_of(o, name)]; d; d = d->next)
+		if (hk_slice_eq(name, hk_slice_of(d->name, d->n)))
+			break;
+	if (!d)
+		d = domain_new(o, name);
+	if (d)
+		d->users++;
+	return d;
+}
+
+void hk_domain_release(struct hk_owner *o, struct hk_domain *d)
+{
+	struct hk_domain **at;
+
+	if (!d || --d->users)
+		return;
+	for (at = &o->slot[slot_of(o, hk_slice_of(d->name, d->n))]; *at != d; at = &(*at)->next)
+		;
+	*at = d->next;
+	o->n_domains--;
+	leave_hop(o, d);
+	free(d);
+}
+
+enum hk_status hk_hop_prepare(struct hk_owner *o, const struct hk_conf *conf)
+{
+	struct hk_hop **fresh = calloc(conf->n_routes + 1, sizeof(struct hk_hop *));
+
+	if (!fresh)
+		return HK_NOMEM;
+	free(o->route_hop);
+	o->route_hop = fresh;
+	return HK_OK;
+}
+
+enum hk_status hk_hop_reroute(struct hk_owner *o)
+{
+	enum hk_status status = HK_OK;
+	struct hk_domain *d;
+	size_t i;
+
+	for (i = 0; i < o->n_slots; i++) {
+		for (d = o->slot[i]; d; d = d->next) {
+			if (d->hop) {
+				d->hop->users--;
+				hop_let_go(o, d->hop);
+			}
+			if (find_hop(o, d) != HK_OK)
+				status = HK_NOMEM; /* its mail waits as if it had no route */
+		}
+	}
+	return status;
+}
+
+void hk_hop_free_all(struct hk_owner *o)
+{
+	struct hk_hop *hop, *next;
+
+	for (hop = o->hops; hop; hop = next) {
+		struct hk_group *group;
+
+		next = hop->next;
+		while ((group = hk_hop_take(hop)))
+			free(group);
+		free(hop);
+	}
+	o->hops = NULL;
+	free(o->route_hop);
+	free(o->slot);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * owner_internal.h
+ *
+ *	message		one that waits: when it is due, what became of each recipient
+ *	domain		of recipients; knows its hop
+ *	hop		what deliveries go to together: a route, or for MX a domain of it; how many are out, who waits for it
+ *	group		the recipients of one message that go to one hop; in the queue of the hop until a job is made of it
+ *
+ * The life of a message: due -> a round: groups -> jobs -> results -> all are back: the round ends -> due again, or complete.
+ */
+#ifndef HIKYAKU_ENGINE_OWNER_INTERNAL_H
+#define HIKYAKU_ENGINE_OWNER_INTERNAL_H
+
+#include "engine/id_map.h"
+#include "engine/owner.h"
+
+#define HK_OWNER_JOBS_MAX   1000u   /* deliveries out at once, over all hops: sockets */
+#define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
+#define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
+#define HK_OWNER_STALL_MS   1000u   /* after a failed commit, before results are tried again */
+#define HK_OWNER_TIDY_MS    1000u
+#define HK_OWNER_TIDY_BYTES (1024u * 1024)
+#define HK_OWNER_RELEASE_S  5u      /* after a delivery that could not even begin; doubles up to HK_OWNER_RELEASE_MOST_S */
+#define HK_OWNER_RELEASE_MOST_S 300u
+#define HK_OWNER_RETRY_S    900u    /* where the configuration names no retry times */
+
+struct hk_group;
+struct hk_hop {
+	struct hk_hop *next, *before;    /* all of them */
+	struct hk_hop *next_ready;       /* those that have groups and may take a job */
+	const struct hk_conf_route *route;
+	unsigned users;                  /* domains that point here */
+	unsigned out;                    /* jobs */
+	uint64_t round;                  /* the last one that made a group for it */
+	bool is_ready;
+	struct hk_group *first, **last;
+};
+
+struct hk_domain {
+	struct hk_domain *next;          /* of the same slot */
+	struct hk_hop *hop;              /* NULL: no route */
+	unsigned users;                  /* recipients */
+	bool is_hold;                    /* its route holds quarantined mail */
+	size_t n;
+	uint8_t name[];                  /* lower case */
+};
+
+struct hk_message;
+struct hk_group {
+	struct hk_group *next;
+	struct hk_message *message;
+	struct hk_hop *hop;
+};
+
+struct hk_message_rcpt {
+	struct hk_domain *domain;
+	uint8_t outcome;
+	bool is_out;
+};
+struct hk_message {
+	uint64_t id;
+	uint64_t due_ms;                 /* mono */
+	int64_t born_ms;                 /* mono; before the start of this process, negative as may be */
+	size_t at;                       /* in the heap; SIZE_MAX: not there */
+	uint32_t attempts, n_rcpt, pending;
+	uint32_t groups;                 /* waiting or out in this round */
+	uint32_t back;                   /* of them, those whose results are in the batch */
+	uint8_t releases;                /* in a row */
+	bool is_quarantined, was_tried;
+	struct hk_message_rcpt rcpt[];
+};
+
+/* A mail whose record is in the batch, or waits to be put. */
+struct hk_incoming {
+	struct hk_incoming *next;
+	struct hk_mail *mail;
+	struct hk_message *message;
+	uint64_t token;
+	enum hk_status status;
+	bool is_ours;                    /* a DSN: no order */
+};
+struct hk_returned {
+	struct hk_returned *next;
+	struct hk_job *job;
+	bool is_in_batch, ends_round;
+	int64_t next_attempt;            /* utc, when it ends the round */
+	uint64_t delay_ms;
+	unsigned dsns;
+};
+struct hk_order_node {
+	struct hk_order_node *next;
+	struct hk_order order;
+};
+
+struct hk_owner {
+	struct hk_conf *conf;
+	struct hk_disk *disk;
+	struct hk_log *log;
+	char *dir;
+	struct hk_spool *spool;
+	struct hk_evidence_store *evidence;
+	struct hk_now now;
+	struct hk_ids ids;
+	struct hk_id_map messages;
+	struct hk_message **heap;
+	size_t n_heap, room_heap;
+	struct hk_domain **slot;         /* domains by name */
+	size_t n_slots, n_domains;
+	uint64_t seed;                   /* of their hash: names come from outside */
+	struct hk_hop *hops;
+	struct hk_hop **route_hop;       /* of each route of conf; NULL for MX or not used yet */
+	struct hk_hop *first_ready, **last_ready;
+	struct hk_incoming *inbox, **last_inbox;
+	struct hk_incoming *batch, **last_batch;
+	struct hk_returned *returned, **last_returned;
+	struct hk_order_node *orders, **last_order;
+	size_t jobs_max;
+	uint64_t round;
+	size_t inbox_bytes;
+	uint64_t stalled_until;          /* mono; 0: not stalled */
+	uint64_t tidy_at;
+	bool is_stopping;
+	_Atomic int intake;
+	struct hk_owner_counts counts;
+};
+
+/* the heap of waiting messages, earliest first: owner_heap.c */
+enum hk_status hk_heap_reserve(struct hk_owner *, size_t n) HK_MUSTCHECK; /* so that pushes cannot fail */
+void hk_heap_push(struct hk_owner *, struct hk_message *);
+void hk_heap_remove(struct hk_owner *, struct hk_message *);
+struct hk_message *hk_heap_first(const struct hk_owner *);
+
+/* domains and hops: owner_hop.c */
+struct hk_domain *hk_domain_use(struct hk_owner *, struct hk_slice address); /* NULL: NOMEM */
+void hk_domain_release(struct hk_owner *, struct hk_domain *);
+void hk_hop_queue(struct hk_owner *, struct hk_group *);
+struct hk_group *hk_hop_take(struct hk_hop *);
+void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
+struct hk_hop *hk_hop_next_ready(struct hk_owner *);
+void hk_hop_job_back(struct hk_owner *, struct hk_hop *);
+/* hk_hop_prepare(o, conf): room for its routes; NOMEM changes nothing. hk_hop_reroute(o): after o->conf was exchanged. */
+enum hk_status hk_hop_prepare(struct hk_owner *, const struct hk_conf *) HK_MUSTCHECK;
+enum hk_status hk_hop_reroute(struct hk_owner *) HK_MUSTCHECK;
+void hk_hop_free_all(struct hk_owner *);
+
+/* messages: owner_message.c */
+struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *); /* in the map, with room in the heap; NULL: NOMEM */
+void hk_message_free(struct hk_owner *, struct hk_message *);
+/* hk_message_schedule(o, m, in_ms): due in so long, when there is anything to do; nothing while groups are out. */
+void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms);
+bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */
+uint64_t hk_message_age_s(const struct hk_owner *, const struct hk_message *);
+
+/* jobs: owner_job.c */
+void hk_round_start_due(struct hk_owner *);
+void hk_jobs_dispatch(struct hk_owner *);
+/* results: owner_result.c */
+void hk_results_put(struct hk_owner *);
+void hk_results_done(struct hk_owner *, bool ok);
+void hk_returned_add(struct hk_owner *, struct hk_job *);
+/* mail: owner_mail.c */
+void hk_incoming_put(struct hk_owner *);
+void hk_incoming_done(struct hk_owner *, enum hk_status);
+enum hk_status hk_incoming_add_dsn(struct hk_owner *, struct hk_mail *) HK_MUSTCHECK; /* takes */
+void hk_incoming_drop_dsns(struct hk_owner *, unsigned n); /* the last n of the batch */
+void hk_order_add(struct hk_owner *, const struct hk_order *);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/owner_internal.h"
+
+static struct hk_job *job_new(
+    struct hk_owner *o, const struct hk_message *m, const struct hk_domain *domain, size_t n)
+{
+	struct hk_job *job = calloc(1, sizeof *job);
+	uint8_t *name;
+
+	if (!job)
+		return NULL;
+	job->rcpt = calloc(n, sizeof *job->rcpt);
+	job->result = calloc(n, sizeof *job->result);
+	name = malloc(domain->n + 1);
+	if (!job->rcpt || !job->result || !name) {
+		free(name);
+		hk_job_free(job);
+		return NULL;
+	}
+	memcpy(name, domain->name, domain->n + 1);
+	job->domain = hk_slice_of(name, domain->n);
+	job->id = m->id;
+	job->attempt = m->attempts + 1;
+	job->conf = hk_conf_use(o->conf);
+	return job;
+}
+
+void hk_job_free(struct hk_job *job)
+{
+	if (!job)
+		return;
+	hk_conf_free(job->conf);
+	free(job->rcpt);
+	free(job->result);
+	free((void *)(uintptr_t)job->domain.p);
+	free(job);
+}
+
+static void add_rcpt(struct hk_job *job, struct hk_message *m, size_t i)
+{
+	job->rcpt[job->n_rcpt] = (uint32_t)i;
+	job->result[job->n_rcpt] =
+	    (struct hk_rcpt_result){.rcpt = (uint32_t)i, .outcome = HK_RCPT_PENDING};
+	job->n_rcpt++;
+	m->rcpt[i].is_out = true;
+}
+
+/* ---- rounds ------------------------------------------------------------------ */
+
+/* Recipients without a route are tried, in a way: they wait for a configuration that has one, until
+ * they are too old. */
+static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
+{
+	struct hk_job *job = NULL;
+	size_t i, j;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		struct hk_rcpt_result *r;
+
+		if (m->rcpt[i].domain->hop || !hk_message_is_waiting_for(m, i))
+			continue;
+		if (!job) {
+			job = job_new(o, m, m->rcpt[i].domain, m->n_rcpt - i);
+			if (!job)
+				return HK_NOMEM;
+		}
+		j = job->n_rcpt;
+		add_rcpt(job, m, i);
+		r = &job->result[j];
+		r->code = 451;
+		snprintf(
+		    r->enhanced, sizeof r->enhanced, "4.4.4"); /* RFC 3463 3.5: unable to route */
+		snprintf(r->text, sizeof r->text, "no route for this domain is configured");
+	}
+	if (job) {
+		m->groups++;
+		hk_returned_add(o, job);
+	}
+	return HK_OK;
+}
+
+static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
+{
+	size_t i;
+
+	o->round++;
+	for (i = 0; i < m->n_rcpt; i++) {
+		struct hk_hop *hop = m->rcpt[i].domain->hop;
+		struct hk_group *group;
+
+		if (!hop || hop->round == o->round || !hk_message_is_waiting_for(m, i))
+			continue;
+		group = calloc(1, sizeof *group);
+		if (!group)
+			return HK_NOMEM;
+		hop->round = o->round;
+		*group = (struct hk_group){.message = m, .hop = hop};
+		m->groups++;
+		hk_hop_queue(o, group);
+	}
+	return HK_OK;
+}
+
+void hk_round_start_due(struct hk_owner *o)
+{
+	struct hk_message *m;
+
+	if (o->is_stopping || o->stalled_until)
+		return;
+	while ((m = hk_heap_first(o)) && m->due_ms <= o->now.mono_ms) {
+		hk_heap_remove(o, m);
+		m->was_tried = false;
+		/* without memory: what could be made goes, the end of that round brings the rest
+		 * back */
+		if ((defer_unroutable(o, m) != HK_OK || make_groups(o, m) != HK_OK) && !m->groups)
+			hk_message_schedule(o, m, HK_OWNER_STALL_MS);
+	}
+}
+
+/* ---- jobs ------------------------------------------------------------------------ */
+
+/* A group came to nothing, or all of it is in jobs now. */
+static void group_gone(struct hk_owner *o, struct hk_group *group)
+{
+	struct hk_message *m = group->message;
+
+	free(group);
+	if (--m->groups)
+		return;
+	if (m->pending)
+		hk_message_schedule(o, m, 0);
+	else
+		hk_message_free(o, m);
+}
+
+static size_t count_for(const struct hk_group *group, size_t *ret_first)
+{
+	const struct hk_message *m = group->message;
+	size_t i, n = 0;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		if (m->rcpt[i].domain->hop != group->hop || !hk_message_is_waiting_for(m, i))
+			continue;
+		if (!n++)
+			*ret_first = i;
+	}
+	return n;
+}
+
+/* One job of a group: at most HK_JOB_RCPT_MAX recipients; *ret_left says whether it has more. */
+static struct hk_job *make_job(
+    struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
+{
+	struct hk_message *m = group->message;
+	struct hk_place place;
+	struct hk_job *job;
+	size_t i;
+
+	if (hk_spool_find(o->spool, m->id, &place) != HK_OK)
+		return NULL;
+	*ret_left = n > HK_JOB_RCPT_MAX;
+	if (*ret_left)
+		n = HK_JOB_RCPT_MAX;
+	job = job_new(o, m, m->rcpt[first].domain, n);
+	if (!job)
+		return NULL;
+	job->place = place;
+	job->route = group->hop->route;
+	job->owner_private = group->hop;
+	for (i = first; job->n_rcpt < n; i++)
+		if (m->rcpt[i].domain->hop == group->hop && hk_message_is_waiting_for(m, i))
+			add_rcpt(job, m, i);
+	m->groups++;
+	group->hop->out++;
+	o->counts.jobs_out++;
+	return job;
+}
+
+static bool send_one(struct hk_owner *o, struct hk_hop *hop)
+{
+	struct hk_group *group = hk_hop_take(hop);
+	struct hk_job *job;
+	bool has_left = false;
+	size_t first = 0, n = count_for(group, &first);
+
+	if (!n) {
+		group_gone(o, group);
+		return true;
+	}
+	job = make_job(o, group, first, n, &has_left);
+	if (!job) {
+		hk_hop_queue(o, group);
+		return false;
+	}
+	if (has_left)
+		hk_hop_queue(o, group);
+	else
+		group_gone(o, group);
+	hk_order_add(o, &(struct hk_order){.type = HK_ORDER_DELIVER, .job = job});
+	return true;
+}
+
+/* One job from each hop in turn, so that a large queue for one keeps nobody else waiting. */
+void hk_jobs_dispatch(struct hk_owner *o)
+{
+	struct hk_hop *hop;
+
+	if (o->is_stopping || o->stalled_until || o->intake == HK_IO)
+		return;
+	while (o->counts.jobs_out < o->jobs_max && (hop = hk_hop_next_ready(o))) {
+		bool ok;
+
+		hop->out++; /* so that it does not go with its last message */
+		ok = send_one(o, hop);
+		hk_hop_job_back(o, hop);
+		if (!ok) {
+			o->stalled_until = o->now.mono_ms + HK_OWNER_STALL_MS;
+			return;
+		}
+	}
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "engine/owner_internal.h"
+
+void hk_order_add(struct hk_owner *o, const struct hk_order *order)
+{
+	struct hk_order_node *node = calloc(1, sizeof *node);
+
+	if (!node) {
+		/* no way to say it: a job goes back untried, and the client of a mail sees its
+		 * session time out */
+		if (order->type == HK_ORDER_DELIVER) {
+			order->job->released = true;
+			hk_owner_result(o, order->job);
+		}
+		return;
+	}
+	node->order = *order;
+	*o->last_order = node;
+	o->last_order = &node->next;
+}
+
+static size_t size_of(const struct hk_mail *mail)
+{
+	return (size_t)hk_mail_size(mail) + mail->evidence.n + sizeof *mail;
+}
+
+static void answer(struct hk_owner *o, uint64_t token, enum hk_status status)
+{
+	hk_order_add(
+	    o, &(struct hk_order){.type = HK_ORDER_COMMITTED, .token = token, .status = status});
+}
+
+static void incoming_free(struct hk_owner *o, struct hk_incoming *in)
+{
+	if (in->message)
+		hk_message_free(o, in->message);
+	hk_mail_free(in->mail);
+	free(in);
+}
+
+void hk_owner_put(struct hk_owner *o, struct hk_mail *mail, uint64_t token)
+{
+	struct hk_incoming *in = NULL;
+	enum hk_status status = HK_FULL;
+
+	if (o->inbox_bytes + size_of(mail) <= HK_OWNER_INBOX_MAX || !o->inbox) {
+		in = calloc(1, sizeof *in);
+		status = HK_NOMEM;
+	}
+	if (!in) {
+		hk_spool_refuse(o->spool, mail);
+		hk_mail_free(mail);
+		answer(o, token, status);
+		return;
+	}
+	*in = (struct hk_incoming){.mail = mail, .token = token};
+	o->inbox_bytes += size_of(mail);
+	*o->last_inbox = in;
+	o->last_inbox = &in->next;
+}
+
+static void add_to_batch(struct hk_owner *o, struct hk_incoming *in)
+{
+	in->next = NULL;
+	*o->last_batch = in;
+	o->last_batch = &in->next;
+}
+
+/* All that may need memory is done before the record is: after the commit nothing can fail any
+ * more. */
+static enum hk_status put_one(struct hk_owner *o, struct hk_incoming *in)
+{
+	enum hk_status status;
+
+	in->message = hk_message_new(o, in->mail);
+	if (!in->message) {
+		hk_spool_refuse(o->spool, in->mail);
+		return HK_NOMEM;
+	}
+	status = hk_spool_put(o->spool, in->mail);
+	if (status != HK_OK) {
+		hk_message_free(o, in->message);
+		in->message = NULL;
+	}
+	return status;
+}
+
+void hk_incoming_put(struct hk_owner *o)
+{
+	struct hk_incoming *in;
+
+	while ((in = o->inbox) && hk_spool_has_room(o->spool, in->mail)) {
+		enum hk_status status;
+
+		o->inbox = in->next;
+		if (!o->inbox)
+			o->last_inbox = &o->inbox;
+		o->inbox_bytes -= size_of(in->mail);
+		status = put_one(o, in);
+		if (status == HK_OK) {
+			add_to_batch(o, in);
+			continue;
+		}
+		answer(o, in->token, status);
+		incoming_free(o, in);
+	}
+}
+
+enum hk_status hk_incoming_add_dsn(struct hk_owner *o, struct hk_mail *mail)
+{
+	struct hk_incoming *in = calloc(1, sizeof *in);
+	enum hk_status status = HK_NOMEM;
+
+	if (in) {
+		*in = (struct hk_incoming){.mail = mail, .is_ours = true};
+		status = put_one(o, in);
+	}
+	if (status == HK_OK) {
+		add_to_batch(o, in);
+		return HK_OK;
+	}
+	hk_mail_free(mail);
+	free(in);
+	return status;
+}
+
+void hk_incoming_drop_dsns(struct hk_owner *o, unsigned n)
+{
+	struct hk_incoming **at, *in;
+	unsigned total = 0;
+
+	for (in = o->batch; in; in = in->next)
+		total++;
+	for (at = &o->batch; total > n; total--)
+		at = &(*at)->next;
+	while ((in = *at)) {
+		*at = in->next;
+		incoming_free(o, in);
+	}
+	o->last_batch = at;
+}
+
+static void keep_evidence(struct hk_owner *o, const struct hk_mail *mail)
+{
+	struct hk_evidence_entry e = {.id = mail->id,
+	    .time = mail->received,
+	    .record = mail->evidence,
+	    .summary = mail->summary};
+
+	if (o->evidence && hk_evidence_store_put(o->evidence, &e, o->now.utc) != HK_OK)
+		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=failed");
+}
+
+void hk_incoming_done(struct hk_owner *o, enum hk_status status)
+{
+	struct hk_incoming *in;
+
+	while ((in = o->batch)) {
+		o->batch = in->next;
+		if (status == HK_OK) {
+			hk_message_schedule(o, in->message, 0);
+			in->message = NULL;
+			if (!in->is_ours)
+				keep_evidence(o, in->mail);
+			o->counts.accepted += !in->is_ours;
+			o->counts.dsns += in->is_ours;
+		}
+		if (!in->is_ours)
+			answer(o, in->token, status);
+		incoming_free(o, in);
+	}
+	o->last_batch = &o->batch;
+}

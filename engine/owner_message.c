@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "engine/owner_internal.h"
+
+struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail)
+{
+	size_t size, i;
+	struct hk_message *m;
+
+	if (!hk_mul_size(mail->n_rcpt, sizeof m->rcpt[0], &size) ||
+	    !hk_add_size(size, sizeof *m, &size))
+		return NULL;
+	if (hk_heap_reserve(o, o->messages.n + 1) != HK_OK)
+		return NULL;
+	m = calloc(1, size);
+	if (!m)
+		return NULL;
+	m->id = mail->id;
+	m->at = SIZE_MAX;
+	m->n_rcpt = m->pending = (uint32_t)mail->n_rcpt;
+	m->is_quarantined = mail->flags & HK_MAIL_QUARANTINE;
+	m->born_ms = (int64_t)o->now.mono_ms -
+	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
+	for (i = 0; i < m->n_rcpt; i++) {
+		m->rcpt[i].domain = hk_domain_use(o, mail->rcpt[i].address);
+		if (!m->rcpt[i].domain)
+			goto failed;
+		m->rcpt[i].outcome = mail->rcpt[i].outcome;
+		m->pending -= m->rcpt[i].outcome != HK_RCPT_PENDING;
+	}
+	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m->id, m) == HK_OK)
+		return m;
+failed:
+	for (i = 0; i < m->n_rcpt; i++)
+		hk_domain_release(o, m->rcpt[i].domain);
+	free(m);
+	return NULL;
+}
+
+void hk_message_free(struct hk_owner *o, struct hk_message *m)
+{
+	size_t i;
+
+	hk_id_map_remove(&o->messages, m->id);
+	hk_heap_remove(o, m);
+	for (i = 0; i < m->n_rcpt; i++)
+		hk_domain_release(o, m->rcpt[i].domain);
+	free(m);
+}
+
+bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
+{
+	const struct hk_message_rcpt *r = &m->rcpt[rcpt];
+
+	return r->outcome == HK_RCPT_PENDING && !r->is_out &&
+	       !(m->is_quarantined && r->domain->is_hold);
+}
+
+void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_ms)
+{
+	size_t i;
+
+	hk_heap_remove(o, m);
+	if (m->groups)
+		return; /* the end of the round decides */
+	for (i = 0; i < m->n_rcpt; i++)
+		if (hk_message_is_waiting_for(m, i))
+			break;
+	if (i == m->n_rcpt)
+		return; /* all that is left is held */
+	m->due_ms = o->now.mono_ms + in_ms;
+	hk_heap_push(o, m);
+}
+
+/* Counted on the clock that does not jump, but for the time before this process. */
+uint64_t hk_message_age_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	int64_t age = ((int64_t)o->now.mono_ms - m->born_ms) / 1000;
+
+	return age > 0 ? (uint64_t)age : 0;
+}
