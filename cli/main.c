@@ -1,5 +1,53 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include <stdio.h>
+#include <string.h>
+
+#include "cli_internal.h"
+
+static const struct cli_command commands[] = {
+    {"explain", "show how SPF, DKIM and DMARC judge a message, step by step", "[options] [FILE | -]", cli_explain},
+    {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]", cli_verify},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void help(FILE *to)
 {
-	return 2;
+	size_t i;
+
+	fputs("usage: hikyaku COMMAND [options] [FILE | -]\n\ncommands:\n", to);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\nhikyaku COMMAND --help lists the options of a command.\n"
+	      "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
+	    to);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_options options;
+	size_t i;
+
+	if (argc < 2) {
+		help(stderr);
+		return CLI_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		help(stdout);
+		return CLI_OK;
+	}
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (!cli_options_parse(&commands[i], argv + 2, &options))
+			return CLI_USAGE;
+		if (options.help) {
+			cli_options_help(&commands[i]);
+			return CLI_OK;
+		}
+		return (int)commands[i].run(&options);
+	}
+	cli_complain("no such command", argv[1]);
+	help(stderr);
+	return CLI_USAGE;
 }

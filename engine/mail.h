@@ -35,7 +35,7 @@ struct hk_mail {
 	struct hk_slice trace;     /* header fields of ours that go on top: Received, Authentication-Results */
 	struct hk_slice edits;     /* hk_edits_format: removals and inserts in the header as received */
 	struct hk_slice body;      /* when it is inline */
-	struct hk_slice body_file; /* else the name of its file in <spool>/body/ */
+	struct hk_slice body_file; /* else the name of its file in <spool>/body/: the id as text, nothing else. From hk_owner_put on the file is the spool's, also when that fails */
 	uint64_t body_size;
 	struct hk_slice evidence;  /* hk_verify_record_format; goes to the evidence store, not into the journal */
 	struct hk_slice summary;   /* one line for the log and the evidence store: client, helo, verdicts */
@@ -50,9 +50,10 @@ void hk_mail_format(const struct hk_mail *, struct hk_buf *out);
 enum hk_status hk_mail_parse(struct hk_slice payload, struct hk_mail *ret) HK_MUSTCHECK;
 
 /* ids: unique over restarts, increasing; 41 bits of milliseconds since 1970, 4 bits of worker, 11 bits of count: 14 hex digits. */
+#define HK_IDS_OWNER 15 /* the owner's, for our own DSNs */
 struct hk_ids {
-	uint64_t last;
-	unsigned worker; /* 0..15 */
+	uint64_t last;   /* begin with hk_owner_last_id */
+	unsigned worker; /* 0..14 */
 };
 uint64_t hk_ids_next(struct hk_ids *, uint64_t unix_ms);
 void hk_mail_id_format(uint64_t id, char ret[HK_MAIL_ID_TEXT]);

@@ -115,8 +115,7 @@ enum hk_status hk_session_next(struct hk_session *s, const struct hk_now *now, s
 	if (take_want(s, WANT_COMMIT, HK_SESSION_COMMIT, ret)) {
 		ret->id = s->message->want_id;
 		ret->mail = s->message->mail;
-		s->message->mail = NULL; /* the receiver's, and with it the body file */
-		s->message->gave_file = s->message->has_file;
+		s->message->mail = NULL; /* the receiver's, and with it the body file, also when the commit fails */
 		s->message->has_file = false;
 		return HK_OK;
 	}

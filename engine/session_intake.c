@@ -234,8 +234,6 @@ void message_committed(struct hk_session *s, enum hk_status status)
 	char text[64];
 
 	if (status != HK_OK) {
-		/* nothing of it counts, so its body file is ours again */
-		m->has_file = m->gave_file;
 		refuse(s, status == HK_FULL ? &reply_no_space : &reply_no_storage);
 		return;
 	}

@@ -65,7 +65,6 @@ struct message {
 	uint64_t body_size;
 	int file;           /* -1: none is open */
 	bool has_file;      /* <spool>/body/<id> was made and is ours to remove */
-	bool gave_file;     /* it went with the mail to the owner */
 
 	struct hk_verify *verify; /* NULL: nothing is checked */
 	bool needs_step, is_verdict_there, is_out_of_memory;

@@ -15,7 +15,8 @@
 
 #define HK_SPOOL_SEGMENT (64u * 1024 * 1024)
 
-/* Where a message's record is. Stays right until the message is complete and its segment is recycled; compaction gives a new place. */
+/* Where a message's record is. Stays right until its segment is recycled, which waits for the message to be complete or moved;
+ * a moved message (compaction) has a new place: ask hk_spool_find when a job begins. */
 struct hk_place {
 	uint32_t segment;
 	uint32_t generation;
@@ -25,8 +26,8 @@ struct hk_place {
 
 struct hk_spool_options {
 	const char *dir;
-	uint64_t segment_size;   /* 0: HK_SPOOL_SEGMENT */
-	uint64_t batch_max;      /* bytes not yet durable; past it put says FULL; 0: 32 MiB */
+	uint64_t segment_size;   /* 0: HK_SPOOL_SEGMENT; at least 64 KiB */
+	uint64_t batch_max;      /* bytes not yet durable; past it put says FULL; 0: 32 MiB; at most half a segment */
 };
 
 /* What recovery tells of one live message. */
@@ -35,7 +36,7 @@ struct hk_spool_entry {
 	uint64_t id;
 	int64_t received, next_attempt; /* 0: at once */
 	uint32_t attempts;
-	const struct hk_mail *mail; /* envelope only: header and body slices are empty; borrowed until the next call */
+	const struct hk_mail *mail; /* envelope only, with today's outcomes; header and body slices are empty; borrowed until the next call */
 };
 
 struct hk_spool;
@@ -43,20 +44,26 @@ struct hk_spool;
  * committed part; the message names the place), IO. */
 enum hk_status hk_spool_open(struct hk_disk *, const struct hk_spool_options *, struct hk_log *, struct hk_spool **ret) HK_MUSTCHECK;
 void hk_spool_close(struct hk_spool *);
-/* hk_spool_recovered(s, ret): live messages in the order of their acceptance; END after the last. To be read out before the first put. */
+/* hk_spool_recovered(s, ret): live messages in the order of their acceptance; END after the last. To be read out before the first put.
+ * CORRUPT: the next live message cannot be read (the log names the place). */
 enum hk_status hk_spool_recovered(struct hk_spool *, struct hk_spool_entry *ret) HK_MUSTCHECK;
 uint64_t hk_spool_last_id(const struct hk_spool *); /* the highest id ever seen; ids go on above it */
-/* FULL: batch or disk; nothing was added. */
-enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *, struct hk_place *ret) HK_MUSTCHECK;
+/* hk_spool_put(s, mail): a body file is synced, and its directory, before. FULL: batch or disk; IO: intake is stopped; LIMIT: the record is larger
+ * than any batch; BUG: no recipient, or an id that is not new. Nothing was added then. Our own DSNs (listener "") are taken as long as completions are. */
+enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *) HK_MUSTCHECK;
+/* attempt, complete: NOTFOUND when there is no such live message; FULL: the batch. */
 enum hk_status hk_spool_attempt(struct hk_spool *, uint64_t id, int64_t next_attempt, struct hk_slice why) HK_MUSTCHECK;
 enum hk_status hk_spool_complete(struct hk_spool *, uint64_t id, size_t rcpt, enum hk_rcpt_outcome, struct hk_slice why) HK_MUSTCHECK;
-/* the message's file and space may go after the commit that holds its last completion. */
+/* hk_spool_commit(s): all of the batch or nothing. The message's file and space may go after the commit that holds its last completion. FULL, IO. */
 enum hk_status hk_spool_commit(struct hk_spool *) HK_MUSTCHECK;
+/* hk_spool_find(s, id, ret): where the message is now. NOTFOUND when it is not live. */
+enum hk_status hk_spool_find(const struct hk_spool *, uint64_t id, struct hk_place *ret) HK_MUSTCHECK;
 bool hk_spool_is_dirty(const struct hk_spool *); /* a commit would write something */
 /* hk_spool_is_failing(s): two syncs in a row failed, or no space: intake must answer 4xx. hk_spool_probe tries to leave that state. */
 bool hk_spool_is_failing(const struct hk_spool *);
+enum hk_status hk_spool_intake(const struct hk_spool *); /* OK; FULL: no space; IO: syncs fail */
 enum hk_status hk_spool_probe(struct hk_spool *) HK_MUSTCHECK;
-/* housekeeping that is due: compaction, recycling; at most `budget` bytes copied. */
+/* housekeeping that is due: recycling, space ahead, the reserve, compaction; at most about `budget` bytes copied. Does nothing while a batch waits. */
 enum hk_status hk_spool_tidy(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;
 /* hk_spool_read(disk, dir, place, mail): any thread. Fills mail->arena (initialised by the caller) with the record and parses it. NOTFOUND when the place
  * was recycled, CORRUPT. */

@@ -93,6 +93,17 @@ void hk_received_format(const struct hk_received *r, struct hk_buf *out)
 	hk_buf_add_str(out, "\r\n");
 }
 
+void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id, const struct hk_now *now, struct hk_buf *out)
+{
+	hk_buf_add_str(out, "Received: by ");
+	add_name(out, host);
+	hk_buf_add_byte(out, ' ');
+	add_comment(out, product);
+	hk_buf_addf(out, " id %s; ", id);
+	hk_date_format(out, now->utc, now->zone_minutes, hk_slice_str(now->zone_name));
+	hk_buf_add_str(out, "\r\n");
+}
+
 /* Fields that only the receiving side writes (draft-brand-indicators-for-message-identification 7.8). */
 static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator"};
 

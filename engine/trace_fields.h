@@ -25,6 +25,9 @@ struct hk_received {
 /* hk_received_format(r, out): the whole field (RFC 5321 4.4), folded with tabs. */
 void hk_received_format(const struct hk_received *, struct hk_buf *out);
 
+/* hk_received_local_format(host, product, id, now, out): the same for a message that began here: no "from". */
+void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id, const struct hk_now *, struct hk_buf *out);
+
 /* hk_protocol_word(proto, is_tls): "SMTP", "ESMTP", "ESMTPS", "LMTP", "LMTPS" (RFC 3848). */
 const char *hk_protocol_word(enum hk_smtp_proto, bool is_tls);
 

@@ -50,7 +50,8 @@ enum hk_json_token {
 struct hk_json_reader;
 /* hk_json_reader_new(a, doc): borrows doc; everything else lives in a. NULL when a is full. */
 struct hk_json_reader *hk_json_reader_new(struct hk_arena *, struct hk_slice doc);
-/* hk_json_next(r, token, text): OK, or SYNTAX, LIMIT (depth), NOMEM; after END it stays END. */
+/* hk_json_next(r, token, text): OK, or SYNTAX, LIMIT (depth, arena), NOMEM, which stay; after the token END it stays END.
+ * text is empty but for KEY, STRING and NUMBER; it borrows doc, or the arena where escapes were undone. */
 enum hk_status hk_json_next(struct hk_json_reader *, enum hk_json_token *, struct hk_slice *text) HK_MUSTCHECK;
 
 #pragma GCC visibility pop

@@ -22,7 +22,7 @@ extern "C" {
 #define HK_SPF_MAX_LOOKUPS 10 /* RFC 7208 4.6.4: terms that cause DNS questions */
 #define HK_SPF_MAX_VOIDS   2  /* RFC 7208 4.6.4 */
 #define HK_SPF_MAX_MX      10 /* addresses of one "mx", names of one "ptr" (4.6.4) */
-#define HK_SPF_RECORD_MAX  4096
+#define HK_SPF_RECORD_MAX  4096 /* a longer one is a permerror */
 
 #define HK_SPF_RESULT_TABLE(X) \
 	X(NONE, "none") X(NEUTRAL, "neutral") X(PASS, "pass") X(FAIL, "fail") X(SOFTFAIL, "softfail") \
@@ -52,7 +52,7 @@ struct hk_spf_verdict {
 	struct hk_slice mechanism;   /* the term that decided, as written; empty for the default */
 	struct hk_slice reason;      /* for people: what decided or what is wrong */
 	struct hk_slice explanation; /* the domain's own exp= text (6.2), sanitised; only for fail */
-	unsigned lookups, voids;
+	unsigned lookups, voids;     /* the one that went over a limit included */
 };
 
 struct hk_spf;

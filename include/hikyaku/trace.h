@@ -25,6 +25,7 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 #define HK_TRACE_TABLE(X)                                                                              \
 	X(MSG_FROM, MESSAGE, "RFC 9989 4.1", "author domain; header From as written")                  \
 	X(MSG_NO_FROM, MESSAGE, "RFC 5322 3.6.2", "what is wrong")                                     \
+	X(MSG_DNS_LIMIT, MESSAGE, "RFC 7208 11.1", "questions that were needed; how many are asked at most") \
 	X(DNS_QUESTION, MESSAGE, "RFC 1035 4.1.2", "name; type; rcode or NODATA; the records, joined by \" | \"") \
 	X(SPF_IDENTITY, SPF, "RFC 7208 2.3", "mailfrom or helo; domain; client address")               \
 	X(SPF_RECORD, SPF, "RFC 7208 4.5", "domain; record text")                                      \
@@ -74,6 +75,8 @@ struct hk_trace *hk_trace_new(struct hk_arena *);
  * memory is out, the step is dropped and hk_trace_is_cut says so; a verdict never depends on its trace. */
 void hk_trace_add(struct hk_trace *, enum hk_trace_event, unsigned depth, struct hk_slice, struct hk_slice,
     struct hk_slice, struct hk_slice);
+/* hk_trace_append(t, from): all steps of from behind those of t. The texts are borrowed from the arena of from. */
+void hk_trace_append(struct hk_trace *, const struct hk_trace *from);
 size_t hk_trace_count(const struct hk_trace *);
 const struct hk_trace_step *hk_trace_at(const struct hk_trace *, size_t i);
 bool hk_trace_is_cut(const struct hk_trace *);

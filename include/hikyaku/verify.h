@@ -56,24 +56,35 @@ struct hk_verify;
 /* copies the input. NULL when a is full. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
 struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input *);
 void hk_verify_done(struct hk_verify *);
-/* hk_verify_header(v, section): borrows the section until the verdict. */
+/* hk_verify_header(v, section): borrows the section as long as v lives. At most once. LIMIT or NOMEM. */
 enum hk_status hk_verify_header(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;
 void hk_verify_body(struct hk_verify *, struct hk_slice chunk);
 void hk_verify_end(struct hk_verify *);
+/* OK: the verdict is there. AGAIN: the header, the end of the body or answers are missing. Else the arena is full or a
+ * limit was reached; every later step says the same, and the caller treats the message as temperror.
+ * The verdict and its trace do not depend on the order or the time of the answers. */
 enum hk_status hk_verify_step(struct hk_verify *) HK_MUSTCHECK;
 /* each question once, even when several methods need it. */
 bool hk_verify_question(struct hk_verify *, struct hk_dns_question *ret);
+/* copies. NOTFOUND when it was not asked. */
 enum hk_status hk_verify_answer(struct hk_verify *, const struct hk_dns_answer *) HK_MUSTCHECK;
+/* The verdict after OK, else NULL. The trace is complete after OK as well. */
 const struct hk_verify_verdict *hk_verify_result(const struct hk_verify *);
 const struct hk_trace *hk_verify_trace(const struct hk_verify *);
 const struct hk_evidence *hk_verify_evidence(const struct hk_verify *);
 const struct hk_header *hk_verify_fields(const struct hk_verify *); /* the parsed header */
+const struct hk_verify_input *hk_verify_input_of(const struct hk_verify *);
+
+/* hk_verify_rr_text(rr, out): one record as people write it, the bytes of its data as they are. */
+void hk_verify_rr_text(const struct hk_dns_rr *, struct hk_buf *out);
 
 /* ---- a verdict's whole evidence, to replay it offline without the body ------------------ */
 
-/* hk_verify_record_format(v, out): input, header section, body hashes, answers: versioned.
- * hk_verify_replay(a, bytes, ret): builds a verifier from it and runs it to its verdict; same verdict, bit for bit.
- * VERSION, CORRUPT, or as hk_verify_step. */
+#define HK_VERIFY_RECORD_MAX (4 * 1024 * 1024)
+
+/* hk_verify_record_format(v, out): input, header section, body hashes, answers: versioned. After the verdict.
+ * hk_verify_replay(a, bytes, ret): builds a verifier from it and runs it to its verdict; same verdict, bit for bit. Copies
+ * bytes. VERSION, CORRUPT, LIMIT, or as hk_verify_step; *ret needs hk_verify_done. */
 void hk_verify_record_format(const struct hk_verify *, struct hk_buf *out);
 enum hk_status hk_verify_replay(struct hk_arena *, struct hk_slice record, struct hk_verify **ret) HK_MUSTCHECK;
 

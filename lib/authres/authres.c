@@ -5,8 +5,8 @@
 
 enum {
 	LINE_MAX = 990,  /* RFC 5322 2.1.1 allows 998 */
-	VALUE_MAX = 256, /* bytes of one value from outside; a path has no more (RFC 5321 4.5.3.1.3) */
-	PART_MAX = 8192, /* the longest part: a comment with two values, each byte written as four */
+	VALUE_MAX = 320, /* of one value as written: a path of 256 (RFC 5321 4.5.3.1.3) and some escapes; two fit in a line */
+	PART_MAX = 2048, /* the longest part is a comment with two values */
 	B_SHOWN = 8,     /* RFC 6008 4: this much of b= names a signature */
 };
 
@@ -53,10 +53,9 @@ static bool is_dot_atom(struct hk_slice s)
 /* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in clear text. */
 static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special)
 {
-	bool cut = s.n > VALUE_MAX;
-	size_t i;
+	size_t from = b->n, i;
 
-	for (i = 0; i < s.n && i < VALUE_MAX; i++) {
+	for (i = 0; i < s.n && b->n - from < VALUE_MAX; i++) {
 		uint8_t c = s.p[i];
 
 		if (c < 0x20 || c > 0x7e) {
@@ -68,7 +67,7 @@ static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special
 			hk_buf_add_byte(b, '\\');
 		hk_buf_add_byte(b, c);
 	}
-	if (cut)
+	if (i < s.n)
 		hk_buf_add_str(b, "...");
 }
 
@@ -234,13 +233,32 @@ static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *
 	flush(w);
 }
 
+/* The term that decided says more than any words of ours. */
+static void rfc_spf_comment(struct writer *w, const struct hk_authres_input *in)
+{
+	char ip[HK_IP_TEXT_MAX];
+
+	if (in->spf->mechanism.n == 0) {
+		if (in->spf->reason.n)
+			comment(w, "", in->spf->reason, "");
+		return;
+	}
+	hk_ip_format(&in->client, ip);
+	hk_buf_addf(&w->part, "(%s: ", ip[0] ? ip : "unknown");
+	add_escaped(&w->part, in->spf->mechanism, "()\\");
+	hk_buf_add_str(&w->part, " of ");
+	add_escaped(&w->part, in->spf->domain, "()\\");
+	hk_buf_add_byte(&w->part, ')');
+	flush(w);
+}
+
 static void spf(struct writer *w, const struct hk_authres_input *in)
 {
 	begin(w, "spf", hk_spf_result_name(in->spf->result));
 	if (in->style == HK_AUTHRES_RSPAMD)
 		rspamd_spf_comment(w, in);
-	else if (in->spf->reason.n)
-		comment(w, "", in->spf->reason, "");
+	else
+		rfc_spf_comment(w, in);
 	if (in->spf->is_helo)
 		property(w, "smtp.helo", in->helo);
 	else

@@ -3,6 +3,8 @@
 
 #include <hikyaku/authres.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 /* Whatever the input is: is_ours returns; and what format writes with it as id is found again as ours. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include <hikyaku/trace.h>
 
 static const struct {
@@ -47,9 +49,18 @@ static bool grow(struct hk_trace *t)
 
 static bool keep(struct hk_trace *t, struct hk_slice text, struct hk_slice *ret)
 {
+	static const char cut[] = "...";
+	uint8_t *p;
+
 	if (text.n <= HK_TRACE_TEXT_MAX)
 		return hk_arena_dup(t->arena, text, ret) == HK_OK;
-	return hk_arena_fmt(t->arena, ret, "%.*s...", HK_TRACE_TEXT_MAX - 3, (const char *)text.p) == HK_OK;
+	p = hk_arena_alloc(t->arena, HK_TRACE_TEXT_MAX + 1);
+	if (!p)
+		return false;
+	memcpy(p, text.p, HK_TRACE_TEXT_MAX);
+	memcpy(p + HK_TRACE_TEXT_MAX - (sizeof cut - 1), cut, sizeof cut);
+	*ret = hk_slice_of(p, HK_TRACE_TEXT_MAX);
+	return true;
 }
 
 void hk_trace_add(struct hk_trace *t, enum hk_trace_event event, unsigned depth, struct hk_slice a,
@@ -72,6 +83,22 @@ void hk_trace_add(struct hk_trace *t, enum hk_trace_event event, unsigned depth,
 		}
 	}
 	t->step[t->n++] = step;
+}
+
+void hk_trace_append(struct hk_trace *t, const struct hk_trace *from)
+{
+	size_t i;
+
+	if (!t || !from)
+		return;
+	for (i = 0; i < from->n; i++) {
+		if (t->n >= HK_TRACE_STEPS_MAX || (t->n == t->cap && !grow(t))) {
+			t->cut = true;
+			return;
+		}
+		t->step[t->n++] = from->step[i];
+	}
+	t->cut = t->cut || from->cut;
 }
 
 size_t hk_trace_count(const struct hk_trace *t)

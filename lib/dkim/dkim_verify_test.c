@@ -157,6 +157,29 @@ static void repeated_fields_are_taken_from_the_bottom(void **state)
 	world_done(&w);
 }
 
+/* 3.5, 5.4: h= may name DKIM-Signature for older signatures; the field itself is never taken for
+ * one of them. */
+static void a_signature_never_covers_itself_as_a_listed_field(void **state)
+{
+	struct letter l = {.header = HK_S("From: x@a.test\r\n"), .body = HK_S("text\r\n")}, sent;
+	struct world w;
+	struct check c;
+
+	(void)state;
+	world_init(&w);
+	publish(&w, "s1._domainkey.a.test", keys.ed25519);
+	sent = with_field(&w.arena,
+	    forge(&w.arena, &l,
+	        "v=1; a=ed25519-sha256; d=a.test; s=s1; h=dkim-signature:from:dkim-signature",
+	        keys.ed25519),
+	    &l);
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_run(&c, &w, CUT_WHOLE);
+	expect_verdict(&c, 0, HK_DKIM_PASS, "");
+	check_done(&c);
+	world_done(&w);
+}
+
 static void rsa_keys_below_the_minimum_are_policy_by_rfc_8301_3_2(void **state)
 {
 	static const struct {
@@ -352,6 +375,7 @@ int main(void)
 	    cmocka_unit_test(flags_and_identities_meet_as_rfc_6376_3_6_1_says),
 	    cmocka_unit_test(a_length_that_leaves_text_unsigned_is_told),
 	    cmocka_unit_test(repeated_fields_are_taken_from_the_bottom),
+	    cmocka_unit_test(a_signature_never_covers_itself_as_a_listed_field),
 	    cmocka_unit_test(rsa_keys_below_the_minimum_are_policy_by_rfc_8301_3_2),
 	    cmocka_unit_test(rsa_sha1_is_a_permerror_by_rfc_8301_3_1),
 	    cmocka_unit_test(the_answer_to_the_key_question_decides),

@@ -3,6 +3,8 @@
 
 #include <hikyaku/dmarc.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 /* The first line is the author domain, every further line one TXT record given to the next question in turn. */
 static struct hk_slice line(struct hk_slice *rest)
 {

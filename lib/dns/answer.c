@@ -6,7 +6,8 @@
 
 enum { SECURE = 1, BOGUS = 2 };
 
-static enum hk_status copy_rrs(struct hk_arena *a, const struct hk_dns_answer *from, const struct hk_dns_rr **ret)
+static enum hk_status copy_rrs(
+    struct hk_arena *a, const struct hk_dns_answer *from, const struct hk_dns_rr **ret)
 {
 	struct hk_dns_rr *rr = hk_arena_array(a, from->n, sizeof *rr);
 	enum hk_status status;
@@ -27,7 +28,8 @@ static enum hk_status copy_rrs(struct hk_arena *a, const struct hk_dns_answer *f
 	return HK_OK;
 }
 
-enum hk_status hk_dns_answer_copy(struct hk_arena *a, const struct hk_dns_answer *from, struct hk_dns_answer *ret)
+enum hk_status hk_dns_answer_copy(
+    struct hk_arena *a, const struct hk_dns_answer *from, struct hk_dns_answer *ret)
 {
 	struct hk_dns_answer copy = *from;
 	enum hk_status status;
@@ -42,6 +44,11 @@ enum hk_status hk_dns_answer_copy(struct hk_arena *a, const struct hk_dns_answer
 	return HK_OK;
 }
 
+static size_t address_length(uint8_t family)
+{
+	return family == 4 ? 4 : family == 6 ? 16 : 0;
+}
+
 static void format_rr(const struct hk_dns_rr *rr, struct hk_buf *out)
 {
 	hk_buf_add_u16(out, rr->type);
@@ -49,7 +56,7 @@ static void format_rr(const struct hk_dns_rr *rr, struct hk_buf *out)
 	hk_buf_add_u16(out, rr->weight);
 	hk_buf_add_u16(out, rr->port);
 	hk_buf_add_u8(out, rr->ip.family);
-	hk_buf_add(out, hk_slice_of(rr->ip.bytes, rr->ip.family == 4 ? 4 : rr->ip.family == 6 ? 16 : 0));
+	hk_buf_add(out, hk_slice_of(rr->ip.bytes, address_length(rr->ip.family)));
 	hk_buf_add_block(out, rr->data);
 }
 
@@ -80,7 +87,8 @@ static enum hk_status check_name(struct hk_arena *a, struct hk_slice stored, str
 	return status;
 }
 
-static enum hk_status read_rr(struct hk_arena *a, struct hk_cursor *c, struct hk_dns_rr *rr)
+static enum hk_status read_rr(
+    struct hk_arena *a, struct hk_cursor *c, uint16_t type, struct hk_dns_rr *rr)
 {
 	struct hk_slice address, stored;
 	size_t i;
@@ -90,9 +98,9 @@ static enum hk_status read_rr(struct hk_arena *a, struct hk_cursor *c, struct hk
 	rr->weight = hk_cursor_u16(c);
 	rr->port = hk_cursor_u16(c);
 	rr->ip.family = hk_cursor_u8(c);
-	if (rr->ip.family != 0 && rr->ip.family != 4 && rr->ip.family != 6)
+	if (rr->type != type || (rr->ip.family != 0 && rr->ip.family != 4 && rr->ip.family != 6))
 		return HK_CORRUPT;
-	address = hk_cursor_take(c, rr->ip.family == 4 ? 4 : rr->ip.family == 6 ? 16 : 0);
+	address = hk_cursor_take(c, address_length(rr->ip.family));
 	stored = hk_cursor_block(c);
 	if (c->failed || stored.n > HK_DNS_TXT_MAX)
 		return HK_CORRUPT;
@@ -103,7 +111,8 @@ static enum hk_status read_rr(struct hk_arena *a, struct hk_cursor *c, struct hk
 	return stored.n ? hk_arena_dup(a, stored, &rr->data) : HK_OK;
 }
 
-enum hk_status hk_dns_answer_read(struct hk_arena *a, struct hk_cursor *c, struct hk_dns_answer *ret)
+enum hk_status hk_dns_answer_read(
+    struct hk_arena *a, struct hk_cursor *c, struct hk_dns_answer *ret)
 {
 	struct hk_dns_answer answer = {0};
 	struct hk_slice name = hk_cursor_block(c);
@@ -127,7 +136,7 @@ enum hk_status hk_dns_answer_read(struct hk_arena *a, struct hk_cursor *c, struc
 		status = rr ? HK_OK : a->failed;
 	}
 	for (i = 0; i < answer.n && status == HK_OK; i++)
-		status = read_rr(a, c, &rr[i]);
+		status = read_rr(a, c, answer.question.type, &rr[i]);
 	if (status != HK_OK)
 		return status;
 	answer.rr = rr;

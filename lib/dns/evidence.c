@@ -9,7 +9,8 @@ enum {
 	VERSION = 1,
 	ANSWERS_MAX = 1024, /* far above what one message may ask (HK_VERIFY_MAX_QUESTIONS) */
 	FIRST = 16,
-	HEAD = 8, TAIL = 4,
+	HEAD = 8,
+	TAIL = 4,
 };
 
 struct hk_evidence {
@@ -60,12 +61,14 @@ enum hk_status hk_evidence_add(struct hk_evidence *e, const struct hk_dns_answer
 	return status;
 }
 
-const struct hk_dns_answer *hk_evidence_find(const struct hk_evidence *e, const struct hk_dns_question *q)
+const struct hk_dns_answer *hk_evidence_find(
+    const struct hk_evidence *e, const struct hk_dns_question *q)
 {
 	size_t i;
 
 	for (i = 0; i < e->n; i++)
-		if (e->answer[i].question.type == q->type && hk_slice_eq_nocase(e->answer[i].question.name, q->name))
+		if (e->answer[i].question.type == q->type &&
+		    hk_slice_eq_nocase(e->answer[i].question.name, q->name))
 			return &e->answer[i];
 	return NULL;
 }
@@ -110,7 +113,8 @@ static enum hk_status read_answers(struct hk_evidence *e, struct hk_cursor *c, s
 	return c->rest.n ? HK_CORRUPT : HK_OK;
 }
 
-enum hk_status hk_evidence_parse(struct hk_arena *a, struct hk_slice stored, struct hk_evidence **ret)
+enum hk_status hk_evidence_parse(
+    struct hk_arena *a, struct hk_slice stored, struct hk_evidence **ret)
 {
 	struct hk_cursor c = hk_cursor_of(hk_slice_sub(stored, 0, HEAD));
 	struct hk_cursor end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any bytes as stored evidence. The checksum is made right first, else nothing behind it would be reached.
- * What is read is written again the same, byte for byte.
+ * Any bytes as stored evidence. The checksum is made right first, else nothing behind it would be
+ * reached. What is read is written again the same, byte for byte.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -20,7 +20,8 @@ static bool pay_dot(struct hk_dns_name *name)
 
 bool hk_dns_name_add_octet(struct hk_dns_name *name, uint8_t c)
 {
-	if (!pay_dot(name) || name->label + 1 > HK_DNS_LABEL_MAX || name->octets + 1 > HK_DNS_NAME_MAX)
+	if (!pay_dot(name) || name->label + 1 > HK_DNS_LABEL_MAX ||
+	    name->octets + 1 > HK_DNS_NAME_MAX)
 		return false;
 	name->label++;
 	name->octets++;
@@ -114,7 +115,8 @@ bool hk_dns_name_is_below(struct hk_slice name, struct hk_slice top)
 {
 	if (top.n == 0 || hk_slice_eq_nocase(name, top))
 		return true;
-	return name.n > top.n && name.p[name.n - top.n - 1] == '.' && hk_slice_ends_nocase(name, top);
+	return name.n > top.n && name.p[name.n - top.n - 1] == '.' &&
+	       hk_slice_ends_nocase(name, top);
 }
 
 /* RFC 952, RFC 1123 2.1: letters, digits and hyphens, no hyphen at either end. */
@@ -122,10 +124,12 @@ static bool is_host_label(struct hk_slice label, bool underscore)
 {
 	size_t i;
 
-	if (label.n == 0 || label.n > HK_DNS_LABEL_MAX || label.p[0] == '-' || label.p[label.n - 1] == '-')
+	if (label.n == 0 || label.n > HK_DNS_LABEL_MAX || label.p[0] == '-' ||
+	    label.p[label.n - 1] == '-')
 		return false;
 	for (i = 0; i < label.n; i++)
-		if (!hk_is_alnum(label.p[i]) && label.p[i] != '-' && !(underscore && label.p[i] == '_'))
+		if (!hk_is_alnum(label.p[i]) && label.p[i] != '-' &&
+		    !(underscore && label.p[i] == '_'))
 			return false;
 	return true;
 }

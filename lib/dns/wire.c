@@ -10,7 +10,10 @@ enum {
 	MESSAGE_MAX = 65535, /* RFC 1035 4.2.2: the length field of TCP */
 	CLASS_IN = 1,
 	TYPE_OPT = 41, /* RFC 6891 6.1.1 */
-	FLAG_QR = 0x8000, FLAG_OPCODE = 0x7800, FLAG_TC = 0x0200, FLAG_RCODE = 0x000f,
+	FLAG_QR = 0x8000,
+	FLAG_OPCODE = 0x7800,
+	FLAG_TC = 0x0200,
+	FLAG_RCODE = 0x000f,
 	POINTER = 0xc0,
 };
 
@@ -94,7 +97,8 @@ static bool read_others(struct message *m, struct hk_cursor c)
 		if (r.type == TYPE_OPT)
 			m->rcode |= (uint16_t)(r.ttl >> 24 << 4); /* RFC 6891 6.1.3 */
 		if (r.type == HK_DNS_SOA && r.class == CLASS_IN && r.rdata.rest.n >= 4) {
-			struct hk_cursor last = hk_cursor_of(hk_slice_from(r.rdata.rest, r.rdata.rest.n - 4));
+			struct hk_cursor last =
+			    hk_cursor_of(hk_slice_from(r.rdata.rest, r.rdata.rest.n - 4));
 			uint32_t minimum = hk_cursor_u32(&last);
 
 			m->negative_ttl = r.ttl < minimum ? r.ttl : minimum;
@@ -103,14 +107,15 @@ static bool read_others(struct message *m, struct hk_cursor c)
 	return true;
 }
 
-static bool question_matches(struct message *m, struct hk_cursor *c, const struct hk_dns_question *q)
+static bool question_matches(
+    struct message *m, struct hk_cursor *c, const struct hk_dns_question *q)
 {
 	struct hk_dns_name name;
 
 	if (!take_name(m->all, c, &name))
 		return false;
-	return hk_slice_eq_nocase(hk_dns_name_slice(&name), q->name) && hk_cursor_u16(c) == q->type &&
-	    hk_cursor_u16(c) == CLASS_IN && !c->failed;
+	return hk_slice_eq_nocase(hk_dns_name_slice(&name), q->name) &&
+	       hk_cursor_u16(c) == q->type && hk_cursor_u16(c) == CLASS_IN && !c->failed;
 }
 
 static bool read_message(struct message *m, const struct hk_dns_question *q)
@@ -133,7 +138,8 @@ static bool read_message(struct message *m, const struct hk_dns_question *q)
 		return false;
 	m->rcode = flags & FLAG_RCODE;
 	/* RFC 1035 4.1.1: FORMERR and the like may come without the question. */
-	if (questions == 0 && m->answers == 0 && m->rcode != HK_DNS_NOERROR && m->rcode != HK_DNS_NXDOMAIN)
+	if (questions == 0 && m->answers == 0 && m->rcode != HK_DNS_NOERROR &&
+	    m->rcode != HK_DNS_NXDOMAIN)
 		return read_others(m, c);
 	if (questions != 1 || !question_matches(m, &c, q))
 		return false;
@@ -146,12 +152,14 @@ static bool read_message(struct message *m, const struct hk_dns_question *q)
 
 static bool is_at(const struct record *r, const struct hk_dns_name *owner)
 {
-	return r->class == CLASS_IN && hk_slice_eq(hk_dns_name_slice(&r->owner), hk_dns_name_slice(owner));
+	return r->class == CLASS_IN &&
+	       hk_slice_eq(hk_dns_name_slice(&r->owner), hk_dns_name_slice(owner));
 }
 
-/* Moves *owner to the end of its CNAME chain, whose least TTL goes to *ttl, and counts the records wanted there.
- * RRS_MAX of them are kept. false: malformed, or a chain that is too long. */
-static bool follow_chain(const struct message *m, uint16_t type, struct hk_dns_name *owner, struct hk_dns_answer *ret)
+/* Moves *owner to the end of its CNAME chain, whose least TTL goes to *ttl, and counts the records
+ * wanted there. RRS_MAX of them are kept. false: malformed, or a chain that is too long. */
+static bool follow_chain(
+    const struct message *m, uint16_t type, struct hk_dns_name *owner, struct hk_dns_answer *ret)
 {
 	unsigned links;
 
@@ -181,7 +189,8 @@ static bool follow_chain(const struct message *m, uint16_t type, struct hk_dns_n
 	return false;
 }
 
-static enum hk_status read_name_into(struct hk_arena *a, struct hk_slice all, struct hk_cursor *c, struct hk_slice *ret)
+static enum hk_status read_name_into(
+    struct hk_arena *a, struct hk_slice all, struct hk_cursor *c, struct hk_slice *ret)
 {
 	struct hk_dns_name name;
 
@@ -219,7 +228,8 @@ static enum hk_status read_address(struct hk_cursor *c, uint8_t family, struct h
 	return HK_OK;
 }
 
-static enum hk_status read_rdata(struct hk_arena *a, struct hk_slice all, const struct record *r, struct hk_dns_rr *ret)
+static enum hk_status read_rdata(
+    struct hk_arena *a, struct hk_slice all, const struct record *r, struct hk_dns_rr *ret)
 {
 	struct hk_cursor c = r->rdata;
 	enum hk_status status;
@@ -266,8 +276,8 @@ static enum hk_status read_rdata(struct hk_arena *a, struct hk_slice all, const 
 	return status != HK_OK ? status : c.failed || c.rest.n ? HK_SYNTAX : HK_OK;
 }
 
-static enum hk_status read_rrset(struct hk_arena *a, const struct message *m, const struct hk_dns_name *owner,
-    struct hk_dns_answer *answer)
+static enum hk_status read_rrset(struct hk_arena *a, const struct message *m,
+    const struct hk_dns_name *owner, struct hk_dns_answer *answer)
 {
 	struct hk_cursor c = m->at_answers;
 	struct hk_dns_rr *rr = hk_arena_array(a, answer->n, sizeof *rr);
@@ -288,13 +298,16 @@ static enum hk_status read_rrset(struct hk_arena *a, const struct message *m, co
 	return HK_OK;
 }
 
-static enum hk_status read_answer(struct hk_arena *a, const struct message *m, struct hk_dns_answer *answer)
+static enum hk_status read_answer(
+    struct hk_arena *a, const struct message *m, struct hk_dns_answer *answer)
 {
-	struct hk_cursor c = hk_cursor_of(hk_slice_from(m->all, 12)); /* the question follows the header */
+	struct hk_cursor c =
+	    hk_cursor_of(hk_slice_from(m->all, 12)); /* the question follows the header */
 	struct hk_dns_name owner;
 
 	answer->ttl = UINT32_MAX;
-	if (!take_name(m->all, &c, &owner) || !follow_chain(m, answer->question.type, &owner, answer)) {
+	if (!take_name(m->all, &c, &owner) ||
+	    !follow_chain(m, answer->question.type, &owner, answer)) {
 		/* a loop, or more links than HK_DNS_CHAIN_MAX */
 		answer->rcode = HK_DNS_SERVFAIL;
 		answer->ttl = 0;
@@ -309,8 +322,8 @@ static enum hk_status read_answer(struct hk_arena *a, const struct message *m, s
 	return answer->n ? read_rrset(a, m, &owner, answer) : HK_OK;
 }
 
-enum hk_status hk_dns_answer_parse(struct hk_arena *a, const struct hk_dns_question *q, struct hk_slice wire,
-    struct hk_dns_answer *ret)
+enum hk_status hk_dns_answer_parse(struct hk_arena *a, const struct hk_dns_question *q,
+    struct hk_slice wire, struct hk_dns_answer *ret)
 {
 	struct message m = {.all = wire};
 	struct hk_dns_answer answer = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any bytes as a DNS message. The first two say the type, the third how long the name is that follows.
- * What is decoded must be in our own form: it survives a copy and the store unchanged.
+ * Any bytes as a DNS message. The first two say the type, the third how long the name is that
+ * follows. What is decoded must be in our own form: it survives a copy and the store unchanged.
  */
 #include <stdlib.h>
 

@@ -7,7 +7,8 @@
 
 #include "zone_internal.h"
 
-/* Names compare from their right end and a dot sorts before all else, so whatever is below a name follows it. */
+/* Names compare from their right end and a dot sorts before all else, so whatever is below a name
+ * follows it. */
 static unsigned weight(uint8_t c)
 {
 	return c == '.' ? 0 : 1u + c;
@@ -72,7 +73,8 @@ static struct node find_exact(const struct hk_zone *zone, struct hk_slice name)
 	return (struct node){
 	    .record = zone->record + first,
 	    .n = end - first,
-	    .exists = name.n == 0 || (first < zone->n && hk_dns_name_is_below(zone->record[first].name, name)),
+	    .exists = name.n == 0 ||
+	              (first < zone->n && hk_dns_name_is_below(zone->record[first].name, name)),
 	};
 }
 
@@ -112,7 +114,8 @@ static enum hk_dns_rcode failure_of(const struct node *node, uint16_t type)
 	size_t i;
 
 	for (i = 0; i < node->n; i++)
-		if (node->record[i].failure != HK_DNS_NOERROR && (node->record[i].type == 0 || node->record[i].type == type))
+		if (node->record[i].failure != HK_DNS_NOERROR &&
+		    (node->record[i].type == 0 || node->record[i].type == type))
 			return node->record[i].failure;
 	return HK_DNS_NOERROR;
 }
@@ -122,12 +125,14 @@ static const struct hk_zone_record *alias_of(const struct node *node)
 	size_t i;
 
 	for (i = 0; i < node->n; i++)
-		if (node->record[i].type == HK_DNS_CNAME && node->record[i].failure == HK_DNS_NOERROR)
+		if (node->record[i].type == HK_DNS_CNAME &&
+		    node->record[i].failure == HK_DNS_NOERROR)
 			return &node->record[i];
 	return NULL;
 }
 
-static enum hk_status take_records(struct hk_arena *a, const struct node *node, size_t n, struct hk_dns_answer *answer)
+static enum hk_status take_records(
+    struct hk_arena *a, const struct node *node, size_t n, struct hk_dns_answer *answer)
 {
 	struct hk_dns_rr *rr = hk_arena_array(a, n, sizeof *rr);
 	size_t i;
@@ -135,14 +140,16 @@ static enum hk_status take_records(struct hk_arena *a, const struct node *node, 
 	if (!rr)
 		return a->failed;
 	for (i = 0; i < node->n && answer->n < n; i++)
-		if (node->record[i].failure == HK_DNS_NOERROR && node->record[i].type == answer->question.type)
+		if (node->record[i].failure == HK_DNS_NOERROR &&
+		    node->record[i].type == answer->question.type)
 			rr[answer->n++] = node->record[i].rr;
 	answer->rr = rr;
 	return HK_OK;
 }
 
 /* Follows the chain from the question's name; the answer's rcode is that of its end (RFC 6604 3). */
-static enum hk_status answer_question(const struct hk_zone *zone, struct hk_arena *a, struct hk_dns_answer *answer)
+static enum hk_status answer_question(
+    const struct hk_zone *zone, struct hk_arena *a, struct hk_dns_answer *answer)
 {
 	struct hk_slice name = answer->question.name;
 	uint16_t type = answer->question.type;
@@ -170,8 +177,8 @@ static enum hk_status answer_question(const struct hk_zone *zone, struct hk_aren
 	return HK_OK;
 }
 
-enum hk_status hk_zone_answer(const struct hk_zone *zone, struct hk_arena *a, const struct hk_dns_question *q,
-    struct hk_dns_answer *ret)
+enum hk_status hk_zone_answer(const struct hk_zone *zone, struct hk_arena *a,
+    const struct hk_dns_question *q, struct hk_dns_answer *ret)
 {
 	struct hk_dns_answer answer = {.question.type = q->type};
 	enum hk_status status = hk_dns_name_normalise(a, q->name, &answer.question.name);

@@ -18,7 +18,8 @@ static void ask(const struct hk_zone *zone, struct hk_arena *a, struct hk_slice 
 
 		if (status != HK_OK && status != HK_LIMIT)
 			abort();
-		if (status == HK_OK && (answer.n > HK_DNS_RRS_MAX || (answer.n && answer.rcode != HK_DNS_NOERROR)))
+		if (status == HK_OK &&
+		    (answer.n > HK_DNS_RRS_MAX || (answer.n && answer.rcode != HK_DNS_NOERROR)))
 			abort();
 	}
 }

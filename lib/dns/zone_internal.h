@@ -19,7 +19,8 @@ struct hk_zone {
 	size_t n, cap;
 };
 
-/* Sorts by name, so that the records of a name stand together, those below it right behind, each in the text's order. */
+/* Sorts by name, so that the records of a name stand together, those below it right behind, each in
+ * the text's order. */
 void hk_zone_sort(struct hk_zone *);
 
 /* A field of a line: the bytes between blanks, or between quotes; escapes still in it. */

@@ -15,7 +15,8 @@ static enum hk_status fail(struct hk_zone_lexer *lexer, const char *what)
 	return HK_SYNTAX;
 }
 
-static enum hk_status add_token(struct hk_zone_lexer *lexer, struct hk_zone_line *line, struct hk_slice raw, bool quoted)
+static enum hk_status add_token(
+    struct hk_zone_lexer *lexer, struct hk_zone_line *line, struct hk_slice raw, bool quoted)
 {
 	if (line->n == HK_ZONE_TOKENS_MAX)
 		return fail(lexer, "too many fields");

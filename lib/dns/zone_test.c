@@ -291,6 +291,26 @@ static void evidence_version_1_has_these_bytes(void **state)
 	hk_buf_done(&stored);
 }
 
+static void stored_records_are_of_the_type_that_was_asked(void **state)
+{
+	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = HK_S("not..a.name")};
+	struct hk_dns_answer answer = {.question = {HK_S("a.test"), HK_DNS_MX}, .rr = &rr, .n = 1}, back;
+	struct hk_cursor c;
+	struct hk_buf stored;
+
+	(void)state;
+	hk_buf_init(&stored, 1000);
+	hk_dns_answer_format(&answer, &stored);
+	c = hk_cursor_of(hk_buf_slice(&stored));
+	assert_int_equal(hk_dns_answer_read(&arena, &c, &back), HK_CORRUPT);
+	rr.type = HK_DNS_MX; /* then its name must be one */
+	hk_buf_reset(&stored);
+	hk_dns_answer_format(&answer, &stored);
+	c = hk_cursor_of(hk_buf_slice(&stored));
+	assert_int_equal(hk_dns_answer_read(&arena, &c, &back), HK_CORRUPT);
+	hk_buf_done(&stored);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
@@ -302,6 +322,7 @@ int main(void)
 	    T(a_full_arena_fails_the_zone_and_not_the_program),
 	    T(evidence_comes_back_as_it_was),
 	    T(evidence_version_1_has_these_bytes),
+	    T(stored_records_are_of_the_type_that_was_asked),
 	};
 
 	return cmocka_run_group_tests_name("dns-zone", tests, NULL, NULL);

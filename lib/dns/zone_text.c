@@ -76,7 +76,8 @@ static enum hk_status take_name(struct reader *r, struct hk_slice *ret)
 		memcpy(joined, name.p, name.n);
 		joined[name.n] = '.';
 		memcpy(joined + name.n + 1, r->origin.p, r->origin.n);
-		status = hk_dns_name_normalise(r->a, hk_slice_of(joined, name.n + 1 + r->origin.n), &name);
+		status = hk_dns_name_normalise(
+		    r->a, hk_slice_of(joined, name.n + 1 + r->origin.n), &name);
 	}
 	if (status == HK_OK)
 		*ret = name;
@@ -107,8 +108,10 @@ static bool take_u16(struct reader *r, enum hk_status *status, uint64_t max, uin
 /* "3600", or "1h30m" as zone files write it. */
 static bool parse_ttl(struct hk_slice s, uint32_t *ret)
 {
-	static const struct { uint8_t unit; uint32_t seconds; } units[] = {
-	    {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+	static const struct {
+		uint8_t unit;
+		uint32_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
 	uint64_t total = 0, value;
 	size_t digits, i;
 
@@ -118,12 +121,13 @@ static bool parse_ttl(struct hk_slice s, uint32_t *ret)
 		if (hk_slice_u64(hk_slice_sub(s, 0, digits), INT32_MAX, &value) != HK_OK)
 			return false;
 		s = hk_slice_from(s, digits);
-		for (i = 0; s.n && i < sizeof units / sizeof units[0] && units[i].unit != hk_to_lower(s.p[0]);)
+		for (i = 0; s.n && i < sizeof units / sizeof units[0] &&
+		            units[i].unit != hk_to_lower(s.p[0]);)
 			i++;
 		if (i == sizeof units / sizeof units[0])
 			return false;
 		total += value * units[i].seconds; /* no unit: i is 0, seconds */
-		if (total > INT32_MAX) /* RFC 2181 8 */
+		if (total > INT32_MAX)             /* RFC 2181 8 */
 			return false;
 		s = hk_slice_from(s, 1);
 		*ret = (uint32_t)total;
@@ -145,7 +149,8 @@ static enum hk_status take_address(struct reader *r, struct hk_dns_rr *rr)
 	colon = hk_slice_find(raw, ':') < raw.n;
 	if (colon != (rr->type == HK_DNS_AAAA) || hk_ip_parse(raw, &rr->ip) != HK_OK)
 		return fail(r, "not an address of that type");
-	if (colon && rr->ip.family == 4) { /* hk_ip_parse takes ::ffff:0:0/96 for IPv4; a record says what it says */
+	/* hk_ip_parse takes ::ffff:0:0/96 for IPv4; a record says what it says */
+	if (colon && rr->ip.family == 4) {
 		memmove(rr->ip.bytes + 12, rr->ip.bytes, 4);
 		memcpy(rr->ip.bytes, mapped, sizeof mapped);
 		rr->ip.family = 6;
@@ -243,7 +248,8 @@ static enum hk_status take_hex(struct reader *r, struct hk_slice *ret)
 		for (i = 0; i < raw.n; i++, digits++) {
 			if (!hk_is_xdigit(raw.p[i]))
 				return fail(r, "not hexadecimal");
-			bytes[digits / 2] = (uint8_t)((unsigned)bytes[digits / 2] << 4 | hex_value(raw.p[i]));
+			bytes[digits / 2] =
+			    (uint8_t)((unsigned)bytes[digits / 2] << 4 | hex_value(raw.p[i]));
 		}
 	}
 	if (digits == 0 || digits % 2)
@@ -269,9 +275,16 @@ static const struct {
 	uint16_t type;
 	enum hk_status (*take)(struct reader *, struct hk_dns_rr *);
 } rdata[] = {
-    {HK_DNS_A, take_address}, {HK_DNS_AAAA, take_address}, {HK_DNS_NS, take_target},
-    {HK_DNS_CNAME, take_target}, {HK_DNS_PTR, take_target}, {HK_DNS_MX, take_mx},
-    {HK_DNS_TXT, take_txt}, {HK_DNS_SRV, take_srv}, {HK_DNS_SOA, take_soa}, {HK_DNS_TLSA, take_tlsa},
+    {HK_DNS_A, take_address},
+    {HK_DNS_AAAA, take_address},
+    {HK_DNS_NS, take_target},
+    {HK_DNS_CNAME, take_target},
+    {HK_DNS_PTR, take_target},
+    {HK_DNS_MX, take_mx},
+    {HK_DNS_TXT, take_txt},
+    {HK_DNS_SRV, take_srv},
+    {HK_DNS_SOA, take_soa},
+    {HK_DNS_TLSA, take_tlsa},
 };
 
 static enum hk_status take_rdata(struct reader *r, struct hk_dns_rr *rr)
@@ -402,7 +415,8 @@ static enum hk_status read_line(struct reader *r)
 	return read_record(r);
 }
 
-enum hk_status hk_zone_parse(struct hk_arena *a, struct hk_slice text, struct hk_zone **ret, struct hk_zone_error *ret_error)
+enum hk_status hk_zone_parse(
+    struct hk_arena *a, struct hk_slice text, struct hk_zone **ret, struct hk_zone_error *ret_error)
 {
 	struct hk_zone_lexer lexer = {.rest = text, .line = 1};
 	struct reader r = {.a = a, .ttl = TTL_DEFAULT};
@@ -419,7 +433,7 @@ enum hk_status hk_zone_parse(struct hk_arena *a, struct hk_slice text, struct hk
 	}
 	if (status == HK_SYNTAX && ret_error)
 		*ret_error = lexer.what ? (struct hk_zone_error){lexer.line, lexer.what}
-					: (struct hk_zone_error){r.line->number, r.what};
+		                        : (struct hk_zone_error){r.line->number, r.what};
 	if (status != HK_END)
 		return status;
 	hk_zone_sort(r.zone);

@@ -10,7 +10,7 @@
 
 #include <hikyaku/message.h>
 
-#include "lib/message/message_test_util.h"
+#include "lib/message/vectors_test.h"
 
 static enum hk_status parse(const char *text, size_t n, int64_t *utc, int *offset, bool *weekday_ok)
 {

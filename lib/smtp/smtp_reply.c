@@ -27,7 +27,8 @@ static struct hk_slice first_line(struct hk_slice text)
 	return hk_slice_sub(text, 0, i);
 }
 
-void hk_smtp_reply_add(struct hk_buf *out, unsigned code, const char *enhanced, struct hk_slice text)
+void hk_smtp_reply_add(
+    struct hk_buf *out, unsigned code, const char *enhanced, struct hk_slice text)
 {
 	unsigned lines = 0;
 	bool last;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The scanner of message text, for both directions. Bodies are large: everything goes through memchr.
+ * The scanner of message text, for both directions. Bodies are large: everything goes through
+ * memchr.
  */
 #include <string.h>
 
@@ -9,15 +10,16 @@
 const char *hk_smtp_stop_text(enum hk_smtp_stop stop)
 {
 	static const char *const text[] = {
-		[HK_SMTP_STOP_BARE_CR] = "bare CR",
-		[HK_SMTP_STOP_BARE_LF] = "bare LF",
-		[HK_SMTP_STOP_NUL] = "NUL",
+	    [HK_SMTP_STOP_BARE_CR] = "bare CR",
+	    [HK_SMTP_STOP_BARE_LF] = "bare LF",
+	    [HK_SMTP_STOP_NUL] = "NUL",
 	};
 
 	return stop < sizeof text / sizeof text[0] && text[stop] ? text[stop] : "";
 }
 
-/* The first offending byte in a piece that holds no LF; piece.n when there is none. *is_cr tells which kind. */
+/* The first offending byte in a piece that holds no LF; piece.n when there is none. *is_cr tells
+ * which kind. */
 static size_t find_bad(struct hk_slice piece, bool *is_cr)
 {
 	size_t cr = hk_slice_find(piece, '\r');

@@ -51,7 +51,8 @@ void hk_smtpc_free(struct hk_smtpc *c)
 
 size_t hk_smtpc_feed(struct hk_smtpc *c, struct hk_slice in)
 {
-	/* RFC 3207 4.2: replies that were glued behind the 220 to STARTTLS are not heeded after the handshake */
+	/* RFC 3207 4.2: replies that were glued behind the 220 to STARTTLS are not heeded after the
+	 * handshake */
 	if (c->state == SMTPC_OVER || c->state == SMTPC_HANDSHAKE)
 		return in.n;
 	in = hk_slice_sub(in, 0, IN_MAX - c->in.n);
@@ -81,17 +82,21 @@ void hk_smtpc_sent(struct hk_smtpc *c, size_t n)
 
 /* ---- events and endings ---- */
 
-void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipient, const struct hk_smtp_reply *reply)
+void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipient,
+    const struct hk_smtp_reply *reply)
 {
 	struct hk_smtpc_event event = {.type = type, .stage = c->stage, .recipient = recipient};
 
 	if (reply)
 		event.reply = *reply;
+	if (c->due_at == c->due_n)
+		c->due_at = c->due_n = 0;
 	if (c->due_n < SMTPC_EVENTS)
 		c->due[c->due_n++] = event;
 }
 
-struct hk_smtp_reply smtpc_own(struct hk_smtpc *c, unsigned code, const char *enhanced, const char *format, ...)
+struct hk_smtp_reply smtpc_own(
+    struct hk_smtpc *c, unsigned code, const char *enhanced, const char *format, ...)
 {
 	struct hk_smtp_reply reply = {.code = code, .own = true};
 	va_list args;
@@ -120,7 +125,8 @@ void smtpc_end(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 
 void smtpc_unexpected(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 {
-	struct hk_smtp_reply own = smtpc_own(c, 421, "4.5.0", "The server gave a reply of %u that cannot be here", reply->code);
+	struct hk_smtp_reply own = smtpc_own(
+	    c, 421, "4.5.0", "The server gave a reply of %u that cannot be here", reply->code);
 
 	smtpc_end(c, &own);
 }
@@ -134,7 +140,8 @@ void smtpc_ready(struct hk_smtpc *c)
 		smtpc_push(c, HK_SMTPC_READY, 0, NULL);
 }
 
-void smtpc_end_transaction(struct hk_smtpc *c, enum hk_smtpc_stage stage, const struct hk_smtp_reply *reply)
+void smtpc_end_transaction(
+    struct hk_smtpc *c, enum hk_smtpc_stage stage, const struct hk_smtp_reply *reply)
 {
 	c->stage = stage;
 	c->in_transaction = false;
@@ -146,14 +153,14 @@ void smtpc_end_transaction(struct hk_smtpc *c, enum hk_smtpc_stage stage, const 
 static const char *awaited(const struct hk_smtpc *c)
 {
 	static const char *const name[] = {
-		[HK_SMTPC_BANNER] = "the greeting",
-		[HK_SMTPC_HELO] = "the reply to EHLO",
-		[HK_SMTPC_STARTTLS] = "the reply to STARTTLS",
-		[HK_SMTPC_MAIL] = "the reply to MAIL",
-		[HK_SMTPC_RCPT] = "the reply to RCPT",
-		[HK_SMTPC_DATA] = "the reply to DATA",
-		[HK_SMTPC_DOT] = "the reply to the message",
-		[HK_SMTPC_QUIT] = "the reply to QUIT",
+	    [HK_SMTPC_BANNER] = "the greeting",
+	    [HK_SMTPC_HELO] = "the reply to EHLO",
+	    [HK_SMTPC_STARTTLS] = "the reply to STARTTLS",
+	    [HK_SMTPC_MAIL] = "the reply to MAIL",
+	    [HK_SMTPC_RCPT] = "the reply to RCPT",
+	    [HK_SMTPC_DATA] = "the reply to DATA",
+	    [HK_SMTPC_DOT] = "the reply to the message",
+	    [HK_SMTPC_QUIT] = "the reply to QUIT",
 	};
 
 	switch (c->state) {
@@ -186,7 +193,7 @@ static void dispatch(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		smtpc_transaction_reply(c, reply);
 		break;
 	case SMTPC_BODY:
-		/* the server will not have the rest; without a dot there is no way back into step */
+		/* it will not have the rest; without a dot there is no way back into step */
 		if (reply->code >= 400)
 			smtpc_end(c, reply);
 		else
@@ -207,7 +214,8 @@ static enum hk_status read_line(struct hk_smtpc *c)
 
 	hk_buf_drop(&c->in, c->in.n - in.n);
 	if (status == HK_SYNTAX) {
-		reply = smtpc_own(c, 421, "4.5.0", "Malformed reply: %s (RFC 5321 4.2)", c->reader.wrong);
+		reply = smtpc_own(
+		    c, 421, "4.5.0", "Malformed reply: %s (RFC 5321 4.2)", c->reader.wrong);
 		smtpc_end(c, &reply);
 		return HK_OK;
 	}
@@ -238,9 +246,11 @@ static enum hk_status step(struct hk_smtpc *c)
 	if (c->eof && c->stage == HK_SMTPC_QUIT)
 		reply = smtpc_own(c, 221, "2.0.0", "Connection closed");
 	else if (c->eof)
-		reply = smtpc_own(c, 421, "4.4.2", "Connection lost while waiting for %s", awaited(c));
+		reply =
+		    smtpc_own(c, 421, "4.4.2", "Connection lost while waiting for %s", awaited(c));
 	else if (c->timed_out)
-		reply = smtpc_own(c, 421, "4.4.2", "Timed out while waiting for %s (RFC 5321 4.5.3.2)", awaited(c));
+		reply = smtpc_own(c, 421, "4.4.2",
+		    "Timed out while waiting for %s (RFC 5321 4.5.3.2)", awaited(c));
 	else
 		return HK_AGAIN;
 	smtpc_end(c, &reply);
@@ -252,7 +262,6 @@ enum hk_status hk_smtpc_next(struct hk_smtpc *c, struct hk_smtpc_event *ret)
 	while (c->due_at == c->due_n) {
 		enum hk_status status;
 
-		c->due_at = c->due_n = 0;
 		if (c->state == SMTPC_OVER)
 			return HK_END;
 		status = step(c);
@@ -279,14 +288,14 @@ unsigned hk_smtpc_stage_timeout(const struct hk_smtpc *c)
 {
 	/* RFC 5321 4.5.3.2.1 to 4.5.3.2.6; EHLO, STARTTLS and QUIT are not named there */
 	static const unsigned seconds[] = {
-		[HK_SMTPC_BANNER] = 300,
-		[HK_SMTPC_HELO] = 300,
-		[HK_SMTPC_STARTTLS] = 120,
-		[HK_SMTPC_MAIL] = 300,
-		[HK_SMTPC_RCPT] = 300,
-		[HK_SMTPC_DATA] = 120,
-		[HK_SMTPC_DOT] = 600,
-		[HK_SMTPC_QUIT] = 30,
+	    [HK_SMTPC_BANNER] = 300,
+	    [HK_SMTPC_HELO] = 300,
+	    [HK_SMTPC_STARTTLS] = 120,
+	    [HK_SMTPC_MAIL] = 300,
+	    [HK_SMTPC_RCPT] = 300,
+	    [HK_SMTPC_DATA] = 120,
+	    [HK_SMTPC_DOT] = 600,
+	    [HK_SMTPC_QUIT] = 30,
 	};
 
 	return c->state == SMTPC_BODY ? 180 : seconds[c->stage];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sending the message: dots are stuffed (RFC 5321 4.5.2), and nothing leaves us that another server could take for a line
- * end that it is not (RFC 5321 2.3.8).
+ * Sending the message: dots are stuffed (RFC 5321 4.5.2), and nothing leaves us that another server
+ * could take for a line end that it is not (RFC 5321 2.3.8).
  */
 #include "smtpc_internal.h"
 
@@ -10,7 +10,8 @@ enum { MARGIN = 16 };
 
 static void fail(struct hk_smtpc *c, enum hk_smtp_stop stop)
 {
-	struct hk_smtp_reply reply = smtpc_own(c, 554, "5.6.0", "The message holds a %s at line %llu and was not sent (RFC 5321 2.3.8)",
+	struct hk_smtp_reply reply = smtpc_own(c, 554, "5.6.0",
+	    "The message holds a %s at line %llu and was not sent (RFC 5321 2.3.8)",
 	    hk_smtp_stop_text(stop), (unsigned long long)c->text.line);
 
 	c->stage = HK_SMTPC_DATA;

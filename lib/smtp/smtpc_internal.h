@@ -22,8 +22,8 @@
 /* A reply as it is put together, line by line. */
 struct smtpc_reader {
 	uint8_t line[SMTPC_REPLY_LINE_MAX];
-	size_t n;          /* bytes of the line so far */
-	unsigned lines;    /* of this reply so far */
+	size_t n;       /* bytes of the line so far */
+	unsigned lines; /* of this reply so far */
 	unsigned code;
 	char enhanced[12];
 	uint8_t text[HK_SMTP_REPLY_TEXT_MAX];
@@ -31,10 +31,11 @@ struct smtpc_reader {
 	const char *wrong; /* what is malformed, after SYNTAX */
 };
 
-/* smtpc_reader_step(r, in, line): takes bytes from *in. OK: a line is whole, *ret_line is its text without code and enhanced code
- * (borrowed until the next step), *ret_last tells whether the reply is. AGAIN: more input. SYNTAX: malformed. */
-enum hk_status smtpc_reader_step(struct smtpc_reader *, struct hk_slice *in, struct hk_slice *ret_line, bool *ret_last)
-    HK_MUSTCHECK;
+/* smtpc_reader_step(r, in, line): takes bytes from *in. OK: a line is whole, *ret_line is its text
+ * without code and enhanced code (borrowed until the next step), *ret_last tells whether the reply
+ * is. AGAIN: more input. SYNTAX: malformed. */
+enum hk_status smtpc_reader_step(struct smtpc_reader *, struct hk_slice *in,
+    struct hk_slice *ret_line, bool *ret_last) HK_MUSTCHECK;
 /* smtpc_reader_reply(r): the whole reply; borrows until the next step. */
 struct hk_smtp_reply smtpc_reader_reply(const struct smtpc_reader *);
 
@@ -81,22 +82,23 @@ struct hk_smtpc {
 	enum hk_smtpc_stage stage; /* of the reply that is awaited, or of the end */
 	bool is_tls, use_helo;     /* use_helo: EHLO was refused, HELO is tried */
 	bool eof, timed_out, quit_due, reset_due;
-	unsigned hello_lines;      /* of the reply to EHLO so far */
-	unsigned extensions;       /* of enum smtpc_extension, of the latest EHLO */
-	uint64_t size_limit;       /* of SIZE; 0: none */
+	unsigned hello_lines; /* of the reply to EHLO so far */
+	unsigned extensions;  /* of enum smtpc_extension, of the latest EHLO */
+	uint64_t size_limit;  /* of SIZE; 0: none */
 
 	/* Transaction: command 0 is RSET (when one is due), 1 MAIL, 2 to n+1 RCPT, n+2 DATA. */
 	struct smtpc_envelope envelope;
 	size_t next, replied; /* command to write next, command whose reply comes next */
 	size_t accepted;      /* recipients */
 	bool mail_refused;
-	struct hk_smtp_reply decided; /* for DONE when nothing is left to send; text in decided_text */
+	struct hk_smtp_reply
+	    decided; /* for DONE when nothing is left to send; text in decided_text */
 	enum hk_smtpc_stage decided_stage;
 	uint8_t decided_text[HK_SMTP_REPLY_TEXT_MAX];
-	bool lone_dot;        /* RFC 2920 3.1: 354 without a recipient */
-	bool dot_phase;       /* the dot was sent */
-	size_t lmtp_next;     /* recipient whose reply after the dot comes next */
-	bool in_transaction;  /* DONE is owed */
+	bool lone_dot;       /* RFC 2920 3.1: 354 without a recipient */
+	bool dot_phase;      /* the dot was sent */
+	size_t lmtp_next;    /* recipient whose reply after the dot comes next */
+	bool in_transaction; /* DONE is owed */
 
 	/* Body */
 	struct hk_smtp_text text;
@@ -107,9 +109,11 @@ struct hk_smtpc {
 	char own_text[160];
 };
 
-void smtpc_push(struct hk_smtpc *, enum hk_smtpc_event_type, size_t recipient, const struct hk_smtp_reply *);
+void smtpc_push(
+    struct hk_smtpc *, enum hk_smtpc_event_type, size_t recipient, const struct hk_smtp_reply *);
 /* smtpc_own(c, code, enhanced, format, ...): a reply of our own; text in c->own_text. */
-struct hk_smtp_reply smtpc_own(struct hk_smtpc *, unsigned code, const char *enhanced, const char *format, ...) HK_PRINTF(4, 5);
+struct hk_smtp_reply smtpc_own(struct hk_smtpc *, unsigned code, const char *enhanced,
+    const char *format, ...) HK_PRINTF(4, 5);
 /* smtpc_end(c, reply): DONE when it is owed, then CLOSED. */
 void smtpc_end(struct hk_smtpc *, const struct hk_smtp_reply *);
 /* smtpc_end_transaction(c, stage, reply): DONE, then READY (or QUIT when that is wanted). */

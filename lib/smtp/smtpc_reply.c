@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading replies (RFC 5321 4.2, RFC 2034). A reply is bounded in lines and bytes; what does not follow the grammar is
- * malformed and never guessed at: the connection is out of step then.
+ * Reading replies (RFC 5321 4.2, RFC 2034). A reply is bounded in lines and bytes; what does not
+ * follow the grammar is malformed and never guessed at: the connection is out of step then.
  */
 #include <string.h>
 
@@ -23,7 +23,8 @@ static size_t digits(struct hk_slice s)
 	return n;
 }
 
-/* Length of an enhanced status code at the beginning of text (RFC 3463 2), of the class of the reply (RFC 2034 4); 0: none. */
+/* Length of an enhanced status code at the beginning of text (RFC 3463 2), of the class of the
+ * reply (RFC 2034 4); 0: none. */
 static size_t enhanced_length(unsigned code, struct hk_slice text)
 {
 	size_t at = 2, n;
@@ -53,7 +54,8 @@ static void join(struct smtpc_reader *r, struct hk_slice text)
 }
 
 /* One line without its CRLF. */
-static enum hk_status take_line(struct smtpc_reader *r, struct hk_slice line, struct hk_slice *ret_line, bool *ret_last)
+static enum hk_status take_line(
+    struct smtpc_reader *r, struct hk_slice line, struct hk_slice *ret_line, bool *ret_last)
 {
 	unsigned code;
 	size_t n;
@@ -65,7 +67,8 @@ static enum hk_status take_line(struct smtpc_reader *r, struct hk_slice line, st
 	/* RFC 5321 4.2.1: a line of the code alone is taken too */
 	if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-')
 		return malformed(r, "neither space nor hyphen after a reply code");
-	code = (unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 + (unsigned)(line.p[2] - '0');
+	code = (unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 +
+	       (unsigned)(line.p[2] - '0');
 	if (r->lines && code != r->code)
 		return malformed(r, "different codes in one reply");
 	*ret_last = line.n == 3 || line.p[3] == ' ';
@@ -87,7 +90,8 @@ static enum hk_status take_line(struct smtpc_reader *r, struct hk_slice line, st
 	return HK_OK;
 }
 
-enum hk_status smtpc_reader_step(struct smtpc_reader *r, struct hk_slice *in, struct hk_slice *ret_line, bool *ret_last)
+enum hk_status smtpc_reader_step(
+    struct smtpc_reader *r, struct hk_slice *in, struct hk_slice *ret_line, bool *ret_last)
 {
 	enum hk_status status;
 	size_t lf, n;

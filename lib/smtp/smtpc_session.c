@@ -9,11 +9,11 @@ static const struct {
 	const char *keyword;
 	enum smtpc_extension extension;
 } extensions[] = {
-	{"PIPELINING", SMTPC_PIPELINING},       /* RFC 2920 */
-	{"SIZE", SMTPC_SIZE},                   /* RFC 1870 */
-	{"8BITMIME", SMTPC_8BITMIME},           /* RFC 6152 */
-	{"STARTTLS", SMTPC_STARTTLS},           /* RFC 3207 */
-	{"ENHANCEDSTATUSCODES", SMTPC_ENHANCED}, /* RFC 2034 */
+    {"PIPELINING", SMTPC_PIPELINING},        /* RFC 2920 */
+    {"SIZE", SMTPC_SIZE},                    /* RFC 1870 */
+    {"8BITMIME", SMTPC_8BITMIME},            /* RFC 6152 */
+    {"STARTTLS", SMTPC_STARTTLS},            /* RFC 3207 */
+    {"ENHANCEDSTATUSCODES", SMTPC_ENHANCED}, /* RFC 2034 */
 };
 
 void smtpc_hello(struct hk_smtpc *c)
@@ -70,7 +70,8 @@ static void after_hello(struct hk_smtpc *c)
 		return;
 	}
 	c->stage = HK_SMTPC_STARTTLS;
-	reply = smtpc_own(c, 421, "4.7.0", "TLS is required, and the server does not offer STARTTLS (RFC 3207 4)");
+	reply = smtpc_own(c, 421, "4.7.0",
+	    "TLS is required, and the server does not offer STARTTLS (RFC 3207 4)");
 	smtpc_end(c, &reply);
 }
 
@@ -81,7 +82,8 @@ static void hello_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		return;
 	}
 	c->extensions = 0;
-	/* RFC 5321 3.2: an old server does not know EHLO; LMTP has nothing to fall back to (RFC 2033 4.1) */
+	/* RFC 5321 3.2: an old server does not know EHLO; LMTP has nothing to fall back to (RFC
+	 * 2033 4.1) */
 	if (reply->code >= 500 && !c->use_helo && !c->options.lmtp) {
 		c->use_helo = true;
 		smtpc_hello(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * MAIL, RCPT, DATA and the replies to them and to the dot. With PIPELINING all commands go at once (RFC 2920 3.1),
- * without it each waits for the reply to the one before.
+ * MAIL, RCPT, DATA and the replies to them and to the dot. With PIPELINING all commands go at once
+ * (RFC 2920 3.1), without it each waits for the reply to the one before.
  */
 #include <string.h>
 
@@ -26,7 +26,8 @@ static enum hk_smtpc_stage stage_of(const struct hk_smtpc *c, size_t command)
 
 /* ---- start ---- */
 
-/* Whether a path can go into a command as it is: printable ASCII, white space and brackets only inside quotes. */
+/* Whether a path can go into a command as it is: printable ASCII, white space and brackets only
+ * inside quotes. */
 static bool is_safe_path(struct hk_slice path)
 {
 	bool quoted = false;
@@ -94,12 +95,14 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 	c->lmtp_next = 0;
 	/* RFC 1870 6.1 lets a client give up by itself */
 	if (c->size_limit && t->size > c->size_limit) {
-		reply = smtpc_own(c, 552, "5.3.4", "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
+		reply = smtpc_own(c, 552, "5.3.4",
+		    "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
 		    (unsigned long long)c->size_limit);
 		smtpc_end_transaction(c, HK_SMTPC_MAIL, &reply);
 		return HK_OK;
 	}
-	/* A reply that nobody asked for waits already: let it be read as such, not as the reply to MAIL. */
+	/* A reply that nobody asked for waits already: let it be read as such, not as the reply to
+	 * MAIL. */
 	if (c->in.n || c->reader.n || c->reader.lines)
 		return HK_OK;
 	c->state = SMTPC_TRANSACTION;
@@ -128,7 +131,8 @@ static void write_command(struct hk_smtpc *c, size_t command)
 	else if (command == COMMAND_MAIL)
 		write_mail(c);
 	else if (command < command_data(c))
-		hk_buf_addf(&c->out, "RCPT TO:<%.*s>\r\n", HK_FMT(c->envelope.rcpt[command - COMMAND_RCPT]));
+		hk_buf_addf(&c->out, "RCPT TO:<%.*s>\r\n",
+		    HK_FMT(c->envelope.rcpt[command - COMMAND_RCPT]));
 	else
 		hk_buf_add_str(&c->out, "DATA\r\n");
 }
@@ -137,8 +141,8 @@ void smtpc_transaction_write(struct hk_smtpc *c)
 {
 	bool pipelining = (c->extensions & SMTPC_PIPELINING) != 0;
 
-	while (c->next <= command_data(c) && !c->mail_refused && c->out.n < HK_SMTP_OUTPUT_MAX / 2 &&
-	    (pipelining || c->next == c->replied))
+	while (c->next <= command_data(c) && !c->mail_refused &&
+	       c->out.n < HK_SMTP_OUTPUT_MAX / 2 && (pipelining || c->next == c->replied))
 		write_command(c, c->next++);
 }
 
@@ -163,6 +167,7 @@ static void finish(struct hk_smtpc *c)
 
 static void rcpt_reply(struct hk_smtpc *c, size_t i, const struct hk_smtp_reply *reply)
 {
+	/* whatever is said of a recipient then, there is no transaction for it */
 	if (c->mail_refused)
 		return;
 	if (reply->code < 300) {
@@ -177,15 +182,15 @@ static void rcpt_reply(struct hk_smtpc *c, size_t i, const struct hk_smtp_reply 
 
 static void data_go(struct hk_smtpc *c)
 {
-	if (c->accepted && !c->mail_refused) {
+	if (c->accepted) {
 		c->state = SMTPC_BODY;
 		c->text = (struct hk_smtp_text){.at_line_start = true, .line = 1};
 		c->held_cr = false;
 		smtpc_push(c, HK_SMTPC_SEND_BODY, 0, NULL);
 		return;
 	}
-	/* RFC 2920 3.1: a server that takes DATA without a recipient gets an empty message. LMTP would answer it once per
-	 * recipient, that is, perhaps never (RFC 2033 4.2). */
+	/* RFC 2920 3.1: a server that takes DATA without a recipient gets an empty message. LMTP
+	 * would answer it once per recipient, that is, perhaps never (RFC 2033 4.2). */
 	if (c->options.lmtp) {
 		smtpc_end(c, &c->decided);
 		return;
@@ -205,7 +210,7 @@ static void data_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		data_go(c);
 		return;
 	}
-	if (c->accepted && !c->mail_refused)
+	if (c->accepted)
 		decide(c, reply);
 	finish(c);
 }
@@ -268,8 +273,10 @@ void smtpc_transaction_reply(struct hk_smtpc *c, const struct hk_smtp_reply *rep
 	command_reply(c, c->replied++, reply);
 	if (c->state != SMTPC_TRANSACTION || c->dot_phase)
 		return;
-	/* nothing left to ask: the sender was refused and all is answered, or no recipient is left for a DATA */
-	if (c->replied == c->next && (c->mail_refused || (c->replied == command_data(c) && c->accepted == 0)))
+	/* nothing left to ask: the sender was refused and all is answered, or no recipient is left
+	 * for a DATA */
+	if (c->replied == c->next &&
+	    (c->mail_refused || (c->replied == command_data(c) && c->accepted == 0)))
 		finish(c);
 	else
 		c->stage = stage_of(c, c->replied);

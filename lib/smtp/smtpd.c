@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The life of a server session, its input and output, and the order of things: pending event, then what is due
- * behind it, then one step further in the input.
+ * The life of a server session, its input and output, and the order of things: pending event, then
+ * what is due behind it, then one step further in the input.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +77,8 @@ void smtpd_drop_input(struct hk_smtpd *s)
 	s->skipping = false;
 }
 
-/* Moves the unparsed bytes to the front and grows the buffer for n more, as far as its maximum goes. */
+/* Moves the unparsed bytes to the front and grows the buffer for n more, as far as its maximum
+ * goes. */
 static void make_room(struct hk_smtpd *s, size_t n)
 {
 	size_t have = s->in_n - s->in_at, cap = s->in_cap ? s->in_cap : IN_FIRST;
@@ -106,7 +107,8 @@ size_t hk_smtpd_feed(struct hk_smtpd *s, struct hk_slice in)
 
 	if (in.n == 0)
 		return 0;
-	/* RFC 3207 4.2: nothing that came in clear behind STARTTLS may be heeded after the handshake */
+	/* RFC 3207 4.2: nothing that came in clear behind STARTTLS may be heeded after the
+	 * handshake */
 	if (s->state & (SMTPD_TLS | SMTPD_OVER))
 		return in.n;
 	if (s->options.early_talker_check && s->banner_left)
@@ -151,7 +153,8 @@ void smtpd_refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, const
 	smtpd_refuse_slice(s, code, enhanced, hk_slice_str(text));
 }
 
-void smtpd_refuse_slice(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+void smtpd_refuse_slice(
+    struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
 {
 	if (++s->errors > HK_SMTP_ERRORS_MAX) {
 		smtpd_give_up(s, 421, "4.7.0", "Too many errors in this session (RFC 5321 7.8)");
@@ -190,7 +193,8 @@ void smtpd_give_up(struct hk_smtpd *s, unsigned code, const char *enhanced, cons
 void hk_smtpd_timeout(struct hk_smtpd *s)
 {
 	if (!s->pending && (s->state & (SMTPD_OVER | SMTPD_TLS)) == 0)
-		smtpd_give_up(s, 421, "4.4.2", "Timeout, closing the connection (RFC 5321 4.5.3.2)");
+		smtpd_give_up(
+		    s, 421, "4.4.2", "Timeout, closing the connection (RFC 5321 4.5.3.2)");
 }
 
 void hk_smtpd_shutdown(struct hk_smtpd *s)
@@ -260,7 +264,8 @@ static enum hk_status step(struct hk_smtpd *s)
 	if (s->state == SMTPD_TLS)
 		return HK_AGAIN;
 	if (s->early) {
-		smtpd_give_up(s, 554, "5.5.0", "You spoke before the greeting was sent (RFC 5321 3.1)");
+		smtpd_give_up(
+		    s, 554, "5.5.0", "You spoke before the greeting was sent (RFC 5321 3.1)");
 		return HK_OK;
 	}
 	if (s->shutdown_due) {

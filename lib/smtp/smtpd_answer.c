@@ -11,13 +11,14 @@ static const struct {
 	unsigned code;
 	const char *enhanced, *text;
 } usual[] = {
-	[HK_SMTPD_MAIL] = {250, "2.1.0", "Ok"},
-	[HK_SMTPD_RCPT] = {250, "2.1.5", "Ok"},
-	[HK_SMTPD_DATA] = {354, NULL, "End data with <CR><LF>.<CR><LF>"},
-	[HK_SMTPD_MESSAGE] = {250, "2.0.0", "Ok"},
-	/* RFC 5321 3.5.3 */
-	[HK_SMTPD_VRFY] = {252, "2.5.2", "Cannot verify the address, but will take mail for it (RFC 5321 3.5.3)"},
-	[HK_SMTPD_CLOSE] = {0, NULL, NULL},
+    [HK_SMTPD_MAIL] = {250, "2.1.0", "Ok"},
+    [HK_SMTPD_RCPT] = {250, "2.1.5", "Ok"},
+    [HK_SMTPD_DATA] = {354, NULL, "End data with <CR><LF>.<CR><LF>"},
+    [HK_SMTPD_MESSAGE] = {250, "2.0.0", "Ok"},
+    /* RFC 5321 3.5.3 */
+    [HK_SMTPD_VRFY] = {252, "2.5.2",
+        "Cannot verify the address, but will take mail for it (RFC 5321 3.5.3)"},
+    [HK_SMTPD_CLOSE] = {0, NULL, NULL},
 };
 
 static void accept_helo(struct hk_smtpd *s)
@@ -89,8 +90,8 @@ static void refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, stru
 	}
 	if (!has_reply(type))
 		return;
-	/* 4xx is our trouble or a wish to wait (greylisting), not an error of the client. The reply to a message is
-	 * never replaced by a 421, which would make the client try again. */
+	/* 4xx is our trouble or a wish to wait (greylisting), not an error of the client. The reply
+	 * to a message is never replaced by a 421, which would make the client try again. */
 	if (code < 500 || type == HK_SMTPD_MESSAGE) {
 		s->errors += code >= 500;
 		hk_smtp_reply_add(&s->out, code, enhanced, text);
@@ -110,7 +111,8 @@ void hk_smtpd_answer(struct hk_smtpd *s, unsigned code, const char *enhanced, st
 		return;
 	}
 	/* EHLO's and DATA's positive replies have a fixed form */
-	if (code < 400 && (!has_reply(s->event.type) || s->event.type == HK_SMTPD_HELO || s->event.type == HK_SMTPD_DATA)) {
+	if (code < 400 && (!has_reply(s->event.type) || s->event.type == HK_SMTPD_HELO ||
+	                      s->event.type == HK_SMTPD_DATA)) {
 		hk_smtpd_accept(s);
 		return;
 	}

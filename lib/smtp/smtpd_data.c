@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The text of the message. Only CRLF.CRLF ends it (RFC 5321 4.1.1.4); a dot in front of anything else at the
- * beginning of a line is taken away (4.5.2). Chunks are slices of the input, as large as it allows.
+ * The text of the message. Only CRLF.CRLF ends it (RFC 5321 4.1.1.4); a dot in front of anything
+ * else at the beginning of a line is taken away (4.5.2). Chunks are slices of the input, as large
+ * as it allows.
  *
- * A bare CR, a bare LF, a NUL, or too many bytes settle the reply; the rest is read over to the real end, so that
- * nothing in it can be taken for a command.
+ * A bare CR, a bare LF, a NUL, or too many bytes settle the reply; the rest is read over to the
+ * real end, so that nothing in it can be taken for a command.
  */
 #include <stdio.h>
 
 #include "smtpd_internal.h"
 
-/* How much more than the announced SIZE a client may send before the connection is cut: a client without SIZE
- * cannot know the limit, so it is heard out over four times the size, and a little more for small limits. */
+/* How much more than the announced SIZE a client may send before the connection is cut: a client
+ * without SIZE cannot know the limit, so it is heard out over four times the size, and a little
+ * more for small limits. */
 #define DISCARD_FACTOR 4
 #define DISCARD_EXTRA  ((uint64_t)1024 * 1024)
 
@@ -25,7 +27,8 @@ void smtpd_data_begin(struct hk_smtpd *s)
 	hk_buf_reset(&s->refusal);
 }
 
-void smtpd_data_refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+void smtpd_data_refuse(
+    struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
 {
 	if (s->refusal_code)
 		return;
@@ -39,8 +42,8 @@ static void refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
 {
 	char text[96];
 
-	snprintf(text, sizeof text, "Message refused: %s at line %llu (RFC 5321 2.3.8)", hk_smtp_stop_text(stop),
-	    (unsigned long long)s->text.line);
+	snprintf(text, sizeof text, "Message refused: %s at line %llu (RFC 5321 2.3.8)",
+	    hk_smtp_stop_text(stop), (unsigned long long)s->text.line);
 	smtpd_data_refuse(s, 550, "5.6.0", hk_slice_str(text));
 }
 
@@ -80,7 +83,8 @@ static void hand_out(struct hk_smtpd *s, struct hk_slice chunk)
 
 	if (chunk.n > room) {
 		chunk = hk_slice_sub(chunk, 0, (size_t)room);
-		smtpd_data_refuse(s, 552, "5.3.4", HK_S("Message exceeds the size limit (RFC 1870 6.3)"));
+		smtpd_data_refuse(
+		    s, 552, "5.3.4", HK_S("Message exceeds the size limit (RFC 1870 6.3)"));
 	}
 	s->size += chunk.n;
 	if (chunk.n)
@@ -99,7 +103,8 @@ static void read_over(struct hk_smtpd *s, size_t n)
 /* Whether the byte at which a run stopped is passed on like any other. */
 static bool is_allowed(const struct hk_smtpd *s, enum hk_smtp_stop stop)
 {
-	if (stop != HK_SMTP_STOP_BARE_CR && stop != HK_SMTP_STOP_BARE_LF && stop != HK_SMTP_STOP_NUL)
+	if (stop != HK_SMTP_STOP_BARE_CR && stop != HK_SMTP_STOP_BARE_LF &&
+	    stop != HK_SMTP_STOP_NUL)
 		return false;
 	return s->refusal_code || (s->options.allow_bare_lf && stop != HK_SMTP_STOP_NUL);
 }

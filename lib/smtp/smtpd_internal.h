@@ -78,13 +78,16 @@ void smtpd_drop_input(struct hk_smtpd *);
 /* smtpd_pend(s, type): makes it the pending event; the caller fills in the rest of s->event. */
 struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *, enum hk_smtpd_event_type);
 void smtpd_reply(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
-/* smtpd_refuse(s, code, enhanced, text): a reply that counts as an error; 421 instead of the one error too many. */
+/* smtpd_refuse(s, code, enhanced, text): a reply that counts as an error; 421 instead of the one
+ * error too many. */
 void smtpd_refuse(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
 /* smtpd_refuse_slice(s, ...): the same for text of the caller. */
-void smtpd_refuse_slice(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+void smtpd_refuse_slice(
+    struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 /* smtpd_end_transaction(s): as after RSET; HK_SMTPD_ABORT is due when one was open. */
 void smtpd_end_transaction(struct hk_smtpd *);
-/* smtpd_close(s, reason): no input is parsed any more; HK_SMTPD_CLOSE is due. The last reply is queued already. */
+/* smtpd_close(s, reason): no input is parsed any more; HK_SMTPD_CLOSE is due. The last reply is
+ * queued already. */
 void smtpd_close(struct hk_smtpd *, const char *reason);
 /* smtpd_give_up(s, code, enhanced, text): the reply and the end. */
 void smtpd_give_up(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
@@ -93,8 +96,10 @@ void smtpd_give_up(struct hk_smtpd *, unsigned code, const char *enhanced, const
 enum hk_status smtpd_line_step(struct hk_smtpd *);
 enum hk_status smtpd_data_step(struct hk_smtpd *);
 void smtpd_data_begin(struct hk_smtpd *);
-/* smtpd_data_refuse(s, code, enhanced, text): the first refusal stands; what follows is read over. */
-void smtpd_data_refuse(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* smtpd_data_refuse(s, code, enhanced, text): the first refusal stands; what follows is read over.
+ */
+void smtpd_data_refuse(
+    struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 
 /* ---- commands ---- */
 void smtpd_command(struct hk_smtpd *, struct hk_slice line);

@@ -2,8 +2,8 @@
  *
  * Cutting command lines out of the input. Only CRLF ends a line (RFC 5321 2.3.8).
  *
- * A line that is too long or holds a bare LF is refused as soon as that is known and then read over up to its
- * CRLF: what stands behind a bare LF is never taken for a command of its own.
+ * A line that is too long or holds a bare LF is refused as soon as that is known and then read over
+ * up to its CRLF: what stands behind a bare LF is never taken for a command of its own.
  */
 #include "smtpd_internal.h"
 
@@ -29,7 +29,8 @@ static enum hk_status skip_step(struct hk_smtpd *s)
 	s->skipped += n;
 	smtpd_consume(s, n);
 	if (s->skipping && s->skipped == HK_SMTP_SKIP_MAX)
-		smtpd_give_up(s, 421, "4.7.0", "The command line does not end (RFC 5321 4.5.3.1.4)");
+		smtpd_give_up(
+		    s, 421, "4.7.0", "The command line does not end (RFC 5321 4.5.3.1.4)");
 	return HK_OK;
 }
 
@@ -55,7 +56,8 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 	smtpd_consume(s, lf + 1);
 	if (lf == 0 || have.p[lf - 1] != '\r') {
 		skip_line(s);
-		smtpd_refuse(s, 500, "5.5.2", "A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)");
+		smtpd_refuse(s, 500, "5.5.2",
+		    "A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)");
 		return HK_OK;
 	}
 	smtpd_command(s, hk_slice_sub(have, 0, lf - 1));

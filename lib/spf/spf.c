@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * check_host() (RFC 7208 4) as a machine of stages. A stage either goes on (q->next) or asks one question;
- * includes are frames on a list, so no depth of them uses the C stack.
+ * check_host() (RFC 7208 4) as a machine of stages. A stage either goes on (q->next) or asks one
+ * question; includes are frames on a list, so no depth of them uses the C stack.
  */
 #include <string.h>
 
 #include "spf_internal.h"
 
-static hk_spf_stage start, ask_record, read_answer, next_term, end_of_terms, run_redirect, explain, read_explanation,
-    expand_explanation;
+static hk_spf_stage start, ask_record, read_answer, next_term, end_of_terms, run_redirect, explain,
+    read_explanation, expand_explanation;
 
 const char *hk_spf_result_name(enum hk_spf_result result)
 {
@@ -23,19 +23,22 @@ const char *hk_spf_result_name(enum hk_spf_result result)
 
 /* ---- trace -------------------------------------------------------------------------- */
 
-static void note(struct hk_spf *q, enum hk_trace_event event, struct hk_slice a, struct hk_slice b, struct hk_slice c)
+static void note(struct hk_spf *q, enum hk_trace_event event, struct hk_slice a, struct hk_slice b,
+    struct hk_slice c)
 {
-	hk_trace_add(q->trace, event, q->depth < UINT8_MAX ? q->depth : UINT8_MAX, a, b, c, (struct hk_slice){0});
+	hk_trace_add(q->trace, event, q->depth < UINT8_MAX ? q->depth : UINT8_MAX, a, b, c,
+	    (struct hk_slice){0});
 }
 
 static void note_term(struct hk_spf *q, const char *outcome)
 {
 	struct hk_slice counts = {0};
 
-	if (!q->trace || hk_arena_fmt(q->a, &counts, "%u/%u", q->verdict.lookups, q->verdict.voids) != HK_OK)
+	if (!q->trace ||
+	    hk_arena_fmt(q->a, &counts, "%u/%u", q->verdict.lookups, q->verdict.voids) != HK_OK)
 		return;
-	hk_trace_add(q->trace, HK_TRACE_SPF_TERM, q->depth < UINT8_MAX ? q->depth : UINT8_MAX, q->frame->domain,
-	    q->frame->term.text, hk_slice_str(outcome), counts);
+	hk_trace_add(q->trace, HK_TRACE_SPF_TERM, q->depth < UINT8_MAX ? q->depth : UINT8_MAX,
+	    q->frame->domain, q->frame->term.text, hk_slice_str(outcome), counts);
 }
 
 /* ---- the end of a check_host() -------------------------------------------------------- */
@@ -43,8 +46,8 @@ static void note_term(struct hk_spf *q, const char *outcome)
 static enum hk_status finish(struct hk_spf *q)
 {
 	q->next = NULL;
-	note(q, HK_TRACE_SPF_RESULT, hk_slice_str(hk_spf_result_name(q->verdict.result)), q->verdict.reason,
-	    (struct hk_slice){0});
+	note(q, HK_TRACE_SPF_RESULT, hk_slice_str(hk_spf_result_name(q->verdict.result)),
+	    q->verdict.reason, (struct hk_slice){0});
 	return HK_OK;
 }
 
@@ -89,7 +92,8 @@ static enum hk_status conclude(struct hk_spf *q, enum hk_spf_result result)
 
 		q->frame = q->frame->up;
 		q->depth--;
-		note(q, HK_TRACE_SPF_LEAVE, HK_S("include"), left, hk_slice_str(hk_spf_result_name(result)));
+		note(q, HK_TRACE_SPF_LEAVE, HK_S("include"), left,
+		    hk_slice_str(hk_spf_result_name(result)));
 		note_term(q, include_effect[result].outcome);
 		if (include_effect[result].effect == DOES_NOT) {
 			q->verdict.mechanism = q->verdict.reason = (struct hk_slice){0};
@@ -108,7 +112,8 @@ static enum hk_status conclude(struct hk_spf *q, enum hk_spf_result result)
 	return conclude_top(q, result);
 }
 
-/* redirect= and include turn "none" into permerror (6.1, 5.2); what was wrong is told apart from no record at all. */
+/* redirect= and include turn "none" into permerror (6.1, 5.2); what was wrong is told apart from no
+ * record at all. */
 static enum hk_status conclude_none(struct hk_spf *q, const char *reason)
 {
 	set_reason(q, reason);
@@ -118,7 +123,8 @@ static enum hk_status conclude_none(struct hk_spf *q, const char *reason)
 static enum hk_status conclude_dns_error(struct hk_spf *q)
 {
 	enum hk_status status = hk_arena_fmt(q->a, &q->verdict.reason, "%s for %s of %.*s",
-	    hk_dns_rcode_name(q->answer.rcode), hk_dns_type_name(q->question.type), HK_FMT(q->question.name));
+	    hk_dns_rcode_name(q->answer.rcode), hk_dns_type_name(q->question.type),
+	    HK_FMT(q->question.name));
 
 	return status == HK_OK ? conclude(q, HK_SPF_TEMPERROR) : status;
 }
@@ -163,7 +169,8 @@ bool hk_spf_count_void(struct hk_spf *q)
 
 enum hk_status hk_spf_term_over(struct hk_spf *q, const char *limit, unsigned value)
 {
-	enum hk_status status = hk_arena_fmt(q->a, &q->verdict.reason, "more than %u %s", value, limit);
+	enum hk_status status =
+	    hk_arena_fmt(q->a, &q->verdict.reason, "more than %u %s", value, limit);
 	struct hk_slice text = {0};
 
 	if (status != HK_OK)
@@ -245,7 +252,8 @@ enum hk_status hk_spf_enter(struct hk_spf *q, const char *how, struct hk_slice d
 	if (!frame)
 		return q->a->failed;
 	note(q, HK_TRACE_SPF_ENTER, hk_slice_str(how), domain, (struct hk_slice){0});
-	*frame = (struct hk_spf_frame){.up = include ? q->frame : frame->up, .domain = domain, .redirected = !include};
+	*frame = (struct hk_spf_frame){
+	    .up = include ? q->frame : frame->up, .domain = domain, .redirected = !include};
 	q->frame = frame;
 	q->depth += include;
 	q->next = ask_record;
@@ -346,7 +354,8 @@ static enum hk_status run_redirect(struct hk_spf *q)
 	enum hk_status status = hk_spf_target(q, q->frame->record.redirect, &domain);
 
 	if (status == HK_NOTFOUND)
-		return hk_spf_term_error(q, HK_SPF_PERMERROR, "the domain of redirect= is malformed");
+		return hk_spf_term_error(
+		    q, HK_SPF_PERMERROR, "the domain of redirect= is malformed");
 	if (status != HK_OK)
 		return status == HK_AGAIN || status == HK_END ? HK_OK : status;
 	return hk_spf_enter(q, "redirect", domain);
@@ -368,7 +377,8 @@ static enum hk_status explain(struct hk_spf *q)
 
 static enum hk_status read_explanation(struct hk_spf *q)
 {
-	if (q->answer.rcode != HK_DNS_NOERROR || q->answer.n != 1 || q->answer.rr[0].data.n > HK_SPF_RECORD_MAX ||
+	if (q->answer.rcode != HK_DNS_NOERROR || q->answer.n != 1 ||
+	    q->answer.rr[0].data.n > HK_SPF_RECORD_MAX ||
 	    !hk_spf_macro_is_valid(q->answer.rr[0].data, HK_SPF_IN_EXPLANATION, NULL))
 		return finish(q);
 	q->verdict.explanation = q->answer.rr[0].data; /* until it is expanded */
@@ -386,19 +396,22 @@ static enum hk_status expand_explanation(struct hk_spf *q)
 	if (status != HK_OK)
 		return status == HK_AGAIN ? HK_OK : status;
 	q->macros.value['d' - 'a'] = q->frame->domain;
-	status = hk_spf_expand_text(q->a, &q->macros, q->verdict.explanation, &q->verdict.explanation);
+	status =
+	    hk_spf_expand_text(q->a, &q->macros, q->verdict.explanation, &q->verdict.explanation);
 	return status == HK_OK ? finish(q) : status;
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
-/* 4.3: an address literal, a name with bytes that no host name of mail has, or one that DNS cannot hold. */
+/* 4.3: an address literal, a name with bytes that no host name of mail has, or one that DNS cannot
+ * hold. */
 static bool is_mail_domain(struct hk_slice domain)
 {
 	size_t i;
 
 	for (i = 0; i < domain.n; i++)
-		if (!hk_is_alnum(domain.p[i]) && domain.p[i] != '-' && domain.p[i] != '_' && domain.p[i] != '.')
+		if (!hk_is_alnum(domain.p[i]) && domain.p[i] != '-' && domain.p[i] != '_' &&
+		    domain.p[i] != '.')
 			return false;
 	return domain.n != 0;
 }
@@ -411,7 +424,8 @@ static enum hk_status start(struct hk_spf *q)
 	if (status != HK_OK && status != HK_SYNTAX)
 		return status;
 	q->verdict.domain = q->frame->domain = name;
-	note(q, HK_TRACE_SPF_IDENTITY, q->verdict.is_helo ? HK_S("helo") : HK_S("mailfrom"), name, q->macros.value['c' - 'a']);
+	note(q, HK_TRACE_SPF_IDENTITY, q->verdict.is_helo ? HK_S("helo") : HK_S("mailfrom"), name,
+	    q->macros.value['c' - 'a']);
 	if (q->client.family == 0)
 		return conclude_none(q, "no client address");
 	if (status == HK_SYNTAX || !is_mail_domain(name))
@@ -445,7 +459,8 @@ static bool set_addresses(struct hk_spf *q)
 	return hk_arena_dup(q->a, hk_slice_of(nibbles, sizeof nibbles), &value['i' - 'a']) == HK_OK;
 }
 
-static struct hk_slice join_address(struct hk_arena *a, struct hk_slice local, struct hk_slice domain)
+static struct hk_slice join_address(
+    struct hk_arena *a, struct hk_slice local, struct hk_slice domain)
 {
 	size_t n = local.n + 1 + domain.n;
 	uint8_t *text = hk_arena_alloc(a, n);
@@ -472,8 +487,10 @@ static bool set_sender(struct hk_spf *q, const struct hk_spf_input *in)
 	local = at == from.n || at == 0 ? HK_S("postmaster") : hk_slice_sub(from, 0, at);
 	if (at < from.n)
 		from = hk_slice_from(from, at + 1);
-	if (hk_arena_dup(q->a, local, &value['l' - 'a']) != HK_OK || hk_arena_dup_lower(q->a, from, &q->verdict.domain) != HK_OK ||
-	    hk_arena_dup(q->a, from, &value['o' - 'a']) != HK_OK || hk_arena_dup(q->a, in->helo, &value['h' - 'a']) != HK_OK)
+	if (hk_arena_dup(q->a, local, &value['l' - 'a']) != HK_OK ||
+	    hk_arena_dup_lower(q->a, from, &q->verdict.domain) != HK_OK ||
+	    hk_arena_dup(q->a, from, &value['o' - 'a']) != HK_OK ||
+	    hk_arena_dup(q->a, in->helo, &value['h' - 'a']) != HK_OK)
 		return false;
 	q->frame->domain = q->verdict.domain;
 	value['s' - 'a'] = q->verdict.sender = join_address(q->a, local, from);

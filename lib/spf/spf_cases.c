@@ -47,8 +47,11 @@ static enum hk_status evaluate(struct hk_spf *q, const struct hk_zone *zone, str
 
 static void run_case(const struct hk_zone *zone, struct hk_slice field[FIELDS], unsigned max_voids)
 {
-	struct hk_spf_input in = {
-	    .helo = field[2], .mail_from = field[3], .receiver = HK_S("receiver.example"), .now = 1400000000, .max_voids = max_voids};
+	struct hk_spf_input in = {.helo = field[2],
+	    .mail_from = field[3],
+	    .receiver = HK_S("receiver.example"),
+	    .now = 1400000000,
+	    .max_voids = max_voids};
 	const struct hk_spf_verdict *verdict;
 	struct hk_arena a;
 	struct hk_buf text;
@@ -56,13 +59,14 @@ static void run_case(const struct hk_zone *zone, struct hk_slice field[FIELDS], 
 
 	hk_arena_init(&a, 4 << 20);
 	hk_buf_init(&text, 1 << 16);
-	if (hk_ip_parse(field[1], &in.client) != HK_OK || !(q = hk_spf_new(&a, &in, hk_trace_new(&a))) ||
-	    evaluate(q, zone, &a) != HK_OK) {
+	if (hk_ip_parse(field[1], &in.client) != HK_OK ||
+	    !(q = hk_spf_new(&a, &in, hk_trace_new(&a))) || evaluate(q, zone, &a) != HK_OK) {
 		printf("%.*s\tbroken\t\n", HK_FMT(field[0]));
 	} else {
 		verdict = hk_spf_result(q);
 		hk_quote_add(&text, verdict->explanation, verdict->explanation.n);
-		printf("%.*s\t%s\t%.*s\n", HK_FMT(field[0]), hk_spf_result_name(verdict->result), HK_FMT(hk_buf_slice(&text)));
+		printf("%.*s\t%s\t%.*s\n", HK_FMT(field[0]), hk_spf_result_name(verdict->result),
+		    HK_FMT(hk_buf_slice(&text)));
 	}
 	hk_buf_done(&text);
 	hk_arena_done(&a);
@@ -77,17 +81,20 @@ int main(int argc, char **argv)
 	uint64_t max_voids = 0;
 
 	hk_arena_init(&a, ARENA);
-	if (argc < 3 || (argc > 3 && hk_slice_u64(hk_slice_str(argv[3]), 1000, &max_voids) != HK_OK)) {
+	if (argc < 3 ||
+	    (argc > 3 && hk_slice_u64(hk_slice_str(argv[3]), 1000, &max_voids) != HK_OK)) {
 		fprintf(stderr, "usage: spf-cases ZONEFILE CASEFILE [MAX-VOIDS]\n");
 		return 1;
 	}
 	if (hk_zone_parse(&a, read_file(&a, argv[1]), &zone, &error) != HK_OK) {
-		fprintf(stderr, "%s:%zu: %s\n", argv[1], error.line, error.what ? error.what : "too large");
+		fprintf(stderr, "%s:%zu: %s\n", argv[1], error.line,
+		    error.what ? error.what : "too large");
 		return 1;
 	}
 	cases = read_file(&a, argv[2]);
 	while (cases.n) {
-		struct hk_slice line = hk_slice_sub(cases, 0, hk_slice_find(cases, '\n')), field[FIELDS];
+		struct hk_slice line = hk_slice_sub(cases, 0, hk_slice_find(cases, '\n')),
+		                field[FIELDS];
 		size_t i;
 
 		cases = hk_slice_from(cases, line.n + 1);

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * Lines: MAIL FROM, HELO, client address; then one line for each question, in the order in which they come:
- * '!' fails, '-' does not exist, anything else is the records, between '|'. The verdict must keep its promises,
- * and the evidence of the first run must give the same verdict in a second one.
+ * Lines: MAIL FROM, HELO, client address; then one line for each question, in the order in which
+ * they come: '!' fails, '-' does not exist, anything else is the records, between '|'. The verdict
+ * must keep its promises, and the evidence of the first run must give the same one in a second.
  */
 #include <stdlib.h>
 
 #include <hikyaku/spf.h>
 
-/* The record, ten terms, each at most an MX and ten hosts or a PTR and ten names, and exp= (RFC 7208 4.6.4). */
+/* The record, ten terms, each at most an MX and ten hosts or a PTR and ten names, and exp= (RFC
+ * 7208 4.6.4). */
 enum { QUESTIONS_MAX = 1 + 10 * 11 + 11 + 1, RECORDS = 16 };
 
-#define REQUIRE(condition) do { if (!(condition)) abort(); } while (0)
+#define REQUIRE(condition)                                                                         \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			abort();                                                                   \
+	} while (0)
 
 static struct hk_slice take_line(struct hk_slice *rest, uint8_t end)
 {
@@ -21,7 +26,8 @@ static struct hk_slice take_line(struct hk_slice *rest, uint8_t end)
 	return line;
 }
 
-static void make_answer(struct hk_arena *a, const struct hk_dns_question *q, struct hk_slice line, struct hk_dns_answer *ret)
+static void make_answer(struct hk_arena *a, const struct hk_dns_question *q, struct hk_slice line,
+    struct hk_dns_answer *ret)
 {
 	struct hk_dns_rr *rr = hk_arena_array(a, RECORDS, sizeof *rr);
 
@@ -37,9 +43,11 @@ static void make_answer(struct hk_arena *a, const struct hk_dns_question *q, str
 		next->type = q->type;
 		next->preference = (uint16_t)text.n;
 		next->data = text;
-		if ((q->type == HK_DNS_A || q->type == HK_DNS_AAAA) && hk_ip_parse(text, &next->ip) != HK_OK)
+		if ((q->type == HK_DNS_A || q->type == HK_DNS_AAAA) &&
+		    hk_ip_parse(text, &next->ip) != HK_OK)
 			continue;
-		if ((q->type == HK_DNS_MX || q->type == HK_DNS_PTR) && hk_dns_name_normalise(a, text, &next->data) != HK_OK)
+		if ((q->type == HK_DNS_MX || q->type == HK_DNS_PTR) &&
+		    hk_dns_name_normalise(a, text, &next->data) != HK_OK)
 			continue;
 		ret->n++;
 	}
@@ -66,8 +74,8 @@ static void check_verdict(const struct hk_spf_verdict *v)
 		REQUIRE(v->explanation.p[i] == ' ' || hk_is_graph(v->explanation.p[i]));
 }
 
-static void run(struct hk_arena *a, const struct hk_spf_input *in, struct hk_slice lines, struct hk_spf_verdict *ret,
-    struct hk_evidence *evidence, bool replay)
+static void run(struct hk_arena *a, const struct hk_spf_input *in, struct hk_slice lines,
+    struct hk_spf_verdict *ret, struct hk_evidence *evidence, bool replay)
 {
 	struct hk_spf *q = hk_spf_new(a, in, hk_trace_new(a));
 	struct hk_dns_question question;
@@ -110,8 +118,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	REQUIRE(evidence);
 	run(&a, &in, rest, &first, evidence, false);
 	run(&a, &in, rest, &second, evidence, true);
-	REQUIRE(first.result == second.result && first.lookups == second.lookups && first.voids == second.voids);
-	REQUIRE(hk_slice_eq(first.reason, second.reason) && hk_slice_eq(first.explanation, second.explanation));
+	REQUIRE(first.result == second.result && first.lookups == second.lookups &&
+	        first.voids == second.voids);
+	REQUIRE(hk_slice_eq(first.reason, second.reason) &&
+	        hk_slice_eq(first.explanation, second.explanation));
 	hk_arena_done(&a);
 	return 0;
 }

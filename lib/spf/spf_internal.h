@@ -6,9 +6,11 @@
 
 /* ---- macros (RFC 7208 7), spf_macro.c -------------------------------------------- */
 
-#define HK_SPF_EXPLANATION_MAX 500 /* of the expanded exp= text; fits one reply line of SMTP (RFC 5321 4.5.3.1.5) */
+/* Of the expanded exp= text; it fits one reply line of SMTP (RFC 5321 4.5.3.1.5). */
+#define HK_SPF_EXPLANATION_MAX 500
 
-/* One value for each letter, by its place in the alphabet; letters without meaning are never asked for. */
+/* One value for each letter, by its place in the alphabet; letters without meaning are never asked
+ * for. */
 struct hk_spf_macros {
 	struct hk_slice value[26];
 };
@@ -20,15 +22,27 @@ enum hk_spf_where { HK_SPF_IN_TERM, HK_SPF_IN_EXPLANATION };
 bool hk_spf_macro_is_valid(struct hk_slice text, enum hk_spf_where, bool *ret_has_p);
 /* The grammar of a domain-spec (7.1), which also rules its end. */
 bool hk_spf_domain_spec_is_valid(struct hk_slice spec);
-/* Expands a valid domain-spec into a name in the form of dns.h. NOTFOUND when the outcome is no name. */
-enum hk_status hk_spf_expand_name(struct hk_arena *, const struct hk_spf_macros *, struct hk_slice spec, struct hk_slice *ret);
+/* Expands a valid domain-spec into a name in the form of dns.h. NOTFOUND when the outcome is no
+ * name. */
+enum hk_status hk_spf_expand_name(
+    struct hk_arena *, const struct hk_spf_macros *, struct hk_slice spec, struct hk_slice *ret);
 /* Expands a valid explanation, sanitised: printable ASCII only, HK_SPF_EXPLANATION_MAX. */
-enum hk_status hk_spf_expand_text(struct hk_arena *, const struct hk_spf_macros *, struct hk_slice text, struct hk_slice *ret);
+enum hk_status hk_spf_expand_text(
+    struct hk_arena *, const struct hk_spf_macros *, struct hk_slice text, struct hk_slice *ret);
 
 /* ---- records (RFC 7208 4.6, 12), spf_record.c --------------------------------------- */
 
 enum hk_spf_kind { HK_SPF_DIRECTIVE, HK_SPF_REDIRECT, HK_SPF_EXP, HK_SPF_UNKNOWN };
-enum hk_spf_mechanism { HK_SPF_ALL, HK_SPF_INCLUDE, HK_SPF_A, HK_SPF_MX, HK_SPF_PTR, HK_SPF_IP4, HK_SPF_IP6, HK_SPF_EXISTS };
+enum hk_spf_mechanism {
+	HK_SPF_ALL,
+	HK_SPF_INCLUDE,
+	HK_SPF_A,
+	HK_SPF_MX,
+	HK_SPF_PTR,
+	HK_SPF_IP4,
+	HK_SPF_IP6,
+	HK_SPF_EXISTS
+};
 
 struct hk_spf_term {
 	struct hk_slice text; /* as written */
@@ -48,10 +62,14 @@ struct hk_spf_record {
 
 /* true for "v=spf1", alone or followed by a space (4.5). */
 bool hk_spf_is_record(struct hk_slice text);
-/* Takes the next term off *rest. OK, END, or SYNTAX: then *ret->text is the term and *ret_what says why. */
-enum hk_status hk_spf_take_term(struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what);
-/* Reads a whole record, so that an error anywhere in it is found first (4.6). On SYNTAX *ret_bad is the term. */
-enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret, struct hk_slice *ret_bad, const char **ret_what);
+/* Takes the next term off *rest. OK, END, or SYNTAX: then *ret->text is the term and *ret_what says
+ * why. */
+enum hk_status hk_spf_take_term(
+    struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what);
+/* Reads a whole record, so that an error anywhere in it is found first (4.6). On SYNTAX *ret_bad is
+ * the term. */
+enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret,
+    struct hk_slice *ret_bad, const char **ret_what);
 
 /* ---- the evaluator, spf.c ------------------------------------------------------------- */
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Macros (RFC 7208 7). All work is linear in the text and in the values: a record may repeat a long value a thousand times.
+ * Macros (RFC 7208 7). All work is linear in the text and in the values: a record may repeat a long
+ * value a thousand times.
  */
 #include "spf_internal.h"
 
 enum {
-	/* Only the right end of a name survives (7.3), so the left is dropped while it is being made. */
-	NAME_KEPT = 4096, NAME_DROPPED_AT = 8192,
+	/* Only the right end of a name survives (7.3), so the left is dropped while it is being
+	   made. */
+	NAME_KEPT = 4096,
+	NAME_DROPPED_AT = 8192,
 	EXPANSION_MAX = 1 << 20,
 	PARTS_MAX = 1 << 16, /* for the digits; RFC 7208 7.3 asks for 127 at least */
 };
@@ -118,7 +121,8 @@ static bool is_visible(struct hk_slice s, bool spaces)
 
 bool hk_spf_macro_is_valid(struct hk_slice text, enum hk_spf_where where, bool *ret_has_p)
 {
-	struct hk_slice letters = where == HK_SPF_IN_EXPLANATION ? HK_S("slodiphvcrt") : HK_S("slodiphv");
+	struct hk_slice letters =
+	    where == HK_SPF_IN_EXPLANATION ? HK_S("slodiphvcrt") : HK_S("slodiphv");
 	bool has_p = false;
 	struct piece piece;
 
@@ -141,7 +145,8 @@ static bool is_toplabel(struct hk_slice label)
 {
 	size_t i;
 
-	if (label.n == 0 || label.p[0] == '-' || label.p[label.n - 1] == '-' || span_digits(label) == label.n)
+	if (label.n == 0 || label.p[0] == '-' || label.p[label.n - 1] == '-' ||
+	    span_digits(label) == label.n)
 		return false;
 	for (i = 0; i < label.n; i++)
 		if (!hk_is_alnum(label.p[i]) && label.p[i] != '-')
@@ -200,18 +205,21 @@ static size_t behind(struct hk_slice value, struct hk_slice delimiters, size_t n
 }
 
 /* The right-hand parts, joined by dots. */
-static void put_forward(struct hk_buf *out, struct hk_slice value, const struct piece *piece, bool escape)
+static void put_forward(
+    struct hk_buf *out, struct hk_slice value, const struct piece *piece, bool escape)
 {
 	size_t parts = count_parts(value, piece->delimiters), i;
 
 	if (piece->digits && piece->digits < parts)
-		value = hk_slice_from(value, behind(value, piece->delimiters, parts - piece->digits));
+		value =
+		    hk_slice_from(value, behind(value, piece->delimiters, parts - piece->digits));
 	for (i = 0; i < value.n; i++)
 		put(out, contains(piece->delimiters, value.p[i]) ? '.' : value.p[i], escape);
 }
 
 /* Reversed, the right-hand parts are the left-hand ones of the value. */
-static void put_reversed(struct hk_buf *out, struct hk_slice value, const struct piece *piece, bool escape)
+static void put_reversed(
+    struct hk_buf *out, struct hk_slice value, const struct piece *piece, bool escape)
 {
 	size_t end, start, i;
 
@@ -228,7 +236,8 @@ static void put_reversed(struct hk_buf *out, struct hk_slice value, const struct
 	}
 }
 
-static void put_piece(struct hk_buf *out, const struct hk_spf_macros *macros, const struct piece *piece)
+static void put_piece(
+    struct hk_buf *out, const struct hk_spf_macros *macros, const struct piece *piece)
 {
 	bool escape = piece->letter >= 'A' && piece->letter <= 'Z';
 	struct hk_slice value;
@@ -272,8 +281,8 @@ static enum hk_status finish_name(struct hk_arena *a, struct hk_slice raw, struc
 	return status == HK_SYNTAX ? HK_NOTFOUND : status;
 }
 
-enum hk_status hk_spf_expand_name(struct hk_arena *a, const struct hk_spf_macros *macros, struct hk_slice spec,
-    struct hk_slice *ret)
+enum hk_status hk_spf_expand_name(struct hk_arena *a, const struct hk_spf_macros *macros,
+    struct hk_slice spec, struct hk_slice *ret)
 {
 	struct hk_buf out;
 	struct piece piece;
@@ -292,8 +301,8 @@ enum hk_status hk_spf_expand_name(struct hk_arena *a, const struct hk_spf_macros
 	return status;
 }
 
-enum hk_status hk_spf_expand_text(struct hk_arena *a, const struct hk_spf_macros *macros, struct hk_slice text,
-    struct hk_slice *ret)
+enum hk_status hk_spf_expand_text(struct hk_arena *a, const struct hk_spf_macros *macros,
+    struct hk_slice text, struct hk_slice *ret)
 {
 	struct hk_buf out;
 	struct piece piece;
@@ -309,7 +318,8 @@ enum hk_status hk_spf_expand_text(struct hk_arena *a, const struct hk_spf_macros
 			out.p[i] = '?';
 	status = hk_buf_status(&out);
 	if (status == HK_OK)
-		status = hk_arena_dup(a, hk_slice_sub(hk_buf_slice(&out), 0, HK_SPF_EXPLANATION_MAX), ret);
+		status = hk_arena_dup(
+		    a, hk_slice_sub(hk_buf_slice(&out), 0, HK_SPF_EXPLANATION_MAX), ret);
 	hk_buf_done(&out);
 	return status;
 }

@@ -4,7 +4,8 @@
  */
 #include "spf_internal.h"
 
-/* Deliberate: a target-name that DNS cannot hold does not match. 4.8 leaves it open; most implementations do so. */
+/* Deliberate: a target-name that DNS cannot hold does not match. 4.8 leaves it open; most
+ * implementations do so. */
 static enum hk_status without_target(struct hk_spf *q, enum hk_status status)
 {
 	if (status == HK_NOTFOUND)
@@ -45,7 +46,8 @@ static enum hk_status run_ip(struct hk_spf *q)
 {
 	const struct hk_spf_term *term = &q->frame->term;
 
-	return hk_spf_term_done(q, hk_ip_in(&q->client, &term->net, term->bits[term->net.family == 6]));
+	return hk_spf_term_done(
+	    q, hk_ip_in(&q->client, &term->net, term->bits[term->net.family == 6]));
 }
 
 /* 5.2 */
@@ -54,7 +56,7 @@ static enum hk_status run_include(struct hk_spf *q)
 	struct hk_slice domain;
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &domain);
 
-	if (status == HK_NOTFOUND) /* check_host() of a malformed domain is none (4.3), hence permerror */
+	if (status == HK_NOTFOUND) /* check_host() of it is none (4.3), hence permerror */
 		return hk_spf_term_error(q, HK_SPF_PERMERROR, "the domain of include is malformed");
 	return status == HK_OK ? hk_spf_enter(q, "include", domain) : without_target(q, status);
 }
@@ -74,7 +76,8 @@ static enum hk_status run_a(struct hk_spf *q)
 	struct hk_slice name;
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &name);
 
-	return status == HK_OK ? hk_spf_ask(q, name, address_type(q), read_a) : without_target(q, status);
+	return status == HK_OK ? hk_spf_ask(q, name, address_type(q), read_a)
+	                       : without_target(q, status);
 }
 
 /* 5.7: always A, whatever the client's family. */
@@ -92,7 +95,8 @@ static enum hk_status run_exists(struct hk_spf *q)
 	struct hk_slice name;
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &name);
 
-	return status == HK_OK ? hk_spf_ask(q, name, HK_DNS_A, read_exists) : without_target(q, status);
+	return status == HK_OK ? hk_spf_ask(q, name, HK_DNS_A, read_exists)
+	                       : without_target(q, status);
 }
 
 static hk_spf_stage next_host;
@@ -123,7 +127,8 @@ static bool comes_before(const struct hk_dns_rr *a, const struct hk_dns_rr *b)
 	return hk_slice_cmp_nocase(a->data, b->data) < 0;
 }
 
-/* In order of preference, then name: the answer's own order may change from one time to the next, the verdict must not. */
+/* In order of preference, then name: the answer's own order may change from one time to the next,
+ * the verdict must not. */
 static void sort_hosts(struct hk_spf *q)
 {
 	const struct hk_dns_rr *rr[HK_SPF_MAX_MX];
@@ -140,7 +145,8 @@ static void sort_hosts(struct hk_spf *q)
 			q->host[q->hosts++] = rr[at]->data;
 }
 
-/* 5.4; more hosts than the limit are an error before the first of them is asked for, so that their order does not decide (4.6.4). */
+/* 5.4; more hosts than the limit are an error before the first of them is asked for, so that their
+ * order does not decide (4.6.4). */
 static enum hk_status read_mx(struct hk_spf *q)
 {
 	if (hk_dns_is_failure(&q->answer))
@@ -159,7 +165,8 @@ static enum hk_status run_mx(struct hk_spf *q)
 	struct hk_slice name;
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &name);
 
-	return status == HK_OK ? hk_spf_ask(q, name, HK_DNS_MX, read_mx) : without_target(q, status);
+	return status == HK_OK ? hk_spf_ask(q, name, HK_DNS_MX, read_mx)
+	                       : without_target(q, status);
 }
 
 const struct hk_spf_mechanism_rule *hk_spf_rule(enum hk_spf_mechanism mechanism)

@@ -43,8 +43,9 @@ static enum hk_status ask_names(struct hk_spf *q)
 }
 
 /* 5.5: a name is validated when it leads back to the client. An error only passes this name over.
- * Deliberate: voids here do not count. These names are in the hands of whoever owns the client's address,
- * who must not be able to turn a fail into a permerror (the thought behind 4.6.4's two limits). */
+ * Deliberate: voids here do not count. These names are in the hands of whoever owns the client's
+ * address, who must not be able to turn a fail into a permerror (the thought behind 4.6.4's two
+ * limits). */
 static enum hk_status read_address(struct hk_spf *q)
 {
 	bool valid = false;
@@ -64,8 +65,8 @@ static bool is_any(struct hk_slice name, struct hk_slice domain)
 }
 
 /* The first validated name that fits. OK, NOTFOUND, or AGAIN. */
-static enum hk_status find_name(struct hk_spf *q, bool (*fits)(struct hk_slice, struct hk_slice), struct hk_slice domain,
-    struct hk_slice *ret)
+static enum hk_status find_name(struct hk_spf *q, bool (*fits)(struct hk_slice, struct hk_slice),
+    struct hk_slice domain, struct hk_slice *ret)
 {
 	size_t i;
 
@@ -78,7 +79,8 @@ static enum hk_status find_name(struct hk_spf *q, bool (*fits)(struct hk_slice, 
 		}
 		if (q->ptr.name[i].state == HK_SPF_UNTESTED) {
 			q->ptr.at = i;
-			return ask(q, q->ptr.name[i].name, q->client.family == 6 ? HK_DNS_AAAA : HK_DNS_A, read_address);
+			return ask(q, q->ptr.name[i].name,
+			    q->client.family == 6 ? HK_DNS_AAAA : HK_DNS_A, read_address);
 		}
 	}
 	return HK_NOTFOUND;
@@ -90,7 +92,8 @@ enum hk_status hk_spf_run_ptr(struct hk_spf *q)
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &target);
 
 	if (status == HK_OK)
-		status = q->ptr.asked ? find_name(q, hk_dns_name_is_below, target, &name) : ask_names(q);
+		status =
+		    q->ptr.asked ? find_name(q, hk_dns_name_is_below, target, &name) : ask_names(q);
 	if (status == HK_OK || status == HK_NOTFOUND)
 		return hk_spf_term_done(q, status == HK_OK);
 	return status == HK_AGAIN || status == HK_END ? HK_OK : status;
@@ -100,7 +103,8 @@ enum hk_status hk_spf_run_ptr(struct hk_spf *q)
  * 4.6.4: the PTR question of %{p} counts as a lookup, like that of "ptr". */
 enum hk_status hk_spf_resolve_p(struct hk_spf *q)
 {
-	static bool (*const fits[])(struct hk_slice, struct hk_slice) = {hk_slice_eq_nocase, hk_dns_name_is_below, is_any};
+	static bool (*const fits[])(struct hk_slice, struct hk_slice) = {
+	    hk_slice_eq_nocase, hk_dns_name_is_below, is_any};
 	enum hk_status status = HK_NOTFOUND;
 	struct hk_slice name = HK_S("unknown");
 	size_t i;

@@ -15,14 +15,14 @@ static const struct {
 	enum argument argument;
 	bool dual_cidr;
 } mechanisms[] = {
-    {"all", HK_SPF_ALL, NOTHING, false},         /* 5.1 */
-    {"include", HK_SPF_INCLUDE, DOMAIN, false},  /* 5.2 */
-    {"a", HK_SPF_A, MAY_DOMAIN, true},           /* 5.3 */
-    {"mx", HK_SPF_MX, MAY_DOMAIN, true},         /* 5.4 */
-    {"ptr", HK_SPF_PTR, MAY_DOMAIN, false},      /* 5.5 */
-    {"ip4", HK_SPF_IP4, NETWORK4, false},        /* 5.6 */
-    {"ip6", HK_SPF_IP6, NETWORK6, false},        /* 5.6 */
-    {"exists", HK_SPF_EXISTS, DOMAIN, false},    /* 5.7 */
+    {"all", HK_SPF_ALL, NOTHING, false},        /* 5.1 */
+    {"include", HK_SPF_INCLUDE, DOMAIN, false}, /* 5.2 */
+    {"a", HK_SPF_A, MAY_DOMAIN, true},          /* 5.3 */
+    {"mx", HK_SPF_MX, MAY_DOMAIN, true},        /* 5.4 */
+    {"ptr", HK_SPF_PTR, MAY_DOMAIN, false},     /* 5.5 */
+    {"ip4", HK_SPF_IP4, NETWORK4, false},       /* 5.6 */
+    {"ip6", HK_SPF_IP6, NETWORK6, false},       /* 5.6 */
+    {"exists", HK_SPF_EXISTS, DOMAIN, false},   /* 5.7 */
 };
 
 static enum hk_status fail(const char **ret_what, const char *what)
@@ -31,8 +31,10 @@ static enum hk_status fail(const char **ret_what, const char *what)
 	return HK_SYNTAX;
 }
 
-/* Takes "/24" (slashes "/") or "//64" (slashes "//") off the end of *s when it is there. false: there, but wrong. */
-static bool take_prefix_length(struct hk_slice *s, struct hk_slice slashes, unsigned most, unsigned *ret)
+/* Takes "/24" (slashes "/") or "//64" (slashes "//") off the end of *s when it is there. false:
+ * there, but wrong. */
+static bool take_prefix_length(
+    struct hk_slice *s, struct hk_slice slashes, unsigned most, unsigned *ret)
 {
 	size_t start = s->n;
 	struct hk_slice digits;
@@ -51,7 +53,8 @@ static bool take_prefix_length(struct hk_slice *s, struct hk_slice slashes, unsi
 	return true;
 }
 
-/* An address is an ip4 or an ip6 by how it is written; ::ffff:192.0.2.1 stays an IPv6 network, which no client is in (5). */
+/* An address is an ip4 or an ip6 by how it is written; ::ffff:192.0.2.1 stays an IPv6 network,
+ * which no client is in (5). */
 static bool parse_network(struct hk_slice text, bool six, struct hk_ip *ret)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -66,7 +69,8 @@ static bool parse_network(struct hk_slice text, bool six, struct hk_ip *ret)
 	return true;
 }
 
-static enum hk_status read_network(struct hk_slice rest, bool six, struct hk_spf_term *term, const char **ret_what)
+static enum hk_status read_network(
+    struct hk_slice rest, bool six, struct hk_spf_term *term, const char **ret_what)
 {
 	if (!take_prefix_length(&rest, HK_S("/"), six ? 128 : 32, &term->bits[six]))
 		return fail(ret_what, "the prefix length is not valid");
@@ -77,7 +81,8 @@ static enum hk_status read_network(struct hk_slice rest, bool six, struct hk_spf
 	return HK_OK;
 }
 
-static enum hk_status read_domain(struct hk_slice rest, bool needed, struct hk_spf_term *term, const char **ret_what)
+static enum hk_status read_domain(
+    struct hk_slice rest, bool needed, struct hk_spf_term *term, const char **ret_what)
 {
 	if (rest.n == 0)
 		return needed ? fail(ret_what, "a domain is missing") : HK_OK;
@@ -87,12 +92,14 @@ static enum hk_status read_domain(struct hk_slice rest, bool needed, struct hk_s
 	return HK_OK;
 }
 
-static enum hk_status read_argument(size_t row, struct hk_slice rest, struct hk_spf_term *term, const char **ret_what)
+static enum hk_status read_argument(
+    size_t row, struct hk_slice rest, struct hk_spf_term *term, const char **ret_what)
 {
 	term->bits[0] = 32;
 	term->bits[1] = 128;
-	if (mechanisms[row].dual_cidr && (!take_prefix_length(&rest, HK_S("//"), 128, &term->bits[1]) ||
-	    !take_prefix_length(&rest, HK_S("/"), 32, &term->bits[0])))
+	if (mechanisms[row].dual_cidr &&
+	    (!take_prefix_length(&rest, HK_S("//"), 128, &term->bits[1]) ||
+	        !take_prefix_length(&rest, HK_S("/"), 32, &term->bits[0])))
 		return fail(ret_what, "the prefix length is not valid");
 	switch (mechanisms[row].argument) {
 	case NETWORK4:
@@ -107,9 +114,11 @@ static enum hk_status read_argument(size_t row, struct hk_slice rest, struct hk_
 	return rest.n ? fail(ret_what, "nothing may follow this mechanism") : HK_OK;
 }
 
-static enum hk_status read_directive(struct hk_slice text, struct hk_spf_term *term, const char **ret_what)
+static enum hk_status read_directive(
+    struct hk_slice text, struct hk_spf_term *term, const char **ret_what)
 {
-	static const enum hk_spf_result results[] = {HK_SPF_PASS, HK_SPF_FAIL, HK_SPF_NEUTRAL, HK_SPF_SOFTFAIL};
+	static const enum hk_spf_result results[] = {
+	    HK_SPF_PASS, HK_SPF_FAIL, HK_SPF_NEUTRAL, HK_SPF_SOFTFAIL};
 	static const char qualifiers[] = "+-?~";
 	size_t end, row, q = hk_slice_find(hk_slice_of(qualifiers, 4), text.p[0]);
 	struct hk_slice name;
@@ -129,27 +138,40 @@ static enum hk_status read_directive(struct hk_slice text, struct hk_spf_term *t
 	return fail(ret_what, "no such mechanism");
 }
 
-/* Length of the name when the term is "name=...", else 0 (12: name = ALPHA *( ALPHA / DIGIT / "-" / "_" / "." )). */
+/* Length of the name when the term is "name=...", else 0 (12: name = ALPHA *( ALPHA / DIGIT / "-" /
+ * "_" / "." )). */
 static size_t modifier_name(struct hk_slice text)
 {
 	size_t n = 0;
 
 	if (!hk_is_alpha(text.p[0]))
 		return 0;
-	while (n < text.n && (hk_is_alnum(text.p[n]) || text.p[n] == '-' || text.p[n] == '_' || text.p[n] == '.'))
+	while (n < text.n &&
+	       (hk_is_alnum(text.p[n]) || text.p[n] == '-' || text.p[n] == '_' || text.p[n] == '.'))
 		n++;
 	return n < text.n && text.p[n] == '=' ? n : 0;
 }
 
-static enum hk_status read_modifier(struct hk_slice name, struct hk_slice value, struct hk_spf_term *term, const char **ret_what)
+static enum hk_spf_kind modifier_kind(struct hk_slice name)
 {
-	term->kind = hk_slice_eq_nocase(name, HK_S("redirect")) ? HK_SPF_REDIRECT :
-	    hk_slice_eq_nocase(name, HK_S("exp")) ? HK_SPF_EXP : HK_SPF_UNKNOWN;
+	if (hk_slice_eq_nocase(name, HK_S("redirect")))
+		return HK_SPF_REDIRECT;
+	return hk_slice_eq_nocase(name, HK_S("exp")) ? HK_SPF_EXP : HK_SPF_UNKNOWN;
+}
+
+static enum hk_status read_modifier(
+    struct hk_slice name, struct hk_slice value, struct hk_spf_term *term, const char **ret_what)
+{
+	term->kind = modifier_kind(name);
 	term->domain = value;
-	if (term->kind == HK_SPF_UNKNOWN) /* 6: ignored, but it must be a macro-string, with any letter */
-		return hk_spf_macro_is_valid(value, HK_SPF_IN_EXPLANATION, NULL) ? HK_OK :
-		    fail(ret_what, "the modifier's value is not a macro-string");
-	return hk_spf_domain_spec_is_valid(value) ? HK_OK : fail(ret_what, "the domain is not valid");
+	if (term->kind != HK_SPF_UNKNOWN)
+		return hk_spf_domain_spec_is_valid(value)
+		           ? HK_OK
+		           : fail(ret_what, "the domain is not valid");
+	/* 6: ignored, but it must be a macro-string; any letter will do */
+	if (!hk_spf_macro_is_valid(value, HK_SPF_IN_EXPLANATION, NULL))
+		return fail(ret_what, "the modifier's value is not a macro-string");
+	return HK_OK;
 }
 
 bool hk_spf_is_record(struct hk_slice text)
@@ -157,7 +179,8 @@ bool hk_spf_is_record(struct hk_slice text)
 	return hk_slice_starts_nocase(text, HK_S("v=spf1")) && (text.n == 6 || text.p[6] == ' ');
 }
 
-enum hk_status hk_spf_take_term(struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what)
+enum hk_status hk_spf_take_term(
+    struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what)
 {
 	struct hk_slice s = *rest;
 	struct hk_spf_term term = {0};
@@ -175,14 +198,16 @@ enum hk_status hk_spf_take_term(struct hk_slice *rest, struct hk_spf_term *ret, 
 		if (!hk_is_graph(term.text.p[i]))
 			return fail(ret_what, "a byte that is not visible ASCII");
 	name = modifier_name(term.text);
-	status = name ? read_modifier(hk_slice_sub(term.text, 0, name), hk_slice_from(term.text, name + 1), &term, ret_what) :
-	    read_directive(term.text, &term, ret_what);
+	status = name ? read_modifier(hk_slice_sub(term.text, 0, name),
+	                    hk_slice_from(term.text, name + 1), &term, ret_what)
+	              : read_directive(term.text, &term, ret_what);
 	if (status == HK_OK)
 		*ret = term;
 	return status;
 }
 
-enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret, struct hk_slice *ret_bad, const char **ret_what)
+enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret,
+    struct hk_slice *ret_bad, const char **ret_what)
 {
 	struct hk_spf_record record = {.terms = hk_slice_from(text, 6)};
 	struct hk_slice rest = record.terms;
@@ -194,7 +219,8 @@ enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *re
 		return fail(ret_what, "the record is too long");
 	}
 	while ((status = hk_spf_take_term(&rest, &term, ret_what)) == HK_OK) {
-		struct hk_slice *once = term.kind == HK_SPF_REDIRECT ? &record.redirect : &record.exp;
+		struct hk_slice *once =
+		    term.kind == HK_SPF_REDIRECT ? &record.redirect : &record.exp;
 
 		if (term.kind != HK_SPF_REDIRECT && term.kind != HK_SPF_EXP)
 			continue;

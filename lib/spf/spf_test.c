@@ -288,6 +288,7 @@ static void redirect_and_p_count_as_lookups(void **state)
 	assert_int_equal(run.verdict.voids, 2); /* no PTR, and exists */
 }
 
+/* S2-014 */
 static void more_than_ten_mx_hosts_are_a_permerror_whatever_their_order(void **state)
 {
 	static const unsigned counts[] = {9, 10, 11};

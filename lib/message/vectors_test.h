@@ -2,8 +2,8 @@
  *
  * For the tests of this folder: test data from outside the tree, and cutting input into chunks.
  */
-#ifndef HIKYAKU_MESSAGE_TEST_UTIL_H
-#define HIKYAKU_MESSAGE_TEST_UTIL_H
+#ifndef HIKYAKU_VECTORS_TEST_H
+#define HIKYAKU_VECTORS_TEST_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,15 +35,12 @@ static inline void vector_path(char out[512], const char *name)
 	snprintf(out, 512, "%s/%s", root ? root : "../shared/vectors", name);
 }
 
-/* The file with every LF made CRLF when as_crlf, false when it cannot be read. */
-static inline bool read_vector(const char *name, bool as_crlf, struct hk_buf *out)
+/* Adds what the file holds, with every LF made CRLF when as_crlf; false when it cannot be read. */
+static inline bool read_file(const char *path, bool as_crlf, struct hk_buf *out)
 {
-	char path[512];
-	FILE *file;
+	FILE *file = fopen(path, "rb");
 	int c, last = 0;
 
-	vector_path(path, name);
-	file = fopen(path, "rb");
 	if (!file)
 		return false;
 	while ((c = getc(file)) != EOF) {
@@ -54,6 +51,14 @@ static inline bool read_vector(const char *name, bool as_crlf, struct hk_buf *ou
 	}
 	fclose(file);
 	return hk_buf_status(out) == HK_OK;
+}
+
+static inline bool read_vector(const char *name, bool as_crlf, struct hk_buf *out)
+{
+	char path[512];
+
+	vector_path(path, name);
+	return read_file(path, as_crlf, out);
 }
 
 #endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli_internal.h"
+
+/* The message's own copy, the zone and all answers, besides what the verifier may take. */
+#define CLI_ARENA ((size_t)HK_VERIFY_ARENA + 64 * 1024 * 1024)
+
+enum { NOTES_MAX = 16384, VALUE_SHOWN = 300 };
+
+static void note(struct cli_checked *c, const char *what, struct hk_slice value, const char *from)
+{
+	hk_buf_addf(&c->notes, "%s ", what);
+	hk_quote_add(&c->notes, value, VALUE_SHOWN);
+	hk_buf_addf(&c->notes, " (%s)\n", from);
+}
+
+static bool has_crlf(struct hk_slice s)
+{
+	size_t i;
+
+	for (i = 1; i < s.n; i++)
+		if (s.p[i] == '\n' && s.p[i - 1] == '\r')
+			return true;
+	return false;
+}
+
+/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were CRLF. Only a file without any
+ * CRLF is read so: where both stand, a lone LF is content. */
+static bool read_message(const struct cli_options *o, struct cli_checked *c)
+{
+	struct hk_buf file = {0};
+	size_t i;
+
+	if (!cli_read_file(o->file, CLI_MESSAGE_MAX, &file))
+		return false;
+	if (has_crlf(hk_buf_slice(&file)) || hk_slice_find(hk_buf_slice(&file), '\n') == file.n) {
+		c->message = file;
+		return true;
+	}
+	hk_buf_init(&c->message, CLI_MESSAGE_MAX * 2);
+	for (i = 0; i < file.n; i++) {
+		if (file.p[i] == '\n')
+			hk_buf_add_byte(&c->message, '\r');
+		hk_buf_add_byte(&c->message, file.p[i]);
+	}
+	hk_buf_done(&file);
+	hk_buf_add_str(&c->notes, "line ends: LF was read as CRLF\n");
+	return hk_buf_status(&c->message) == HK_OK;
+}
+
+/* What was not given is taken from the message itself, and said. */
+static void fill_input(const struct cli_options *o, struct cli_checked *c, const struct cli_stored *s, struct hk_verify_input *in)
+{
+	char text[HK_IP_TEXT_MAX];
+
+	in->checks = o->checks;
+	in->client = o->client;
+	in->helo = hk_slice_str(o->helo);
+	in->mail_from = hk_slice_str(o->mail_from);
+	in->has_mail_from = o->mail_from != NULL;
+	in->now = o->now;
+	if (o->client.family == 0 && s->client.family) {
+		in->client = s->client;
+		hk_ip_format(&s->client, text);
+		note(c, "client address", hk_slice_str(text), "from Received");
+	}
+	if (!o->helo && s->helo.n && o->client.family == 0) {
+		in->helo = s->helo;
+		note(c, "HELO", s->helo, "from Received");
+		note(c, "received by", s->by, "from Received");
+	}
+	if (!o->mail_from && s->has_return_path) {
+		in->mail_from = s->return_path;
+		in->has_mail_from = true;
+		note(c, "MAIL FROM", s->return_path.n ? s->return_path : HK_S("<>"), "from Return-Path");
+	}
+	if (!o->has_now && s->has_time) {
+		in->now = s->time;
+		hk_buf_addf(&c->notes, "judged as of %lld (time of Received)\n", (long long)s->time);
+	} else if (!o->has_now) {
+		in->now = (int64_t)time(NULL);
+	}
+	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : s->authserv_id.n ? s->authserv_id : HK_S("localhost");
+	in->authserv_id = c->authserv_id;
+}
+
+static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
+{
+	struct hk_dns_question q;
+	struct hk_dns_answer answer;
+	enum hk_status status;
+
+	while ((status = hk_verify_step(c->verify)) == HK_AGAIN) {
+		bool asked = false;
+
+		while (hk_verify_question(c->verify, &q)) {
+			asked = true;
+			status = cli_resolve(r, &q, &c->arena, &answer);
+			if (status == HK_OK)
+				status = hk_verify_answer(c->verify, &answer);
+			if (status != HK_OK)
+				return status;
+		}
+		if (!asked)
+			return HK_BUG;
+	}
+	return status;
+}
+
+static enum hk_status judge(const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
+{
+	struct hk_verify_input in = {0};
+	struct cli_stored stored;
+	struct hk_header header;
+	enum hk_status status;
+
+	hk_splitter_init(&c->splitter, HK_HEADER_SECTION_MAX);
+	status = hk_splitter_feed(&c->splitter, hk_buf_slice(&c->message), &c->body);
+	if (status == HK_OK)
+		status = hk_header_parse(&c->arena, hk_splitter_header(&c->splitter), &header);
+	if (status != HK_OK)
+		return status;
+	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), &stored);
+	fill_input(o, c, &stored, &in);
+	c->verify = hk_verify_new(&c->arena, &in);
+	if (!c->verify)
+		return HK_NOMEM;
+	status = hk_verify_header(c->verify, hk_splitter_header(&c->splitter));
+	if (status != HK_OK)
+		return status;
+	hk_verify_body(c->verify, c->body);
+	hk_verify_end(c->verify);
+	return answer_all(c, r);
+}
+
+/* A record has all in it. Lookup by queue id (--queue-id with the directory of the engine's evidence store) belongs here: it
+ * finds the record's bytes, and the rest is the same. */
+static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
+{
+	struct hk_buf record = {0};
+	enum hk_status status;
+
+	if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
+		return HK_IO;
+	status = hk_verify_replay(&c->arena, hk_buf_slice(&record), &c->verify);
+	hk_buf_done(&record);
+	if (status != HK_OK)
+		return status;
+	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : hk_verify_input_of(c->verify)->authserv_id;
+	hk_buf_add_str(&c->notes, "replayed from a record, without the body and without DNS\n");
+	return HK_OK;
+}
+
+static bool save(const struct cli_options *o, const struct cli_checked *c)
+{
+	struct hk_buf record;
+	FILE *f;
+	bool ok;
+
+	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
+	hk_verify_record_format(c->verify, &record);
+	f = hk_buf_status(&record) == HK_OK ? fopen(o->save_record, "wb") : NULL;
+	ok = f && fwrite(record.p, 1, record.n, f) == record.n;
+	if (f && fclose(f) != 0)
+		ok = false;
+	hk_buf_done(&record);
+	if (!ok)
+		cli_complain("the record could not be written", o->save_record);
+	return ok;
+}
+
+enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
+{
+	struct cli_resolver *resolver = NULL;
+	enum hk_status status;
+
+	memset(c, 0, sizeof *c);
+	hk_arena_init(&c->arena, CLI_ARENA);
+	hk_buf_init(&c->notes, NOTES_MAX);
+	if (o->record) {
+		status = replay(o, c);
+	} else {
+		if (!cli_resolver_new(&c->arena, o, &resolver) || !read_message(o, c)) {
+			cli_resolver_free(resolver);
+			return CLI_USAGE;
+		}
+		status = judge(o, c, resolver);
+		cli_resolver_free(resolver);
+	}
+	if (status != HK_OK) {
+		if (status != HK_IO)
+			cli_complain("no verdict", hk_status_text(status));
+		return CLI_USAGE;
+	}
+	return o->save_record && !save(o, c) ? CLI_USAGE : CLI_OK;
+}
+
+void cli_checked_done(struct cli_checked *c)
+{
+	hk_verify_done(c->verify);
+	hk_splitter_done(&c->splitter);
+	hk_buf_done(&c->message);
+	hk_buf_done(&c->notes);
+	hk_arena_done(&c->arena);
+}
+
+static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
+{
+	enum cli_exit code = v->n_dkim ? CLI_FAIL : CLI_OK;
+	size_t i;
+
+	for (i = 0; i < v->n_dkim; i++) {
+		if (v->dkim[i].result == HK_DKIM_PASS)
+			return CLI_OK;
+		if (v->dkim[i].result == HK_DKIM_TEMPERROR)
+			code = CLI_LATER;
+	}
+	return code;
+}
+
+static enum cli_exit spf_exit(enum hk_spf_result result)
+{
+	switch (result) {
+	case HK_SPF_FAIL:
+	case HK_SPF_SOFTFAIL:
+	case HK_SPF_PERMERROR:
+		return CLI_FAIL;
+	case HK_SPF_TEMPERROR:
+		return CLI_LATER;
+	default:
+		return CLI_OK;
+	}
+}
+
+/* DMARC sums the others up, so where it was asked for it alone decides. */
+enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
+{
+	enum cli_exit code = CLI_OK, other;
+
+	if (v->checks & HK_CHECK_DMARC)
+		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR ? CLI_FAIL
+		    : v->dmarc.result == HK_DMARC_TEMPERROR                                      ? CLI_LATER
+		                                                                                 : CLI_OK;
+	if (v->checks & HK_CHECK_SPF)
+		code = spf_exit(v->spf.result);
+	if (v->checks & HK_CHECK_DKIM) {
+		other = dkim_exit(v);
+		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))
+			code = other;
+	}
+	return code;
+}

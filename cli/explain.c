@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli_internal.h"
+
+static void authres(const struct cli_options *o, const struct cli_checked *c, struct hk_buf *out)
+{
+	const struct hk_verify_verdict *v = hk_verify_result(c->verify);
+	const struct hk_verify_input *in = hk_verify_input_of(c->verify);
+	struct hk_authres_input field = {.authserv_id = c->authserv_id,
+	    .style = o->style,
+	    .client = in->client,
+	    .helo = in->helo,
+	    .print_dkim = v->checks & HK_CHECK_DKIM,
+	    .dkim = v->dkim,
+	    .n_dkim = v->n_dkim,
+	    .spf = v->checks & HK_CHECK_SPF ? &v->spf : NULL,
+	    .dmarc = v->checks & HK_CHECK_DMARC ? &v->dmarc : NULL};
+
+	hk_authres_format(&field, out);
+}
+
+static void json(const struct cli_checked *c, struct hk_slice field, struct hk_buf *out)
+{
+	if (field.n >= 2)
+		field.n -= 2; /* without the final CRLF */
+	hk_explain_json(c->verify, field, out);
+	hk_buf_add_byte(out, '\n');
+}
+
+static void add_field(struct hk_slice field, struct hk_buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < field.n; i++)
+		if (field.p[i] != '\r')
+			hk_buf_add_byte(out, field.p[i]);
+}
+
+static void page(const struct cli_options *o, const struct cli_checked *c, struct hk_slice field, struct hk_buf *out)
+{
+	struct hk_explain_options options = {.language = o->language,
+	    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+	    .show_body = c->body.n > 0,
+	    .body = hk_slice_sub(c->body, 0, CLI_BODY_SHOWN)};
+
+	if (c->notes.n) {
+		hk_buf_add(out, hk_buf_slice(&c->notes));
+		hk_buf_add_byte(out, '\n');
+	}
+	hk_explain_message(c->verify, &options, out);
+	hk_buf_add_byte(out, '\n');
+	add_field(field, out);
+}
+
+static enum cli_exit print(const struct cli_options *o, bool whole_page)
+{
+	struct hk_buf out = {0}, field = {0};
+	struct cli_checked c;
+	enum cli_exit code = cli_check(o, &c);
+
+	if (code == CLI_OK) {
+		hk_buf_init(&out, CLI_OUTPUT_MAX);
+		hk_buf_init(&field, CLI_OUTPUT_MAX);
+		authres(o, &c, &field);
+		if (o->json)
+			json(&c, hk_buf_slice(&field), &out);
+		else if (whole_page)
+			page(o, &c, hk_buf_slice(&field), &out);
+		else
+			add_field(hk_buf_slice(&field), &out);
+		if (c.notes.n && (o->json || !whole_page))
+			fwrite(c.notes.p, 1, c.notes.n, stderr);
+		cli_write(&out);
+		code = cli_verdict_exit(hk_verify_result(c.verify));
+		hk_buf_done(&field);
+		hk_buf_done(&out);
+	}
+	cli_checked_done(&c);
+	return code;
+}
+
+enum cli_exit cli_explain(const struct cli_options *o)
+{
+	return o->matrix ? cli_matrix(o) : print(o, true);
+}
+
+enum cli_exit cli_verify(const struct cli_options *o)
+{
+	return print(o, false);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli_internal.h"
+
+enum { CHUNK = 65536, ABOUT_SHOWN = 200 };
+
+void cli_complain(const char *text, const char *about)
+{
+	struct hk_buf b;
+
+	hk_buf_init(&b, 4096);
+	hk_buf_addf(&b, "hikyaku: %s", text);
+	if (about) {
+		hk_buf_add_str(&b, ": ");
+		hk_quote_add(&b, hk_slice_str(about), ABOUT_SHOWN);
+	}
+	hk_buf_add_byte(&b, '\n');
+	fwrite(b.p, 1, b.n, stderr);
+	hk_buf_done(&b);
+}
+
+void cli_write(const struct hk_buf *out)
+{
+	if (hk_buf_status(out) != HK_OK)
+		cli_complain("the output was cut", hk_status_text(hk_buf_status(out)));
+	fwrite(out->p, 1, out->n, stdout);
+}
+
+bool cli_read_file(const char *name, size_t max, struct hk_buf *ret)
+{
+	static uint8_t chunk[CHUNK];
+	bool is_stdin = strcmp(name, "-") == 0, ok;
+	FILE *f = is_stdin ? stdin : fopen(name, "rb");
+	size_t n;
+
+	if (!f) {
+		cli_complain(strerror(errno), name);
+		return false;
+	}
+	hk_buf_init(ret, max);
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		hk_buf_add(ret, hk_slice_of(chunk, n));
+	ok = !ferror(f) && hk_buf_status(ret) == HK_OK;
+	if (ferror(f))
+		cli_complain("it could not be read", name);
+	else if (!ok)
+		cli_complain("it is too long", name);
+	if (!is_stdin)
+		fclose(f);
+	if (!ok)
+		hk_buf_done(ret);
+	return ok;
+}

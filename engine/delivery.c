@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * delivery.c - the public calls of an attempt: wants, results, time.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/delivery_internal.h"
+
+const struct hk_conf *delivery_conf(const struct hk_delivery *d)
+{
+	return d->env.job->conf;
+}
+
+struct hk_delivery *hk_delivery_new(const struct hk_delivery_env *env, const struct hk_now *now)
+{
+	struct hk_delivery *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return NULL;
+	d->env = *env;
+	d->now = *now;
+	d->deadline = UINT64_MAX;
+	d->batch_most = PER_MESSAGE;
+	hk_arena_init(&d->arena, DELIVERY_ARENA);
+	hk_arena_init(&d->mail.arena, DELIVERY_ARENA);
+	d->render.file = -1;
+	hk_mail_id_format(env->job->id, d->id_text);
+	return d;
+}
+
+void hk_delivery_free(struct hk_delivery *d)
+{
+	if (!d)
+		return;
+	hk_dkim_sign_done(d->sign);
+	hk_render_done(&d->render);
+	hk_smtpc_free(d->client);
+	hk_arena_done(&d->mail.arena);
+	hk_arena_done(&d->arena);
+	free(d);
+}
+
+/* ---- results ------------------------------------------------------------------------------------- */
+
+void reason_set(struct reason *r, unsigned code, const char *enhanced, const char *remote, struct hk_slice text)
+{
+	struct hk_buf quoted;
+	size_t i;
+
+	*r = (struct reason){.code = (uint16_t)code};
+	snprintf(r->enhanced, sizeof r->enhanced, "%s", enhanced);
+	snprintf(r->remote, sizeof r->remote, "%s", remote);
+	hk_buf_init(&quoted, (size_t)4 * HK_SMTP_REPLY_TEXT_MAX + 4);
+	for (i = 0; i < text.n && i < HK_SMTP_REPLY_TEXT_MAX; i++) {
+		/* the lines of a reply, one behind the other */
+		if (text.p[i] == '\n')
+			hk_buf_add_byte(&quoted, ' ');
+		else
+			hk_quote_add(&quoted, hk_slice_sub(text, i, 1), 1);
+	}
+	snprintf(r->text, sizeof r->text, "%.*s", HK_FMT(hk_buf_slice(&quoted)));
+	hk_buf_done(&quoted);
+}
+
+static void store_result(struct hk_delivery *d, size_t i, enum hk_rcpt_outcome outcome, const struct reason *why)
+{
+	static const char *const names[] = {"deferred", "delivered", "failed", "removed"};
+	struct hk_rcpt_result *r = &d->env.job->result[i];
+
+	*r = (struct hk_rcpt_result){.rcpt = d->env.job->rcpt[i], .outcome = outcome, .code = why->code};
+	memcpy(r->enhanced, why->enhanced, sizeof r->enhanced);
+	memcpy(r->text, why->text, sizeof r->text);
+	memcpy(r->remote, why->remote, sizeof r->remote);
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s", d->id_text,
+	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text, names[outcome], d->env.job->attempt,
+	    why->code, why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
+	    hk_log_value(hk_slice_str(why->text)).text);
+}
+
+void delivery_settle(struct hk_delivery *d, size_t target, enum hk_rcpt_outcome outcome, const struct reason *why)
+{
+	size_t i;
+
+	if (d->is_settled[target])
+		return;
+	d->is_settled[target] = true;
+	if (!d->is_junk)
+		store_result(d, target, outcome, why);
+	for (i = 0; d->is_junk && i < d->env.job->n_rcpt; i++)
+		store_result(d, i, outcome, why);
+}
+
+bool delivery_is_settled(const struct hk_delivery *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_targets; i++)
+		if (!d->is_settled[i])
+			return false;
+	return true;
+}
+
+void delivery_close(struct hk_delivery *d)
+{
+	if (d->is_connected)
+		d->wants |= WANT_CLOSE;
+	d->is_connected = false;
+	d->is_sending = false;
+}
+
+void delivery_over(struct hk_delivery *d)
+{
+	size_t i;
+
+	if (d->step == STEP_DONE)
+		return;
+	if (!d->last.code)
+		reason_set(&d->last, 451, "4.3.0", "", HK_S("No attempt could be made"));
+	for (i = 0; i < d->n_targets; i++)
+		delivery_settle(d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);
+	delivery_close(d);
+	delivery_wait(d, STEP_DONE, 0);
+	d->wants &= (unsigned)WANT_CLOSE;
+	d->wants |= WANT_DONE;
+}
+
+void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, unsigned code, const char *enhanced, const char *format, ...)
+{
+	char text[HK_RESULT_TEXT_MAX];
+	struct reason why;
+	va_list args;
+	size_t i;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	reason_set(&why, code, enhanced, d->remote, hk_slice_str(text));
+	for (i = 0; i < d->n_targets; i++)
+		delivery_settle(d, i, outcome, &why);
+	delivery_over(d);
+}
+
+void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...)
+{
+	char text[HK_RESULT_TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s", d->id_text,
+	    hk_log_value(hk_slice_str(d->remote)).text, code, enhanced, hk_log_value(hk_slice_str(text)).text);
+	/* one host that may do later outweighs all that never will */
+	if (is_temporary || !d->may_try_again)
+		reason_set(&d->last, code, enhanced, d->remote, hk_slice_str(text));
+	d->may_try_again |= is_temporary;
+}
+
+void delivery_wait(struct hk_delivery *d, enum step step, uint64_t ms)
+{
+	d->step = step;
+	d->deadline = ms ? d->now.mono_ms + ms : UINT64_MAX;
+}
+
+/* ---- the beginning ---------------------------------------------------------------------------------- */
+
+static bool make_targets(struct hk_delivery *d)
+{
+	const struct hk_job *job = d->env.job;
+	size_t i;
+
+	d->is_junk = (d->mail.flags & HK_MAIL_QUARANTINE) && job->route && job->route->quarantine == HK_QUARANTINE_JUNK;
+	d->n_targets = d->is_junk ? 1 : job->n_rcpt;
+	d->target = hk_arena_array(&d->arena, d->n_targets, sizeof *d->target);
+	d->is_settled = hk_arena_array(&d->arena, d->n_targets, sizeof *d->is_settled);
+	if (!d->target || !d->is_settled) {
+		d->n_targets = 0;
+		return false;
+	}
+	for (i = 0; i < d->n_targets; i++) {
+		if (!d->is_junk && job->rcpt[i] >= d->mail.n_rcpt) {
+			d->n_targets = 0;
+			return false;
+		}
+		d->target[i] = d->is_junk ? job->route->junk_address : d->mail.rcpt[job->rcpt[i]].address;
+	}
+	return true;
+}
+
+/* The message is as if it was never tried. */
+static void release(struct hk_delivery *d, enum hk_status status)
+{
+	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=release status=%s", d->id_text, hk_status_name(status));
+	d->env.job->released = true;
+	d->wants |= WANT_DONE;
+	delivery_wait(d, STEP_DONE, 0);
+}
+
+static void begin(struct hk_delivery *d)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+	const char *spool = (const char *)delivery_conf(d)->spool.p;
+	enum hk_status status = hk_spool_read(d->env.disk, spool, &d->env.job->place, &d->mail);
+
+	if (status != HK_OK) {
+		release(d, status);
+		return;
+	}
+	d->is_read = true;
+	if (!make_targets(d)) {
+		release(d, HK_NOMEM);
+		return;
+	}
+	if (!route) {
+		/* a hole in the configuration is the operator's to mend; the sender must not pay for it at once */
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.4", "No route for this domain in the configuration");
+		return;
+	}
+	if ((d->mail.flags & HK_MAIL_QUARANTINE) && route->quarantine == HK_QUARANTINE_HOLD) {
+		delivery_settle_all(d, HK_RCPT_PENDING, 450, "4.7.1", "Held: quarantined");
+		return;
+	}
+	d->options = (struct hk_render_options){
+	    .add_return_path = route->add_return_path,
+	    .strip_return_path = route->via == HK_VIA_LMTP || route->via == HK_VIA_MAILDIR,
+	    .mark_quarantine = (d->mail.flags & HK_MAIL_QUARANTINE) != 0,
+	};
+	status = hk_render_init(&d->render, &d->arena, &d->mail, d->env.disk, spool);
+	if (status != HK_OK)
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be read: %s", hk_status_text(status));
+	else if (route->via == HK_VIA_MAILDIR)
+		local_begin(d);
+	else
+		hosts_begin(d);
+}
+
+/* ---- the public calls ----------------------------------------------------------------------------------- */
+
+static void run(struct hk_delivery *d)
+{
+	enum step before;
+
+	do {
+		before = d->step;
+		if (d->step == STEP_BEGIN)
+			begin(d);
+		else if (d->step == STEP_TRY)
+			hosts_next(d);
+		else if (d->step == STEP_TALK)
+			talk_run(d);
+	} while (d->step != before || d->step == STEP_TRY);
+}
+
+static bool next_question(struct hk_delivery *d, struct hk_delivery_want *ret)
+{
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (!d->asked[i].is_open || d->asked[i].is_handed_out)
+			continue;
+		d->asked[i].is_handed_out = true;
+		*ret = (struct hk_delivery_want){.type = HK_DELIVERY_DNS, .id = d->asked[i].id, .question = d->asked[i].question};
+		return true;
+	}
+	return false;
+}
+
+static void fill_connect(const struct hk_delivery *d, struct hk_delivery_want *ret)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+
+	ret->unix_path = route->unix_path;
+	if (route->unix_path.n)
+		return;
+	ret->ip = d->address[d->address_at];
+	ret->source = ret->ip.family == 6 ? route->source6 : route->source4;
+	ret->port = d->port;
+}
+
+enum hk_status hk_delivery_next(struct hk_delivery *d, const struct hk_now *now, struct hk_delivery_want *ret)
+{
+	/* in this order: a connection is closed before another is asked for */
+	static const struct {
+		unsigned bit;
+		enum hk_delivery_want_type type;
+	} order[] = {{WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT}, {WANT_TLS, HK_DELIVERY_TLS},
+	    {WANT_SIGN, HK_DELIVERY_SIGN}, {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
+	size_t i;
+
+	d->now = *now;
+	if (d->has_moved)
+		d->progress = now->mono_ms;
+	d->has_moved = false;
+	run(d);
+	if (next_question(d, ret))
+		return HK_OK;
+	for (i = 0; i < sizeof order / sizeof order[0]; i++) {
+		if (!(d->wants & order[i].bit))
+			continue;
+		d->wants &= ~order[i].bit;
+		*ret = (struct hk_delivery_want){.type = order[i].type};
+		if (ret->type == HK_DELIVERY_CONNECT)
+			fill_connect(d, ret);
+		if (ret->type == HK_DELIVERY_TLS)
+			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
+		if (ret->type == HK_DELIVERY_SIGN) {
+			ret->id = d->last_id;
+			ret->key = (size_t)(d->key - delivery_conf(d)->key);
+			ret->alg = d->env.key_algs[ret->key];
+			ret->digest = d->digest;
+		}
+		return HK_OK;
+	}
+	return d->step == STEP_DONE ? HK_END : HK_AGAIN;
+}
+
+void hk_delivery_dns(struct hk_delivery *d, uint32_t id, const struct hk_dns_answer *answer)
+{
+	hosts_answer(d, id, answer);
+}
+
+void hk_delivery_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
+{
+	if (d->step == STEP_CONNECT)
+		talk_connected(d, ok, why);
+}
+
+size_t hk_delivery_feed(struct hk_delivery *d, struct hk_slice in)
+{
+	d->has_moved = true;
+	return d->is_connected ? hk_smtpc_feed(d->client, in) : in.n;
+}
+
+void hk_delivery_eof(struct hk_delivery *d)
+{
+	if (d->is_connected)
+		hk_smtpc_eof(d->client);
+}
+
+void hk_delivery_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
+{
+	if (d->step == STEP_TLS)
+		talk_tls(d, ok, why);
+}
+
+void hk_delivery_signed(struct hk_delivery *d, uint32_t id, struct hk_slice signature)
+{
+	if (d->step == STEP_SIGN && id == d->last_id)
+		sign_done(d, signature);
+}
+
+void hk_delivery_local_done(struct hk_delivery *d)
+{
+	if (d->step == STEP_LOCAL)
+		delivery_over(d);
+}
+
+struct hk_slice hk_delivery_out(struct hk_delivery *d)
+{
+	return d->client ? hk_smtpc_out(d->client) : (struct hk_slice){0};
+}
+
+void hk_delivery_sent(struct hk_delivery *d, size_t n)
+{
+	d->has_moved = true;
+	if (d->client)
+		hk_smtpc_sent(d->client, n);
+}
+
+uint64_t hk_delivery_deadline(const struct hk_delivery *d)
+{
+	return d->step == STEP_TALK ? d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000 : d->deadline;
+}
+
+void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
+{
+	d->now = *now;
+	if (now->mono_ms < hk_delivery_deadline(d))
+		return;
+	switch (d->step) {
+	case STEP_MX:
+	case STEP_HOST:
+		hosts_timeout(d);
+		break;
+	case STEP_CONNECT:
+		d->wants |= WANT_CLOSE;
+		talk_connected(d, false, HK_S("timed out"));
+		break;
+	case STEP_TALK:
+		hk_smtpc_timeout(d->client);
+		d->has_moved = true; /* once, not at every tick */
+		break;
+	case STEP_TLS:
+		talk_tls(d, false, HK_S("timed out"));
+		break;
+	case STEP_SIGN:
+		sign_done(d, (struct hk_slice){0});
+		break;
+	default:
+		d->deadline = UINT64_MAX;
+	}
+}

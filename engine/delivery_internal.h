@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * delivery_internal.h - an attempt's parts.
+ *
+ *	delivery.c	the public calls, wants, results, time
+ *	delivery_hosts.c	from the route to addresses to connect to, in order
+ *	delivery_talk.c	the dialogue with one host
+ *	delivery_sign.c	our DKIM signature
+ *	delivery_local.c	Maildir
+ */
+#ifndef HIKYAKU_ENGINE_DELIVERY_INTERNAL_H
+#define HIKYAKU_ENGINE_DELIVERY_INTERNAL_H
+
+#include <hikyaku/dkim.h>
+#include <hikyaku/smtp.h>
+
+#include "engine/delivery.h"
+#include "engine/log_value.h"
+#include "engine/render.h"
+
+#define DELIVERY_ARENA (16 * 1024 * 1024) /* a record of the spool and what is parsed of it */
+#define HOSTS_MAX      16 /* MX hosts looked at; more are a nuisance */
+#define ADDRESSES_MAX  16 /* of one host, both families */
+#define TRIES_MAX      10 /* connections in one attempt */
+#define PER_MESSAGE    100 /* recipients in one transaction: what every server must take (RFC 5321 4.5.3.1.8) */
+
+#define DNS_MS     20000
+#define CONNECT_MS 30000 /* the greeting has its own five minutes (RFC 5321 4.5.3.2.1) */
+#define TLS_MS     60000
+#define SIGN_MS    60000
+
+enum step {
+	STEP_BEGIN,   /* read the message */
+	STEP_MX,      /* MX is asked */
+	STEP_HOST,    /* addresses of host i are asked */
+	STEP_TRY,     /* the next address is due */
+	STEP_CONNECT, /* a connection is asked for */
+	STEP_TALK,
+	STEP_TLS,
+	STEP_SIGN,
+	STEP_LOCAL,
+	STEP_DONE,
+};
+enum { WANT_CONNECT = 1, WANT_TLS = 2, WANT_SIGN = 4, WANT_CLOSE = 8, WANT_LOCAL = 16, WANT_DONE = 32 };
+
+struct host {
+	struct hk_slice name;
+	unsigned preference;
+	uint64_t lot; /* order among equals */
+};
+struct asked {
+	uint32_t id;
+	bool is_open, is_handed_out;
+	struct hk_dns_question question;
+};
+/* Why a recipient has no result yet: what it gets when nothing better comes. */
+struct reason {
+	uint16_t code;
+	char enhanced[12];
+	char text[HK_RESULT_TEXT_MAX];
+	char remote[300];
+};
+
+struct hk_delivery {
+	struct hk_delivery_env env;
+	struct hk_arena arena;
+	struct hk_now now;
+	struct hk_mail mail;
+	bool is_read;
+	char id_text[HK_MAIL_ID_TEXT];
+	enum step step;
+	unsigned wants;
+	uint32_t last_id;
+	uint64_t deadline; /* mono_ms; UINT64_MAX: none */
+	bool is_connected, has_moved; /* has_moved: bytes went since the last hk_delivery_next */
+	uint64_t progress;            /* when; mono_ms */
+
+	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all of them. */
+	struct hk_slice *target;
+	size_t n_targets;
+	bool is_junk;
+	bool *is_settled; /* of each target */
+
+	/* hosts */
+	struct asked asked[2];
+	struct host host[HOSTS_MAX];
+	size_t n_hosts, host_at;
+	struct hk_ip address[ADDRESSES_MAX];
+	size_t n_addresses, address_at;
+	unsigned tries;
+	bool without_tls; /* this address once more, in clear */
+	uint16_t port;
+	struct reason last; /* the trouble that those without a result get: the last one, a temporary one before a permanent */
+	bool may_try_again; /* some trouble was temporary */
+
+	/* the dialogue */
+	struct hk_smtpc *client;
+	char remote[300]; /* "name[address]" */
+	size_t batch[PER_MESSAGE]; /* targets in the present transaction */
+	size_t n_batch, batch_most;
+	uint64_t sent;             /* of the rendered message */
+	bool is_sending;
+	uint8_t chunk[16 * 1024];
+	size_t chunk_n, chunk_at;
+
+	/* the message */
+	struct hk_render render;
+	struct hk_render_options options;
+	bool is_rendered;
+	const struct hk_conf_key *key;
+	struct hk_header signed_header;
+	struct hk_dkim_sign *sign;
+	struct hk_slice digest;
+};
+
+/* ---- delivery.c ---- */
+const struct hk_conf *delivery_conf(const struct hk_delivery *);
+/* delivery_settle(d, target, outcome, reason): its result, once. */
+void delivery_settle(struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);
+/* delivery_settle_all(d, outcome, code, enhanced, format, ...): all that have none; then the attempt is over. */
+void delivery_settle_all(struct hk_delivery *, enum hk_rcpt_outcome, unsigned code, const char *enhanced, const char *format, ...) HK_PRINTF(5, 6);
+/* delivery_over(d): what has no result gets the last reason. */
+void delivery_over(struct hk_delivery *);
+bool delivery_is_settled(const struct hk_delivery *);
+void delivery_close(struct hk_delivery *);
+/* delivery_wait(d, step, ms): goes to step, which may last so long */
+void delivery_wait(struct hk_delivery *, enum step, uint64_t ms);
+void reason_set(struct reason *, unsigned code, const char *enhanced, const char *remote, struct hk_slice text);
+/* delivery_trouble(d, is_temporary, code, enhanced, format, ...): this host, or this address, will not do. */
+void delivery_trouble(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...) HK_PRINTF(5, 6);
+
+/* ---- delivery_hosts.c ---- */
+void hosts_begin(struct hk_delivery *);
+void hosts_answer(struct hk_delivery *, uint32_t id, const struct hk_dns_answer *);
+void hosts_timeout(struct hk_delivery *);
+/* hosts_next(d): the next address, the next host, or the end. */
+void hosts_next(struct hk_delivery *);
+
+/* ---- delivery_talk.c ---- */
+void talk_connected(struct hk_delivery *, bool ok, struct hk_slice why);
+/* talk_run(d): as far as it goes now. */
+void talk_run(struct hk_delivery *);
+void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why);
+/* talk_rendered(d): the message can be sent. */
+void talk_rendered(struct hk_delivery *);
+
+/* ---- delivery_sign.c ---- */
+/* sign_begin(d): renders; goes on to talk_rendered, or to STEP_SIGN first. */
+void sign_begin(struct hk_delivery *);
+void sign_done(struct hk_delivery *, struct hk_slice signature);
+
+/* ---- delivery_local.c ---- */
+void local_begin(struct hk_delivery *);
+
+#endif

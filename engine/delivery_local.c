@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * delivery_local.c - Maildir: written and synced in tmp/, linked into new/, and new/ synced.
+ *
+ * The name is made of the message's id and the recipient, so a second attempt after a crash finds the first one's file in
+ * new/ and is done: no duplicate. Lines end as files of this system do, with LF; the message has no bare CR or LF (intake
+ * refuses them), so that is undone without loss.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <hikyaku/dns.h>
+
+#include "engine/delivery_internal.h"
+
+enum { PATH_ROOM = 4096 };
+
+/* The paths of one delivery, NUL-terminated. */
+struct maildir {
+	char dir[PATH_ROOM], new_dir[PATH_ROOM + 8], tmp_dir[PATH_ROOM + 8], cur_dir[PATH_ROOM + 8];
+	char tmp[PATH_ROOM + 512], new_name[PATH_ROOM + 512];
+};
+
+/* A local part that may become the name of a directory: letters, digits and ._+-, and never hidden, never a path. */
+static bool is_safe_local(struct hk_slice local)
+{
+	size_t i;
+
+	if (!local.n || local.n > HK_LOCAL_MAX || local.p[0] == '.')
+		return false;
+	for (i = 0; i < local.n; i++)
+		if (!hk_is_alnum(local.p[i]) && !(local.p[i] && strchr("._+-", local.p[i])))
+			return false;
+	return true;
+}
+
+/* The template with %u, %d and %% filled in; false when it is too long. */
+static bool expand(struct hk_slice template, struct hk_slice local, struct hk_slice domain, char *to, size_t room)
+{
+	struct hk_buf path;
+	bool fits;
+	size_t i;
+
+	hk_buf_init(&path, room);
+	for (i = 0; i < template.n; i++) {
+		uint8_t c = template.p[i];
+
+		if (c != '%' || i + 1 == template.n) {
+			hk_buf_add_byte(&path, c);
+			continue;
+		}
+		c = template.p[++i];
+		if (c == 'u')
+			hk_buf_add(&path, local);
+		else if (c == 'd')
+			hk_buf_add(&path, domain);
+		else
+			hk_buf_add_byte(&path, '%');
+	}
+	hk_buf_add_byte(&path, 0);
+	fits = hk_buf_status(&path) == HK_OK;
+	if (fits)
+		memcpy(to, path.p, path.n);
+	hk_buf_done(&path);
+	return fits;
+}
+
+static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
+{
+	struct hk_slice address = d->target[target], domain;
+	size_t at = hk_slice_rfind(address, '@');
+	char lower[HK_DOMAIN_MAX + 1];
+	size_t i;
+
+	domain = hk_slice_from(address, at + 1);
+	if (!is_safe_local(hk_slice_sub(address, 0, at)) || !hk_is_hostname(domain, false) || domain.n > HK_DOMAIN_MAX)
+		return false;
+	for (i = 0; i < domain.n; i++)
+		lower[i] = (char)hk_to_lower(domain.p[i]);
+	if (!expand(d->env.job->route->maildir, hk_slice_sub(address, 0, at), hk_slice_of(lower, domain.n), m->dir, sizeof m->dir))
+		return false;
+	snprintf(m->new_dir, sizeof m->new_dir, "%s/new", m->dir);
+	snprintf(m->tmp_dir, sizeof m->tmp_dir, "%s/tmp", m->dir);
+	snprintf(m->cur_dir, sizeof m->cur_dir, "%s/cur", m->dir);
+	snprintf(m->tmp, sizeof m->tmp, "%s/%lld.Q%sR%u.%.*s", m->tmp_dir, (long long)d->mail.received, d->id_text,
+	    d->env.job->rcpt[target], HK_FMT(delivery_conf(d)->hostname));
+	snprintf(m->new_name, sizeof m->new_name, "%s/%s", m->new_dir, m->tmp + strlen(m->tmp_dir) + 1);
+	return true;
+}
+
+/* The directory with all above it, and its three; each new name is made durable in the directory above it. */
+static enum hk_status make_dirs(struct hk_disk *disk, const struct maildir *m)
+{
+	const char *const three[] = {m->tmp_dir, m->new_dir, m->cur_dir};
+	char part[PATH_ROOM], above[PATH_ROOM] = "/";
+	size_t n = strlen(m->dir), i;
+	enum hk_status status = HK_OK;
+
+	for (i = 1; i <= n && status == HK_OK; i++) {
+		if (i < n && m->dir[i] != '/')
+			continue;
+		memcpy(part, m->dir, i);
+		part[i] = 0;
+		status = disk->ops->make_dir(disk, part);
+		/* above what is ours we may not be allowed to sync; there nothing was new either */
+		if (status == HK_OK && disk->ops->sync_dir(disk, above) != HK_OK && i == n)
+			status = HK_IO;
+		memcpy(above, part, i + 1);
+	}
+	for (i = 0; status == HK_OK && i < sizeof three / sizeof three[0]; i++)
+		status = disk->ops->make_dir(disk, three[i]);
+	return status == HK_OK ? disk->ops->sync_dir(disk, m->dir) : status;
+}
+
+static enum hk_status create(struct hk_disk *disk, const struct maildir *m, int *ret)
+{
+	unsigned flags = HK_OPEN_WRITE | HK_OPEN_CREATE;
+	enum hk_status status = disk->ops->open(disk, m->tmp, flags, ret);
+
+	if (status == HK_NOTFOUND) {
+		status = make_dirs(disk, m);
+		if (status == HK_OK)
+			status = disk->ops->open(disk, m->tmp, flags, ret);
+	}
+	/* left from an attempt that did not end; no other may be under way with this name */
+	if (status == HK_BUSY) {
+		status = disk->ops->unlink(disk, m->tmp);
+		if (status == HK_OK)
+			status = disk->ops->open(disk, m->tmp, flags, ret);
+	}
+	return status;
+}
+
+/* CRLF to LF, in place: every CR in a message is one of a CRLF. Returns the new length. */
+static size_t to_lf(uint8_t *p, size_t n)
+{
+	size_t from, to = 0;
+
+	for (from = 0; from < n; from++)
+		if (p[from] != '\r')
+			p[to++] = p[from];
+	return to;
+}
+
+static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int file)
+{
+	uint8_t chunk[16 * 1024];
+	uint64_t from = 0, to = 0;
+	enum hk_status status;
+	size_t n, kept;
+
+	for (;;) {
+		status = hk_render_read(r, from, chunk, sizeof chunk, &n);
+		if (status != HK_OK || !n)
+			return status;
+		from += n;
+		kept = to_lf(chunk, n);
+		if (kept)
+			status = d->env.disk->ops->write(d->env.disk, file, to, hk_slice_of(chunk, kept));
+		if (status != HK_OK)
+			return status;
+		to += kept;
+	}
+}
+
+static enum hk_status store(struct hk_delivery *d, const struct maildir *m)
+{
+	struct hk_disk *disk = d->env.disk;
+	enum hk_status status;
+	int file = -1;
+
+	status = create(disk, m, &file);
+	if (status != HK_OK)
+		return status;
+	status = write_all(d, &d->render, file);
+	if (status == HK_OK)
+		status = disk->ops->sync(disk, file);
+	disk->ops->close(disk, file);
+	if (status == HK_OK)
+		status = disk->ops->link(disk, m->tmp, m->new_name);
+	if (status == HK_BUSY)
+		status = HK_OK; /* an earlier attempt brought it here, whole: it was linked after its sync */
+	if (disk->ops->unlink(disk, m->tmp) != HK_OK)
+		hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=tmp-left path=%s", d->id_text, hk_log_value(hk_slice_str(m->tmp)).text);
+	/* link alone is lost in a power cut (design 4) */
+	return status == HK_OK ? disk->ops->sync_dir(disk, m->new_dir) : status;
+}
+
+static void deliver_one(struct hk_delivery *d, size_t target)
+{
+	struct reason why;
+	struct maildir m;
+	enum hk_status status;
+	char text[160];
+
+	if (!make_paths(d, target, &m)) {
+		reason_set(&why, 550, "5.1.1", "", HK_S("The local part cannot be the name of a mailbox here"));
+		delivery_settle(d, target, HK_RCPT_FAILED, &why);
+		return;
+	}
+	status = store(d, &m);
+	if (status == HK_OK) {
+		reason_set(&why, 250, "2.1.5", "", HK_S("Stored in the Maildir"));
+		delivery_settle(d, target, HK_RCPT_DELIVERED, &why);
+		return;
+	}
+	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
+	reason_set(&why, 452, status == HK_FULL ? "4.2.2" : "4.3.0", "", hk_slice_str(text));
+	delivery_settle(d, target, HK_RCPT_PENDING, &why);
+}
+
+void local_begin(struct hk_delivery *d)
+{
+	if (hk_render_edit(&d->render, &d->arena, &d->options) != HK_OK ||
+	    hk_render_finish(&d->render, &d->options, (struct hk_slice){0}) != HK_OK) {
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be rendered");
+		return;
+	}
+	d->wants |= WANT_LOCAL;
+	delivery_wait(d, STEP_LOCAL, 0);
+}
+
+void hk_delivery_local_run(struct hk_delivery *d)
+{
+	size_t i;
+
+	if (d->step != STEP_LOCAL)
+		return;
+	for (i = 0; i < d->n_targets; i++)
+		deliver_one(d, i);
+}

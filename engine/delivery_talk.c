@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * delivery_talk.c - the dialogue with one host: lib/smtp's client, its events and what they mean for the recipients.
+ */
+#include <stdio.h>
+
+#include "engine/delivery_internal.h"
+
+/* ---- from one address to the next --------------------------------------------------------------------- */
+
+static void leave(struct hk_delivery *d)
+{
+	delivery_close(d);
+	if (delivery_is_settled(d)) {
+		delivery_over(d);
+		return;
+	}
+	d->without_tls = false;
+	d->address_at++;
+	delivery_wait(d, STEP_TRY, 0);
+}
+
+/* The same address once more, without TLS: better read by somebody on the way than not at all (RFC 7435). */
+static void again_in_clear(struct hk_delivery *d)
+{
+	delivery_close(d);
+	d->without_tls = true;
+	d->tries--; /* it is the same try */
+	delivery_wait(d, STEP_TRY, 0);
+}
+
+static bool can_go_in_clear(const struct hk_delivery *d)
+{
+	return d->env.job->route->tls == HK_TLS_OPPORTUNISTIC && !d->without_tls;
+}
+
+void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+	struct hk_smtpc_options options = {
+	    .helo = route->helo,
+	    .lmtp = route->via == HK_VIA_LMTP,
+	    .want_tls = route->tls != HK_TLS_OFF && !d->without_tls,
+	    .require_tls = route->tls == HK_TLS_REQUIRED,
+	};
+
+	if (!ok) {
+		delivery_trouble(d, true, 451, "4.4.1", "Connection failed: %s", hk_log_quote(hk_slice_sub(why, 0, 200)).text);
+		leave(d);
+		return;
+	}
+	d->is_connected = true;
+	hk_smtpc_free(d->client);
+	d->client = hk_smtpc_new(&options);
+	if (!d->client) {
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "Out of memory");
+		return;
+	}
+	d->n_batch = 0;
+	d->progress = d->now.mono_ms;
+	delivery_wait(d, STEP_TALK, 0);
+}
+
+void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
+{
+	struct hk_log_quoted what = hk_log_quote(hk_slice_sub(why, 0, 200));
+
+	hk_logf(d->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "qid=%s ev=tls remote=%s ok=%d tls=%s", d->id_text,
+	    hk_log_value(hk_slice_str(d->remote)).text, ok, hk_log_value(why).text);
+	if (!ok && can_go_in_clear(d)) {
+		again_in_clear(d);
+		return;
+	}
+	if (!ok) {
+		delivery_trouble(d, true, 451, "4.7.5", "The TLS handshake failed: %s", what.text);
+		leave(d);
+		return;
+	}
+	hk_smtpc_tls_done(d->client, true);
+	d->progress = d->now.mono_ms;
+	delivery_wait(d, STEP_TALK, 0);
+}
+
+/* ---- transactions ------------------------------------------------------------------------------------------ */
+
+static void all_done(struct hk_delivery *d)
+{
+	hk_smtpc_quit(d->client); /* its 221 is not waited for: nothing hangs on it */
+	delivery_over(d);
+}
+
+/* The next transaction's recipients: those without a result, as many as fit. */
+static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
+{
+	size_t i;
+
+	d->n_batch = 0;
+	for (i = 0; i < d->n_targets && d->n_batch < d->batch_most; i++) {
+		if (d->is_settled[i])
+			continue;
+		rcpt[d->n_batch] = d->target[i];
+		d->batch[d->n_batch++] = i;
+	}
+	return d->n_batch;
+}
+
+static void start(struct hk_delivery *d)
+{
+	struct hk_slice rcpt[PER_MESSAGE];
+	struct hk_smtpc_transaction t = {
+	    .mail_from = d->mail.mail_from,
+	    .rcpt = rcpt,
+	    .size = hk_render_size(&d->render),
+	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3 wants a conversion or a
+	     * bounce): servers of today take it, and conversion is an issue of its own. */
+	    .body_8bit = (d->mail.flags & HK_MAIL_8BIT) != 0,
+	};
+	enum hk_status status = HK_SYNTAX;
+	struct reason why;
+
+	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt)) > 0) {
+		status = hk_smtpc_start(d->client, &t);
+		if (status != HK_SYNTAX)
+			break;
+		/* an address that cannot be put into a command: alone it fails, among others they go one by one to find it */
+		if (d->n_batch == 1) {
+			reason_set(&why, 553, "5.1.3", "", HK_S("The address cannot be sent in SMTP (RFC 5321 4.1.2)"));
+			delivery_settle(d, d->batch[0], HK_RCPT_FAILED, &why);
+		}
+		d->batch_most = 1;
+	}
+	if (!t.n)
+		all_done(d);
+	else if (status != HK_OK)
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The transaction cannot begin: %s", hk_status_text(status));
+}
+
+void talk_rendered(struct hk_delivery *d)
+{
+	d->is_rendered = true;
+	d->progress = d->now.mono_ms;
+	delivery_wait(d, STEP_TALK, 0);
+	start(d);
+}
+
+/* ---- what a reply means ---------------------------------------------------------------------------------------- */
+
+static enum hk_rcpt_outcome outcome_of(const struct hk_smtpc_event *e)
+{
+	unsigned code = e->reply.code;
+
+	if (code < 300)
+		return HK_RCPT_DELIVERED;
+	/* RFC 5321 4.5.3.1.10: an old server's word for too many recipients */
+	if (e->stage == HK_SMTPC_RCPT && code == 552 && (!e->reply.enhanced[0] || hk_slice_eq(hk_slice_str(e->reply.enhanced), HK_S("5.5.3"))))
+		return HK_RCPT_PENDING;
+	return code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED;
+}
+
+static void settle_by(struct hk_delivery *d, size_t target, const struct hk_smtpc_event *e)
+{
+	struct reason why;
+
+	reason_set(&why, e->reply.code, e->reply.enhanced, d->remote, e->reply.text);
+	delivery_settle(d, target, outcome_of(e), &why);
+}
+
+/* The connection went before the dot: nothing was handed over, another host may take it. */
+static bool is_lost_early(const struct hk_smtpc_event *e)
+{
+	return e->reply.code == 421 && e->stage <= HK_SMTPC_DATA;
+}
+
+static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event *e)
+{
+	size_t i;
+
+	d->is_sending = false;
+	if (is_lost_early(e))
+		return; /* CLOSED follows */
+	for (i = 0; i < d->n_batch; i++)
+		settle_by(d, d->batch[i], e);
+	d->n_batch = 0;
+}
+
+/* A host that does not want mail at all says 521 or 556 (RFC 7504). Any other 5xx in place of a greeting is more often a host
+ * in trouble than a verdict on the message, so it is tried again. */
+static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
+{
+	unsigned code = e->reply.code;
+	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(e->reply.text, 0, 400));
+
+	if (e->stage == HK_SMTPC_STARTTLS && can_go_in_clear(d)) {
+		again_in_clear(d);
+		return;
+	}
+	if (delivery_is_settled(d))
+		; /* nothing hangs on it any more */
+	else if (code == 521 || code == 556)
+		delivery_trouble(d, false, code, e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%s", text.text);
+	else if (code < 500)
+		delivery_trouble(d, true, code, e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%s", text.text);
+	else
+		delivery_trouble(d, true, 451, "4.3.0", "%u %s", code, text.text);
+	leave(d);
+}
+
+/* ---- the message -------------------------------------------------------------------------------------------------- */
+
+/* The message cannot be read to its end: the connection goes without the dot, so that nobody takes half of it. */
+static void unreadable(struct hk_delivery *d, enum hk_status status)
+{
+	hk_logf(d->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=read-body status=%s", d->id_text, hk_status_name(status));
+	delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be read: %s", hk_status_text(status));
+}
+
+/* Some of the message; false when the output is full or all is out. */
+static bool send_more(struct hk_delivery *d)
+{
+	enum hk_status status;
+	size_t n;
+
+	if (d->chunk_at == d->chunk_n) {
+		status = hk_render_read(&d->render, d->sent, d->chunk, sizeof d->chunk, &n);
+		if (status != HK_OK) {
+			unreadable(d, status);
+			return false;
+		}
+		d->sent += n;
+		d->chunk_n = n;
+		d->chunk_at = 0;
+		if (!n) {
+			d->is_sending = false;
+			hk_smtpc_body_end(d->client);
+			return true;
+		}
+	}
+	n = hk_smtpc_body(d->client, hk_slice_of(d->chunk + d->chunk_at, d->chunk_n - d->chunk_at));
+	d->chunk_at += n;
+	return n > 0;
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------------- */
+
+static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
+{
+	switch (e->type) {
+	case HK_SMTPC_READY:
+		if (d->is_rendered)
+			start(d);
+		else
+			sign_begin(d);
+		break;
+	case HK_SMTPC_TLS:
+		d->wants |= WANT_TLS;
+		delivery_wait(d, STEP_TLS, TLS_MS);
+		break;
+	case HK_SMTPC_SEND_BODY:
+		d->is_sending = true;
+		d->sent = 0;
+		d->chunk_n = d->chunk_at = 0;
+		break;
+	case HK_SMTPC_RCPT_DONE:
+		if (e->recipient < d->n_batch)
+			settle_by(d, d->batch[e->recipient], e);
+		break;
+	case HK_SMTPC_DONE:
+		transaction_done(d, e);
+		break;
+	case HK_SMTPC_CLOSED:
+		closed(d, e);
+		break;
+	}
+}
+
+void talk_run(struct hk_delivery *d)
+{
+	struct hk_smtpc_event e;
+
+	while (d->step == STEP_TALK) {
+		enum hk_status status = hk_smtpc_next(d->client, &e);
+
+		if (status == HK_OK) {
+			on_event(d, &e);
+		} else if (status != HK_AGAIN) {
+			delivery_trouble(d, true, 451, "4.3.0", "The connection ended");
+			leave(d);
+		} else if (!d->is_sending || !send_more(d)) {
+			break;
+		}
+	}
+}

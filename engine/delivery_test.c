@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <hikyaku/dkim.h>
+
+#include "engine/delivery_rig.h"
+
+#define N(array) (sizeof(array) / sizeof(array)[0])
+
+#define CONF                                                                                            \
+	"hostname h.test; spool /spool; accept ours.test;\n"                                            \
+	"listen out { address 10.9.9.9:25; role relay; relay-from 10.0.0.0/8; hostname out.h.test; }\n" \
+	"listen mx { address 10.9.9.8:25; role mx; }\n"
+#define ZONE                                                                                            \
+	"a.test. MX 10 one.a.test.\n"                                                                   \
+	"a.test. MX 20 two.a.test.\n"                                                                   \
+	"one.a.test. A 10.0.0.1\n"                                                                      \
+	"two.a.test. A 10.0.0.2\n"                                                                      \
+	"six.test. MX 1 host.six.test.\nhost.six.test. A 10.0.0.6\nhost.six.test. AAAA 2001:db8::6\n"     \
+	"plain.test. A 10.0.0.3\n"                                                                      \
+	"nothing.test. TXT x\n"                                                                         \
+	"null.test. MX 0 .\n"                                                                           \
+	"fail.test. MX 1 gone.test.\n$SERVFAIL broken.test. MX\n$TIMEOUT slow.test. MX\n"              \
+	"us.test. MX 5 best.test.\nus.test. MX 10 h.test.\nus.test. MX 20 two.a.test.\nbest.test. A 10.0.0.5\n" \
+	"loop.test. MX 10 OUT.h.test.\n"                                                                \
+	"address.test. A 10.9.9.9\n"                                                                    \
+	"softmx.test. MX 1 soft.test.\n$SERVFAIL soft.test. A\n$SERVFAIL soft.test. AAAA\n"
+
+static const struct rig_mail simple = {
+    .listener = "out",
+    .from = "s@x.test",
+    .rcpt = "r@a.test",
+    .header = "Subject: hi\r\nFrom: s@x.test\r\n",
+    .trace = "Received: from z\r\n",
+    .body = "Hello\r\n.dot\r\n",
+    .summary = "client=1.2.3.4",
+};
+#define OK_SCRIPT "220 hi|250 h|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
+
+/* ---- one host ------------------------------------------------------------------------------------ */
+
+static void a_message_goes_out_as_trace_header_and_body(void **state)
+{
+	enum rig_cut cut;
+
+	(void)state;
+	for (cut = RIG_WHOLE; cut < RIG_CUTS; cut++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig r;
+
+		rig_init(&r, CONF "route a.test { via smtp 10.0.0.7:2525; source 10.1.1.1 2001:db8::1; helo name.test; }", ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		r.cut = cut;
+		rig_put(&r, &simple);
+		rig_run(&r);
+		hk_buf_add_byte(&peer.got, 0);
+		assert_string_equal((char *)peer.got.p, "EHLO name.test\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<r@a.test>\r\nDATA\r\n"
+							"Received: from z\r\nSubject: hi\r\nFrom: s@x.test\r\n\r\nHello\r\n..dot\r\n.\r\nQUIT\r\n");
+		assert_true(rig_saw(&r, "connect 10.0.0.7:2525 from 10.1.1.1\n"));
+		assert_false(rig_saw(&r, "dns"));
+		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		assert_int_equal(r.result->code, 250);
+		assert_string_equal(r.result->remote, "10.0.0.7[10.0.0.7]");
+		assert_string_equal(r.result->text, "queued");
+		rig_done(&r);
+	}
+}
+
+/* S3-020 S3-021 */
+static void every_reply_maps_to_the_outcome_of_its_class(void **state)
+{
+	static const struct {
+		const char *script;
+		enum hk_rcpt_outcome outcome;
+		unsigned code;
+		const char *enhanced;
+	} cases[] = {
+	    {"220 hi|250 h|250 ok|250 ok|354 go|299 fine", HK_RCPT_DELIVERED, 299, ""},
+	    {"220 hi|250 h|250 ok|251 forwards|354 go|250 fine", HK_RCPT_DELIVERED, 250, ""},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|452 4.3.1 full", HK_RCPT_PENDING, 452, "4.3.1"},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|599 no", HK_RCPT_FAILED, 599, ""},
+	    {"220 hi|250 h|250 ok|250 ok|451 4.7.1 later", HK_RCPT_PENDING, 451, "4.7.1"},
+	    {"220 hi|250 h|250 ok|250 ok|554 5.7.1 no", HK_RCPT_FAILED, 554, "5.7.1"},
+	    {"220 hi|250 h|250 ok|450 4.2.1 grey|250 ok", HK_RCPT_PENDING, 450, "4.2.1"},
+	    {"220 hi|250 h|250 ok|550-5.1.1 no\n550 5.1.1 such|250 ok", HK_RCPT_FAILED, 550, "5.1.1"},
+	    {"220 hi|250 h|250 ok|552 too many|250 ok", HK_RCPT_PENDING, 552, ""},
+	    {"220 hi|250 h|250 ok|552 5.2.2 full|250 ok", HK_RCPT_FAILED, 552, "5.2.2"},
+	    {"220 hi|250 h|550 5.7.1 you|250 ok", HK_RCPT_FAILED, 550, "5.7.1"},
+	    {"220 hi|250 h|421 4.7.0 you", HK_RCPT_PENDING, 421, "4.7.0"},
+	    {"220 hi|250-h\n250 SIZE 10", HK_RCPT_FAILED, 552, "5.3.4"},
+	    {"220 hi|503 h|250 h|250 ok|250 ok|354 go|250 fine", HK_RCPT_DELIVERED, 250, ""},
+	    {"554 5.3.2 go away", HK_RCPT_PENDING, 451, "4.3.0"},
+	    {"521 no mail here", HK_RCPT_FAILED, 521, "5.3.2"},
+	    {"421 4.3.2 busy", HK_RCPT_PENDING, 421, "4.3.2"},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|close", HK_RCPT_PENDING, 421, "4.4.2"},
+	    {"220 hi|250 h|250 ok|250 ok|close", HK_RCPT_PENDING, 421, "4.4.2"},
+	    {"220 hi|250 h|close", HK_RCPT_PENDING, 421, "4.4.2"},
+	    {"220 hi|close", HK_RCPT_PENDING, 421, "4.4.2"},
+	    {"close", HK_RCPT_PENDING, 421, "4.4.2"},
+	    {"nonsense", HK_RCPT_PENDING, 421, "4.5.0"},
+	    {"220 hi|250 h|354 what", HK_RCPT_PENDING, 421, "4.5.0"},
+	};
+	enum rig_cut cut;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		for (cut = RIG_WHOLE; cut < RIG_CUTS; cut++) {
+			struct rig_peer peer = {.script = cases[i].script};
+			struct rig r;
+
+			rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+			r.peer = &peer;
+			r.n_peers = 1;
+			r.cut = cut;
+			rig_put(&r, &simple);
+			rig_run(&r);
+			if (r.result->outcome != cases[i].outcome || r.result->code != cases[i].code || strcmp(r.result->enhanced, cases[i].enhanced))
+				fail_msg("case %zu cut %d: %d %u %s %s", i, cut, r.result->outcome, r.result->code, r.result->enhanced, r.result->text);
+			rig_done(&r);
+		}
+	}
+}
+
+static void each_recipient_has_its_own_outcome(void **state)
+{
+	struct rig_peer peer = {.script = "220 hi|250 h|250 ok|250 ok|550 5.1.1 unknown|452 4.2.2 full|250 ok|354 go|250 done|221 bye"};
+	static const enum hk_rcpt_outcome want[] = {HK_RCPT_DELIVERED, HK_RCPT_FAILED, HK_RCPT_PENDING, HK_RCPT_DELIVERED};
+	struct rig_mail m = simple;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	m.rcpt = "a@a.test b@a.test c@a.test d@a.test";
+	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+	r.peer = &peer;
+	r.n_peers = 1;
+	rig_put(&r, &m);
+	rig_run(&r);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(r.result[i].outcome, want[i]);
+		assert_int_equal(r.result[i].rcpt, i);
+	}
+	assert_string_equal(r.result[1].enhanced, "5.1.1");
+	rig_done(&r);
+}
+
+/* S3-062 S3-065 */
+static void lmtp_answers_for_each_recipient_after_the_dot(void **state)
+{
+	enum rig_cut cut;
+
+	(void)state;
+	for (cut = RIG_WHOLE; cut < RIG_CUTS; cut++) {
+		struct rig_peer peer = {.script = "220 foo LMTP|250-foo\n250 PIPELINING|250 ok|250 ok|550 5.1.1 No such user here|250 ok|354 go|"
+						  "250 2.1.5 OK\n452 4.2.2 <green@a.test> is temporarily over quota|221 bye"};
+		struct rig_mail m = simple;
+		struct rig r;
+
+		m.rcpt = "pat@a.test jones@a.test green@a.test";
+		rig_init(&r, CONF "route * { via lmtp unix:/run/lmtp; }", ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		r.cut = cut;
+		rig_put(&r, &m);
+		rig_run(&r);
+		assert_true(rig_saw(&r, "connect unix:/run/lmtp\n"));
+		assert_memory_equal(peer.got.p, "LHLO h.test\r\n", 13);
+		assert_int_equal(r.result[0].outcome, HK_RCPT_DELIVERED);
+		assert_int_equal(r.result[1].outcome, HK_RCPT_FAILED);
+		assert_int_equal(r.result[2].outcome, HK_RCPT_PENDING);
+		rig_done(&r);
+	}
+}
+
+static size_t count(const struct hk_buf *b, const char *text)
+{
+	size_t n = 0, i, len = strlen(text);
+
+	for (i = 0; i + len <= b->n; i++)
+		n += memcmp(b->p + i, text, len) == 0;
+	return n;
+}
+
+static void many_recipients_go_in_transactions_of_a_hundred(void **state)
+{
+	static char script[64 * 1024], rcpt[16 * 1024];
+	struct rig_peer peer = {.script = script};
+	struct rig_mail m = simple;
+	struct rig r;
+	size_t i, n = 0, k = 0;
+
+	(void)state;
+	k += (size_t)snprintf(script, sizeof script, "220 hi|250-h\n250 PIPELINING");
+	for (i = 0; i < 250; i++) {
+		n += (size_t)snprintf(rcpt + n, sizeof rcpt - n, "%sr%zu@a.test", i ? " " : "", i);
+		if (i % 100 == 0)
+			k += (size_t)snprintf(script + k, sizeof script - k, "|250 ok");
+		k += (size_t)snprintf(script + k, sizeof script - k, "|250 ok");
+		if (i % 100 == 99 || i == 249)
+			k += (size_t)snprintf(script + k, sizeof script - k, "|354 go|250 done");
+	}
+	m.rcpt = rcpt;
+	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+	r.peer = &peer;
+	r.n_peers = 1;
+	rig_put(&r, &m);
+	rig_run(&r);
+	for (i = 0; i < 250; i++)
+		assert_int_equal(r.result[i].outcome, HK_RCPT_DELIVERED);
+	assert_int_equal(count(&peer.got, "MAIL FROM"), 3);
+	assert_int_equal(count(&peer.got, "RCPT TO"), 250);
+	assert_int_equal(peer.connections, 1);
+	rig_done(&r);
+}
+
+static void a_silent_server_is_left_at_every_stage(void **state)
+{
+	static const struct {
+		const char *script;
+		uint64_t seconds; /* RFC 5321 4.5.3.2 */
+	} cases[] = {
+	    {"", 300}, {"220 hi|", 300}, {"220 hi|250 h|", 300}, {"220 hi|250 h|250 ok|", 300},
+	    {"220 hi|250 h|250 ok|250 ok|", 120}, {"220 hi|250 h|250 ok|250 ok|354 go|", 600},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = cases[i].script};
+		struct rig r;
+		uint64_t began;
+
+		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &simple);
+		began = r.now.mono_ms;
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+		assert_string_equal(r.result->enhanced, "4.4.2");
+		assert_int_equal((r.now.mono_ms - began) / 1000, cases[i].seconds);
+		rig_done(&r);
+	}
+}
+
+/* ---- hosts ------------------------------------------------------------------------------------------- */
+
+static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
+{
+	static const struct {
+		const char *domain, *conf;
+		const char *up;     /* the address that answers */
+		const char *events; /* of connections, in order */
+		enum hk_rcpt_outcome outcome;
+		unsigned code;
+		const char *enhanced;
+	} cases[] = {
+	    {"a.test", "", "10.0.0.1", "10.0.0.1:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"a.test", "", "10.0.0.2", "10.0.0.1:25 10.0.0.2:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"a.test", "", "none", "10.0.0.1:25 10.0.0.2:25 ", HK_RCPT_PENDING, 451, "4.4.1"},
+	    {"a.test", "port-map-25 2525;", "10.0.0.1", "10.0.0.1:2525 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"plain.test", "", "10.0.0.3", "10.0.0.3:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"six.test", "", "2001:db8::6", "10.0.0.6:25 2001:db8::6:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"[10.0.0.1]", "", "10.0.0.1", "10.0.0.1:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"[IPv6:2001:db8::6]", "", "2001:db8::6", "2001:db8::6:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"nowhere.test", "", "none", "", HK_RCPT_FAILED, 550, "5.1.2"},
+	    {"nothing.test", "", "none", "", HK_RCPT_FAILED, 550, "5.4.4"},
+	    {"null.test", "", "none", "", HK_RCPT_FAILED, 556, "5.1.10"},
+	    {"fail.test", "", "none", "", HK_RCPT_FAILED, 550, "5.4.4"},
+	    {"broken.test", "", "none", "", HK_RCPT_PENDING, 451, "4.4.3"},
+	    {"slow.test", "", "none", "", HK_RCPT_PENDING, 451, "4.4.3"},
+	    {"softmx.test", "", "none", "", HK_RCPT_PENDING, 451, "4.4.3"},
+	    {"us.test", "", "none", "10.0.0.5:25 ", HK_RCPT_PENDING, 451, "4.4.1"},
+	    {"loop.test", "", "none", "", HK_RCPT_FAILED, 554, "5.4.6"},
+	    {"address.test", "", "none", "", HK_RCPT_FAILED, 554, "5.4.6"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.ip = cases[i].up, .script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		char conf[1024], rcpt[80], seen[256] = "";
+		const char *at;
+		struct rig r;
+
+		snprintf(conf, sizeof conf, CONF "route * { via mx; }%s", cases[i].conf);
+		snprintf(rcpt, sizeof rcpt, "r@%s", cases[i].domain);
+		m.rcpt = rcpt;
+		rig_init(&r, conf, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &m);
+		rig_run(&r);
+		hk_buf_add_byte(&r.events, 0);
+		for (at = strstr((char *)r.events.p, "connect "); at; at = strstr(at + 1, "connect "))
+			strncat(seen, at + 8, strcspn(at + 8, " ") + 1);
+		if (r.result->outcome != cases[i].outcome || r.result->code != cases[i].code || strcmp(r.result->enhanced, cases[i].enhanced) ||
+		    strcmp(seen, cases[i].events))
+			fail_msg("%s: %d %u %s %s; %s", cases[i].domain, r.result->outcome, r.result->code, r.result->enhanced, r.result->text, seen);
+		rig_done(&r);
+	}
+}
+
+static void the_next_host_is_tried_only_before_the_dot(void **state)
+{
+	static const struct {
+		const char *script;
+		unsigned second; /* connections to the second host */
+	} cases[] = {
+	    {"421 4.3.2 busy", 1},
+	    {"554 no", 1},
+	    {"220 hi|250 h|421 4.3.2 busy", 1},
+	    {"220 hi|250 h|250 ok|close", 1},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|close", 0},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|421 4.3.2 busy", 0},
+	    {"220 hi|250 h|451 4.3.0 later|221 bye", 0},
+	    {"220 hi|250 h|250 ok|450 4.3.0 later|221 bye", 0},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peers[] = {{.ip = "10.0.0.1", .script = cases[i].script}, {.ip = "10.0.0.2", .script = OK_SCRIPT}};
+		struct rig r;
+
+		rig_init(&r, CONF "route * { via mx; }", ZONE);
+		r.peer = peers;
+		r.n_peers = 2;
+		rig_put(&r, &simple);
+		rig_run(&r);
+		if (peers[1].connections != cases[i].second)
+			fail_msg("case %zu", i);
+		assert_int_equal(r.result->outcome, cases[i].second ? HK_RCPT_DELIVERED : HK_RCPT_PENDING);
+		rig_done(&r);
+	}
+}
+
+static void equal_preferences_are_spread_over_messages(void **state)
+{
+	unsigned first[3] = {0}, i;
+
+	(void)state;
+	for (i = 0; i < 60; i++) {
+		struct rig r;
+
+		rig_init(&r, CONF "route * { via mx; }", "a.test. MX 10 h1.test.\na.test. MX 10 h2.test.\na.test. MX 10 h3.test.\na.test. MX 5 h0.test.\n"
+							 "h1.test. A 10.0.0.1\nh2.test. A 10.0.0.2\nh3.test. A 10.0.0.3\n");
+		rig_put(&r, &simple);
+		rig_run(&r);
+		hk_buf_add_byte(&r.events, 0);
+		first[strstr((char *)r.events.p, "connect 10.0.0.")[15] - '1']++;
+		rig_done(&r);
+	}
+	assert_true(first[0] > 5 && first[1] > 5 && first[2] > 5);
+}
+
+/* ---- TLS ---------------------------------------------------------------------------------------------- */
+
+/* S0-035 */
+static void starttls_is_used_as_the_route_says(void **state)
+{
+	static const char tls_script[] = "220 hi|250-h\n250 STARTTLS|220 go|250 h|250 ok|250 ok|354 go|250 done|221 bye";
+	static const char clear_too[] = "220 hi|250-h\n250 STARTTLS|250 ok|250 ok|354 go|250 done|221 bye";
+	static const struct {
+		const char *level, *script;
+		bool fails;
+		enum hk_rcpt_outcome outcome;
+		unsigned connections, starttls, messages;
+	} cases[] = {
+	    {"off", clear_too, false, HK_RCPT_DELIVERED, 1, 0, 1},
+	    {"opportunistic", tls_script, false, HK_RCPT_DELIVERED, 1, 1, 1},
+	    {"opportunistic", OK_SCRIPT, false, HK_RCPT_DELIVERED, 1, 0, 1},
+	    {"required", tls_script, false, HK_RCPT_DELIVERED, 1, 1, 1},
+	    {"required", tls_script, true, HK_RCPT_PENDING, 1, 1, 0},
+	    {"required", OK_SCRIPT, false, HK_RCPT_PENDING, 1, 0, 0},
+	    {"required", "220 hi|250-h\n250 STARTTLS|454 no", false, HK_RCPT_PENDING, 1, 1, 0},
+	    {"opportunistic", "220 hi|250-h\n250 STARTTLS|454 no|250 ok|250 ok|354 go|250 done|221 bye", false, HK_RCPT_DELIVERED, 1, 1, 1},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = cases[i].script, .tls_fails = cases[i].fails};
+		char conf[1024];
+		struct rig r;
+
+		snprintf(conf, sizeof conf, CONF "route * { via smtp plain.test; tls %s; }", cases[i].level);
+		rig_init(&r, conf, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &simple);
+		rig_run(&r);
+		if (r.result->outcome != cases[i].outcome || peer.connections != cases[i].connections ||
+		    count(&peer.got, "STARTTLS") != cases[i].starttls || count(&peer.got, "Hello") != cases[i].messages)
+			fail_msg("case %zu: %d, %u connections, %s", i, r.result->outcome, peer.connections, r.result->text);
+		rig_done(&r);
+	}
+}
+
+static void a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic(void **state)
+{
+	/* the peer fails every handshake; the second connection does not ask for one */
+	struct rig_peer peer = {.script = "220 hi|250-h\n250 STARTTLS|220 go|250 ok|354 go|250 done|221 bye", .tls_fails = true};
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, CONF "route * { via smtp plain.test; }", ZONE);
+	r.peer = &peer;
+	r.n_peers = 1;
+	rig_put(&r, &simple);
+	rig_run(&r);
+	assert_int_equal(peer.connections, 2);
+	assert_int_equal(count(&peer.got, "STARTTLS"), 1);
+	assert_true(rig_saw(&r, "tls plain.test\nclose\nconnect 10.0.0.3:25"));
+	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+	rig_done(&r);
+}
+
+/* ---- the message ----------------------------------------------------------------------------------------- */
+
+/* What stood between DATA and the dot, NUL-terminated, dots as sent. */
+static char *data_of(struct rig_peer *peer)
+{
+	char *from, *to;
+
+	hk_buf_add_byte(&peer->got, 0);
+	from = strstr((char *)peer->got.p, "DATA\r\n");
+	assert_non_null(from);
+	to = strstr(from, "\r\n.\r\n");
+	assert_non_null(to);
+	to[2] = 0;
+	return from + 6;
+}
+
+static void a_body_file_is_streamed(void **state)
+{
+	static const uint64_t sizes[] = {64, 16 * 1024 - 64, 16 * 1024, 300 * 1024};
+	enum rig_cut cut;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(sizes) * RIG_CUTS; i++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		struct rig r;
+		char *data;
+
+		cut = (enum rig_cut)(i % RIG_CUTS);
+		if (cut == RIG_BYTES && sizes[i / RIG_CUTS] > 100 * 1024)
+			continue; /* slow, and the same */
+		m.body = NULL;
+		m.body_size = sizes[i / RIG_CUTS];
+		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		r.cut = cut;
+		rig_put(&r, &m);
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		data = data_of(&peer);
+		/* every line of the file begins with a dot, which is doubled (RFC 5321 4.5.2) */
+		assert_int_equal(strlen(strstr(data, "\r\n\r\n") + 4), m.body_size + m.body_size / 64);
+		rig_done(&r);
+	}
+}
+
+static void a_message_that_cannot_be_read_to_its_end_never_gets_its_dot(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	for (i = 1; i < 12; i++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		struct rig r;
+
+		m.body = NULL;
+		m.body_size = 64 * 1024;
+		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &m);
+		r.fail_disk_at = i;
+		rig_run(&r);
+		if (r.job.released || r.result->outcome == HK_RCPT_PENDING)
+			assert_int_equal(count(&peer.got, "\r\n.\r\n"), 0);
+		else
+			assert_int_equal(count(&peer.got, "\r\n.\r\n"), 1);
+		rig_done(&r);
+	}
+}
+
+static void edits_are_applied_on_the_way_out(void **state)
+{
+	struct rig_peer peer = {.script = OK_SCRIPT};
+	struct rig_mail m = simple;
+	struct rig r;
+
+	(void)state;
+	m.header = "A: 1\r\nB: 2\r\n\tfolded\r\nC: 3\r\n";
+	m.remove = 2;
+	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+	r.peer = &peer;
+	r.n_peers = 1;
+	rig_put(&r, &m);
+	rig_run(&r);
+	assert_string_equal(data_of(&peer), "Received: from z\r\nA: 1\r\nC: 3\r\n\r\nHello\r\n..dot\r\n");
+	rig_done(&r);
+}
+
+/* S0-020 S0-021 */
+static void return_path_belongs_to_the_final_delivery(void **state)
+{
+	static const struct {
+		const char *route, *from, *head;
+	} cases[] = {
+	    {"via lmtp 10.0.0.7:24;", "s@x.test", "Received: from z\r\nSubject: hi\r\n\r\n"},
+	    {"via lmtp 10.0.0.7:24; return-path on;", "s@x.test", "Return-Path: <s@x.test>\r\nReceived: from z\r\nSubject: hi\r\n\r\n"},
+	    {"via lmtp 10.0.0.7:24; return-path on;", "", "Return-Path: <>\r\nReceived: from z\r\nSubject: hi\r\n\r\n"},
+	    {"via smtp 10.0.0.7;", "s@x.test", "Received: from z\r\nreturn-path: <evil@z.test>\r\nSubject: hi\r\nReturn-Path : <a@b.test>\r\n\r\n"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		char conf[1024];
+		struct rig r;
+
+		snprintf(conf, sizeof conf, CONF "route * { %s }", cases[i].route);
+		m.header = "return-path: <evil@z.test>\r\nSubject: hi\r\nReturn-Path : <a@b.test>\r\n";
+		m.from = cases[i].from;
+		rig_init(&r, conf, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &m);
+		rig_run(&r);
+		*(strstr(data_of(&peer), "\r\n\r\n") + 4) = 0;
+		assert_string_equal(strstr((char *)peer.got.p, "DATA\r\n") + 6, cases[i].head);
+		rig_done(&r);
+	}
+}
+
+static void a_quarantined_message_goes_where_the_route_says(void **state)
+{
+	static const struct {
+		const char *quarantine;
+		enum hk_rcpt_outcome outcome;
+		const char *rcpt;
+		bool marked;
+	} cases[] = {
+	    {"header", HK_RCPT_DELIVERED, "RCPT TO:<a@a.test>\r\nRCPT TO:<b@a.test>\r\n", true},
+	    {"junk spam@a.test", HK_RCPT_DELIVERED, "RCPT TO:<spam@a.test>\r\nDATA", true},
+	    {"hold", HK_RCPT_PENDING, "", false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = i == 0 ? "220 hi|250 h|250 ok|250 ok|250 ok|354 go|250 done" : OK_SCRIPT};
+		struct rig_mail m = simple;
+		char conf[1024];
+		struct rig r;
+
+		snprintf(conf, sizeof conf, CONF "route * { via smtp 10.0.0.7; quarantine %s; }", cases[i].quarantine);
+		m.flags = HK_MAIL_QUARANTINE;
+		m.rcpt = "a@a.test b@a.test";
+		m.summary = "client=1.2.3.4 dmarc=fail policy=quarantine";
+		rig_init(&r, conf, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &m);
+		rig_run(&r);
+		assert_int_equal(r.result[0].outcome, cases[i].outcome);
+		assert_int_equal(r.result[1].outcome, cases[i].outcome);
+		hk_buf_add_byte(&peer.got, 0);
+		if (peer.connections) {
+			assert_non_null(strstr((char *)peer.got.p, cases[i].rcpt));
+			assert_non_null(strstr((char *)peer.got.p, "Received: from z\r\nX-Hikyaku-Quarantine: dmarc=fail\r\n"));
+		}
+		assert_int_equal(peer.connections, cases[i].marked);
+		rig_done(&r);
+	}
+}
+
+/* ---- signing ------------------------------------------------------------------------------------------------- */
+
+static void verify_signature(const char *message, const struct hk_private_key *key)
+{
+	struct hk_dkim_verify_options options = {.now = 1731243549};
+	struct hk_dns_question q;
+	struct hk_dkim_verify *v;
+	struct hk_splitter s;
+	struct hk_header h;
+	struct hk_slice body;
+	struct hk_arena a;
+	struct hk_buf record, der;
+	struct hk_dns_rr rr = {.type = HK_DNS_TXT};
+
+	hk_arena_init(&a, 1 << 22);
+	hk_splitter_init(&s, 1 << 16);
+	hk_buf_init(&record, 4096);
+	hk_buf_init(&der, 4096);
+	assert_int_equal(hk_private_key_public_add(key, &der), HK_OK);
+	hk_buf_add_str(&record, "v=DKIM1; p=");
+	hk_base64_add(&record, hk_buf_slice(&der));
+	rr.data = hk_buf_slice(&record);
+	assert_int_equal(hk_splitter_feed(&s, hk_slice_str(message), &body), HK_OK);
+	assert_int_equal(hk_header_parse(&a, hk_splitter_header(&s), &h), HK_OK);
+	v = hk_dkim_verify_new(&a, &options, &h, NULL);
+	assert_non_null(v);
+	hk_dkim_verify_body(v, body);
+	hk_dkim_verify_end(v);
+	while (hk_dkim_verify_step(v) == HK_AGAIN) {
+		while (hk_dkim_verify_question(v, &q)) {
+			struct hk_dns_answer answer = {.question = q, .rr = &rr, .n = 1};
+
+			assert_true(hk_slice_eq(q.name, HK_S("smtpbook._domainkey.y.test")));
+			assert_int_equal(hk_dkim_verify_answer(v, &answer), HK_OK);
+		}
+	}
+	assert_int_equal(hk_dkim_verify_count(v), 1);
+	assert_int_equal(hk_dkim_verify_result(v, 0)->result, HK_DKIM_PASS);
+	hk_dkim_verify_done(v);
+	hk_splitter_done(&s);
+	hk_buf_done(&record);
+	hk_buf_done(&der);
+	hk_arena_done(&a);
+}
+
+#define SIGNING CONF "route * { via smtp 10.0.0.7; } key y { domain y.test; selector smtpbook; file /k; } sign *@x.test y;"
+
+/* S0-086 S0-087 */
+static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
+{
+	struct hk_private_key *key;
+	bool with_file;
+
+	(void)state;
+	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 1024, &key), HK_OK);
+	for (with_file = false;; with_file = true) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		struct rig r;
+		char *data;
+
+		if (with_file) {
+			m.body = NULL;
+			m.body_size = 64 * 1000;
+		} else {
+			m.body = "Hello\r\ndot\r\n";
+		}
+		m.header = "Return-Path: <x>\r\nSubject: hi\r\nFrom: S <S@X.test>\r\n";
+		rig_init(&r, SIGNING, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		r.signer = key;
+		r.cut = RIG_RANDOM;
+		rig_put(&r, &m);
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		data = data_of(&peer);
+		assert_memory_equal(data, "Received: from z\r\nDKIM-Signature: v=1;", 38);
+		assert_non_null(strstr(data, "\r\nReturn-Path: <x>\r\nSubject: hi\r\n"));
+		if (!with_file)
+			verify_signature(data, key);
+		rig_done(&r);
+		if (with_file)
+			break;
+	}
+	hk_private_key_free(key);
+}
+
+static void what_cannot_be_signed_is_deferred_and_never_sent(void **state)
+{
+	struct rig_peer peer = {.script = OK_SCRIPT};
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, SIGNING, ZONE);
+	r.peer = &peer;
+	r.n_peers = 1;
+	rig_put(&r, &simple);
+	rig_run(&r);
+	assert_true(rig_saw(&r, "sign 0\n"));
+	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+	assert_string_equal(r.result->enhanced, "4.7.0");
+	assert_int_equal(count(&peer.got, "MAIL"), 0);
+	rig_done(&r);
+}
+
+static void only_mail_of_our_own_users_is_signed(void **state)
+{
+	static const struct {
+		const char *listener, *header;
+		bool is_signed;
+	} cases[] = {
+	    {"out", "From: s@x.test\r\n", true},
+	    {"", "From: s@x.test\r\n", true},
+	    {"mx", "From: s@x.test\r\n", false},
+	    {"gone", "From: s@x.test\r\n", false},
+	    {"out", "From: s@z.test\r\n", false},
+	    {"out", "Subject: no from\r\n", false},
+	    {"out", "From: (((\r\n", false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		struct rig_mail m = simple;
+		struct rig r;
+
+		m.listener = cases[i].listener;
+		m.header = cases[i].header;
+		rig_init(&r, SIGNING, ZONE);
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &m);
+		rig_run(&r);
+		if (rig_saw(&r, "sign") != cases[i].is_signed)
+			fail_msg("case %zu", i);
+		rig_done(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_message_goes_out_as_trace_header_and_body),
+	    cmocka_unit_test(every_reply_maps_to_the_outcome_of_its_class),
+	    cmocka_unit_test(each_recipient_has_its_own_outcome),
+	    cmocka_unit_test(lmtp_answers_for_each_recipient_after_the_dot),
+	    cmocka_unit_test(many_recipients_go_in_transactions_of_a_hundred),
+	    cmocka_unit_test(a_silent_server_is_left_at_every_stage),
+	    cmocka_unit_test(hosts_are_found_and_tried_as_rfc_5321_5_says),
+	    cmocka_unit_test(the_next_host_is_tried_only_before_the_dot),
+	    cmocka_unit_test(equal_preferences_are_spread_over_messages),
+	    cmocka_unit_test(starttls_is_used_as_the_route_says),
+	    cmocka_unit_test(a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic),
+	    cmocka_unit_test(a_body_file_is_streamed),
+	    cmocka_unit_test(a_message_that_cannot_be_read_to_its_end_never_gets_its_dot),
+	    cmocka_unit_test(edits_are_applied_on_the_way_out),
+	    cmocka_unit_test(return_path_belongs_to_the_final_delivery),
+	    cmocka_unit_test(a_quarantined_message_goes_where_the_route_says),
+	    cmocka_unit_test(our_signature_stands_below_our_own_trace_and_verifies),
+	    cmocka_unit_test(what_cannot_be_signed_is_deferred_and_never_sent),
+	    cmocka_unit_test(only_mail_of_our_own_users_is_signed),
+	};
+
+	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);
+}

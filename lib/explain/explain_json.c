@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include <hikyaku/explain.h>
+#include <hikyaku/json.h>
+
+enum { RECORD_TEXT_MAX = HK_DNS_TXT_MAX + 64 };
+
+static void message(struct hk_json_writer *w, const struct hk_verify *v, const struct hk_verify_verdict *r)
+{
+	const struct hk_verify_input *in = hk_verify_input_of(v);
+	char ip[HK_IP_TEXT_MAX];
+
+	hk_ip_format(&in->client, ip);
+	hk_json_object(w, "message");
+	if (in->has_mail_from)
+		hk_json_string(w, "envelope_from", in->mail_from);
+	else
+		hk_json_null(w, "envelope_from");
+	hk_json_string(w, "header_from", r->header_from);
+	hk_json_string(w, "author_domain", r->author_domain);
+	hk_json_string(w, "helo", in->helo);
+	hk_json_text(w, "client", ip[0] ? ip : NULL);
+	hk_json_int(w, "time", in->now);
+	hk_json_close_object(w);
+}
+
+static void spf(struct hk_json_writer *w, const struct hk_spf_verdict *v)
+{
+	hk_json_object(w, "spf");
+	hk_json_text(w, "result", hk_spf_result_name(v->result));
+	hk_json_text(w, "identity", v->is_helo ? "helo" : "mailfrom");
+	hk_json_string(w, "domain", v->domain);
+	hk_json_string(w, "sender", v->sender);
+	hk_json_string(w, "mechanism", v->mechanism);
+	hk_json_string(w, "reason", v->reason);
+	hk_json_string(w, "explanation", v->explanation);
+	hk_json_int(w, "lookups", v->lookups);
+	hk_json_int(w, "voids", v->voids);
+	hk_json_close_object(w);
+}
+
+static void dkim(struct hk_json_writer *w, const struct hk_dkim_verdict *v)
+{
+	hk_json_object(w, NULL);
+	hk_json_text(w, "result", hk_dkim_result_name(v->result));
+	hk_json_string(w, "d", v->d);
+	hk_json_string(w, "s", v->s);
+	hk_json_string(w, "i", v->i);
+	hk_json_string(w, "a", v->a);
+	hk_json_string(w, "b", v->b);
+	hk_json_string(w, "reason", v->reason);
+	hk_json_bool(w, "body_hash_ok", v->body_hash_ok);
+	hk_json_bool(w, "signature_checked", v->signature_checked);
+	hk_json_bool(w, "testing", v->testing);
+	hk_json_bool(w, "has_length", v->has_length);
+	hk_json_int(w, "key_bits", v->key_bits);
+	hk_json_int(w, "field", (int64_t)v->field);
+	hk_json_close_object(w);
+}
+
+static bool any_dkim_pass(const struct hk_verify_verdict *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_dkim; i++)
+		if (r->dkim[i].result == HK_DKIM_PASS)
+			return true;
+	return false;
+}
+
+/* The four elements of DMARC (SPF, its alignment, DKIM, its alignment) stand here as booleans. */
+static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
+{
+	const struct hk_dmarc_verdict *v = &r->dmarc;
+
+	hk_json_object(w, "dmarc");
+	hk_json_text(w, "result", hk_dmarc_result_name(v->result));
+	hk_json_text(w, "policy", hk_dmarc_policy_name(v->policy));
+	hk_json_text(w, "disposition", hk_dmarc_policy_name(v->disposition));
+	hk_json_bool(w, "spf_pass", r->spf.result == HK_SPF_PASS);
+	hk_json_bool(w, "spf_aligned", v->spf_aligned);
+	hk_json_bool(w, "dkim_pass", any_dkim_pass(r));
+	hk_json_bool(w, "dkim_aligned", v->dkim_aligned);
+	hk_json_text(w, "aspf", v->spf_strict ? "s" : "r");
+	hk_json_text(w, "adkim", v->dkim_strict ? "s" : "r");
+	hk_json_bool(w, "testing", v->testing);
+	hk_json_string(w, "author_domain", v->author_domain);
+	hk_json_string(w, "org_domain", v->org_domain);
+	hk_json_string(w, "record_domain", v->record_domain);
+	hk_json_string(w, "record", v->record);
+	hk_json_string(w, "reason", v->reason);
+	hk_json_close_object(w);
+}
+
+static void evidence(struct hk_json_writer *w, const struct hk_dns_answer *answer, struct hk_buf *text)
+{
+	size_t i;
+
+	hk_json_object(w, NULL);
+	hk_json_string(w, "name", answer->question.name);
+	hk_json_text(w, "type", hk_dns_type_name(answer->question.type));
+	hk_json_text(w, "rcode", hk_dns_rcode_name(answer->rcode));
+	hk_json_int(w, "ttl", answer->ttl);
+	hk_json_bool(w, "secure", answer->secure);
+	hk_json_array(w, "records");
+	for (i = 0; i < answer->n; i++) {
+		hk_buf_reset(text);
+		hk_verify_rr_text(&answer->rr[i], text);
+		hk_json_string(w, NULL, hk_buf_slice(text));
+	}
+	hk_json_close_array(w);
+	hk_json_close_object(w);
+}
+
+static void step(struct hk_json_writer *w, const struct hk_trace_step *s, struct hk_buf *text)
+{
+	size_t i, n = HK_TRACE_TEXTS;
+
+	hk_json_object(w, NULL);
+	hk_json_text(w, "event", hk_trace_event_name(s->event));
+	hk_json_text(w, "rfc", hk_trace_event_rfc(s->event));
+	hk_json_int(w, "depth", s->depth);
+	hk_json_array(w, "texts");
+	while (n && s->text[n - 1].n == 0)
+		n--;
+	for (i = 0; i < n; i++)
+		hk_json_string(w, NULL, s->text[i]);
+	hk_json_close_array(w);
+	hk_buf_reset(text);
+	hk_explain_step(s, HK_ENGLISH, text);
+	hk_json_string(w, "sentence", hk_buf_slice(text));
+	hk_json_close_object(w);
+}
+
+void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct hk_buf *out)
+{
+	const struct hk_verify_verdict *r = hk_verify_result(v);
+	struct hk_json_writer w;
+	struct hk_buf text;
+	size_t i;
+
+	if (!r)
+		return;
+	hk_buf_init(&text, RECORD_TEXT_MAX);
+	hk_json_begin(&w, out);
+	hk_json_object(&w, NULL);
+	message(&w, v, r);
+	if (r->checks & HK_CHECK_SPF)
+		spf(&w, &r->spf);
+	if (r->checks & HK_CHECK_DKIM) {
+		hk_json_array(&w, "dkim");
+		for (i = 0; i < r->n_dkim; i++)
+			dkim(&w, &r->dkim[i]);
+		hk_json_close_array(&w);
+	}
+	if (r->checks & HK_CHECK_DMARC)
+		dmarc(&w, r);
+	hk_json_string(&w, "authentication_results", authres);
+	hk_json_array(&w, "evidence");
+	for (i = 0; i < hk_evidence_count(hk_verify_evidence(v)); i++)
+		evidence(&w, hk_evidence_at(hk_verify_evidence(v), i), &text);
+	hk_json_close_array(&w);
+	hk_json_array(&w, "trace");
+	for (i = 0; i < hk_trace_count(hk_verify_trace(v)); i++)
+		step(&w, hk_trace_at(hk_verify_trace(v), i), &text);
+	hk_json_close_array(&w);
+	hk_json_bool(&w, "trace_is_cut", hk_trace_is_cut(hk_verify_trace(v)));
+	hk_json_close_object(&w);
+	hk_buf_done(&text);
+}

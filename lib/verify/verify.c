@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "verify_internal.h"
+
+static enum hk_status copy_input(struct hk_verify *v, const struct hk_verify_input *input)
+{
+	const struct hk_slice text[] = {input->helo, input->mail_from, input->authserv_id};
+	struct hk_slice *const to[] = {&v->input.helo, &v->input.mail_from, &v->input.authserv_id};
+	size_t i;
+
+	v->input = *input;
+	if (input->checks & HK_CHECK_DMARC) /* prints only what is asked, but needs the other two */
+		v->input.checks |= HK_CHECK_SPF | HK_CHECK_DKIM;
+	for (i = 0; i < sizeof to / sizeof to[0]; i++) {
+		enum hk_status status = hk_arena_dup(v->arena, text[i], to[i]);
+
+		if (status != HK_OK)
+			return status;
+	}
+	return HK_OK;
+}
+
+/* SPF cannot be checked without both ends of it. */
+static const char *why_no_spf(const struct hk_verify_input *input)
+{
+	if (!(input->checks & HK_CHECK_SPF))
+		return "not asked for";
+	if (input->client.family == 0)
+		return "no client address";
+	return input->has_mail_from ? NULL : "MAIL FROM is not known";
+}
+
+static enum hk_status start_spf(struct hk_verify *v)
+{
+	const struct hk_verify_input *in = &v->input;
+	const char *why = why_no_spf(in);
+	enum hk_status status;
+
+	if (why) {
+		v->verdict.spf = (struct hk_spf_verdict){.result = HK_SPF_NONE, .sender = in->mail_from, .reason = hk_slice_str(why)};
+		return HK_OK;
+	}
+	status = verify_port_use(v, PORT_SPF, true);
+	if (status != HK_OK)
+		return status;
+	v->spf = hk_spf_new(v->arena,
+	    &(struct hk_spf_input){.client = in->client, .helo = in->helo, .mail_from = in->mail_from,
+	        .receiver = in->authserv_id, .now = in->now},
+	    v->port[PORT_SPF].trace);
+	return v->spf ? HK_OK : v->arena->failed;
+}
+
+struct hk_verify *hk_verify_new(struct hk_arena *a, const struct hk_verify_input *input)
+{
+	struct hk_verify *v = hk_arena_alloc(a, sizeof *v);
+
+	if (!v)
+		return NULL;
+	v->arena = a;
+	v->verdict.checks = input->checks;
+	v->trace = hk_trace_new(a);
+	v->evidence = hk_evidence_new(a);
+	if (!v->trace || !v->evidence || copy_input(v, input) != HK_OK || start_spf(v) != HK_OK)
+		return NULL;
+	return v;
+}
+
+void hk_verify_done(struct hk_verify *v)
+{
+	if (!v)
+		return;
+	hk_dkim_verify_done(v->dkim);
+	v->dkim = NULL;
+}
+
+static enum hk_status start_dkim(struct hk_verify *v)
+{
+	enum hk_status status;
+
+	if (!(v->input.checks & HK_CHECK_DKIM))
+		return HK_OK;
+	status = verify_port_use(v, PORT_DKIM, false);
+	if (status != HK_OK)
+		return status;
+	v->dkim = hk_dkim_verify_new(v->arena,
+	    &(struct hk_dkim_verify_options){.now = v->input.now, .author_domain = v->verdict.author_domain,
+	        .min_rsa_bits = v->input.min_rsa_bits, .allow_sha1 = v->input.allow_sha1},
+	    &v->header, v->port[PORT_DKIM].trace);
+	return v->dkim ? HK_OK : v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
+}
+
+static enum hk_status start_dmarc(struct hk_verify *v)
+{
+	enum hk_status status;
+
+	if (!(v->input.checks & HK_CHECK_DMARC))
+		return HK_OK;
+	if (v->verdict.from_state != HK_FROM_ONE) {
+		v->verdict.dmarc = (struct hk_dmarc_verdict){
+		    .result = HK_DMARC_PERMERROR, .reason = hk_slice_str(verify_from_text(v->verdict.from_state))};
+		return HK_OK;
+	}
+	status = verify_port_use(v, PORT_DMARC, true);
+	if (status != HK_OK)
+		return status;
+	v->dmarc = hk_dmarc_new(v->arena, v->verdict.author_domain, v->port[PORT_DMARC].trace);
+	return v->dmarc ? HK_OK : v->arena->failed;
+}
+
+enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
+{
+	enum hk_status status = v->has_header ? HK_BUG : hk_header_parse(v->arena, section, &v->header);
+
+	if (status == HK_OK)
+		status = verify_from(v);
+	if (status == HK_OK)
+		status = start_dkim(v);
+	if (status == HK_OK)
+		status = start_dmarc(v);
+	if (status != HK_OK) {
+		v->failed = status;
+		return status;
+	}
+	v->has_header = true;
+	/* The first step is taken here, before the body, so that it stands at the same place in a replay. */
+	status = verify_ports_run(v);
+	if (status != HK_OK && status != HK_AGAIN) {
+		v->failed = status;
+		return status;
+	}
+	return HK_OK;
+}
+
+void hk_verify_body(struct hk_verify *v, struct hk_slice chunk)
+{
+	if (v->dkim && !v->ended)
+		hk_dkim_verify_body(v->dkim, chunk);
+}
+
+void hk_verify_end(struct hk_verify *v)
+{
+	if (v->ended)
+		return;
+	v->ended = true;
+	v->port[PORT_DKIM].open = true;
+	if (v->dkim)
+		hk_dkim_verify_end(v->dkim);
+}
+
+static enum hk_status gather_dkim(struct hk_verify *v)
+{
+	size_t n = v->dkim ? hk_dkim_verify_count(v->dkim) : 0, i;
+	struct hk_dkim_verdict *all;
+
+	if (n == 0)
+		return HK_OK;
+	all = hk_arena_array(v->arena, n, sizeof *all);
+	if (!all)
+		return v->arena->failed;
+	for (i = 0; i < n; i++)
+		all[i] = *hk_dkim_verify_result(v->dkim, i);
+	v->verdict.dkim = all;
+	v->verdict.n_dkim = n;
+	return HK_OK;
+}
+
+/* The traces stand one behind the other in a fixed order, whatever happened first. */
+static void gather_trace(struct hk_verify *v)
+{
+	char needed[24], most[24];
+	size_t i;
+
+	if (v->asked > HK_VERIFY_MAX_QUESTIONS) {
+		struct hk_buf b;
+
+		hk_buf_init(&b, sizeof needed + sizeof most);
+		hk_buf_addf(&b, "%zu", v->asked);
+		i = b.n;
+		hk_buf_addf(&b, "%u", HK_VERIFY_MAX_QUESTIONS);
+		hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, i), hk_slice_from(hk_buf_slice(&b), i),
+		    HK_S(""), HK_S(""));
+		hk_buf_done(&b);
+	}
+	for (i = 0; i < PORTS; i++)
+		hk_trace_append(v->trace, v->port[i].trace);
+}
+
+enum hk_status hk_verify_step(struct hk_verify *v)
+{
+	enum hk_status status;
+
+	if (v->done)
+		return HK_OK;
+	if (v->failed != HK_OK)
+		return v->failed;
+	status = verify_ports_run(v);
+	if (status == HK_OK && !v->ended)
+		return HK_AGAIN;
+	if (status == HK_OK)
+		status = gather_dkim(v);
+	if (status == HK_AGAIN)
+		return status;
+	if (status != HK_OK) {
+		v->failed = status;
+		return status;
+	}
+	if (v->spf)
+		v->verdict.spf = *hk_spf_result(v->spf);
+	if (v->dmarc)
+		v->verdict.dmarc = *hk_dmarc_result(v->dmarc);
+	gather_trace(v);
+	v->done = true;
+	return HK_OK;
+}
+
+const struct hk_verify_verdict *hk_verify_result(const struct hk_verify *v)
+{
+	return v->done ? &v->verdict : NULL;
+}
+
+const struct hk_trace *hk_verify_trace(const struct hk_verify *v)
+{
+	return v->trace;
+}
+
+const struct hk_evidence *hk_verify_evidence(const struct hk_verify *v)
+{
+	return v->evidence;
+}
+
+const struct hk_header *hk_verify_fields(const struct hk_verify *v)
+{
+	return &v->header;
+}
+
+const struct hk_verify_input *hk_verify_input_of(const struct hk_verify *v)
+{
+	return &v->input;
+}

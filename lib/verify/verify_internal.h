@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * verify_internal.h - the verifier's insides: its parts, its ports, its questions.
+ *
+ *	spf  --port--\
+ *	dkim --port---+--> questions, each once --> caller --> evidence --> back through the ports
+ *	dmarc-port--/
+ *
+ * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever they came. So the trace of a
+ * method, and the verdict, are the same for every timing, and a replay repeats them bit for bit.
+ */
+#ifndef HIKYAKU_VERIFY_INTERNAL_H
+#define HIKYAKU_VERIFY_INTERNAL_H
+
+#include <hikyaku/verify.h>
+
+enum verify_port_id { PORT_SPF, PORT_DKIM, PORT_DMARC, PORTS };
+
+/* One question, whichever ports need it. */
+struct verify_question {
+	struct verify_question *next;
+	struct hk_dns_question q;
+	bool handed_out;
+	const struct hk_dns_answer *answer; /* in the evidence; NULL: not yet */
+};
+
+/* One place in a port's order. */
+struct verify_wait {
+	struct verify_wait *next;
+	struct verify_question *question;
+};
+
+struct verify_port {
+	bool used; /* there is an evaluator behind it */
+	bool open; /* answers may pass: for DKIM only when the body has ended */
+	bool done;
+	struct hk_trace *trace;
+	struct verify_wait *first, *last; /* what waits for its answer, in order */
+};
+
+struct hk_verify {
+	struct hk_arena *arena;
+	struct hk_verify_input input;
+	struct hk_header header;
+	bool has_header, ended, told, done, replaying;
+	enum hk_status failed;
+	struct verify_port port[PORTS];
+	struct hk_spf *spf;
+	struct hk_dkim_verify *dkim;
+	struct hk_dmarc *dmarc;
+	struct verify_question *first, *last;
+	size_t asked;
+	struct hk_evidence *evidence;
+	struct hk_trace *trace;
+	struct hk_verify_verdict verdict;
+};
+
+/* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a failure. */
+enum hk_status verify_ports_run(struct hk_verify *);
+/* verify_port_use(v, id, open): a trace and the permission to run; NOMEM or LIMIT. */
+enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool open);
+/* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the trace. */
+enum hk_status verify_from(struct hk_verify *);
+/* why there is no author domain, for people; "" for HK_FROM_ONE */
+const char *verify_from_text(enum hk_from_state);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "verify_internal.h"
+
+/*	magic "HKVR"  u16 version
+ *	u32 checks  u8 family  16 octets address  u8 flags  u64 now  u32 least RSA bits
+ *	blocks: helo, mail from, authserv-id, header section, body hashes, evidence
+ *	u32 CRC-32C of all before it
+ */
+enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 1, CRC_SIZE = 4 };
+enum { FLAG_MAIL_FROM = 1, FLAG_SHA1 = 2 };
+
+static void add_nested(struct hk_buf *out, struct hk_buf *inner)
+{
+	if (hk_buf_status(inner) != HK_OK && out->failed == HK_OK)
+		out->failed = inner->failed;
+	hk_buf_add_block(out, hk_buf_slice(inner));
+	hk_buf_reset(inner);
+}
+
+void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
+{
+	const struct hk_verify_input *in = &v->input;
+	size_t from = out->n;
+	struct hk_buf inner;
+
+	hk_buf_init(&inner, HK_VERIFY_RECORD_MAX);
+	hk_buf_add_u32(out, RECORD_MAGIC);
+	hk_buf_add_u16(out, RECORD_VERSION);
+	hk_buf_add_u32(out, v->verdict.checks);
+	hk_buf_add_u8(out, in->client.family);
+	hk_buf_add(out, hk_slice_of(in->client.bytes, sizeof in->client.bytes));
+	hk_buf_add_u8(out, (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
+	hk_buf_add_u64(out, (uint64_t)in->now);
+	hk_buf_add_u32(out, in->min_rsa_bits);
+	hk_buf_add_block(out, in->helo);
+	hk_buf_add_block(out, in->mail_from);
+	hk_buf_add_block(out, in->authserv_id);
+	hk_buf_add_block(out, v->header.raw);
+	if (v->dkim)
+		hk_dkim_body_hashes_format(v->dkim, &inner);
+	add_nested(out, &inner);
+	hk_evidence_format(v->evidence, &inner);
+	add_nested(out, &inner);
+	hk_buf_done(&inner);
+	hk_buf_add_u32(out, hk_crc32c(0, hk_slice_from(hk_buf_slice(out), from)));
+}
+
+struct record {
+	struct hk_verify_input input;
+	struct hk_slice header, hashes, evidence;
+};
+
+static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
+{
+	struct hk_cursor c = hk_cursor_of(bytes), tail;
+	struct hk_slice address;
+	struct record r = {0};
+	uint8_t flags;
+	uint16_t version;
+
+	if (bytes.n > HK_VERIFY_RECORD_MAX)
+		return HK_LIMIT;
+	if (hk_cursor_u32(&c) != RECORD_MAGIC || bytes.n < CRC_SIZE)
+		return HK_CORRUPT;
+	version = hk_cursor_u16(&c);
+	if (version > RECORD_VERSION)
+		return HK_VERSION;
+	tail = hk_cursor_of(hk_slice_from(bytes, bytes.n - CRC_SIZE));
+	if (version == 0 || hk_crc32c(0, hk_slice_sub(bytes, 0, bytes.n - CRC_SIZE)) != hk_cursor_u32(&tail))
+		return HK_CORRUPT;
+	r.input.checks = hk_cursor_u32(&c);
+	r.input.client.family = hk_cursor_u8(&c);
+	address = hk_cursor_take(&c, sizeof r.input.client.bytes);
+	flags = hk_cursor_u8(&c);
+	r.input.has_mail_from = flags & FLAG_MAIL_FROM;
+	r.input.allow_sha1 = flags & FLAG_SHA1;
+	r.input.now = (int64_t)hk_cursor_u64(&c);
+	r.input.min_rsa_bits = hk_cursor_u32(&c);
+	r.input.helo = hk_cursor_block(&c);
+	r.input.mail_from = hk_cursor_block(&c);
+	r.input.authserv_id = hk_cursor_block(&c);
+	r.header = hk_cursor_block(&c);
+	r.hashes = hk_cursor_block(&c);
+	r.evidence = hk_cursor_block(&c);
+	if (c.failed || c.rest.n != CRC_SIZE || r.header.n > HK_HEADER_SECTION_MAX)
+		return HK_CORRUPT;
+	if (r.input.client.family != 0 && r.input.client.family != 4 && r.input.client.family != 6)
+		return HK_CORRUPT;
+	memcpy(r.input.client.bytes, address.p, sizeof r.input.client.bytes);
+	*ret = r;
+	return HK_OK;
+}
+
+static enum hk_status run(struct hk_verify *v, struct hk_arena *a, const struct record *r)
+{
+	struct hk_slice header;
+	enum hk_status status = hk_arena_dup(a, r->header, &header);
+
+	if (status == HK_OK)
+		status = hk_evidence_parse(a, r->evidence, &v->evidence);
+	if (status == HK_OK)
+		status = hk_verify_header(v, header);
+	if (status == HK_OK && v->dkim)
+		status = hk_dkim_verify_replay_body(v->dkim, r->hashes);
+	if (status != HK_OK)
+		return status == HK_SYNTAX ? HK_CORRUPT : status;
+	v->ended = true;
+	v->port[PORT_DKIM].open = true;
+	status = hk_verify_step(v);
+	return status == HK_AGAIN ? HK_CORRUPT : status; /* an answer it would need is not there */
+}
+
+enum hk_status hk_verify_replay(struct hk_arena *a, struct hk_slice record, struct hk_verify **ret)
+{
+	struct record r;
+	struct hk_verify *v;
+	enum hk_status status = read_record(record, &r);
+
+	if (status != HK_OK)
+		return status;
+	v = hk_verify_new(a, &r.input);
+	if (!v)
+		return a->failed != HK_OK ? a->failed : HK_NOMEM;
+	v->replaying = true;
+	status = run(v, a, &r);
+	if (status != HK_OK) {
+		hk_verify_done(v);
+		return status;
+	}
+	*ret = v;
+	return HK_OK;
+}
