@@ -11,6 +11,7 @@
 
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
+#include "daemon/version.h"
 
 static int waiting_parent = -1; /* the pipe to whoever started us and waits; -1: nobody */
 

@@ -12,6 +12,7 @@
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
 #include "daemon/signals.h"
+#include "engine/log_value.h"
 #include "io/control.h"
 #include "io/keys.h"
 #include "io/log.h"
@@ -94,7 +95,7 @@ int role_keys(void)
 	if (!keys || signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_DIRECT, &sink) != HK_OK)
 		return 1;
 	if (!privileges_check(ROLE_KEYS, &why)) {
-		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=\"%.*s\"", HK_FMT(hk_buf_slice(&why)));
+		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
 		return 1;
 	}
 	fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);

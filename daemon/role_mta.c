@@ -14,6 +14,7 @@
 #include "daemon/roles.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
+#include "engine/log_value.h"
 #include "io/clock.h"
 #include "io/control.h"
 #include "io/log.h"
@@ -221,7 +222,7 @@ int role_mta(void)
 		return 1;
 	r.log = hk_log_sink_log(sink);
 	if (!privileges_check(ROLE_MTA, &why) || server_init(&r.server, r.log) != HK_OK) {
-		hk_logf(r.log, HK_LOG_ERROR, "ev=start what=\"%.*s\"", HK_FMT(hk_buf_slice(&why)));
+		hk_logf(r.log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
 		hk_log_sink_close(sink);
 		return 1;
 	}

@@ -226,6 +226,7 @@ static void begin_stop(struct single *s)
 	notify_stopping();
 	hk_logf(s->log, HK_LOG_INFO, "ev=stop");
 	s->stopping = true;
+	sockets_close(&s->sockets);
 	s->stop_until = hk_clock_mono_ms() + HK_MTA_STOP_MS;
 	server_stop(&s->server);
 }

@@ -18,6 +18,7 @@
 #include "daemon/signals.h"
 #include "daemon/spool_dir.h"
 #include "daemon/supervisor_internal.h"
+#include "engine/log_value.h"
 #include "io/clock.h"
 #include "io/control.h"
 #include "io/log.h"
@@ -94,7 +95,7 @@ static void write_pid(const struct supervisor *s)
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		hk_logf(s->log, HK_LOG_WARNING, "ev=pid_file what=\"%s\"", strerror(errno));
+		hk_logf(s->log, HK_LOG_WARNING, "ev=pid_file what=%s", hk_log_value(hk_slice_str(strerror(errno))).text);
 	if (fd >= 0)
 		close(fd);
 }
@@ -157,6 +158,7 @@ static void begin_stop(struct supervisor *s)
 	notify_stopping();
 	hk_logf(s->log, HK_LOG_INFO, "ev=stop");
 	s->stopping = true;
+	sockets_close(&s->sockets);
 	s->stop_until = hk_clock_mono_ms() + STOP_MS;
 	if (s->mta.pid && (s->mta.control < 0 ||
 	    hk_control_send(s->mta.control, &(struct hk_control){.type = HK_CONTROL_STOP, .fd = -1}) != HK_OK))

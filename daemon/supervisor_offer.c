@@ -7,6 +7,7 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/supervisor_internal.h"
+#include "engine/log_value.h"
 #include "io/clock.h"
 #include "io/control.h"
 
@@ -36,7 +37,7 @@ static void send_channels(struct supervisor *s)
 
 	for (m.worker = 0; m.worker < s->workers; m.worker++) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=\"%s\"", strerror(errno));
+			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s", hk_log_value(hk_slice_str(strerror(errno))).text);
 			return;
 		}
 		m.fd = pair[0];
@@ -142,7 +143,7 @@ static void end_offer(struct supervisor *s)
 void offer_refuse(struct supervisor *s, struct hk_slice why)
 {
 	if (!s->now) {
-		hk_logf(s->log, HK_LOG_ERROR, "ev=start what=\"%s\"", hk_log_quote(why).text);
+		hk_logf(s->log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(why).text);
 		s->failed = s->over = true;
 		return;
 	}
@@ -195,7 +196,7 @@ static void take_refusal(struct supervisor *s, const struct child *c, const stru
 	if (s->next && s->next->number == m->generation)
 		offer_refuse(s, hk_buf_slice(&why));
 	else
-		hk_logf(s->log, HK_LOG_ERROR, "ev=refused role=%s what=\"%s\"", role_name(c->role), hk_log_quote(hk_buf_slice(&why)).text);
+		hk_logf(s->log, HK_LOG_ERROR, "ev=refused role=%s what=%s", role_name(c->role), hk_log_value(hk_buf_slice(&why)).text);
 	hk_buf_done(&why);
 }
 
