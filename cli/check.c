@@ -3,6 +3,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/evidence_store.h"
+#include "engine/mail.h"
+#include "io/disk.h"
+
 #include "cli_internal.h"
 
 /* The message's own copy, the zone and all answers, besides what the verifier may take. */
@@ -27,8 +31,8 @@ static bool has_crlf(struct hk_slice s)
 	return false;
 }
 
-/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were CRLF. Only a file without any
- * CRLF is read so: where both stand, a lone LF is content. */
+/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were
+ * CRLF. Only a file without any CRLF is read so: where both stand, a lone LF is content. */
 static bool read_message(const struct cli_options *o, struct cli_checked *c)
 {
 	struct hk_buf file = {0};
@@ -52,7 +56,8 @@ static bool read_message(const struct cli_options *o, struct cli_checked *c)
 }
 
 /* What was not given is taken from the message itself, and said. */
-static void fill_input(const struct cli_options *o, struct cli_checked *c, const struct cli_stored *s, struct hk_verify_input *in)
+static void fill_input(const struct cli_options *o, struct cli_checked *c,
+    const struct cli_stored *s, struct hk_verify_input *in)
 {
 	char text[HK_IP_TEXT_MAX];
 
@@ -75,15 +80,19 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c, const
 	if (!o->mail_from && s->has_return_path) {
 		in->mail_from = s->return_path;
 		in->has_mail_from = true;
-		note(c, "MAIL FROM", s->return_path.n ? s->return_path : HK_S("<>"), "from Return-Path");
+		note(c, "MAIL FROM", s->return_path.n ? s->return_path : HK_S("<>"),
+		    "from Return-Path");
 	}
 	if (!o->has_now && s->has_time) {
 		in->now = s->time;
-		hk_buf_addf(&c->notes, "judged as of %lld (time of Received)\n", (long long)s->time);
+		hk_buf_addf(
+		    &c->notes, "judged as of %lld (time of Received)\n", (long long)s->time);
 	} else if (!o->has_now) {
 		in->now = (int64_t)time(NULL);
 	}
-	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : s->authserv_id.n ? s->authserv_id : HK_S("localhost");
+	c->authserv_id = o->authserv_id     ? hk_slice_str(o->authserv_id)
+	                 : s->authserv_id.n ? s->authserv_id
+	                                    : HK_S("localhost");
 	in->authserv_id = c->authserv_id;
 }
 
@@ -110,7 +119,8 @@ static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
 	return status;
 }
 
-static enum hk_status judge(const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
+static enum hk_status judge(
+    const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
 {
 	struct hk_verify_input in = {0};
 	struct cli_stored stored;
@@ -136,20 +146,55 @@ static enum hk_status judge(const struct cli_options *o, struct cli_checked *c, 
 	return answer_all(c, r);
 }
 
-/* A record has all in it. Lookup by queue id (--queue-id with the directory of the engine's evidence store) belongs here: it
- * finds the record's bytes, and the rest is the same. */
+/* The record that a server's evidence store has under a queue id. */
+static enum hk_status find_record(const struct cli_options *o, struct cli_checked *c, struct hk_buf *record)
+{
+	const char *dir = o->evidence_dir ? o->evidence_dir : CLI_EVIDENCE_DIR;
+	struct hk_evidence_entry entry;
+	enum hk_status status;
+	uint64_t id;
+
+	status = hk_mail_id_parse(hk_slice_str(o->queue_id), &id);
+	if (status == HK_OK)
+		status = hk_evidence_store_find(hk_disk_kernel(), dir, id, &c->arena, &entry);
+	if (status == HK_NOTFOUND) {
+		cli_complain("no evidence is kept for this queue id in", dir);
+		return HK_NOTFOUND;
+	}
+	if (status != HK_OK)
+		return status;
+	hk_buf_addf(&c->notes, "kept by the server for %s: ", o->queue_id);
+	hk_quote_add(&c->notes, entry.summary, 1000);
+	hk_buf_add_byte(&c->notes, '\n');
+	if (entry.record.n == 0) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		return HK_NOTFOUND;
+	}
+	hk_buf_init(record, HK_VERIFY_RECORD_MAX);
+	hk_buf_add(record, entry.record);
+	return hk_buf_status(record);
+}
+
+/* A record has all in it: no message and no DNS are needed. */
 static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 {
 	struct hk_buf record = {0};
-	enum hk_status status;
+	enum hk_status status = HK_OK;
 
-	if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
-		return HK_IO;
+	if (o->queue_id)
+		status = find_record(o, c, &record);
+	else if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
+		status = HK_IO;
+	if (status != HK_OK) {
+		hk_buf_done(&record);
+		return status;
+	}
 	status = hk_verify_replay(&c->arena, hk_buf_slice(&record), &c->verify);
 	hk_buf_done(&record);
 	if (status != HK_OK)
 		return status;
-	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id) : hk_verify_input_of(c->verify)->authserv_id;
+	c->authserv_id = o->authserv_id ? hk_slice_str(o->authserv_id)
+	                                : hk_verify_input_of(c->verify)->authserv_id;
 	hk_buf_add_str(&c->notes, "replayed from a record, without the body and without DNS\n");
 	return HK_OK;
 }
@@ -180,7 +225,7 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 	memset(c, 0, sizeof *c);
 	hk_arena_init(&c->arena, CLI_ARENA);
 	hk_buf_init(&c->notes, NOTES_MAX);
-	if (o->record) {
+	if (o->record || o->queue_id) {
 		status = replay(o, c);
 	} else {
 		if (!cli_resolver_new(&c->arena, o, &resolver) || !read_message(o, c)) {
@@ -191,7 +236,7 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 		cli_resolver_free(resolver);
 	}
 	if (status != HK_OK) {
-		if (status != HK_IO)
+		if (status != HK_IO && status != HK_NOTFOUND) /* said already */
 			cli_complain("no verdict", hk_status_text(status));
 		return CLI_USAGE;
 	}
@@ -241,9 +286,10 @@ enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
 	enum cli_exit code = CLI_OK, other;
 
 	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR ? CLI_FAIL
-		    : v->dmarc.result == HK_DMARC_TEMPERROR                                      ? CLI_LATER
-		                                                                                 : CLI_OK;
+		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR
+		           ? CLI_FAIL
+		       : v->dmarc.result == HK_DMARC_TEMPERROR ? CLI_LATER
+		                                               : CLI_OK;
 	if (v->checks & HK_CHECK_SPF)
 		code = spf_exit(v->spf.result);
 	if (v->checks & HK_CHECK_DKIM) {

@@ -18,7 +18,8 @@
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
 #define CLI_OUTPUT_MAX  (64 * 1024 * 1024)
-#define CLI_BODY_SHOWN  4096               /* of the body, by explain */
+#define CLI_BODY_SHOWN  4096 /* of the body, by explain */
+#define CLI_EVIDENCE_DIR "/var/spool/hikyaku/evidence"
 
 enum cli_exit {
 	CLI_OK = 0,    /* pass, or nothing to object to */
@@ -30,6 +31,7 @@ enum cli_exit {
 struct cli_options {
 	const char *file; /* the message; "-" is the standard input; NULL: none */
 	const char *zone, *resolver, *record, *save_record;
+	const char *queue_id, *evidence_dir;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
 	bool has_now, json, help, matrix;
@@ -46,12 +48,14 @@ struct cli_command {
 	enum cli_exit (*run)(const struct cli_options *);
 };
 
-/* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong. */
+/* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
+ */
 bool cli_options_parse(const struct cli_command *, char **argv, struct cli_options *ret);
 /* cli_options_help(command): on stdout. */
 void cli_options_help(const struct cli_command *);
 
-/* cli_read_file(name, max, ret): the whole file into *ret, which the caller frees; false: said on stderr why not. */
+/* cli_read_file(name, max, ret): the whole file into *ret, which the caller frees; false: said on
+ * stderr why not. */
 bool cli_read_file(const char *name, size_t max, struct hk_buf *ret);
 /* cli_write(out): all of it to stdout. */
 void cli_write(const struct hk_buf *out);
@@ -66,32 +70,41 @@ struct cli_stored {
 	struct hk_slice helo, by;    /* of the Received field that was chosen */
 	struct hk_ip client;
 	int64_t time;
-	struct hk_slice authserv_id; /* of the topmost Authentication-Results, or by; empty when there is neither */
+	struct hk_slice authserv_id; /* of the topmost Authentication-Results, or by; empty when
+	                                there is neither */
 };
-/* cli_stored_read(a, header, host, ret): host is our name or empty. Chosen is the topmost Received that host (or the host of the
- * topmost Authentication-Results) wrote, else the topmost of all. */
-void cli_stored_read(struct hk_arena *, const struct hk_header *, struct hk_slice host, struct cli_stored *ret);
+/* cli_stored_read(a, header, host, ret): host is our name or empty. Chosen is the topmost Received
+ * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all. */
+void cli_stored_read(
+    struct hk_arena *, const struct hk_header *, struct hk_slice host, struct cli_stored *ret);
 
-/* ---- DNS ------------------------------------------------------------------------------------------ */
+/* ---- DNS
+ * ------------------------------------------------------------------------------------------ */
 
 struct cli_resolver;
-/* cli_resolver_new(a, options, ret): opens the zone file or prepares the network; false: said on stderr why not. */
+/* cli_resolver_new(a, options, ret): opens the zone file or prepares the network; false: said on
+ * stderr why not. */
 bool cli_resolver_new(struct hk_arena *, const struct cli_options *, struct cli_resolver **ret);
 void cli_resolver_free(struct cli_resolver *); /* NULL allowed */
-/* cli_resolve(r, question, a, ret): always an answer, of HK_DNS_TIMEOUT when none can be had. NOMEM, LIMIT. */
-enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *, struct hk_dns_answer *ret);
+/* cli_resolve(r, question, a, ret): always an answer, of HK_DNS_TIMEOUT when none can be had.
+ * NOMEM, LIMIT. */
+enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *,
+    struct hk_dns_answer *ret);
 
-/* ---- one verdict ------------------------------------------------------------------------------------ */
+/* ---- one verdict
+ * ------------------------------------------------------------------------------------ */
 
 struct cli_checked {
 	struct hk_arena arena;
-	struct hk_buf message, notes; /* notes: lines for people, of what was taken from the message */
+	struct hk_buf message,
+	    notes; /* notes: lines for people, of what was taken from the message */
 	struct hk_splitter splitter;
 	struct hk_slice body;
 	struct hk_verify *verify;
 	struct hk_slice authserv_id;
 };
-/* cli_check(options, ret): CLI_OK and a verdict, else what to exit with, said on stderr. cli_checked_done in any case. */
+/* cli_check(options, ret): CLI_OK and a verdict, else what to exit with, said on stderr.
+ * cli_checked_done in any case. */
 enum cli_exit cli_check(const struct cli_options *, struct cli_checked *ret);
 void cli_checked_done(struct cli_checked *);
 /* cli_verdict_exit(verdict): the exit code that it stands for. */

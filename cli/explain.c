@@ -39,7 +39,8 @@ static void add_field(struct hk_slice field, struct hk_buf *out)
 			hk_buf_add_byte(out, field.p[i]);
 }
 
-static void page(const struct cli_options *o, const struct cli_checked *c, struct hk_slice field, struct hk_buf *out)
+static void page(const struct cli_options *o, const struct cli_checked *c, struct hk_slice field,
+    struct hk_buf *out)
 {
 	struct hk_explain_options options = {.language = o->language,
 	    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),

@@ -5,8 +5,10 @@
 #include "cli_internal.h"
 
 static const struct cli_command commands[] = {
-    {"explain", "show how SPF, DKIM and DMARC judge a message, step by step", "[options] [FILE | -]", cli_explain},
-    {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]", cli_verify},
+    {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
+        "[options] [FILE | -]", cli_explain},
+    {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
+        cli_verify},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -18,8 +20,9 @@ static void help(FILE *to)
 	fputs("usage: hikyaku COMMAND [options] [FILE | -]\n\ncommands:\n", to);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\nhikyaku COMMAND --help lists the options of a command.\n"
-	      "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
+	fputs(
+	    "\nhikyaku COMMAND --help lists the options of a command.\n"
+	    "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
 	    to);
 }
 

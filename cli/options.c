@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/mail.h"
+
 #include "cli_internal.h"
 
 /* A setter gives NULL, or what is wrong with the value. */
@@ -40,6 +42,20 @@ static const char *set_resolver(struct cli_options *o, const char *value)
 static const char *set_record(struct cli_options *o, const char *value)
 {
 	o->record = value;
+	return NULL;
+}
+
+static const char *set_queue_id(struct cli_options *o, const char *value)
+{
+	uint64_t id;
+
+	o->queue_id = value;
+	return hk_mail_id_parse(hk_slice_str(value), &id) == HK_OK ? NULL : "not a queue id";
+}
+
+static const char *set_evidence_dir(struct cli_options *o, const char *value)
+{
+	o->evidence_dir = value;
 	return NULL;
 }
 
@@ -131,20 +147,32 @@ static const struct {
 	const char *name, *value, *help;
 	cli_setter *set;
 } table[] = {
-    {"--ip", "ADDRESS", "the client's address (default: the Received field of the stored message)", set_ip},
+    {"--ip", "ADDRESS", "the client's address (default: the Received field of the stored message)",
+        set_ip},
     {"--helo", "NAME", "what the client said with HELO (default: that Received field)", set_helo},
-    {"--mail-from", "ADDRESS", "the envelope sender, empty for <> (default: Return-Path)", set_mail_from},
-    {"--dns", "ZONEFILE", "answer DNS questions from master-file text, never from the network", set_zone},
-    {"--resolver", "IP[@PORT]", "ask this resolver (default: those of /etc/resolv.conf)", set_resolver},
+    {"--mail-from", "ADDRESS", "the envelope sender, empty for <> (default: Return-Path)",
+        set_mail_from},
+    {"--dns", "ZONEFILE", "answer DNS questions from master-file text, never from the network",
+        set_zone},
+    {"--resolver", "IP[@PORT]", "ask this resolver (default: those of /etc/resolv.conf)",
+        set_resolver},
     {"--evidence", "FILE", "replay a record: no message and no DNS are needed", set_record},
+    {"--queue-id", "ID", "replay what a server of ours kept about the message of this queue id", set_queue_id},
+    {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")", set_evidence_dir},
     {"--save-evidence", "FILE", "write such a record", set_save},
-    {"--now", "SECONDS", "judge as of this time since 1970 (default: the time of Received, else now)", set_now},
+    {"--now", "SECONDS",
+        "judge as of this time since 1970 (default: the time of Received, else now)", set_now},
     {"--checks", "LIST", "of spf, dkim, dmarc (default: all)", set_checks},
-    {"--authserv-id", "NAME", "our name in Authentication-Results (default: that of the message, else localhost)", set_authserv_id},
-    {"--authres-style", "rfc|rspamd", "the wording of Authentication-Results (default: rfc)", set_style},
-    {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)", set_language},
+    {"--authserv-id", "NAME",
+        "our name in Authentication-Results (default: that of the message, else localhost)",
+        set_authserv_id},
+    {"--authres-style", "rfc|rspamd", "the wording of Authentication-Results (default: rfc)",
+        set_style},
+    {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
+        set_language},
     {"--json", NULL, "print JSON", set_json},
-    {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit", set_matrix},
+    {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit",
+        set_matrix},
     {"--help", NULL, "print this", set_help},
 };
 
@@ -154,11 +182,13 @@ void cli_options_help(const struct cli_command *command)
 {
 	size_t i;
 
-	printf("usage: hikyaku %s %s\n\n%s\n\noptions:\n", command->name, command->usage, command->summary);
+	printf("usage: hikyaku %s %s\n\n%s\n\noptions:\n", command->name, command->usage,
+	    command->summary);
 	for (i = 0; i < OPTIONS; i++) {
 		char left[64];
 
-		snprintf(left, sizeof left, "%s %s", table[i].name, table[i].value ? table[i].value : "");
+		snprintf(left, sizeof left, "%s %s", table[i].name,
+		    table[i].value ? table[i].value : "");
 		printf("  %-28s %s\n", left, table[i].help);
 	}
 	puts("\nFILE is a message as stored or as sent; \"-\" reads it from the standard input.\n"
@@ -213,8 +243,8 @@ static bool take_option(char ***argv, struct cli_options *o)
 
 bool cli_options_parse(const struct cli_command *command, char **argv, struct cli_options *ret)
 {
-	struct cli_options o = {
-	    .checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC, .language = language_of_environment()};
+	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	    .language = language_of_environment()};
 
 	while (*argv) {
 		bool is_option = strncmp(*argv, "--", 2) == 0 && (*argv)[2];
@@ -229,8 +259,10 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		}
 		o.file = *argv++;
 	}
-	if (!o.file && !o.record && !o.help && !o.matrix) {
-		cli_complain("a message is needed: a file, or - for the standard input; see --help of", command->name);
+	if (!o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
+		cli_complain(
+		    "a message is needed: a file, or - for the standard input; see --help of",
+		    command->name);
 		return false;
 	}
 	*ret = o;

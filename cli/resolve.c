@@ -34,8 +34,10 @@ static bool load_zone(struct hk_arena *a, const char *name, struct cli_resolver 
 	return false;
 }
 
-/* Names under "test." and the reverse zones of private networks have fixed answers in libunbound (RFC 6761, RFC 6303);
- * a lab publishes just those, so they are asked for like any other. */
+enum { NAME_TEXT_MAX = HK_DNS_NAME_MAX * 4 }; /* each octet as \DDD */
+
+/* Names under "test." and the reverse zones of private networks have fixed answers in libunbound
+ * (RFC 6761, RFC 6303); a lab publishes just those, so they are asked for like any other. */
 static const struct {
 	const char *name, *value;
 } settings[] = {
@@ -83,16 +85,16 @@ void cli_resolver_free(struct cli_resolver *r)
 	free(r);
 }
 
-static enum hk_status ask_network(
-    struct ub_ctx *ub, const struct hk_dns_question *q, struct hk_arena *a, struct hk_dns_answer *ret)
+static enum hk_status ask_network(struct ub_ctx *ub, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
 {
 	const struct hk_dns_answer none = {.question = *q, .rcode = HK_DNS_TIMEOUT};
 	struct ub_result *result = NULL;
-	char name[HK_DNS_NAME_MAX + 2];
+	char name[NAME_TEXT_MAX + 2];
 	enum hk_status status = HK_OK;
 
 	*ret = none;
-	if (q->name.n > HK_DNS_NAME_MAX)
+	if (q->name.n > NAME_TEXT_MAX)
 		return HK_OK;
 	memcpy(name, q->name.p, q->name.n);
 	memcpy(name + q->name.n, ".", 2); /* absolute, also for the root */
@@ -102,7 +104,8 @@ static enum hk_status ask_network(
 		ret->rcode = HK_DNS_SERVFAIL;
 		ret->bogus = true;
 	} else if (result->answer_packet && result->answer_len > 0) {
-		status = hk_dns_answer_parse(a, q, hk_slice_of(result->answer_packet, (size_t)result->answer_len), ret);
+		status = hk_dns_answer_parse(
+		    a, q, hk_slice_of(result->answer_packet, (size_t)result->answer_len), ret);
 		if (status == HK_SYNTAX) {
 			*ret = none;
 			status = HK_OK;
@@ -114,8 +117,8 @@ static enum hk_status ask_network(
 	return status;
 }
 
-enum hk_status cli_resolve(
-    struct cli_resolver *r, const struct hk_dns_question *q, struct hk_arena *a, struct hk_dns_answer *ret)
+enum hk_status cli_resolve(struct cli_resolver *r, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
 {
 	return r->zone ? hk_zone_answer(r->zone, a, q, ret) : ask_network(r->ub, q, a, ret);
 }

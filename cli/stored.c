@@ -21,12 +21,14 @@ static size_t find_by(struct hk_slice s)
 	size_t i;
 
 	for (i = 0; i + 4 <= s.n; i++)
-		if (hk_is_wsp(s.p[i]) && hk_is_wsp(s.p[i + 3]) && hk_slice_eq_nocase(hk_slice_sub(s, i + 1, 2), HK_S("by")))
+		if (hk_is_wsp(s.p[i]) && hk_is_wsp(s.p[i + 3]) &&
+		    hk_slice_eq_nocase(hk_slice_sub(s, i + 1, 2), HK_S("by")))
 			return i;
 	return s.n;
 }
 
-/* The last "[address]" of the from clause is what the server saw; a HELO may look like one, but stands before it. */
+/* The last "[address]" of the from clause is what the server saw; a HELO may look like one, but
+ * stands before it. */
 static void read_client(struct hk_slice from, struct hk_ip *ret)
 {
 	size_t open = hk_slice_rfind(from, '['), close;
@@ -50,7 +52,8 @@ static bool read_received(struct hk_arena *a, const struct hk_field *field, stru
 	int offset;
 	bool weekday_ok;
 
-	if (hk_unfold(a, field->value, &value) != HK_OK || !hk_slice_starts_nocase(value, HK_S("from ")))
+	if (hk_unfold(a, field->value, &value) != HK_OK ||
+	    !hk_slice_starts_nocase(value, HK_S("from ")))
 		return false;
 	by = find_by(value);
 	from = hk_slice_sub(value, 5, by > 5 ? by - 5 : 0);
@@ -61,8 +64,8 @@ static bool read_received(struct hk_arena *a, const struct hk_field *field, stru
 	ret->helo = word(&from);
 	ret->by = word(&rest);
 	semicolon = hk_slice_rfind(value, ';');
-	ret->has_time = semicolon < value.n &&
-	    hk_date_parse(hk_slice_from(value, semicolon + 1), &ret->time, &offset, &weekday_ok) == HK_OK;
+	ret->has_time = semicolon < value.n && hk_date_parse(hk_slice_from(value, semicolon + 1),
+	                                           &ret->time, &offset, &weekday_ok) == HK_OK;
 	return true;
 }
 
@@ -84,20 +87,23 @@ static void read_return_path(struct hk_arena *a, const struct hk_header *h, stru
 
 	if (i == h->n || hk_unfold(a, h->field[i].value, &value) != HK_OK)
 		return;
-	if (hk_path_parse(a, value, HK_PATH_LENIENT | HK_PATH_NULL | HK_PATH_UTF8, &path, &rest) != HK_OK)
+	if (hk_path_parse(a, value, HK_PATH_LENIENT | HK_PATH_NULL | HK_PATH_UTF8, &path, &rest) !=
+	    HK_OK)
 		return;
 	ret->has_return_path = true;
 	ret->return_path = path.text;
 }
 
-void cli_stored_read(struct hk_arena *a, const struct hk_header *h, struct hk_slice host, struct cli_stored *ret)
+void cli_stored_read(
+    struct hk_arena *a, const struct hk_header *h, struct hk_slice host, struct cli_stored *ret)
 {
 	struct cli_stored one, chosen = {0};
 	size_t i;
 
 	if (host.n == 0)
 		host = authres_host(a, h);
-	for (i = hk_header_find(h, HK_S("Received"), 0); i < h->n; i = hk_header_find(h, HK_S("Received"), i + 1)) {
+	for (i = hk_header_find(h, HK_S("Received"), 0); i < h->n;
+	     i = hk_header_find(h, HK_S("Received"), i + 1)) {
 		one = (struct cli_stored){0};
 		if (!read_received(a, &h->field[i], &one))
 			continue;

@@ -6,9 +6,10 @@
  *	listen mx { address 10.255.2.33:25; role mx; checks spf dkim dmarc; }
  *	route b.test { via lmtp 10.255.2.40:24; }
  *
- * Every item stands in one table (conf_schema.c): name, type, range, default, whether a reload may change it, and the
- * sentence of the manual. The parser, --check-config, the man page and this struct come from it.
- * A configuration is a generation: built whole in its arena, never changed, freed when its last user lets it go.
+ * Every item stands in one table (conf_schema.c): name, type, range, default, whether a reload may
+ *change it, and the sentence of the manual. The parser, --check-config, the man page and this
+ *struct come from it. A configuration is a generation: built whole in its arena, never changed,
+ *freed when its last user lets it go.
  */
 #ifndef HIKYAKU_CONF_CONF_H
 #define HIKYAKU_CONF_CONF_H
@@ -27,9 +28,9 @@ enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
 /* What is done about a message that fails DMARC.
  * OFF: its verdict is written, never acted upon.
- * QUARANTINE ("on"): quarantine and reject both quarantine; 550 only where SPF is a hard fail too and no DKIM signature
- * passed: p=reject alone never rejects, since a mailing list would lose its subscribers by it (RFC 9989 7.4).
- * REJECT: p=reject is 550. */
+ * QUARANTINE ("on"): quarantine and reject both quarantine; 550 only where SPF is a hard fail too
+ * and no DKIM signature passed: p=reject alone never rejects, since a mailing list would lose its
+ * subscribers by it (RFC 9989 7.4). REJECT: p=reject is 550. */
 enum hk_enforce { HK_ENFORCE_OFF, HK_ENFORCE_QUARANTINE, HK_ENFORCE_REJECT };
 
 struct hk_conf_net {
@@ -61,7 +62,8 @@ struct hk_conf_listener {
 	enum hk_enforce enforce;     /* default off */
 	enum hk_authres_style authres_style;
 	struct hk_conf_nets relay_from;     /* clients that may send anywhere */
-	struct hk_conf_nets trusted_relays; /* inner hops: no SPF for them (RFC 7208 2.2), their own Authentication-Results stay */
+	struct hk_conf_nets trusted_relays; /* inner hops: no SPF for them (RFC 7208 2.2), their own
+	                                       Authentication-Results stay */
 	bool starttls;
 	struct hk_slice certificate, certificate_key; /* PEM files */
 	bool strict_envelopes, refuse_source_routes, reject_early_talkers;
@@ -69,28 +71,31 @@ struct hk_conf_listener {
 	size_t max_recipients;
 };
 
-/* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first that fits wins */
+/* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first
+ * that fits wins */
 struct hk_conf_route {
 	struct hk_slice pattern;
 	enum hk_via via;
-	struct hk_slice host;      /* SMTP, LMTP: a name or an address; empty for MX and Maildir */
+	struct hk_slice host; /* SMTP, LMTP: a name or an address; empty for MX and Maildir */
 	uint16_t port;
-	struct hk_slice unix_path; /* "via lmtp unix:/run/dovecot/lmtp;" */
-	struct hk_slice maildir;   /* "via maildir /var/mail/%u;" %u local part checked against [A-Za-z0-9._+-], %d domain */
+	struct hk_slice unix_path;     /* "via lmtp unix:/run/dovecot/lmtp;" */
+	struct hk_slice maildir;       /* "via maildir /var/mail/%u;" %u local part checked against
+	                                  [A-Za-z0-9._+-], %d domain */
 	struct hk_ip source4, source6; /* source addresses; family 0: the system's choice */
-	struct hk_slice helo;      /* default: the global hostname */
+	struct hk_slice helo;          /* default: the global hostname */
 	enum hk_tls_level tls;
 	enum hk_quarantine quarantine;
 	struct hk_slice junk_address; /* HK_QUARANTINE_JUNK */
-	bool add_return_path;      /* Maildir: on; LMTP: off, since Dovecot writes it */
-	unsigned concurrency;      /* deliveries to this route's hop at once */
+	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
+	unsigned concurrency;         /* deliveries to this route's hop at once */
 };
 
 /* key NAME { domain y.test; selector smtpbook; file /etc/...; } */
 struct hk_conf_key {
 	struct hk_slice name, domain, selector, file;
 };
-/* sign *@x.test y.test; the header From decides, first match wins: "*@domain", "user@domain", "domain", "*" */
+/* sign *@x.test y.test; the header From decides, first match wins: "*@domain", "user@domain",
+ * "domain", "*" */
 struct hk_conf_sign {
 	struct hk_slice pattern;
 	size_t key; /* index into keys */
@@ -99,23 +104,25 @@ struct hk_conf_sign {
 struct hk_conf {
 	struct hk_arena arena;
 	_Atomic unsigned users;
-	struct hk_slice hostname, product; /* product: the word in banner and Received, default Hikyaku */
-	struct hk_slice spool;             /* directory */
-	struct hk_slice user, keys_user;   /* whom to become; default hikyaku, hikyaku-keys */
-	struct hk_slice resolver;          /* "IP" or "IP@PORT"; empty: the system's */
-	uint32_t resolver_timeout;         /* seconds */
-	struct hk_slice timezone;          /* a zone name such as Asia/Tokyo; empty: the system's */
-	unsigned workers;                  /* 0: one for each processor */
-	struct hk_conf_texts accept;       /* domains that mail is taken for from anyone */
-	struct hk_slice postmaster;        /* where <postmaster> goes; default postmaster@<first accept> */
-	uint32_t *retry;                   /* seconds after each attempt; the last one repeats */
+	struct hk_slice hostname,
+	    product;           /* product: the word in banner and Received, default Hikyaku */
+	struct hk_slice spool; /* directory */
+	struct hk_slice user, keys_user; /* whom to become; default hikyaku, hikyaku-keys */
+	struct hk_slice resolver;        /* "IP" or "IP@PORT"; empty: the system's */
+	uint32_t resolver_timeout;       /* seconds */
+	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
+	unsigned workers;                /* 0: one for each processor */
+	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
+	struct hk_slice postmaster; /* where <postmaster> goes; default postmaster@<first accept> */
+	uint32_t *retry;            /* seconds after each attempt; the last one repeats */
 	size_t n_retry;
-	uint32_t lifetime;                 /* seconds until a message is given up */
-	uint64_t evidence_size;            /* bytes kept at most */
+	uint32_t lifetime;      /* seconds until a message is given up */
+	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
-	struct hk_slice log;               /* "stderr" or a file */
+	struct hk_slice log; /* "stderr" or a file */
 	struct hk_slice pid_file;
-	unsigned port_map_25;              /* connect to this port where 25 is meant; 0: 25 (for the lab and tests without root) */
+	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and
+	                         tests without root) */
 	struct hk_conf_listener *listener;
 	size_t n_listeners;
 	struct hk_conf_route *route;
@@ -128,29 +135,36 @@ struct hk_conf {
 
 struct hk_conf_error {
 	unsigned line, column;
-	struct hk_buf text; /* one or more lines "FILE:LINE:COLUMN: message", with the near name where there is one */
+	struct hk_buf text; /* one or more lines "FILE:LINE:COLUMN: message", with the near name
+	                       where there is one */
 };
 #define HK_CONF_ERRORS_MAX 50 /* told of one text; after them it says how many more */
 
-/* hk_conf_parse(file, text, ret, error): file is the name for messages. All errors are gathered, not only the first.
- * The value is returned owned with one user. Text is bounded by HK_CONF_TEXT_MAX. No file is opened here.
- * SYNTAX: *error is filled, and its text is the caller's to free (hk_buf_done); error may be NULL. Else *error is empty. */
-enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error) HK_MUSTCHECK;
+/* hk_conf_parse(file, text, ret, error): file is the name for messages. All errors are gathered,
+ * not only the first. The value is returned owned with one user. Text is bounded by
+ * HK_CONF_TEXT_MAX. No file is opened here. SYNTAX: *error is filled, and its text is the caller's
+ * to free (hk_buf_done); error may be NULL. Else *error is empty. */
+enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret,
+    struct hk_conf_error *error) HK_MUSTCHECK;
 struct hk_conf *hk_conf_use(struct hk_conf *);
 void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
 /* hk_conf_dump(conf, out): the whole configuration as text that parses to the same value. */
 void hk_conf_dump(const struct hk_conf *, struct hk_buf *out);
 /* hk_conf_manual(out): the items as the man page's section (mdoc). */
 void hk_conf_manual(struct hk_buf *out);
-/* hk_conf_needs_restart(old, new, out): true when an item differs that a reload cannot change; their names go to out, one a line. */
-bool hk_conf_needs_restart(const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
+/* hk_conf_needs_restart(old, new, out): true when an item differs that a reload cannot change;
+ * their names go to out, one a line. */
+bool hk_conf_needs_restart(
+    const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
 
 bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
-/* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own address count. */
+/* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own
+ * address count. */
 bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);
 /* hk_conf_find_route(conf, domain): NULL when none fits. */
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *, struct hk_slice domain);
 /* hk_conf_find_key(conf, from): the signing key for a header From address, or NULL. */
-const struct hk_conf_key *hk_conf_find_key(const struct hk_conf *, struct hk_slice local, struct hk_slice domain);
+const struct hk_conf_key *hk_conf_find_key(
+    const struct hk_conf *, struct hk_slice local, struct hk_slice domain);
 
 #endif

@@ -27,7 +27,8 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 	}
 	for (i = 0; i < c->accept.n && !c->postmaster.n; i++)
 		if (c->accept.at[i].p[0] != '.' &&
-		    hk_arena_fmt(&c->arena, &c->postmaster, "postmaster@%.*s", HK_FMT(c->accept.at[i])) != HK_OK)
+		    hk_arena_fmt(&c->arena, &c->postmaster, "postmaster@%.*s",
+		        HK_FMT(c->accept.at[i])) != HK_OK)
 			r->no_memory = true;
 }
 
@@ -47,7 +48,8 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 			other = &r->conf->listener[k];
 			for (m = 0; m < (k == i ? j : other->n_sockets); m++)
 				if (same_socket(&l->socket[j], &other->socket[m]))
-					conf_error(r, p->listener[i], "two listeners on one address");
+					conf_error(
+					    r, p->listener[i], "two listeners on one address");
 		}
 	}
 }
@@ -62,9 +64,12 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 
 		for (j = 0; j < i; j++)
 			if (l->name.n && hk_slice_eq(l->name, c->listener[j].name))
-				conf_error(r, p->listener[i], "a listener of this name stands in line %u already", p->listener[j]->line);
+				conf_error(r, p->listener[i],
+				    "a listener of this name stands in line %u already",
+				    p->listener[j]->line);
 		if (l->starttls && (!l->certificate.n || !l->certificate_key.n))
-			conf_error(r, p->listener[i], "starttls needs certificate and certificate-key");
+			conf_error(
+			    r, p->listener[i], "starttls needs certificate and certificate-key");
 		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
 		if (l->role == HK_ROLE_RELAY && !l->relay_from.n)
@@ -83,10 +88,14 @@ static void check_routes(struct conf_reader *r, const struct conf_places *p)
 
 		for (j = 0; j < i; j++)
 			if (route->pattern.n && hk_slice_eq(route->pattern, c->route[j].pattern))
-				conf_error(r, p->route[i], "a route for this stands in line %u already", p->route[j]->line);
+				conf_error(r, p->route[i],
+				    "a route for this stands in line %u already",
+				    p->route[j]->line);
 		/* RFC 5321 4.4: only the final delivery writes it */
-		if (p->return_path_set[i] && route->add_return_path && (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP))
-			conf_error(r, p->route[i], "return-path is for the final delivery: lmtp and maildir");
+		if (p->return_path_set[i] && route->add_return_path &&
+		    (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP))
+			conf_error(r, p->route[i],
+			    "return-path is for the final delivery: lmtp and maildir");
 	}
 }
 
@@ -98,7 +107,9 @@ static void check_keys(struct conf_reader *r, const struct conf_places *p)
 	for (i = 0; i < c->n_keys; i++)
 		for (j = 0; j < i; j++)
 			if (c->key[i].name.n && hk_slice_eq(c->key[i].name, c->key[j].name))
-				conf_error(r, p->key[i], "a key of this name stands in line %u already", p->key[j]->line);
+				conf_error(r, p->key[i],
+				    "a key of this name stands in line %u already",
+				    p->key[j]->line);
 	for (i = 0; i < c->n_signs; i++) {
 		const struct conf_token *name = &p->sign[i][2];
 		struct conf_hint hint = {0};
@@ -107,7 +118,8 @@ static void check_keys(struct conf_reader *r, const struct conf_places *p)
 			conf_hint_try(&hint, name->text, c->key[j].name);
 		c->sign[i].key = j;
 		if (j == c->n_keys)
-			conf_error(r, name, "there is no key \"%s\"%s", conf_shown(name->text).text, hint.text);
+			conf_error(r, name, "there is no key \"%s\"%s", conf_shown(name->text).text,
+			    hint.text);
 	}
 }
 

@@ -11,13 +11,15 @@ static void dump_item(const struct conf_item *item, const void *base, struct hk_
 	hk_buf_init(&value, HK_CONF_TEXT_MAX);
 	conf_kinds[item->kind].print(item, base, &value);
 	if (value.n)
-		hk_buf_addf(out, "%s%s %.*s;\n", item->block == CONF_GLOBAL ? "" : "\t", item->name, HK_FMT(hk_buf_slice(&value)));
+		hk_buf_addf(out, "%s%s %.*s;\n", item->block == CONF_GLOBAL ? "" : "\t", item->name,
+		    HK_FMT(hk_buf_slice(&value)));
 	if (hk_buf_status(&value) != HK_OK)
 		out->failed = hk_buf_status(&value);
 	hk_buf_done(&value);
 }
 
-static void dump_block(enum conf_block block, const void *base, struct hk_slice name, struct hk_buf *out)
+static void dump_block(
+    enum conf_block block, const void *base, struct hk_slice name, struct hk_buf *out)
 {
 	size_t i;
 
@@ -66,7 +68,8 @@ static bool item_differs(const struct conf_item *item, const void *a, const void
 	return differs;
 }
 
-bool hk_conf_needs_restart(const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out)
+bool hk_conf_needs_restart(
+    const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out)
 {
 	bool any = false, same = old->n_listeners == new_conf->n_listeners;
 	size_t i, j;
@@ -81,7 +84,8 @@ bool hk_conf_needs_restart(const struct hk_conf *old, const struct hk_conf *new_
 		else
 			differs = !same;
 		for (j = 0; conf_items[i].block == CONF_LISTEN && same && j < old->n_listeners; j++)
-			differs |= item_differs(&conf_items[i], &old->listener[j], &new_conf->listener[j]);
+			differs |=
+			    item_differs(&conf_items[i], &old->listener[j], &new_conf->listener[j]);
 		if (!differs)
 			continue;
 		hk_buf_addf(out, "%s\n", conf_items[i].name);
@@ -90,9 +94,10 @@ bool hk_conf_needs_restart(const struct hk_conf *old, const struct hk_conf *new_
 	return any;
 }
 
-/* ---- the manual ------------------------------------------------------------------------------ */
+/* ---- the manual ---- */
 
-/* mdoc takes a word for a macro only if it has up to three letters and begins upper-case; none of ours does. */
+/* mdoc takes a word for a macro only if it has up to three letters and begins upper-case; none of
+ * ours does. */
 static void manual_item(const struct conf_item *item, struct hk_buf *out)
 {
 	const struct conf_word *w;
@@ -100,7 +105,11 @@ static void manual_item(const struct conf_item *item, struct hk_buf *out)
 	hk_buf_addf(out, ".It Ic %s ", item->name);
 	if (item->words) {
 		for (w = item->words; w->word; w++)
-			hk_buf_addf(out, "%s%s", w == item->words ? "" : item->kind == CONF_KIND_WORDS ? " " : " | ", w->word);
+			hk_buf_addf(out, "%s%s",
+			    w == item->words                ? ""
+			    : item->kind == CONF_KIND_WORDS ? " "
+			                                    : " | ",
+			    w->word);
 		hk_buf_add_byte(out, '\n');
 	} else {
 		hk_buf_addf(out, "%s\n", conf_kinds[item->kind].form);
@@ -122,7 +131,8 @@ void hk_conf_manual(struct hk_buf *out)
 
 	for (block = 0; block < CONF_BLOCKS; block++) {
 		if (conf_blocks[block].name)
-			hk_buf_addf(out, ".Ss %s %s { ... }\n", conf_blocks[block].name, conf_blocks[block].argument);
+			hk_buf_addf(out, ".Ss %s %s { ... }\n", conf_blocks[block].name,
+			    conf_blocks[block].argument);
 		else
 			hk_buf_add_str(out, ".Ss Global items\n");
 		hk_buf_addf(out, "%s\n.Bl -tag -width Ds\n", conf_blocks[block].manual);

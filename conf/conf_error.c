@@ -39,7 +39,8 @@ struct conf_shown conf_shown(struct hk_slice s)
 	return shown;
 }
 
-/* Optimal string alignment: edits are insert, delete, change, and the swap of two neighbours. Three rows are enough. */
+/* Optimal string alignment: edits are insert, delete, change, and the swap of two neighbours. Three
+ * rows are enough. */
 static unsigned distance(struct hk_slice a, struct hk_slice b)
 {
 	unsigned row[3][NAME_MAX_NEAR + 1], *old = row[0], *last = row[1], *now = row[2], *spare;
@@ -50,13 +51,14 @@ static unsigned distance(struct hk_slice a, struct hk_slice b)
 	for (i = 1; i <= a.n; i++) {
 		now[0] = (unsigned)i;
 		for (j = 1; j <= b.n; j++) {
-			unsigned change = last[j - 1] + (hk_to_lower(a.p[i - 1]) != hk_to_lower(b.p[j - 1]));
+			unsigned change =
+			    last[j - 1] + (hk_to_lower(a.p[i - 1]) != hk_to_lower(b.p[j - 1]));
 
 			now[j] = last[j] + 1 < now[j - 1] + 1 ? last[j] + 1 : now[j - 1] + 1;
 			if (change < now[j])
 				now[j] = change;
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
-			    old[j - 2] + 1 < now[j])
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+			    a.p[i - 2] == b.p[j - 1] && old[j - 2] + 1 < now[j])
 				now[j] = old[j - 2] + 1;
 		}
 		spare = old;

@@ -32,7 +32,7 @@ static bool fits_address(struct hk_slice pattern, struct hk_slice local, struct 
 	if (split == pattern.n)
 		return fits_domain(pattern, domain);
 	return hk_slice_eq_nocase(hk_slice_from(pattern, split + 1), domain) &&
-	    (hk_slice_eq(user, HK_S("*")) || hk_slice_eq(user, local));
+	       (hk_slice_eq(user, HK_S("*")) || hk_slice_eq(user, local));
 }
 
 /* "[192.0.2.1]" or "[IPv6:2001:db8::1]" with an address that a listener has (RFC 5321 4.1.3) */
@@ -76,7 +76,8 @@ const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *c, struct h
 	return NULL;
 }
 
-const struct hk_conf_key *hk_conf_find_key(const struct hk_conf *c, struct hk_slice local, struct hk_slice domain)
+const struct hk_conf_key *hk_conf_find_key(
+    const struct hk_conf *c, struct hk_slice local, struct hk_slice domain)
 {
 	size_t i;
 

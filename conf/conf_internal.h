@@ -2,7 +2,8 @@
  *
  * conf_internal.h - how a configuration is read.
  *
- *	text --conf_lex--> tokens --conf_parse--> statements --conf_schema's table, conf_value's kinds--> struct
+ *	text --conf_lex--> tokens --conf_parse--> statements --conf_schema's table, conf_value's
+ *kinds--> struct
  *	     --conf_check--> the rules that no single item can know
  */
 #ifndef HIKYAKU_CONF_INTERNAL_H
@@ -43,26 +44,31 @@ struct conf_shown conf_shown(struct hk_slice);
 /* conf_lex(r, text): fills token and n_tokens; faults are told through conf_error. */
 void conf_lex(struct conf_reader *, struct hk_slice text);
 
-/* ---- the schema ------------------------------------------------------------------- */
+/* ---- the schema ---- */
 
 enum conf_block { CONF_GLOBAL, CONF_LISTEN, CONF_ROUTE, CONF_KEY, CONF_BLOCKS };
 
 /* How a value is written: conf_value.c has the reader and the printer of each. */
 enum conf_kind {
-	CONF_KIND_TEXT,      /* printable ASCII */
-	CONF_KIND_DOMAIN,    /* host name, lower case */
-	CONF_KIND_DOMAINS,   /* a list, may be repeated */
-	CONF_KIND_PATH,      /* absolute */
-	CONF_KIND_SELECTOR,  /* DKIM selector: labels, underscore allowed */
-	CONF_KIND_ADDRESS,   /* local@domain */
-	CONF_KIND_RESOLVER,  /* IP[@PORT] */
-	CONF_KIND_LOG,       /* stderr or a path */
-	CONF_KIND_NUMBER, CONF_KIND_SIZE, CONF_KIND_DURATION, CONF_KIND_DURATIONS,
-	CONF_KIND_WORD,      /* one of item->words */
-	CONF_KIND_WORDS,     /* several of item->words, or-ed */
-	CONF_KIND_NETS,      /* IP[/BITS]..., may be repeated */
-	CONF_KIND_SOCKETS,   /* IP:PORT... */
-	CONF_KIND_VIA, CONF_KIND_SOURCE, CONF_KIND_QUARANTINE,
+	CONF_KIND_TEXT,     /* printable ASCII */
+	CONF_KIND_DOMAIN,   /* host name, lower case */
+	CONF_KIND_DOMAINS,  /* a list, may be repeated */
+	CONF_KIND_PATH,     /* absolute */
+	CONF_KIND_SELECTOR, /* DKIM selector: labels, underscore allowed */
+	CONF_KIND_ADDRESS,  /* local@domain */
+	CONF_KIND_RESOLVER, /* IP[@PORT] */
+	CONF_KIND_LOG,      /* stderr or a path */
+	CONF_KIND_NUMBER,
+	CONF_KIND_SIZE,
+	CONF_KIND_DURATION,
+	CONF_KIND_DURATIONS,
+	CONF_KIND_WORD,    /* one of item->words */
+	CONF_KIND_WORDS,   /* several of item->words, or-ed */
+	CONF_KIND_NETS,    /* IP[/BITS]..., may be repeated */
+	CONF_KIND_SOCKETS, /* IP:PORT... */
+	CONF_KIND_VIA,
+	CONF_KIND_SOURCE,
+	CONF_KIND_QUARANTINE,
 	CONF_KINDS,
 };
 
@@ -74,8 +80,9 @@ struct conf_item {
 	const char *name;
 	enum conf_block block;
 	enum conf_kind kind;
-	size_t offset, width;     /* of the member; kinds with several members know the block's struct */
-	uint64_t least, most;     /* NUMBER, SIZE, DURATION(S) */
+	size_t offset,
+	    width; /* of the member; kinds with several members know the block's struct */
+	uint64_t least, most; /* NUMBER, SIZE, DURATION(S) */
 	const struct conf_word *words;
 	const char *preset;       /* the default as it would be written; NULL: none */
 	const char *preset_words; /* the default in words, when it hangs on other items */
@@ -85,8 +92,8 @@ struct conf_item {
 extern const struct conf_item conf_items[];
 extern const size_t conf_n_items;
 struct conf_block_info {
-	const char *name;      /* NULL: global */
-	const char *argument;  /* what its name is */
+	const char *name;     /* NULL: global */
+	const char *argument; /* what its name is */
 	const char *manual;
 };
 extern const struct conf_block_info conf_blocks[CONF_BLOCKS];
@@ -96,7 +103,8 @@ struct conf_kind_ops {
 	const char *form; /* the argument in the manual */
 	bool repeats;     /* may stand several times: the values add up */
 	/* args: at least one. base: the block's struct. Faults are told at their token. */
-	void (*parse)(struct conf_reader *, const struct conf_item *, const struct conf_token *args, size_t n, void *base);
+	void (*parse)(struct conf_reader *, const struct conf_item *, const struct conf_token *args,
+	    size_t n, void *base);
 	/* appends the value; nothing when it is unset */
 	void (*print)(const struct conf_item *, const void *base, struct hk_buf *out);
 };
@@ -104,10 +112,13 @@ extern const struct conf_kind_ops conf_kinds[CONF_KINDS];
 
 /* conf_word_print(b, text): quoted where it must be. */
 void conf_word_print(struct hk_buf *, struct hk_slice);
-/* conf_pattern(r, token, with_local, ret): "*", "domain", ".domain", and with_local "*@domain", "user@domain"; lower-case domain. */
-void conf_pattern(struct conf_reader *, const struct conf_token *, bool with_local, struct hk_slice *ret);
+/* conf_pattern(r, token, with_local, ret): "*", "domain", ".domain", and with_local "*@domain",
+ * "user@domain"; lower-case domain. */
+void conf_pattern(
+    struct conf_reader *, const struct conf_token *, bool with_local, struct hk_slice *ret);
 
-/* The near name for a misspelt one: a zeroed hint is tried against every candidate; its text is then
+/* The near name for a misspelt one: a zeroed hint is tried against every candidate; its text is
+ * then
  * "; did you mean \"X\"?" for the nearest within two edits, or "". */
 struct conf_hint {
 	unsigned distance;
@@ -115,12 +126,14 @@ struct conf_hint {
 };
 void conf_hint_try(struct conf_hint *, struct hk_slice text, struct hk_slice candidate);
 
-/* Where each thing was written, for the rules that look at all of it: parallel to the arrays of struct hk_conf. */
+/* Where each thing was written, for the rules that look at all of it: parallel to the arrays of
+ * struct hk_conf. */
 struct conf_places {
 	const struct conf_token **listener, **route, **key, **sign;
 	bool *talkers_set, *return_path_set; /* of each listener, route: it was written */
 };
-/* conf_finish(r, places): defaults that hang on other items. conf_check(r, places): the rules that no single item can know. */
+/* conf_finish(r, places): defaults that hang on other items. conf_check(r, places): the rules that
+ * no single item can know. */
 void conf_finish(struct conf_reader *, const struct conf_places *);
 void conf_check(struct conf_reader *, const struct conf_places *);
 

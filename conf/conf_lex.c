@@ -76,7 +76,8 @@ static void take_quoted(struct lexer *x, struct conf_token *t)
 		advance(x);
 	}
 	if (!closed) {
-		complain(x, t, "a quoted text must end on its line, and holds no control characters");
+		complain(
+		    x, t, "a quoted text must end on its line, and holds no control characters");
 		return;
 	}
 	if (!x->out)
@@ -133,7 +134,8 @@ static void take_token(struct lexer *x, struct conf_token *t)
 		take_word(x, t);
 	} else {
 		take_quoted(x, t);
-		if (x->at < x->text.n && !is_space(x->text.p[x->at]) && !strchr("{};", x->text.p[x->at]))
+		if (x->at < x->text.n && !is_space(x->text.p[x->at]) &&
+		    !strchr("{};", x->text.p[x->at]))
 			complain(x, t, "after a quoted text comes a space or a semicolon");
 	}
 }

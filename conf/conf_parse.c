@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conf_parse.c - tokens to statements, statements through the schema into the struct. Blocks hold no blocks, so
- * nothing here recurses.
+ * conf_parse.c - tokens to statements, statements through the schema into the struct. Blocks hold
+ * no blocks, so nothing here recurses.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,8 @@ static void preset(struct conf_reader *r, enum conf_block block, void *base)
 		for (; rest.n && n < 16; n++) {
 			size_t blank = hk_slice_find(rest, ' ');
 
-			word[n] = (struct conf_token){.line = 1, .column = 1, .text = hk_slice_sub(rest, 0, blank)};
+			word[n] = (struct conf_token){
+			    .line = 1, .column = 1, .text = hk_slice_sub(rest, 0, blank)};
 			rest = hk_slice_from(rest, blank + 1);
 		}
 		conf_kinds[item->kind].parse(r, item, word, n, base);
@@ -58,18 +59,21 @@ static void unknown_item(struct conf_reader *r, const struct conf_token *at, enu
 	if (block == CONF_GLOBAL)
 		conf_hint_try(&hint, at->text, HK_S("sign"));
 	if (elsewhere)
-		conf_error(r, at, "%s stands inside a %s block", conf_shown(at->text).text, elsewhere);
+		conf_error(
+		    r, at, "%s stands inside a %s block", conf_shown(at->text).text, elsewhere);
 	else
 		conf_error(r, at, "unknown item \"%s\"%s", conf_shown(at->text).text, hint.text);
 }
 
-static void fill_item(struct conf_reader *r, struct filling *f, const struct conf_token *at, size_t n)
+static void fill_item(
+    struct conf_reader *r, struct filling *f, const struct conf_token *at, size_t n)
 {
 	const struct conf_item *item = NULL;
 	size_t i;
 
 	for (i = 0; i < conf_n_items && !item; i++)
-		if (conf_items[i].block == f->block && hk_slice_eq(at->text, hk_slice_str(conf_items[i].name)))
+		if (conf_items[i].block == f->block &&
+		    hk_slice_eq(at->text, hk_slice_str(conf_items[i].name)))
 			item = &conf_items[i];
 	if (!item) {
 		unknown_item(r, at, f->block);
@@ -100,7 +104,8 @@ static void check_required(struct conf_reader *r, const struct filling *f)
 		if (f->block == CONF_GLOBAL)
 			conf_error(r, f->opened, "%s is missing", item->name);
 		else
-			conf_error(r, f->opened, "this %s has no %s", conf_blocks[f->block].name, item->name);
+			conf_error(r, f->opened, "this %s has no %s", conf_blocks[f->block].name,
+			    item->name);
 	}
 }
 
@@ -133,7 +138,8 @@ static const struct conf_token *skip(const struct conf_token *t)
 }
 
 /* A block's items, from behind its brace; returns what follows its end. */
-static const struct conf_token *fill_block(struct conf_reader *r, struct filling *f, const struct conf_token *t)
+static const struct conf_token *fill_block(
+    struct conf_reader *r, struct filling *f, const struct conf_token *t)
 {
 	while (t->type != CONF_CLOSE && t->type != CONF_END) {
 		size_t n = count_words(t);
@@ -148,7 +154,8 @@ static const struct conf_token *fill_block(struct conf_reader *r, struct filling
 		else if (!n)
 			conf_error(r, t, "an empty statement");
 		else
-			conf_error(r, &t[n - 1], "no semicolon after \"%s\"", conf_shown(t[n - 1].text).text);
+			conf_error(r, &t[n - 1], "no semicolon after \"%s\"",
+			    conf_shown(t[n - 1].text).text);
 		t = skip(t + n);
 	}
 	if (t->type == CONF_END) {
@@ -177,7 +184,8 @@ static void keep_name(struct conf_reader *r, struct hk_slice *ret, const struct 
 
 	for (i = 0; i < at->text.n; i++) {
 		if (!hk_is_alnum(at->text.p[i]) && !strchr("-_.", at->text.p[i])) {
-			conf_error(r, at, "a name is made of letters, digits, hyphens, underscores and dots");
+			conf_error(r, at,
+			    "a name is made of letters, digits, hyphens, underscores and dots");
 			return;
 		}
 	}
@@ -187,8 +195,8 @@ static void keep_name(struct conf_reader *r, struct hk_slice *ret, const struct 
 		r->no_memory = true;
 }
 
-static const struct conf_token *read_block(struct conf_reader *r, struct conf_places *p, enum conf_block block,
-    const struct conf_token *t)
+static const struct conf_token *read_block(
+    struct conf_reader *r, struct conf_places *p, enum conf_block block, const struct conf_token *t)
 {
 	struct hk_conf *c = r->conf;
 	struct filling f = {.block = block, .opened = t};
@@ -219,14 +227,16 @@ static const struct conf_token *read_block(struct conf_reader *r, struct conf_pl
 	return end;
 }
 
-static const struct conf_token *read_statement(struct conf_reader *r, struct conf_places *p, struct filling *global,
-    const struct conf_token *t)
+static const struct conf_token *read_statement(struct conf_reader *r, struct conf_places *p,
+    struct filling *global, const struct conf_token *t)
 {
 	size_t n = count_words(t), i;
 	enum conf_block block = CONF_GLOBAL;
 
 	if (!n) {
-		conf_error(r, t, t->type == CONF_CLOSE ? "a closing brace without a block" : "a statement must begin with a word");
+		conf_error(r, t,
+		    t->type == CONF_CLOSE ? "a closing brace without a block"
+		                          : "a statement must begin with a word");
 		return t->type == CONF_OPEN ? skip(t) : t + 1;
 	}
 	for (i = 1; i < CONF_BLOCKS; i++)
@@ -236,13 +246,15 @@ static const struct conf_token *read_statement(struct conf_reader *r, struct con
 		return read_block(r, p, block, t);
 	if (block != CONF_GLOBAL || t[n].type == CONF_OPEN) {
 		if (block != CONF_GLOBAL)
-			conf_error(r, t, "it must be: %s %s { ... }", conf_blocks[block].name, conf_blocks[block].argument);
+			conf_error(r, t, "it must be: %s %s { ... }", conf_blocks[block].name,
+			    conf_blocks[block].argument);
 		else
 			unknown_item(r, t, CONF_GLOBAL);
 		return skip(t + n);
 	}
 	if (t[n].type != CONF_SEMICOLON) {
-		conf_error(r, &t[n - 1], "no semicolon after \"%s\"", conf_shown(t[n - 1].text).text);
+		conf_error(
+		    r, &t[n - 1], "no semicolon after \"%s\"", conf_shown(t[n - 1].text).text);
 		return skip(t + n);
 	}
 	if (!hk_slice_eq(t->text, HK_S("sign"))) {
@@ -262,14 +274,15 @@ static size_t count_uses(const struct conf_reader *r, const char *word)
 	size_t n = 0, i;
 
 	for (i = 0; i < r->n_tokens; i++)
-		n += r->token[i].type == CONF_WORD && hk_slice_eq(r->token[i].text, hk_slice_str(word));
+		n += r->token[i].type == CONF_WORD &&
+		     hk_slice_eq(r->token[i].text, hk_slice_str(word));
 	return n;
 }
 
 static bool make_room(struct conf_reader *r, struct conf_places *p)
 {
-	size_t listeners = count_uses(r, "listen"), routes = count_uses(r, "route"), keys = count_uses(r, "key"),
-	       signs = count_uses(r, "sign");
+	size_t listeners = count_uses(r, "listen"), routes = count_uses(r, "route"),
+	       keys = count_uses(r, "key"), signs = count_uses(r, "sign");
 	struct hk_conf *c = r->conf;
 
 	c->listener = hk_arena_array(&c->arena, listeners, sizeof *c->listener);
@@ -282,8 +295,8 @@ static bool make_room(struct conf_reader *r, struct conf_places *p)
 	p->sign = hk_arena_array(r->scratch, signs, sizeof(void *));
 	p->talkers_set = hk_arena_array(r->scratch, listeners, sizeof(bool));
 	p->return_path_set = hk_arena_array(r->scratch, routes, sizeof(bool));
-	return c->listener && c->route && c->key && c->sign && p->listener && p->route && p->key && p->sign && p->talkers_set &&
-	    p->return_path_set;
+	return c->listener && c->route && c->key && c->sign && p->listener && p->route && p->key &&
+	       p->sign && p->talkers_set && p->return_path_set;
 }
 
 static void read_all(struct conf_reader *r)
@@ -306,11 +319,13 @@ static void read_all(struct conf_reader *r)
 	conf_check(r, &places);
 }
 
-enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error)
+enum hk_status hk_conf_parse(
+    const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error)
 {
 	struct hk_conf_error ignored;
 	struct hk_arena scratch;
-	struct conf_reader r = {.file = file, .scratch = &scratch, .error = error ? error : &ignored};
+	struct conf_reader r = {
+	    .file = file, .scratch = &scratch, .error = error ? error : &ignored};
 	enum hk_status status = HK_OK;
 
 	*r.error = (struct hk_conf_error){0};
@@ -328,12 +343,14 @@ enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_c
 	if (!r.no_memory && !r.errors)
 		read_all(&r);
 	if (r.errors > CONF_ERRORS_MAX)
-		hk_buf_addf(&r.error->text, "%s: and %zu more errors\n", file, r.errors - CONF_ERRORS_MAX);
+		hk_buf_addf(
+		    &r.error->text, "%s: and %zu more errors\n", file, r.errors - CONF_ERRORS_MAX);
 	hk_arena_done(&scratch);
 	if (r.errors)
 		status = HK_SYNTAX;
 	else if (r.no_memory)
-		status = r.conf->arena.failed == HK_NOMEM || scratch.failed == HK_NOMEM ? HK_NOMEM : HK_LIMIT;
+		status = r.conf->arena.failed == HK_NOMEM || scratch.failed == HK_NOMEM ? HK_NOMEM
+		                                                                        : HK_LIMIT;
 	if (status != HK_SYNTAX || !error)
 		hk_buf_done(&r.error->text);
 	if (status == HK_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conf_schema.c - every item of the configuration: the one table that parser, check, dump and manual are made from.
+ * conf_schema.c - every item of the configuration: the one table that parser, check, dump and
+ * manual are made from.
  */
 #include "conf/conf_internal.h"
 
@@ -17,120 +18,161 @@ static const struct conf_word styles[] = {
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
     {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
 
-#define GLOBAL(member)   CONF_GLOBAL, .offset = offsetof(struct hk_conf, member), .width = sizeof(((struct hk_conf *)0)->member)
-#define LISTEN(member)   CONF_LISTEN, .offset = offsetof(struct hk_conf_listener, member), .width = sizeof(((struct hk_conf_listener *)0)->member)
-#define ROUTE(member)    CONF_ROUTE, .offset = offsetof(struct hk_conf_route, member), .width = sizeof(((struct hk_conf_route *)0)->member)
-#define KEY(member)      CONF_KEY, .offset = offsetof(struct hk_conf_key, member), .width = sizeof(((struct hk_conf_key *)0)->member)
+#define GLOBAL(member)                                                                             \
+	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
+	             .width = sizeof(((struct hk_conf *)0)->member)
+#define LISTEN(member)                                                                             \
+	CONF_LISTEN, .offset = offsetof(struct hk_conf_listener, member),                          \
+	             .width = sizeof(((struct hk_conf_listener *)0)->member)
+#define ROUTE(member)                                                                              \
+	CONF_ROUTE, .offset = offsetof(struct hk_conf_route, member),                              \
+	            .width = sizeof(((struct hk_conf_route *)0)->member)
+#define KEY(member)                                                                                \
+	CONF_KEY, .offset = offsetof(struct hk_conf_key, member),                                  \
+	          .width = sizeof(((struct hk_conf_key *)0)->member)
 
 enum { HOUR = 3600, DAY = 86400 };
 
 const struct conf_item conf_items[] = {
     {"hostname", GLOBAL(hostname), .kind = CONF_KIND_DOMAIN, .required = true,
-        .manual = "The name of this host, in greetings, trace fields and bounces. It should resolve to this host's address."},
+        .manual = "The name of this host, in greetings, trace fields and bounces. It should "
+                  "resolve to this host's address."},
     {"product", GLOBAL(product), .kind = CONF_KIND_TEXT, .preset = "Hikyaku",
         .manual = "The word in the banner and in Received fields."},
-    {"spool", GLOBAL(spool), .kind = CONF_KIND_PATH, .preset = "/var/spool/hikyaku", .restart = true,
+    {"spool", GLOBAL(spool), .kind = CONF_KIND_PATH, .preset = "/var/spool/hikyaku",
+        .restart = true,
         .manual = "The directory of the queue, of long bodies and of the evidence."},
     {"user", GLOBAL(user), .kind = CONF_KIND_TEXT, .preset = "hikyaku", .restart = true,
         .manual = "Whom the mail process becomes before it reads a byte."},
-    {"keys-user", GLOBAL(keys_user), .kind = CONF_KIND_TEXT, .preset = "hikyaku-keys", .restart = true,
-        .manual = "Whom the process that holds the private keys becomes."},
-    {"resolver", GLOBAL(resolver), .kind = CONF_KIND_RESOLVER, .preset_words = "the system's resolvers",
-        .manual = "The DNS resolver to ask."},
-    {"resolver-timeout", GLOBAL(resolver_timeout), .kind = CONF_KIND_DURATION, .least = 1, .most = 60, .preset = "5s",
-        .manual = "How long an answer of the DNS is waited for."},
+    {"keys-user", GLOBAL(keys_user), .kind = CONF_KIND_TEXT, .preset = "hikyaku-keys",
+        .restart = true, .manual = "Whom the process that holds the private keys becomes."},
+    {"resolver", GLOBAL(resolver), .kind = CONF_KIND_RESOLVER,
+        .preset_words = "the system's resolvers", .manual = "The DNS resolver to ask."},
+    {"resolver-timeout", GLOBAL(resolver_timeout), .kind = CONF_KIND_DURATION, .least = 1,
+        .most = 60, .preset = "5s", .manual = "How long an answer of the DNS is waited for."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .preset_words = "the system's zone",
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
-    {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 16, .preset = "0", .restart = true,
-        .manual = "How many threads serve sessions; 0 is one for each processor."},
+    {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
+        .restart = true, .manual = "How many threads serve sessions; 0 is one for each processor."},
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
-        .manual = "Domains that mail is taken for from anyone; a leading dot means everything below the domain."},
-    {"postmaster", GLOBAL(postmaster), .kind = CONF_KIND_ADDRESS, .preset_words = "postmaster at the first accepted domain",
+        .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
+                  "below the domain."},
+    {"postmaster", GLOBAL(postmaster), .kind = CONF_KIND_ADDRESS,
+        .preset_words = "postmaster at the first accepted domain",
         .manual = "Where mail for a postmaster without a domain goes (RFC 5321 4.5.1)."},
-    {"retry", GLOBAL(retry), .kind = CONF_KIND_DURATIONS, .least = 1, .most = 7 * DAY, .preset = "5m 10m 20m 30m 1h 2h 4h",
-        .manual = "The time from each failed attempt to the next; the last one repeats (RFC 5321 4.5.4.1)."},
-    {"lifetime", GLOBAL(lifetime), .kind = CONF_KIND_DURATION, .least = 1, .most = 30 * DAY, .preset = "5d",
-        .manual = "How long delivery is attempted before the sender is told that it failed (RFC 5321 4.5.4.1: 4 to 5 days)."},
-    {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0, .most = UINT64_C(1) << 44, .preset = "1g",
-        .restart = true, .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
-    {"evidence-days", GLOBAL(evidence_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500, .preset = "30",
-        .restart = true, .manual = "For how many days it is kept."},
+    {"retry", GLOBAL(retry), .kind = CONF_KIND_DURATIONS, .least = 1, .most = 7 * DAY,
+        .preset = "5m 10m 20m 30m 1h 2h 4h",
+        .manual = "The time from each failed attempt to the next; the last one repeats (RFC 5321 "
+                  "4.5.4.1)."},
+    {"lifetime", GLOBAL(lifetime), .kind = CONF_KIND_DURATION, .least = 1, .most = 30 * DAY,
+        .preset = "5d",
+        .manual = "How long delivery is attempted before the sender is told that it failed (RFC "
+                  "5321 4.5.4.1: 4 to 5 days)."},
+    {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0,
+        .most = UINT64_C(1) << 44, .preset = "1g", .restart = true,
+        .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
+    {"evidence-days", GLOBAL(evidence_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500,
+        .preset = "30", .restart = true, .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
-    {"port-map-25", GLOBAL(port_map_25), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "0",
+    {"port-map-25", GLOBAL(port_map_25), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535,
+        .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
 
     {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true, .restart = true,
         .manual = "Addresses and ports to listen on."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
-        .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay takes mail for anyone from "
+        .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "
+                  "takes mail for anyone from "
                   "relay-from, submission the same from authenticated users."},
     {"hostname", LISTEN(hostname), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The host name in this listener's banner, greeting and trace fields."},
-    {"authserv-id", LISTEN(authserv_id), .kind = CONF_KIND_DOMAIN, .preset_words = "the listener's hostname",
+    {"authserv-id", LISTEN(authserv_id), .kind = CONF_KIND_DOMAIN,
+        .preset_words = "the listener's hostname",
         .manual = "The name under which results are written (RFC 8601 2.5)."},
     {"checks", LISTEN(checks), .kind = CONF_KIND_WORDS, .words = checks, .preset = "none",
         .manual = "What is checked of each message."},
     {"enforce", LISTEN(enforce), .kind = CONF_KIND_WORD, .words = enforcements, .preset = "off",
-        .manual = "What is done about a message that fails DMARC. off: only the verdict is written. quarantine (or on): it is "
-                  "quarantined where its policy says quarantine or reject, and refused where the policy is reject, SPF is "
-                  "fail and no DKIM signature passed. reject: it is refused where its policy says reject."},
-    {"authres-style", LISTEN(authres_style), .kind = CONF_KIND_WORD, .words = styles, .preset = "rfc",
-        .manual = "The wording of Authentication-Results."},
+        .manual = "What is done about a message that fails DMARC. off: only the verdict is "
+                  "written. quarantine (or on): it is "
+                  "quarantined where its policy says quarantine or reject, and refused where the "
+                  "policy is reject, SPF is "
+                  "fail and no DKIM signature passed. reject: it is refused where its policy says "
+                  "reject."},
+    {"authres-style", LISTEN(authres_style), .kind = CONF_KIND_WORD, .words = styles,
+        .preset = "rfc", .manual = "The wording of Authentication-Results."},
     {"relay-from", LISTEN(relay_from), .kind = CONF_KIND_NETS,
         .manual = "Clients that may send to any domain."},
     {"trusted-relays", LISTEN(trusted_relays), .kind = CONF_KIND_NETS,
-        .manual = "Our own inner hops: SPF is not checked for them and their Authentication-Results stay (RFC 7208 2.2)."},
+        .manual = "Our own inner hops: SPF is not checked for them and their "
+                  "Authentication-Results stay (RFC 7208 2.2)."},
     {"starttls", LISTEN(starttls), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether STARTTLS is offered."},
     {"certificate", LISTEN(certificate), .kind = CONF_KIND_PATH,
         .manual = "A PEM file with the certificate chain."},
     {"certificate-key", LISTEN(certificate_key), .kind = CONF_KIND_PATH,
         .manual = "A PEM file with the certificate's private key."},
-    {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+    {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches,
+        .preset = "off",
         .manual = "Whether MAIL and RCPT need angle brackets and have no space after the colon."},
-    {"refuse-source-routes", LISTEN(refuse_source_routes), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
-        .manual = "Whether a source route is refused; otherwise it is stripped (RFC 5321 appendix C)."},
-    {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD, .words = switches,
-        .preset_words = "on for the role mx, else off",
+    {"refuse-source-routes", LISTEN(refuse_source_routes), .kind = CONF_KIND_WORD,
+        .words = switches, .preset = "off",
+        .manual =
+            "Whether a source route is refused; otherwise it is stripped (RFC 5321 appendix C)."},
+    {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
+        .words = switches, .preset_words = "on for the role mx, else off",
         .manual = "Whether a client that talks before the banner is sent away."},
-    {"max-message", LISTEN(max_message), .kind = CONF_KIND_SIZE, .least = 64 * 1024, .most = UINT64_C(2) << 30, .preset = "50m",
+    {"max-message", LISTEN(max_message), .kind = CONF_KIND_SIZE, .least = 64 * 1024,
+        .most = UINT64_C(2) << 30, .preset = "50m",
         .manual = "The largest message taken (RFC 1870; RFC 5321 4.5.3.1.7 wants 64k at least)."},
-    {"max-recipients", LISTEN(max_recipients), .kind = CONF_KIND_NUMBER, .least = 100, .most = 10000, .preset = "1000",
+    {"max-recipients", LISTEN(max_recipients), .kind = CONF_KIND_NUMBER, .least = 100,
+        .most = 10000, .preset = "1000",
         .manual = "The most recipients of one message (RFC 5321 4.5.3.1.8 wants 100 at least)."},
 
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
-        .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a directory, where %u stands for "
+        .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
+                  "directory, where %u stands for "
                   "the local part and %d for the domain."},
     {"source", ROUTE(source4), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
         .manual = "The source addresses of connections, at most one of each family."},
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The name in EHLO."},
     {"tls", ROUTE(tls), .kind = CONF_KIND_WORD, .words = levels, .preset = "opportunistic",
-        .manual = "Whether STARTTLS is used: opportunistic goes on in clear where it fails, required does not."},
+        .manual = "Whether STARTTLS is used: opportunistic goes on in clear where it fails, "
+                  "required does not."},
     {"quarantine", ROUTE(quarantine), .kind = CONF_KIND_QUARANTINE, .preset = "header",
-        .manual = "What becomes of a message that is quarantined: it gets a header field, is held in the queue, or goes to "
-                  "the junk address instead."},
+        .manual = "What becomes of a message that is quarantined: it gets a header field, is held "
+                  "in the queue until its "
+                  "lifetime ends, or goes by this route to the junk address instead."},
     {"return-path", ROUTE(add_return_path), .kind = CONF_KIND_WORD, .words = switches,
         .preset_words = "on for maildir, else off",
-        .manual = "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
-    {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000, .preset = "20",
-        .manual = "How many deliveries go to one next hop at once."},
+        .manual =
+            "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
+    {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
+        .preset = "20", .manual = "How many deliveries go to one next hop at once."},
 
-    {"domain", KEY(domain), .kind = CONF_KIND_DOMAIN, .required = true, .manual = "The signing domain (d=)."},
-    {"selector", KEY(selector), .kind = CONF_KIND_SELECTOR, .required = true, .manual = "The selector (s=)."},
-    {"file", KEY(file), .kind = CONF_KIND_PATH, .required = true, .manual = "A PEM file with the private key."},
+    {"domain", KEY(domain), .kind = CONF_KIND_DOMAIN, .required = true,
+        .manual = "The signing domain (d=)."},
+    {"selector", KEY(selector), .kind = CONF_KIND_SELECTOR, .required = true,
+        .manual = "The selector (s=)."},
+    {"file", KEY(file), .kind = CONF_KIND_PATH, .required = true,
+        .manual = "A PEM file with the private key."},
 };
 const size_t conf_n_items = sizeof conf_items / sizeof conf_items[0];
 
 const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
     [CONF_GLOBAL] = {NULL, NULL, "Items outside of a block:"},
     [CONF_LISTEN] = {"listen", "NAME", "Where mail comes in:"},
-    [CONF_ROUTE] = {"route", "PATTERN", "Where mail goes, by the recipient's domain: PATTERN is a domain, .domain for everything "
-                                        "below it, or *; the first that fits wins."},
+    [CONF_ROUTE] = {"route", "PATTERN",
+        "Where mail goes, by the recipient's domain: PATTERN is a domain, .domain for everything "
+        "below it, or *; the first that fits wins."},
     [CONF_KEY] = {"key", "NAME", "A DKIM signing key:"},
 };
-const char conf_sign_manual[] = "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) with the "
-                                "key NAME; the first that fits wins.";
+const char conf_sign_manual[] =
+    "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
+    "with the key NAME; the first "
+    "that fits wins. Only mail that came in by a listener of the role relay or submission is "
+    "signed, and our own bounces: mail "
+    "from anyone that merely says it is from our domain must never get our signature.";

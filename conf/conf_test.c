@@ -50,22 +50,26 @@ static void assert_slice(struct hk_slice s, const char *text)
 static const char full[] =
     "# everything, at values that are not the defaults\n"
     "hostname MX.B.test; product \"Courier of \\\"old\\\" \\\\ Japan\";\n"
-    "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout 3s;\n"
+    "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
+    "3s;\n"
     "timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; evidence-size 10m; evidence-days 7;\n"
     "log /var/log/hikyaku; pid-file /run/hikyaku.pid; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
-    "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce reject;\n"
+    "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce "
+    "reject;\n"
     "\tauthres-style rspamd; relay-from 10.255.1.0/24 ::1; trusted-relays 10.255.2.0/24;\n"
     "\tstarttls on; certificate /c.pem; certificate-key /k.pem; strict-envelopes on;\n"
-    "\trefuse-source-routes on; reject-early-talkers off; max-message 157286400; max-recipients 100;\n"
+    "\trefuse-source-routes on; reject-early-talkers off; max-message 157286400; max-recipients "
+    "100;\n"
     "}\n"
     "listen out { address 0.0.0.0:587; role relay; relay-from 10.0.0.0/8; }\n"
     "route b.test { via lmtp 10.255.2.40:24; return-path on; quarantine junk junk-mail@b.test; }\n"
     "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
-    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls required; }\n"
+    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
+    "required; }\n"
     "route e.test { via smtp relay.e.test; tls off; }\n"
     "route * { via mx; }\n"
     "key book { domain y.test; selector smtpbook; file /etc/keys/y.pem; }\n"
@@ -99,7 +103,8 @@ static void every_item_is_read(void **state)
 	assert_int_equal(l->enforce, HK_ENFORCE_REJECT);
 	assert_int_equal(l->authres_style, HK_AUTHRES_RSPAMD);
 	assert_int_equal(l->relay_from.at[1].bits, 128);
-	assert_true(l->starttls && l->strict_envelopes && l->refuse_source_routes && !l->reject_early_talkers);
+	assert_true(l->starttls && l->strict_envelopes && l->refuse_source_routes &&
+	            !l->reject_early_talkers);
 	assert_int_equal(l->max_message, 157286400);
 	assert_slice(c->listener[1].hostname, "mx.b.test");
 	assert_slice(c->listener[1].authserv_id, "mx.b.test");
@@ -124,7 +129,8 @@ static void every_item_is_read(void **state)
 
 static void defaults_are_those_of_the_table(void **state)
 {
-	struct hk_conf *c = parse("hostname h.test; accept .b.test b.test; listen a { address 1.2.3.4:25; }");
+	struct hk_conf *c =
+	    parse("hostname h.test; accept .b.test b.test; listen a { address 1.2.3.4:25; }");
 
 	(void)state;
 	assert_slice(c->product, "Hikyaku");
@@ -143,9 +149,12 @@ static void defaults_are_those_of_the_table(void **state)
 static void a_dump_parses_to_the_same_value(void **state)
 {
 	static const char *const texts[] = {
-	    "hostname h.test;", full,
-	    "hostname h.test; product \"a {b}; #c \\\\ \\\"\"; listen a { address [::]:25; starttls off; checks none; }",
-	    "hostname h.test; route * { via maildir \"/var/my mail/%u\"; } route a.test { via lmtp unix:/x; }\n"
+	    "hostname h.test;",
+	    full,
+	    "hostname h.test; product \"a {b}; #c \\\\ \\\"\"; listen a { address [::]:25; "
+	    "starttls off; checks none; }",
+	    "hostname h.test; route * { via maildir \"/var/my mail/%u\"; } route a.test { via lmtp "
+	    "unix:/x; }\n"
 	    "key k { domain d.test; selector s1.x; file /f; } sign * k;",
 	};
 	size_t i;
@@ -175,44 +184,68 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 		const char *text, *error;
 	} cases[] = {
 	    {"", "t.conf:1:1: hostname is missing\n"},
-	    {"hostname a.test;\nhsotname b.test;", "t.conf:2:1: unknown item \"hsotname\"; did you mean \"hostname\"?\n"},
+	    {"hostname a.test;\nhsotname b.test;",
+	        "t.conf:2:1: unknown item \"hsotname\"; did you mean \"hostname\"?\n"},
 	    {"hostname a.test; xyzzy 1;", "t.conf:1:18: unknown item \"xyzzy\"\n"},
-	    {"hostname a.test; lisen a { address 1.2.3.4:1; }", "t.conf:1:18: unknown item \"lisen\"; did you mean \"listen\"?\n"},
+	    {"hostname a.test; lisen a { address 1.2.3.4:1; }",
+	        "t.conf:1:18: unknown item \"lisen\"; did you mean \"listen\"?\n"},
 	    {"hostname a.test; role mx;", "t.conf:1:18: role stands inside a listen block\n"},
-	    {"hostname a.test; hostname b.test;", "t.conf:1:18: hostname stands in line 1 already\n"},
+	    {"hostname a.test; hostname b.test;",
+	        "t.conf:1:18: hostname stands in line 1 already\n"},
 	    {"hostname a.test; workers;", "t.conf:1:18: workers has no value\n"},
-	    {"hostname a.test; workers 1 2;", "t.conf:1:28: workers takes one value, and this is a second\n"},
-	    {"hostname a.test; workers 17;", "t.conf:1:26: workers \"17\" must be a number from 0 to 16\n"},
-	    {"hostname a.test; workers -1;", "t.conf:1:26: workers \"-1\" must be a number from 0 to 16\n"},
-	    {"hostname a.test; lifetime 31d;", "t.conf:1:27: lifetime \"31d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
+	    {"hostname a.test; workers 1 2;",
+	        "t.conf:1:28: workers takes one value, and this is a second\n"},
+	    {"hostname a.test; workers 16;",
+	        "t.conf:1:26: workers \"16\" must be a number from 0 to 15\n"},
+	    {"hostname a.test; workers -1;",
+	        "t.conf:1:26: workers \"-1\" must be a number from 0 to 15\n"},
+	    {"hostname a.test; lifetime 31d;",
+	        "t.conf:1:27: lifetime \"31d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
 	    {"hostname a.test; lifetime 99999999999999999999d;",
-	        "t.conf:1:27: lifetime \"99999999999999999999d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
-	    {"hostname a.test; lifetime d;", "t.conf:1:27: lifetime \"d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
-	    {"hostname a.test; accept *;", "t.conf:1:25: accept * would make an open relay of this host\n"},
-	    {"hostname 10.0.0.1;", "t.conf:1:10: hostname \"10.0.0.1\" must be a name, not an address\n"},
-	    {"hostname a.test; spool var;", "t.conf:1:24: spool \"var\" must be an absolute path\n"},
-	    {"hostname a.test; resolver 1.2.3.4@0;", "t.conf:1:27: resolver \"1.2.3.4@0\" has no port from 1 to 65535 after the @\n"},
+	        "t.conf:1:27: lifetime \"99999999999999999999d\" must be a time (s, m, h, d, w) "
+	        "from 1s to 30d\n"},
+	    {"hostname a.test; lifetime d;",
+	        "t.conf:1:27: lifetime \"d\" must be a time (s, m, h, d, w) from 1s to 30d\n"},
+	    {"hostname a.test; accept *;",
+	        "t.conf:1:25: accept * would make an open relay of this host\n"},
+	    {"hostname 10.0.0.1;",
+	        "t.conf:1:10: hostname \"10.0.0.1\" must be a name, not an address\n"},
+	    {"hostname a.test; spool var;",
+	        "t.conf:1:24: spool \"var\" must be an absolute path\n"},
+	    {"hostname a.test; resolver stub:h.test;", "t.conf:1:27: resolver \"stub:h.test\" must be IP or IP@PORT\n"},
+	    {"hostname a.test; resolver 1.2.3.4@0;",
+	        "t.conf:1:27: resolver \"1.2.3.4@0\" has no port from 1 to 65535 after the @\n"},
 	    {"hostname a.test; route b.test { tls off; }", "t.conf:1:18: this route has no via\n"},
-	    {"hostname a.test; route b.test { via maildir var/%u; }", "t.conf:1:45: maildir \"var/%u\" must be an absolute path\n"},
-	    {"hostname a.test; route b.test { via maildir /v/%h; }", "t.conf:1:45: maildir \"/v/%h\" knows %u, %d and %% only\n"},
-	    {"hostname a.test; route b.test { via mx x; }", "t.conf:1:40: via mx takes nothing more\n"},
-	    {"hostname a.test; route b.test { via lmpt x:24; }", "t.conf:1:37: via knows no \"lmpt\"; did you mean \"lmtp\"?\n"},
-	    {"hostname a.test; route b.test { via lmtp x.test; }", "t.conf:1:42: \"x.test\" must be HOST:PORT or unix:/path\n"},
-	    {"hostname a.test; route b..test { via mx; }", "t.conf:1:24: \"b..test\" is no pattern: domain, .domain or *\n"},
+	    {"hostname a.test; route b.test { via maildir var/%u; }",
+	        "t.conf:1:45: maildir \"var/%u\" must be an absolute path\n"},
+	    {"hostname a.test; route b.test { via maildir /v/%h; }",
+	        "t.conf:1:45: maildir \"/v/%h\" knows %u, %d and %% only\n"},
+	    {"hostname a.test; route b.test { via mx x; }",
+	        "t.conf:1:40: via mx takes nothing more\n"},
+	    {"hostname a.test; route b.test { via lmpt x:24; }",
+	        "t.conf:1:37: via knows no \"lmpt\"; did you mean \"lmtp\"?\n"},
+	    {"hostname a.test; route b.test { via lmtp x.test; }",
+	        "t.conf:1:42: \"x.test\" must be HOST:PORT or unix:/path\n"},
+	    {"hostname a.test; route b..test { via mx; }",
+	        "t.conf:1:24: \"b..test\" is no pattern: domain, .domain or *\n"},
 	    {"hostname a.test; route b.test { via mx; return-path on; }",
 	        "t.conf:1:24: return-path is for the final delivery: lmtp and maildir\n"},
-	    {"hostname a.test; route b.test { via mx; quarantine junk; }", "t.conf:1:52: quarantine junk takes one address\n"},
+	    {"hostname a.test; route b.test { via mx; quarantine junk; }",
+	        "t.conf:1:52: quarantine junk takes one address\n"},
 	    {"hostname a.test; sign * kee;\nkey key { domain a.test; selector s; file /k; }",
 	        "t.conf:1:25: there is no key \"kee\"; did you mean \"key\"?\n"},
 	    {"hostname a.test; sign *;", "t.conf:1:18: it must be: sign PATTERN KEY;\n"},
-	    {"hostname a.test; key k { domain a.test; selector s; }", "t.conf:1:18: this key has no file\n"},
-	    {"hostname a.test; listen a { address 1.2.3.4; }", "t.conf:1:37: address \"1.2.3.4\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; key k { domain a.test; selector s; }",
+	        "t.conf:1:18: this key has no file\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4; }",
+	        "t.conf:1:37: address \"1.2.3.4\" must be IP:PORT or [IPv6]:PORT\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; starttls on; }",
 	        "t.conf:1:25: starttls needs certificate and certificate-key\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; enforce on; }",
 	        "t.conf:1:25: enforce needs dmarc among the checks\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; relay-from 0.0.0.0/0; }",
-	        "t.conf:1:60: relay-from \"0.0.0.0/0\" is everyone: that would make an open relay of this host\n"},
+	        "t.conf:1:60: relay-from \"0.0.0.0/0\" is everyone: that would make an open relay "
+	        "of this host\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; relay-from 10.0.0.1/8; }",
 	        "t.conf:1:60: relay-from \"10.0.0.1/8\" has bits set behind its prefix\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; max-message 1k; }",
@@ -221,15 +254,23 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:64: max-recipients \"99\" must be a number from 100 to 10000\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; }\nlisten a { address 1.2.3.4:26; }",
 	        "t.conf:2:8: a listener of this name stands in line 1 already\n"},
-	    {"hostname a.test; listen a { address 1.2.3.4:25 1.2.3.4:25; }", "t.conf:1:25: two listeners on one address\n"},
-	    {"hostname a.test; listen a { address 1.2.3.4:25;", "t.conf:1:18: the block is not closed\n"},
-	    {"hostname a.test; listen { address 1.2.3.4:25; }", "t.conf:1:18: it must be: listen NAME { ... }\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25 1.2.3.4:25; }",
+	        "t.conf:1:25: two listeners on one address\n"},
+	    {"hostname a.test; listen a { address 1.2.3.4:25;",
+	        "t.conf:1:18: the block is not closed\n"},
+	    {"hostname a.test; listen { address 1.2.3.4:25; }",
+	        "t.conf:1:18: it must be: listen NAME { ... }\n"},
 	    {"hostname a.test; }", "t.conf:1:18: a closing brace without a block\n"},
-	    {"hostname a.test\nworkers 1;", "t.conf:2:1: hostname takes one value, and this is a second\n"},
-	    {"hostname a.test", "t.conf:1:10: no semicolon after \"a.test\"\nt.conf:1:1: hostname is missing\n"},
-	    {"hostname a.test; product \"x\n;", "t.conf:1:26: a quoted text must end on its line, and holds no control characters\n"},
-	    {"hostname a.test; product \"a\\n\";", "t.conf:1:26: after a backslash stands a quote or a backslash\n"},
-	    {"hostname a.test; product \x01;", "t.conf:1:26: a control character outside of quotes\n"},
+	    {"hostname a.test\nworkers 1;",
+	        "t.conf:2:1: hostname takes one value, and this is a second\n"},
+	    {"hostname a.test",
+	        "t.conf:1:10: no semicolon after \"a.test\"\nt.conf:1:1: hostname is missing\n"},
+	    {"hostname a.test; product \"x\n;", "t.conf:1:26: a quoted text must end on its line, "
+	                                        "and holds no control characters\n"},
+	    {"hostname a.test; product \"a\\n\";",
+	        "t.conf:1:26: after a backslash stands a quote or a backslash\n"},
+	    {"hostname a.test; product \x01;",
+	        "t.conf:1:26: a control character outside of quotes\n"},
 	};
 	size_t i;
 
@@ -280,7 +321,8 @@ static void a_text_over_the_limit_is_refused(void **state)
 	memcpy(text, head, sizeof head - 1);
 	assert_int_equal(hk_conf_parse("t", hk_slice_of(text, HK_CONF_TEXT_MAX), &c, NULL), HK_OK);
 	hk_conf_free(c);
-	assert_int_equal(hk_conf_parse("t", hk_slice_of(text, HK_CONF_TEXT_MAX + 1), &c, NULL), HK_LIMIT);
+	assert_int_equal(
+	    hk_conf_parse("t", hk_slice_of(text, HK_CONF_TEXT_MAX + 1), &c, NULL), HK_LIMIT);
 	free(text);
 }
 
@@ -291,20 +333,33 @@ static void patterns_of_domains_fit_as_the_manual_says(void **state)
 		bool accepted;
 		const char *route; /* its pattern */
 	} cases[] = {
-	    {"b.test", true, "b.test"}, {"B.TEST", true, "b.test"}, {"x.b.test", false, ".b.test"}, {"xb.test", false, "*"},
-	    {"y.c.test", true, "*"}, {"c.test", false, "*"}, {"", false, "*"}, {"[10.0.0.1]", true, "*"},
-	    {"[IPv6:2001:DB8::1]", true, "*"}, {"[ipv6:2001:db8::2]", false, "*"}, {"[10.0.0.2]", false, "*"}, {"[]", false, "*"},
-	    {".c.test", false, "*"}, {"b.test.", false, "*"},
+	    {"b.test", true, "b.test"},
+	    {"B.TEST", true, "b.test"},
+	    {"x.b.test", false, ".b.test"},
+	    {"xb.test", false, "*"},
+	    {"y.c.test", true, "*"},
+	    {"c.test", false, "*"},
+	    {"", false, "*"},
+	    {"[10.0.0.1]", true, "*"},
+	    {"[IPv6:2001:DB8::1]", true, "*"},
+	    {"[ipv6:2001:db8::2]", false, "*"},
+	    {"[10.0.0.2]", false, "*"},
+	    {"[]", false, "*"},
+	    {".c.test", false, "*"},
+	    {"b.test.", false, "*"},
 	};
-	struct hk_conf *c = parse("hostname h.test; accept b.test .c.test; listen a { address 10.0.0.1:25 [2001:db8::1]:25; }"
-				  "route b.test { via mx; } route .b.test { via mx; } route * { via mx; }");
+	struct hk_conf *c =
+	    parse("hostname h.test; accept b.test .c.test; listen a { address 10.0.0.1:25 "
+	          "[2001:db8::1]:25; }"
+	          "route b.test { via mx; } route .b.test { via mx; } route * { via mx; }");
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < N(cases); i++) {
 		if (hk_conf_accepts(c, hk_slice_str(cases[i].domain)) != cases[i].accepted)
 			fail_msg("%s", cases[i].domain);
-		assert_slice(hk_conf_find_route(c, hk_slice_str(cases[i].domain))->pattern, cases[i].route);
+		assert_slice(
+		    hk_conf_find_route(c, hk_slice_str(cases[i].domain))->pattern, cases[i].route);
 	}
 	hk_conf_free(c);
 }
@@ -312,17 +367,19 @@ static void patterns_of_domains_fit_as_the_manual_says(void **state)
 /* S0-086 */
 static void the_signing_key_is_chosen_by_the_header_from(void **state)
 {
-	struct hk_conf *c = parse("hostname h.test; key y { domain y.test; selector s; file /y; } key p { domain p.a.test; selector s; file /p; }\n"
-				  "sign boss@x.test p; sign *@x.test y; sign p.a.test p;");
+	struct hk_conf *c = parse("hostname h.test; key y { domain y.test; selector s; file /y; } "
+	                          "key p { domain p.a.test; selector s; file /p; }\n"
+	                          "sign boss@x.test p; sign *@x.test y; sign p.a.test p;");
 	const struct {
 		const char *local, *domain, *key;
-	} cases[] = {{"user1", "x.test", "y.test"}, {"boss", "X.test", "p.a.test"}, {"u", "p.a.test", "p.a.test"}, {"u", "a.test", NULL},
-	    {"u", "sub.x.test", NULL}};
+	} cases[] = {{"user1", "x.test", "y.test"}, {"boss", "X.test", "p.a.test"},
+	    {"u", "p.a.test", "p.a.test"}, {"u", "a.test", NULL}, {"u", "sub.x.test", NULL}};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < N(cases); i++) {
-		const struct hk_conf_key *k = hk_conf_find_key(c, hk_slice_str(cases[i].local), hk_slice_str(cases[i].domain));
+		const struct hk_conf_key *k = hk_conf_find_key(
+		    c, hk_slice_str(cases[i].local), hk_slice_str(cases[i].domain));
 
 		assert_int_equal(k != NULL, cases[i].key != NULL);
 		if (k)
@@ -333,12 +390,13 @@ static void the_signing_key_is_chosen_by_the_header_from(void **state)
 
 static void nets_hold_their_addresses(void **state)
 {
-	struct hk_conf *c = parse("hostname h.test; listen a { address 1.2.3.4:25; relay-from 10.255.1.20/31 ::1; }");
+	struct hk_conf *c = parse(
+	    "hostname h.test; listen a { address 1.2.3.4:25; relay-from 10.255.1.20/31 ::1; }");
 	static const struct {
 		const char *ip;
 		bool in;
-	} cases[] = {{"10.255.1.19", false}, {"10.255.1.20", true}, {"10.255.1.21", true}, {"10.255.1.22", false}, {"::1", true},
-	    {"::2", false}, {"::ffff:10.255.1.20", true}};
+	} cases[] = {{"10.255.1.19", false}, {"10.255.1.20", true}, {"10.255.1.21", true},
+	    {"10.255.1.22", false}, {"::1", true}, {"::2", false}, {"::ffff:10.255.1.20", true}};
 	struct hk_ip ip;
 	size_t i;
 
@@ -353,8 +411,10 @@ static void nets_hold_their_addresses(void **state)
 static void a_reload_knows_what_it_cannot_change(void **state)
 {
 	struct hk_conf *a = parse("hostname h.test; listen a { address 1.2.3.4:25; }"),
-		       *b = parse("hostname i.test; listen a { address 1.2.3.4:25; max-message 1m; }"),
-		       *d = parse("hostname h.test; spool /elsewhere; listen a { address 1.2.3.5:25; }");
+	               *b = parse(
+	                   "hostname i.test; listen a { address 1.2.3.4:25; max-message 1m; }"),
+	               *d = parse(
+	                   "hostname h.test; spool /elsewhere; listen a { address 1.2.3.5:25; }");
 	struct hk_buf out;
 
 	(void)state;

@@ -29,10 +29,18 @@ static void store(const struct conf_item *item, void *base, uint64_t value)
 	uint32_t as32 = (uint32_t)value;
 
 	switch (item->width) {
-	case 1: memcpy(to, &as8, 1); break;
-	case 2: memcpy(to, &as16, 2); break;
-	case 4: memcpy(to, &as32, 4); break;
-	default: memcpy(to, &value, 8); break;
+	case 1:
+		memcpy(to, &as8, 1);
+		break;
+	case 2:
+		memcpy(to, &as16, 2);
+		break;
+	case 4:
+		memcpy(to, &as32, 4);
+		break;
+	default:
+		memcpy(to, &value, 8);
+		break;
 	}
 }
 
@@ -45,14 +53,23 @@ static uint64_t load(const struct conf_item *item, const void *base)
 	uint64_t value;
 
 	switch (item->width) {
-	case 1: memcpy(&as8, from, 1); return as8;
-	case 2: memcpy(&as16, from, 2); return as16;
-	case 4: memcpy(&as32, from, 4); return as32;
-	default: memcpy(&value, from, 8); return value;
+	case 1:
+		memcpy(&as8, from, 1);
+		return as8;
+	case 2:
+		memcpy(&as16, from, 2);
+		return as16;
+	case 4:
+		memcpy(&as32, from, 4);
+		return as32;
+	default:
+		memcpy(&value, from, 8);
+		return value;
 	}
 }
 
-bool conf_one(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n)
+bool conf_one(
+    struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n)
 {
 	if (n == 1)
 		return true;
@@ -100,7 +117,7 @@ void conf_print_text(const struct conf_item *item, const void *base, struct hk_b
 		conf_word_print(out, *s);
 }
 
-/* ---- texts: one check for each kind, and NULL when it is satisfied ------------------------ */
+/* ---- texts: one check for each kind, and NULL when it is satisfied ---- */
 
 static const char *check_text(struct hk_slice s)
 {
@@ -118,7 +135,9 @@ static const char *check_domain(struct hk_slice s)
 
 	if (hk_ip_parse(s, &ip) == HK_OK)
 		return "must be a name, not an address";
-	return hk_is_hostname(s, false) ? NULL : "is not a host name (letters, digits, hyphens and dots; U-labels as xn--)";
+	return hk_is_hostname(s, false)
+	           ? NULL
+	           : "is not a host name (letters, digits, hyphens and dots; U-labels as xn--)";
 }
 
 const char *conf_check_host(struct hk_slice s)
@@ -147,15 +166,21 @@ static const char *check_selector(struct hk_slice s)
 
 static const char *check_log(struct hk_slice s)
 {
-	return hk_slice_eq(s, HK_S("stderr")) || !conf_check_path(s) ? NULL : "must be stderr or an absolute path";
+	return hk_slice_eq(s, HK_S("stderr")) || !conf_check_path(s)
+	           ? NULL
+	           : "must be stderr or an absolute path";
 }
 
 static const char *check_resolver(struct hk_slice s)
 {
-	size_t at = hk_slice_rfind(s, '@');
 	struct hk_ip ip;
 	uint64_t port;
+	size_t at;
 
+	/* a laboratory's authoritative server in place of a resolver */
+	if (hk_slice_starts_nocase(s, HK_S("stub:")))
+		s = hk_slice_from(s, 5);
+	at = hk_slice_rfind(s, '@');
 	if (hk_ip_parse(hk_slice_sub(s, 0, at), &ip) != HK_OK)
 		return "must be IP or IP@PORT";
 	if (at < s.n && (hk_slice_u64(hk_slice_from(s, at + 1), 65535, &port) != HK_OK || !port))
@@ -176,7 +201,8 @@ static const struct {
     {CONF_KIND_RESOLVER, check_resolver, false},
 };
 
-void conf_parse_text(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_text(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	const char *wrong = NULL;
 	bool lower = false;
@@ -198,7 +224,8 @@ void conf_parse_text(struct conf_reader *r, const struct conf_item *item, const 
 		conf_keep(r, args->text, conf_member(item, base));
 }
 
-void conf_parse_address(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_address(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	if (conf_one(r, item, args, n))
 		conf_mailbox(r, args, conf_member(item, base));
@@ -209,14 +236,15 @@ void conf_mailbox(struct conf_reader *r, const struct conf_token *at, struct hk_
 	struct hk_slice rest;
 	struct hk_path path;
 
-	if (hk_path_parse(r->scratch, at->text, HK_PATH_LENIENT, &path, &rest) != HK_OK || rest.n || path.had_brackets ||
-	    path.had_route || !path.domain.n)
-		conf_error(r, at, "\"%s\" is not an address (user@domain)", conf_shown(at->text).text);
+	if (hk_path_parse(r->scratch, at->text, HK_PATH_LENIENT, &path, &rest) != HK_OK || rest.n ||
+	    path.had_brackets || path.had_route || !path.domain.n)
+		conf_error(
+		    r, at, "\"%s\" is not an address (user@domain)", conf_shown(at->text).text);
 	else
 		conf_keep(r, at->text, ret);
 }
 
-/* ---- numbers, sizes, durations ------------------------------------------------------------- */
+/* ---- numbers, sizes, durations ---- */
 
 struct unit {
 	char letter;
@@ -224,7 +252,8 @@ struct unit {
 };
 /* the greatest first, so that printing finds the shortest form */
 static const struct unit size_units[] = {{'g', 1 << 30}, {'m', 1 << 20}, {'k', 1 << 10}, {0, 1}};
-static const struct unit time_units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}, {0, 1}};
+static const struct unit time_units[] = {
+    {'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}, {0, 1}};
 static const struct unit no_units[] = {{0, 1}};
 
 static const struct unit *units_of(enum conf_kind kind)
@@ -246,19 +275,21 @@ static void print_number(struct hk_buf *out, enum conf_kind kind, uint64_t value
 		hk_buf_addf(out, "%" PRIu64, value);
 }
 
-static bool number(struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, uint64_t *ret)
+static bool number(
+    struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, uint64_t *ret)
 {
 	struct hk_slice digits = at->text;
 	const struct unit *u = units_of(item->kind);
 	struct hk_buf range;
 	uint64_t value;
 
-	while (u->letter && !(digits.n && hk_to_lower(digits.p[digits.n - 1]) == (uint8_t)u->letter))
+	while (
+	    u->letter && !(digits.n && hk_to_lower(digits.p[digits.n - 1]) == (uint8_t)u->letter))
 		u++;
 	if (u->letter)
 		digits.n--;
-	if (hk_slice_u64(digits, UINT64_MAX / u->factor, &value) == HK_OK && value * u->factor >= item->least &&
-	    value * u->factor <= item->most) {
+	if (hk_slice_u64(digits, UINT64_MAX / u->factor, &value) == HK_OK &&
+	    value * u->factor >= item->least && value * u->factor <= item->most) {
 		*ret = value * u->factor;
 		return true;
 	}
@@ -266,13 +297,14 @@ static bool number(struct conf_reader *r, const struct conf_item *item, const st
 	print_number(&range, item->kind, item->least);
 	hk_buf_add_str(&range, " to ");
 	print_number(&range, item->kind, item->most);
-	conf_error(r, at, "%s \"%s\" must be %s from %.*s", item->name, conf_shown(at->text).text, conf_kinds[item->kind].form,
-	    HK_FMT(hk_buf_slice(&range)));
+	conf_error(r, at, "%s \"%s\" must be %s from %.*s", item->name, conf_shown(at->text).text,
+	    conf_kinds[item->kind].form, HK_FMT(hk_buf_slice(&range)));
 	hk_buf_done(&range);
 	return false;
 }
 
-void conf_parse_number(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_number(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	uint64_t value;
 
@@ -286,7 +318,8 @@ void conf_print_number(const struct conf_item *item, const void *base, struct hk
 }
 
 /* Only retry is such a list: its count stands beside it. */
-void conf_parse_durations(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_durations(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf *conf = base;
 	uint64_t value = 0;
@@ -315,9 +348,11 @@ void conf_print_durations(const struct conf_item *item, const void *base, struct
 	}
 }
 
-/* ---- words ------------------------------------------------------------------------------------ */
+/* ---- words ------------------------------------------------------------------------------------
+ */
 
-bool conf_find_word(struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, unsigned *ret)
+bool conf_find_word(
+    struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, unsigned *ret)
 {
 	struct conf_hint hint = {0};
 	const struct conf_word *w;
@@ -333,7 +368,8 @@ bool conf_find_word(struct conf_reader *r, const struct conf_item *item, const s
 	return false;
 }
 
-void conf_parse_word(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_word(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	unsigned value;
 
@@ -353,7 +389,8 @@ void conf_print_word(const struct conf_item *item, const void *base, struct hk_b
 	}
 }
 
-void conf_parse_words(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_words(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	unsigned value = 0, all = 0;
 	size_t i;

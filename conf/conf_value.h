@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * conf_value.h - the readers and printers of values: conf_value.c has the plain ones, conf_value_net.c those of the network;
- * conf_kinds (conf_kind.c) lists them.
+ * conf_value.h - the readers and printers of values: conf_value.c has the plain ones,
+ * conf_value_net.c those of the network; conf_kinds (conf_kind.c) lists them.
  */
 #ifndef HIKYAKU_CONF_VALUE_H
 #define HIKYAKU_CONF_VALUE_H
@@ -11,7 +11,8 @@
 void *conf_member(const struct conf_item *, void *base);
 const void *conf_member_const(const struct conf_item *, const void *base);
 /* conf_one(...): false, and told, when there is more than one value. */
-bool conf_one(struct conf_reader *, const struct conf_item *, const struct conf_token *args, size_t n);
+bool conf_one(
+    struct conf_reader *, const struct conf_item *, const struct conf_token *args, size_t n);
 /* copies into the configuration */
 void conf_keep(struct conf_reader *, struct hk_slice, struct hk_slice *ret);
 void conf_keep_lower(struct conf_reader *, struct hk_slice, struct hk_slice *ret);
@@ -19,12 +20,16 @@ void conf_keep_lower(struct conf_reader *, struct hk_slice, struct hk_slice *ret
 const char *conf_check_host(struct hk_slice);
 const char *conf_check_path(struct hk_slice);
 void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_slice *ret);
-bool conf_find_word(struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
+bool conf_find_word(
+    struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
 
-#define CONF_KIND_FUNCTIONS(X) \
-	X(text) X(address) X(number) X(durations) X(word) X(words) X(domains) X(nets) X(sockets) X(via) X(source) X(quarantine)
-#define X(name)                                                                                                        \
-	void conf_parse_##name(struct conf_reader *, const struct conf_item *, const struct conf_token *args, size_t n, void *base); \
+#define CONF_KIND_FUNCTIONS(X)                                                                     \
+	X(text)                                                                                    \
+	X(address) X(number) X(durations) X(word) X(words) X(domains) X(nets) X(sockets) X(via)    \
+	    X(source) X(quarantine)
+#define X(name)                                                                                    \
+	void conf_parse_##name(struct conf_reader *, const struct conf_item *,                     \
+	    const struct conf_token *args, size_t n, void *base);                                  \
 	void conf_print_##name(const struct conf_item *, const void *base, struct hk_buf *out);
 CONF_KIND_FUNCTIONS(X)
 #undef X

@@ -31,7 +31,8 @@ static void *grown(struct conf_reader *r, const void *old, size_t n, size_t more
 	return p;
 }
 
-void conf_pattern(struct conf_reader *r, const struct conf_token *at, bool with_local, struct hk_slice *ret)
+void conf_pattern(
+    struct conf_reader *r, const struct conf_token *at, bool with_local, struct hk_slice *ret)
 {
 	size_t split = with_local ? hk_slice_rfind(at->text, '@') : at->text.n;
 	struct hk_slice domain = split < at->text.n ? hk_slice_from(at->text, split + 1) : at->text;
@@ -45,8 +46,8 @@ void conf_pattern(struct conf_reader *r, const struct conf_token *at, bool with_
 	if (domain.n && domain.p[0] == '.' && split == at->text.n)
 		domain = hk_slice_from(domain, 1);
 	if (!hk_is_hostname(domain, false) || split == 0) {
-		conf_error(r, at, "\"%s\" is no pattern: domain, .domain%s or *", conf_shown(at->text).text,
-		    with_local ? ", *@domain, user@domain" : "");
+		conf_error(r, at, "\"%s\" is no pattern: domain, .domain%s or *",
+		    conf_shown(at->text).text, with_local ? ", *@domain, user@domain" : "");
 		return;
 	}
 	/* the local part keeps its case; the domain has none */
@@ -56,11 +57,13 @@ void conf_pattern(struct conf_reader *r, const struct conf_token *at, bool with_
 		return;
 	}
 	for (i = 0; i < at->text.n; i++)
-		p[i] = i > split || split == at->text.n ? hk_to_lower(at->text.p[i]) : at->text.p[i];
+		p[i] =
+		    i > split || split == at->text.n ? hk_to_lower(at->text.p[i]) : at->text.p[i];
 	*ret = hk_slice_of(p, at->text.n);
 }
 
-void conf_parse_domains(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_domains(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_texts *list = conf_member(item, base);
 	struct hk_slice *at = grown(r, list->at, list->n, n, sizeof *at);
@@ -70,7 +73,8 @@ void conf_parse_domains(struct conf_reader *r, const struct conf_item *item, con
 		return;
 	for (i = 0; i < n; i++) {
 		if (hk_slice_eq(args[i].text, HK_S("*")))
-			conf_error(r, &args[i], "%s * would make an open relay of this host", item->name);
+			conf_error(
+			    r, &args[i], "%s * would make an open relay of this host", item->name);
 		else
 			conf_pattern(r, &args[i], false, &at[kept]);
 		kept += at[kept].n > 0;
@@ -91,37 +95,44 @@ void conf_print_domains(const struct conf_item *item, const void *base, struct h
 	}
 }
 
-static void parse_net(struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, struct hk_conf_net *ret)
+static void parse_net(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *at, struct hk_conf_net *ret)
 {
 	size_t slash = hk_slice_find(at->text, '/'), i;
 	struct hk_conf_net net = {0};
 	uint64_t bits;
 
 	if (hk_ip_parse(hk_slice_sub(at->text, 0, slash), &net.ip) != HK_OK) {
-		conf_error(r, at, "%s \"%s\" must be IP or IP/BITS", item->name, conf_shown(at->text).text);
+		conf_error(r, at, "%s \"%s\" must be IP or IP/BITS", item->name,
+		    conf_shown(at->text).text);
 		return;
 	}
 	bits = net.ip.family == 4 ? 32 : 128;
-	if (slash < at->text.n && hk_slice_u64(hk_slice_from(at->text, slash + 1), bits, &bits) != HK_OK) {
-		conf_error(r, at, "%s \"%s\" has no number of bits after the slash", item->name, conf_shown(at->text).text);
+	if (slash < at->text.n &&
+	    hk_slice_u64(hk_slice_from(at->text, slash + 1), bits, &bits) != HK_OK) {
+		conf_error(r, at, "%s \"%s\" has no number of bits after the slash", item->name,
+		    conf_shown(at->text).text);
 		return;
 	}
 	if (bits == 0) {
-		conf_error(r, at, "%s \"%s\" is everyone: that would make an open relay of this host", item->name,
+		conf_error(r, at,
+		    "%s \"%s\" is everyone: that would make an open relay of this host", item->name,
 		    conf_shown(at->text).text);
 		return;
 	}
 	net.bits = (unsigned)bits;
 	for (i = net.bits; i < (net.ip.family == 4 ? 32u : 128u); i++) {
 		if (net.ip.bytes[i / 8] & (0x80 >> i % 8)) {
-			conf_error(r, at, "%s \"%s\" has bits set behind its prefix", item->name, conf_shown(at->text).text);
+			conf_error(r, at, "%s \"%s\" has bits set behind its prefix", item->name,
+			    conf_shown(at->text).text);
 			return;
 		}
 	}
 	*ret = net;
 }
 
-void conf_parse_nets(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_nets(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_nets *list = conf_member(item, base);
 	struct hk_conf_net *at = grown(r, list->at, list->n, n, sizeof *at);
@@ -189,7 +200,8 @@ static void print_host_port(struct hk_buf *out, struct hk_slice host, uint16_t p
 	hk_buf_addf(out, "%s%.*s%s:%u", v6 ? "[" : "", HK_FMT(host), v6 ? "]" : "", port);
 }
 
-void conf_parse_sockets(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_sockets(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_listener *l = base;
 	struct hk_slice host;
@@ -202,8 +214,10 @@ void conf_parse_sockets(struct conf_reader *r, const struct conf_item *item, con
 	}
 	l->n_sockets = n;
 	for (i = 0; i < n; i++)
-		if (!split_port(args[i].text, &host, &l->socket[i].port) || hk_ip_parse(host, &l->socket[i].ip) != HK_OK)
-			conf_error(r, &args[i], "%s \"%s\" must be IP:PORT or [IPv6]:PORT", item->name, conf_shown(args[i].text).text);
+		if (!split_port(args[i].text, &host, &l->socket[i].port) ||
+		    hk_ip_parse(host, &l->socket[i].ip) != HK_OK)
+			conf_error(r, &args[i], "%s \"%s\" must be IP:PORT or [IPv6]:PORT",
+			    item->name, conf_shown(args[i].text).text);
 }
 
 void conf_print_sockets(const struct conf_item *item, const void *base, struct hk_buf *out)
@@ -221,13 +235,14 @@ void conf_print_sockets(const struct conf_item *item, const void *base, struct h
 	}
 }
 
-/* ---- via ----------------------------------------------------------------------------------------- */
+/* ---- via ---- */
 
-static const struct conf_word vias[] = {
-    {"mx", HK_VIA_MX}, {"smtp", HK_VIA_SMTP}, {"lmtp", HK_VIA_LMTP}, {"maildir", HK_VIA_MAILDIR}, {0}};
+static const struct conf_word vias[] = {{"mx", HK_VIA_MX}, {"smtp", HK_VIA_SMTP},
+    {"lmtp", HK_VIA_LMTP}, {"maildir", HK_VIA_MAILDIR}, {0}};
 static const struct conf_item via_words = {.name = "via", .words = vias};
 
-static void parse_hop(struct conf_reader *r, const struct conf_token *at, struct hk_conf_route *route)
+static void parse_hop(
+    struct conf_reader *r, const struct conf_token *at, struct hk_conf_route *route)
 {
 	bool lmtp = route->via == HK_VIA_LMTP;
 	struct hk_slice host = {0};
@@ -245,7 +260,10 @@ static void parse_hop(struct conf_reader *r, const struct conf_token *at, struct
 			conf_keep(r, host, &route->unix_path);
 		return;
 	}
-	route->port = lmtp ? 0 : 25; /* LMTP has no port of its own, and port 25 is forbidden to it (RFC 2033 5) */
+	route->port =
+	    lmtp
+	        ? 0
+	        : 25; /* LMTP has no port of its own, and port 25 is forbidden to it (RFC 2033 5) */
 	if (!split_port(at->text, &host, &route->port)) {
 		conf_error(r, at, "\"%s\" must be HOST%s", conf_shown(at->text).text,
 		    lmtp ? ":PORT or unix:/path" : " or HOST:PORT");
@@ -258,7 +276,8 @@ static void parse_hop(struct conf_reader *r, const struct conf_token *at, struct
 		conf_keep_lower(r, host, &route->host);
 }
 
-static void parse_maildir(struct conf_reader *r, const struct conf_token *at, struct hk_conf_route *route)
+static void parse_maildir(
+    struct conf_reader *r, const struct conf_token *at, struct hk_conf_route *route)
 {
 	const char *wrong = conf_check_path(at->text);
 	size_t i;
@@ -276,7 +295,8 @@ static void parse_maildir(struct conf_reader *r, const struct conf_token *at, st
 		conf_keep(r, at->text, &route->maildir);
 }
 
-void conf_parse_via(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_via(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_route *route = base;
 	unsigned via;
@@ -319,7 +339,8 @@ void conf_print_via(const struct conf_item *item, const void *base, struct hk_bu
 	hk_buf_done(&place);
 }
 
-void conf_parse_source(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_source(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_route *route = base;
 	struct hk_ip ip;
@@ -329,7 +350,8 @@ void conf_parse_source(struct conf_reader *r, const struct conf_item *item, cons
 		struct hk_ip *to;
 
 		if (hk_ip_parse(args[i].text, &ip) != HK_OK) {
-			conf_error(r, &args[i], "%s \"%s\" is not an address", item->name, conf_shown(args[i].text).text);
+			conf_error(r, &args[i], "%s \"%s\" is not an address", item->name,
+			    conf_shown(args[i].text).text);
 			continue;
 		}
 		to = ip.family == 4 ? &route->source4 : &route->source6;
@@ -350,11 +372,12 @@ void conf_print_source(const struct conf_item *item, const void *base, struct hk
 	print_ip(out, &route->source6);
 }
 
-static const struct conf_word quarantines[] = {
-    {"header", HK_QUARANTINE_HEADER}, {"junk", HK_QUARANTINE_JUNK}, {"hold", HK_QUARANTINE_HOLD}, {0}};
+static const struct conf_word quarantines[] = {{"header", HK_QUARANTINE_HEADER},
+    {"junk", HK_QUARANTINE_JUNK}, {"hold", HK_QUARANTINE_HOLD}, {0}};
 static const struct conf_item quarantine_words = {.name = "quarantine", .words = quarantines};
 
-void conf_parse_quarantine(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+void conf_parse_quarantine(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_route *route = base;
 	unsigned what;
@@ -365,8 +388,8 @@ void conf_parse_quarantine(struct conf_reader *r, const struct conf_item *item, 
 		return;
 	want = what == HK_QUARANTINE_JUNK ? 2 : 1;
 	if (n != want) {
-		conf_error(r, &args[n > want ? want : 0], "quarantine %s takes %s", quarantines[what].word,
-		    want == 1 ? "nothing more" : "one address");
+		conf_error(r, &args[n > want ? want : 0], "quarantine %s takes %s",
+		    quarantines[what].word, want == 1 ? "nothing more" : "one address");
 		return;
 	}
 	route->quarantine = (enum hk_quarantine)what;

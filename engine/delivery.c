@@ -42,9 +42,10 @@ void hk_delivery_free(struct hk_delivery *d)
 	free(d);
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
-void reason_set(struct reason *r, unsigned code, const char *enhanced, const char *remote, struct hk_slice text)
+void reason_set(
+    struct reason *r, unsigned code, const char *enhanced, const char *remote, struct hk_slice text)
 {
 	struct hk_buf quoted;
 	size_t i;
@@ -64,22 +65,28 @@ void reason_set(struct reason *r, unsigned code, const char *enhanced, const cha
 	hk_buf_done(&quoted);
 }
 
-static void store_result(struct hk_delivery *d, size_t i, enum hk_rcpt_outcome outcome, const struct reason *why)
+static void store_result(
+    struct hk_delivery *d, size_t i, enum hk_rcpt_outcome outcome, const struct reason *why)
 {
 	static const char *const names[] = {"deferred", "delivered", "failed", "removed"};
 	struct hk_rcpt_result *r = &d->env.job->result[i];
 
-	*r = (struct hk_rcpt_result){.rcpt = d->env.job->rcpt[i], .outcome = outcome, .code = why->code};
+	*r = (struct hk_rcpt_result){
+	    .rcpt = d->env.job->rcpt[i], .outcome = outcome, .code = why->code};
 	memcpy(r->enhanced, why->enhanced, sizeof r->enhanced);
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
-	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s", d->id_text,
-	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text, names[outcome], d->env.job->attempt,
-	    why->code, why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
+	hk_logf(d->env.log, HK_LOG_INFO,
+	    "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s",
+	    d->id_text,
+	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text,
+	    names[outcome], d->env.job->attempt, why->code,
+	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
 	    hk_log_value(hk_slice_str(why->text)).text);
 }
 
-void delivery_settle(struct hk_delivery *d, size_t target, enum hk_rcpt_outcome outcome, const struct reason *why)
+void delivery_settle(
+    struct hk_delivery *d, size_t target, enum hk_rcpt_outcome outcome, const struct reason *why)
 {
 	size_t i;
 
@@ -119,14 +126,16 @@ void delivery_over(struct hk_delivery *d)
 	if (!d->last.code)
 		reason_set(&d->last, 451, "4.3.0", "", HK_S("No attempt could be made"));
 	for (i = 0; i < d->n_targets; i++)
-		delivery_settle(d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);
+		delivery_settle(
+		    d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);
 	delivery_close(d);
 	delivery_wait(d, STEP_DONE, 0);
 	d->wants &= (unsigned)WANT_CLOSE;
 	d->wants |= WANT_DONE;
 }
 
-void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, unsigned code, const char *enhanced, const char *format, ...)
+void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, unsigned code,
+    const char *enhanced, const char *format, ...)
 {
 	char text[HK_RESULT_TEXT_MAX];
 	struct reason why;
@@ -142,7 +151,8 @@ void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, un
 	delivery_over(d);
 }
 
-void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...)
+void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced,
+    const char *format, ...)
 {
 	char text[HK_RESULT_TEXT_MAX];
 	va_list args;
@@ -150,8 +160,9 @@ void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, c
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s", d->id_text,
-	    hk_log_value(hk_slice_str(d->remote)).text, code, enhanced, hk_log_value(hk_slice_str(text)).text);
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s",
+	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, code, enhanced,
+	    hk_log_value(hk_slice_str(text)).text);
 	/* one host that may do later outweighs all that never will */
 	if (is_temporary || !d->may_try_again)
 		reason_set(&d->last, code, enhanced, d->remote, hk_slice_str(text));
@@ -164,14 +175,15 @@ void delivery_wait(struct hk_delivery *d, enum step step, uint64_t ms)
 	d->deadline = ms ? d->now.mono_ms + ms : UINT64_MAX;
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------------- */
+/* ---- the beginning ---- */
 
 static bool make_targets(struct hk_delivery *d)
 {
 	const struct hk_job *job = d->env.job;
 	size_t i;
 
-	d->is_junk = (d->mail.flags & HK_MAIL_QUARANTINE) && job->route && job->route->quarantine == HK_QUARANTINE_JUNK;
+	d->is_junk = (d->mail.flags & HK_MAIL_QUARANTINE) && job->route &&
+	             job->route->quarantine == HK_QUARANTINE_JUNK;
 	d->n_targets = d->is_junk ? 1 : job->n_rcpt;
 	d->target = hk_arena_array(&d->arena, d->n_targets, sizeof *d->target);
 	d->is_settled = hk_arena_array(&d->arena, d->n_targets, sizeof *d->is_settled);
@@ -184,7 +196,8 @@ static bool make_targets(struct hk_delivery *d)
 			d->n_targets = 0;
 			return false;
 		}
-		d->target[i] = d->is_junk ? job->route->junk_address : d->mail.rcpt[job->rcpt[i]].address;
+		d->target[i] =
+		    d->is_junk ? job->route->junk_address : d->mail.rcpt[job->rcpt[i]].address;
 	}
 	return true;
 }
@@ -192,7 +205,8 @@ static bool make_targets(struct hk_delivery *d)
 /* The message is as if it was never tried. */
 static void release(struct hk_delivery *d, enum hk_status status)
 {
-	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=release status=%s", d->id_text, hk_status_name(status));
+	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=release status=%s", d->id_text,
+	    hk_status_name(status));
 	d->env.job->released = true;
 	d->wants |= WANT_DONE;
 	delivery_wait(d, STEP_DONE, 0);
@@ -214,8 +228,10 @@ static void begin(struct hk_delivery *d)
 		return;
 	}
 	if (!route) {
-		/* a hole in the configuration is the operator's to mend; the sender must not pay for it at once */
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.4", "No route for this domain in the configuration");
+		/* a hole in the configuration is the operator's to mend; the sender must not pay
+		 * for it at once */
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.4",
+		    "No route for this domain in the configuration");
 		return;
 	}
 	if ((d->mail.flags & HK_MAIL_QUARANTINE) && route->quarantine == HK_QUARANTINE_HOLD) {
@@ -229,14 +245,15 @@ static void begin(struct hk_delivery *d)
 	};
 	status = hk_render_init(&d->render, &d->arena, &d->mail, d->env.disk, spool);
 	if (status != HK_OK)
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be read: %s", hk_status_text(status));
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0",
+		    "The message cannot be read: %s", hk_status_text(status));
 	else if (route->via == HK_VIA_MAILDIR)
 		local_begin(d);
 	else
 		hosts_begin(d);
 }
 
-/* ---- the public calls ----------------------------------------------------------------------------------- */
+/* ---- the public calls ---- */
 
 static void run(struct hk_delivery *d)
 {
@@ -261,7 +278,9 @@ static bool next_question(struct hk_delivery *d, struct hk_delivery_want *ret)
 		if (!d->asked[i].is_open || d->asked[i].is_handed_out)
 			continue;
 		d->asked[i].is_handed_out = true;
-		*ret = (struct hk_delivery_want){.type = HK_DELIVERY_DNS, .id = d->asked[i].id, .question = d->asked[i].question};
+		*ret = (struct hk_delivery_want){.type = HK_DELIVERY_DNS,
+		    .id = d->asked[i].id,
+		    .question = d->asked[i].question};
 		return true;
 	}
 	return false;
@@ -279,14 +298,16 @@ static void fill_connect(const struct hk_delivery *d, struct hk_delivery_want *r
 	ret->port = d->port;
 }
 
-enum hk_status hk_delivery_next(struct hk_delivery *d, const struct hk_now *now, struct hk_delivery_want *ret)
+enum hk_status hk_delivery_next(
+    struct hk_delivery *d, const struct hk_now *now, struct hk_delivery_want *ret)
 {
 	/* in this order: a connection is closed before another is asked for */
 	static const struct {
 		unsigned bit;
 		enum hk_delivery_want_type type;
-	} order[] = {{WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT}, {WANT_TLS, HK_DELIVERY_TLS},
-	    {WANT_SIGN, HK_DELIVERY_SIGN}, {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
+	} order[] = {{WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT},
+	    {WANT_TLS, HK_DELIVERY_TLS}, {WANT_SIGN, HK_DELIVERY_SIGN},
+	    {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
 	size_t i;
 
 	d->now = *now;
@@ -323,7 +344,8 @@ void hk_delivery_dns(struct hk_delivery *d, uint32_t id, const struct hk_dns_ans
 
 void hk_delivery_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
-	if (d->step == STEP_CONNECT)
+	/* not what was asked for before, and given up meanwhile */
+	if (d->step == STEP_CONNECT && !(d->wants & WANT_CONNECT))
 		talk_connected(d, ok, why);
 }
 
@@ -371,7 +393,9 @@ void hk_delivery_sent(struct hk_delivery *d, size_t n)
 
 uint64_t hk_delivery_deadline(const struct hk_delivery *d)
 {
-	return d->step == STEP_TALK ? d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000 : d->deadline;
+	return d->step == STEP_TALK
+	           ? d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000
+	           : d->deadline;
 }
 
 void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)

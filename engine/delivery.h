@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery.h - one attempt: render a message for some of its recipients and bring it to its next hop.
+ * delivery.h - one attempt: render a message for some of its recipients and bring it to its next
+ *hop.
  *
- *	find the hosts (MX, A, AAAA) -> connect -> greet, TLS -> render: trace, sign, edits -> send -> results in the job
+ *	find the hosts (MX, A, AAAA) -> connect -> greet, TLS -> render: trace, sign, edits -> send
+ *-> results in the job
  */
 #ifndef HIKYAKU_ENGINE_DELIVERY_H
 #define HIKYAKU_ENGINE_DELIVERY_H
@@ -14,12 +16,16 @@
 
 enum hk_delivery_want_type {
 	HK_DELIVERY_DNS,     /* question: hk_delivery_dns(id) */
-	HK_DELIVERY_CONNECT, /* to ip:port (or unix path) from source (family 0: any), then hk_delivery_connected; bytes with feed/eof */
-	HK_DELIVERY_TLS,     /* client handshake; name for SNI; unverified in this form; then hk_delivery_tls */
+	HK_DELIVERY_CONNECT, /* to ip:port (or unix path) from source (family 0: any), then
+	                        hk_delivery_connected; bytes with feed/eof */
+	HK_DELIVERY_TLS,     /* client handshake; name for SNI; unverified in this form; then
+	                        hk_delivery_tls */
 	HK_DELIVERY_SIGN,    /* digest with key: hk_delivery_signed(id) */
 	HK_DELIVERY_CLOSE,   /* drain out, close the connection (another CONNECT may follow) */
-	HK_DELIVERY_LOCAL,   /* Maildir: hk_delivery_local_run does it, off this thread if it can be; then hk_delivery_local_done */
-	HK_DELIVERY_DONE,    /* job->result is filled: give the job back to the owner and free the delivery */
+	HK_DELIVERY_LOCAL, /* Maildir: hk_delivery_local_run does it, off this thread if it can be;
+	                      then hk_delivery_local_done */
+	HK_DELIVERY_DONE,  /* job->result is filled: give the job back to the owner and free the
+	                      delivery */
 };
 struct hk_delivery_want {
 	enum hk_delivery_want_type type;
@@ -28,13 +34,13 @@ struct hk_delivery_want {
 	struct hk_ip ip, source;
 	uint16_t port;
 	struct hk_slice unix_path;
-	struct hk_slice name;     /* TLS: the host's name */
-	size_t key;               /* SIGN: index of the key in conf */
+	struct hk_slice name; /* TLS: the host's name */
+	size_t key;           /* SIGN: index of the key in conf */
 	enum hk_sign_alg alg;
 	struct hk_slice digest;
 };
 struct hk_delivery_env {
-	struct hk_job *job;       /* stays the caller's; filled */
+	struct hk_job *job; /* stays the caller's; filled */
 	struct hk_disk *disk;
 	struct hk_log *log;
 	/* algorithm of each key of the configuration, known from the keys process */
@@ -42,10 +48,12 @@ struct hk_delivery_env {
 };
 
 struct hk_delivery;
-/* hk_delivery_new(env, now): reads the message from the spool at its first step. NULL when out of memory. */
+/* hk_delivery_new(env, now): reads the message from the spool at its first step. NULL when out of
+ * memory. */
 struct hk_delivery *hk_delivery_new(const struct hk_delivery_env *, const struct hk_now *);
 void hk_delivery_free(struct hk_delivery *);
-enum hk_status hk_delivery_next(struct hk_delivery *, const struct hk_now *, struct hk_delivery_want *ret) HK_MUSTCHECK;
+enum hk_status hk_delivery_next(
+    struct hk_delivery *, const struct hk_now *, struct hk_delivery_want *ret) HK_MUSTCHECK;
 void hk_delivery_dns(struct hk_delivery *, uint32_t id, const struct hk_dns_answer *);
 void hk_delivery_connected(struct hk_delivery *, bool ok, struct hk_slice why);
 size_t hk_delivery_feed(struct hk_delivery *, struct hk_slice);
@@ -53,7 +61,8 @@ void hk_delivery_eof(struct hk_delivery *);
 void hk_delivery_tls(struct hk_delivery *, bool ok, struct hk_slice why);
 /* empty signature: it could not be made; the attempt is deferred, never sent unsigned. */
 void hk_delivery_signed(struct hk_delivery *, uint32_t id, struct hk_slice signature);
-/* hk_delivery_local_run(d): blocking: tmp, fsync, link into new/ (never over an existing file), fsync of new/. Thread-safe with respect to other deliveries. */
+/* hk_delivery_local_run(d): blocking: tmp, fsync, link into new/ (never over an existing file),
+ * fsync of new/. Thread-safe with respect to other deliveries. */
 void hk_delivery_local_run(struct hk_delivery *);
 void hk_delivery_local_done(struct hk_delivery *);
 struct hk_slice hk_delivery_out(struct hk_delivery *);

@@ -12,7 +12,7 @@ static void ask(struct hk_delivery *d, size_t i, struct hk_slice name, uint16_t 
 	d->asked[i] = (struct asked){.id = ++d->last_id, .is_open = true, .question = {name, type}};
 }
 
-/* ---- who we are ------------------------------------------------------------------------------------- */
+/* ---- who we are ---- */
 
 static bool is_own_name(const struct hk_conf *c, struct hk_slice name)
 {
@@ -32,12 +32,13 @@ static bool is_own_socket(const struct hk_conf *c, const struct hk_ip *ip, uint1
 
 	for (i = 0; i < c->n_listeners; i++)
 		for (j = 0; j < c->listener[i].n_sockets; j++)
-			if (c->listener[i].socket[j].port == port && hk_ip_eq(&c->listener[i].socket[j].ip, ip))
+			if (c->listener[i].socket[j].port == port &&
+			    hk_ip_eq(&c->listener[i].socket[j].ip, ip))
 				return true;
 	return false;
 }
 
-/* ---- the hosts of a domain ----------------------------------------------------------------------------- */
+/* ---- the hosts of a domain ---- */
 
 static void ask_host(struct hk_delivery *d)
 {
@@ -95,8 +96,9 @@ static bool comes_before(const struct host *a, const struct host *b)
 	return a->preference != b->preference ? a->preference < b->preference : a->lot < b->lot;
 }
 
-/* Keeps the list sorted and the best HOSTS_MAX of it. Equal preferences in an order that differs from message to message
- * (RFC 5321 5.1: to spread the load) and is the same when a run is repeated. */
+/* Keeps the list sorted and the best HOSTS_MAX of it. Equal preferences in an order that differs
+ * from message to message (RFC 5321 5.1: to spread the load) and is the same when a run is
+ * repeated. */
 static void add_host(struct hk_delivery *d, const struct hk_dns_rr *rr)
 {
 	struct host h = {.preference = rr->preference};
@@ -106,7 +108,8 @@ static void add_host(struct hk_delivery *d, const struct hk_dns_rr *rr)
 
 	if (!rr->data.n || hk_arena_dup_lower(&d->arena, rr->data, &h.name) != HK_OK)
 		return;
-	n = snprintf(lot, sizeof lot, "%s %u %.*s", d->id_text, d->env.job->attempt, HK_FMT(hk_slice_sub(h.name, 0, 300)));
+	n = snprintf(lot, sizeof lot, "%s %u %.*s", d->id_text, d->env.job->attempt,
+	    HK_FMT(hk_slice_sub(h.name, 0, 300)));
 	h.lot = hk_hash(hk_slice_of(lot, n > 0 ? (size_t)n : 0));
 	if (d->n_hosts == HOSTS_MAX && !comes_before(&h, &d->host[HOSTS_MAX - 1]))
 		return;
@@ -116,8 +119,8 @@ static void add_host(struct hk_delivery *d, const struct hk_dns_rr *rr)
 	d->host[i] = h;
 }
 
-/* RFC 5321 5.1: our own name, and all that are not better than it, are cut from the list; otherwise mail for which we are
- * the backup would go round. */
+/* RFC 5321 5.1: our own name, and all that are not better than it, are cut from the list; otherwise
+ * mail for which we are the backup would go round. */
 static void cut_ourselves(struct hk_delivery *d)
 {
 	size_t i, j;
@@ -138,12 +141,14 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	size_t i;
 
 	if (hk_dns_is_failure(answer)) {
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3", "The DNS does not tell the MX of %s: %s", domain.text,
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3",
+		    "The DNS does not tell the MX of %s: %s", domain.text,
 		    hk_dns_rcode_name(answer->rcode));
 		return;
 	}
 	if (answer->rcode == HK_DNS_NXDOMAIN) {
-		delivery_settle_all(d, HK_RCPT_FAILED, 550, "5.1.2", "The domain %s does not exist", domain.text);
+		delivery_settle_all(
+		    d, HK_RCPT_FAILED, 550, "5.1.2", "The domain %s does not exist", domain.text);
 		return;
 	}
 	if (!answer->n) {
@@ -153,7 +158,8 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	}
 	/* RFC 7505 3: one record that names the root */
 	if (answer->n == 1 && !answer->rr[0].data.n) {
-		delivery_settle_all(d, HK_RCPT_FAILED, 556, "5.1.10", "The domain %s accepts no mail (RFC 7505)", domain.text);
+		delivery_settle_all(d, HK_RCPT_FAILED, 556, "5.1.10",
+		    "The domain %s accepts no mail (RFC 7505)", domain.text);
 		return;
 	}
 	for (i = 0; i < answer->n; i++)
@@ -162,10 +168,11 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	if (d->n_hosts)
 		ask_host(d);
 	else
-		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.4.6", "Mail for %s loops back to this host (RFC 5321 5.1)", domain.text);
+		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.4.6",
+		    "Mail for %s loops back to this host (RFC 5321 5.1)", domain.text);
 }
 
-/* ---- the addresses of a host -------------------------------------------------------------------------------- */
+/* ---- the addresses of a host ---- */
 
 /* One of each family in turn, so that a broken family costs one try. */
 static void interleave(struct hk_delivery *d)
@@ -198,7 +205,9 @@ static void host_answer(struct hk_delivery *d, const struct hk_dns_answer *answe
 			d->address[d->n_addresses++] = answer->rr[i].ip;
 	snprintf(d->remote, sizeof d->remote, "%.250s", hk_log_quote(h->name).text);
 	if (hk_dns_is_failure(answer))
-		delivery_trouble(d, true, 451, "4.4.3", "The DNS does not tell the address of %s: %s", d->remote, hk_dns_rcode_name(answer->rcode));
+		delivery_trouble(d, true, 451, "4.4.3",
+		    "The DNS does not tell the address of %s: %s", d->remote,
+		    hk_dns_rcode_name(answer->rcode));
 	if (d->asked[0].is_open || d->asked[1].is_open)
 		return;
 	if (!d->n_addresses && !d->may_try_again)
@@ -233,7 +242,8 @@ void hosts_timeout(struct hk_delivery *d)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		struct hk_dns_answer timeout = {.question = d->asked[i].question, .rcode = HK_DNS_TIMEOUT};
+		struct hk_dns_answer timeout = {
+		    .question = d->asked[i].question, .rcode = HK_DNS_TIMEOUT};
 
 		if (!d->asked[i].is_open)
 			continue;
@@ -242,18 +252,20 @@ void hosts_timeout(struct hk_delivery *d)
 	}
 }
 
-/* ---- the next one -------------------------------------------------------------------------------------------- */
+/* ---- the next one ---- */
 
 static void name_remote(struct hk_delivery *d)
 {
 	char ip[HK_IP_TEXT_MAX];
 
 	if (d->env.job->route->unix_path.n) {
-		snprintf(d->remote, sizeof d->remote, "unix:%.*s", HK_FMT(d->env.job->route->unix_path));
+		snprintf(
+		    d->remote, sizeof d->remote, "unix:%.*s", HK_FMT(d->env.job->route->unix_path));
 		return;
 	}
 	hk_ip_format(&d->address[d->address_at], ip);
-	snprintf(d->remote, sizeof d->remote, "%.240s[%s]", hk_log_quote(d->host[d->host_at].name).text, ip);
+	snprintf(d->remote, sizeof d->remote, "%.240s[%s]",
+	    hk_log_quote(d->host[d->host_at].name).text, ip);
 }
 
 void hosts_next(struct hk_delivery *d)
@@ -262,8 +274,10 @@ void hosts_next(struct hk_delivery *d)
 		if (d->tries == TRIES_MAX)
 			break;
 		name_remote(d);
-		if (d->env.job->route->via == HK_VIA_MX && is_own_socket(delivery_conf(d), &d->address[d->address_at], d->port)) {
-			delivery_trouble(d, false, 554, "5.4.6", "The address is this host's own: mail would loop (RFC 5321 5.1)");
+		if (d->env.job->route->via == HK_VIA_MX &&
+		    is_own_socket(delivery_conf(d), &d->address[d->address_at], d->port)) {
+			delivery_trouble(d, false, 554, "5.4.6",
+			    "The address is this host's own: mail would loop (RFC 5321 5.1)");
 			continue;
 		}
 		d->tries++;

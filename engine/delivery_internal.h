@@ -19,10 +19,11 @@
 #include "engine/render.h"
 
 #define DELIVERY_ARENA (16 * 1024 * 1024) /* a record of the spool and what is parsed of it */
-#define HOSTS_MAX      16 /* MX hosts looked at; more are a nuisance */
-#define ADDRESSES_MAX  16 /* of one host, both families */
-#define TRIES_MAX      10 /* connections in one attempt */
-#define PER_MESSAGE    100 /* recipients in one transaction: what every server must take (RFC 5321 4.5.3.1.8) */
+#define HOSTS_MAX      16                 /* MX hosts looked at; more are a nuisance */
+#define ADDRESSES_MAX  16                 /* of one host, both families */
+#define TRIES_MAX      10                 /* connections in one attempt */
+#define PER_MESSAGE                                                                                \
+	100 /* recipients in one transaction: what every server must take (RFC 5321 4.5.3.1.8) */
 
 #define DNS_MS     20000
 #define CONNECT_MS 30000 /* the greeting has its own five minutes (RFC 5321 4.5.3.2.1) */
@@ -41,7 +42,14 @@ enum step {
 	STEP_LOCAL,
 	STEP_DONE,
 };
-enum { WANT_CONNECT = 1, WANT_TLS = 2, WANT_SIGN = 4, WANT_CLOSE = 8, WANT_LOCAL = 16, WANT_DONE = 32 };
+enum {
+	WANT_CONNECT = 1,
+	WANT_TLS = 2,
+	WANT_SIGN = 4,
+	WANT_CLOSE = 8,
+	WANT_LOCAL = 16,
+	WANT_DONE = 32
+};
 
 struct host {
 	struct hk_slice name;
@@ -71,11 +79,12 @@ struct hk_delivery {
 	enum step step;
 	unsigned wants;
 	uint32_t last_id;
-	uint64_t deadline; /* mono_ms; UINT64_MAX: none */
+	uint64_t deadline;            /* mono_ms; UINT64_MAX: none */
 	bool is_connected, has_moved; /* has_moved: bytes went since the last hk_delivery_next */
 	uint64_t progress;            /* when; mono_ms */
 
-	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all of them. */
+	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all
+	 * of them. */
 	struct hk_slice *target;
 	size_t n_targets;
 	bool is_junk;
@@ -90,15 +99,16 @@ struct hk_delivery {
 	unsigned tries;
 	bool without_tls; /* this address once more, in clear */
 	uint16_t port;
-	struct reason last; /* the trouble that those without a result get: the last one, a temporary one before a permanent */
+	struct reason last; /* the trouble that those without a result get: the last one, a
+	                       temporary one before a permanent */
 	bool may_try_again; /* some trouble was temporary */
 
 	/* the dialogue */
 	struct hk_smtpc *client;
-	char remote[300]; /* "name[address]" */
+	char remote[300];          /* "name[address]" */
 	size_t batch[PER_MESSAGE]; /* targets in the present transaction */
 	size_t n_batch, batch_most;
-	uint64_t sent;             /* of the rendered message */
+	uint64_t sent; /* of the rendered message */
 	bool is_sending;
 	uint8_t chunk[16 * 1024];
 	size_t chunk_n, chunk_at;
@@ -116,18 +126,24 @@ struct hk_delivery {
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
 /* delivery_settle(d, target, outcome, reason): its result, once. */
-void delivery_settle(struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);
-/* delivery_settle_all(d, outcome, code, enhanced, format, ...): all that have none; then the attempt is over. */
-void delivery_settle_all(struct hk_delivery *, enum hk_rcpt_outcome, unsigned code, const char *enhanced, const char *format, ...) HK_PRINTF(5, 6);
+void delivery_settle(
+    struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);
+/* delivery_settle_all(d, outcome, code, enhanced, format, ...): all that have none; then the
+ * attempt is over. */
+void delivery_settle_all(struct hk_delivery *, enum hk_rcpt_outcome, unsigned code,
+    const char *enhanced, const char *format, ...) HK_PRINTF(5, 6);
 /* delivery_over(d): what has no result gets the last reason. */
 void delivery_over(struct hk_delivery *);
 bool delivery_is_settled(const struct hk_delivery *);
 void delivery_close(struct hk_delivery *);
 /* delivery_wait(d, step, ms): goes to step, which may last so long */
 void delivery_wait(struct hk_delivery *, enum step, uint64_t ms);
-void reason_set(struct reason *, unsigned code, const char *enhanced, const char *remote, struct hk_slice text);
-/* delivery_trouble(d, is_temporary, code, enhanced, format, ...): this host, or this address, will not do. */
-void delivery_trouble(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...) HK_PRINTF(5, 6);
+void reason_set(
+    struct reason *, unsigned code, const char *enhanced, const char *remote, struct hk_slice text);
+/* delivery_trouble(d, is_temporary, code, enhanced, format, ...): this host, or this address, will
+ * not do. */
+void delivery_trouble(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced,
+    const char *format, ...) HK_PRINTF(5, 6);
 
 /* ---- delivery_hosts.c ---- */
 void hosts_begin(struct hk_delivery *);

@@ -2,9 +2,9 @@
  *
  * delivery_local.c - Maildir: written and synced in tmp/, linked into new/, and new/ synced.
  *
- * The name is made of the message's id and the recipient, so a second attempt after a crash finds the first one's file in
- * new/ and is done: no duplicate. Lines end as files of this system do, with LF; the message has no bare CR or LF (intake
- * refuses them), so that is undone without loss.
+ * The name is made of the message's id and the recipient, so a second attempt after a crash finds
+ * the first one's file in new/ and is done: no duplicate. Lines end as files of this system do,
+ * with LF; the message has no bare CR or LF (intake refuses them), so that is undone without loss.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,8 @@ struct maildir {
 	char tmp[PATH_ROOM + 512], new_name[PATH_ROOM + 512];
 };
 
-/* A local part that may become the name of a directory: letters, digits and ._+-, and never hidden, never a path. */
+/* A local part that may become the name of a directory: letters, digits and ._+-, and never hidden,
+ * never a path. */
 static bool is_safe_local(struct hk_slice local)
 {
 	size_t i;
@@ -35,7 +36,8 @@ static bool is_safe_local(struct hk_slice local)
 }
 
 /* The template with %u, %d and %% filled in; false when it is too long. */
-static bool expand(struct hk_slice template, struct hk_slice local, struct hk_slice domain, char *to, size_t room)
+static bool expand(
+    struct hk_slice template, struct hk_slice local, struct hk_slice domain, char *to, size_t room)
 {
 	struct hk_buf path;
 	bool fits;
@@ -73,22 +75,27 @@ static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
 	size_t i;
 
 	domain = hk_slice_from(address, at + 1);
-	if (!is_safe_local(hk_slice_sub(address, 0, at)) || !hk_is_hostname(domain, false) || domain.n > HK_DOMAIN_MAX)
+	if (!is_safe_local(hk_slice_sub(address, 0, at)) || !hk_is_hostname(domain, false) ||
+	    domain.n > HK_DOMAIN_MAX)
 		return false;
 	for (i = 0; i < domain.n; i++)
 		lower[i] = (char)hk_to_lower(domain.p[i]);
-	if (!expand(d->env.job->route->maildir, hk_slice_sub(address, 0, at), hk_slice_of(lower, domain.n), m->dir, sizeof m->dir))
+	if (!expand(d->env.job->route->maildir, hk_slice_sub(address, 0, at),
+	        hk_slice_of(lower, domain.n), m->dir, sizeof m->dir))
 		return false;
 	snprintf(m->new_dir, sizeof m->new_dir, "%s/new", m->dir);
 	snprintf(m->tmp_dir, sizeof m->tmp_dir, "%s/tmp", m->dir);
 	snprintf(m->cur_dir, sizeof m->cur_dir, "%s/cur", m->dir);
-	snprintf(m->tmp, sizeof m->tmp, "%s/%lld.Q%sR%u.%.*s", m->tmp_dir, (long long)d->mail.received, d->id_text,
-	    d->env.job->rcpt[target], HK_FMT(delivery_conf(d)->hostname));
-	snprintf(m->new_name, sizeof m->new_name, "%s/%s", m->new_dir, m->tmp + strlen(m->tmp_dir) + 1);
+	snprintf(m->tmp, sizeof m->tmp, "%s/%lld.Q%sR%u.%.*s", m->tmp_dir,
+	    (long long)d->mail.received, d->id_text, d->env.job->rcpt[target],
+	    HK_FMT(delivery_conf(d)->hostname));
+	snprintf(
+	    m->new_name, sizeof m->new_name, "%s/%s", m->new_dir, m->tmp + strlen(m->tmp_dir) + 1);
 	return true;
 }
 
-/* The directory with all above it, and its three; each new name is made durable in the directory above it. */
+/* The directory with all above it, and its three; each new name is made durable in the directory
+ * above it. */
 static enum hk_status make_dirs(struct hk_disk *disk, const struct maildir *m)
 {
 	const char *const three[] = {m->tmp_dir, m->new_dir, m->cur_dir};
@@ -156,7 +163,8 @@ static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int 
 		from += n;
 		kept = to_lf(chunk, n);
 		if (kept)
-			status = d->env.disk->ops->write(d->env.disk, file, to, hk_slice_of(chunk, kept));
+			status = d->env.disk->ops->write(
+			    d->env.disk, file, to, hk_slice_of(chunk, kept));
 		if (status != HK_OK)
 			return status;
 		to += kept;
@@ -179,9 +187,11 @@ static enum hk_status store(struct hk_delivery *d, const struct maildir *m)
 	if (status == HK_OK)
 		status = disk->ops->link(disk, m->tmp, m->new_name);
 	if (status == HK_BUSY)
-		status = HK_OK; /* an earlier attempt brought it here, whole: it was linked after its sync */
+		status = HK_OK; /* an earlier attempt brought it here, whole: it was linked after
+		                   its sync */
 	if (disk->ops->unlink(disk, m->tmp) != HK_OK)
-		hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=tmp-left path=%s", d->id_text, hk_log_value(hk_slice_str(m->tmp)).text);
+		hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=tmp-left path=%s", d->id_text,
+		    hk_log_value(hk_slice_str(m->tmp)).text);
 	/* link alone is lost in a power cut (design 4) */
 	return status == HK_OK ? disk->ops->sync_dir(disk, m->new_dir) : status;
 }
@@ -194,7 +204,8 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 	char text[160];
 
 	if (!make_paths(d, target, &m)) {
-		reason_set(&why, 550, "5.1.1", "", HK_S("The local part cannot be the name of a mailbox here"));
+		reason_set(&why, 550, "5.1.1", "",
+		    HK_S("The local part cannot be the name of a mailbox here"));
 		delivery_settle(d, target, HK_RCPT_FAILED, &why);
 		return;
 	}
@@ -213,7 +224,8 @@ void local_begin(struct hk_delivery *d)
 {
 	if (hk_render_edit(&d->render, &d->arena, &d->options) != HK_OK ||
 	    hk_render_finish(&d->render, &d->options, (struct hk_slice){0}) != HK_OK) {
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be rendered");
+		delivery_settle_all(
+		    d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be rendered");
 		return;
 	}
 	d->wants |= WANT_LOCAL;

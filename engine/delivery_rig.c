@@ -10,10 +10,11 @@ enum { ROUNDS_MAX = 200000 };
 
 void rig_init(struct rig *r, const char *conf, const char *zone)
 {
-	struct hk_spool_options options = {.dir = "/spool", .segment_size = 4 * 1024 * 1024, .batch_max = 2 * 1024 * 1024};
+	struct hk_spool_options options = {.dir = "/spool", .segment_size = 128 * 1024};
 	struct hk_spool_entry entry;
 
-	*r = (struct rig){.now = {.mono_ms = 1000, .utc = 1731243549, .zone_minutes = 540, .zone_name = "JST"}};
+	*r = (struct rig){
+	    .now = {.mono_ms = 1000, .utc = 1731243549, .zone_minutes = 540, .zone_name = "JST"}};
 	hk_sim_disk_init(&r->disk, HK_SIM_POSIX, 1);
 	hk_prng_init(&r->prng, 1);
 	hk_arena_init(&r->arena, 64 * 1024 * 1024);
@@ -65,17 +66,20 @@ static void body_file(struct rig *r, struct hk_mail *m, uint64_t size)
 	m->body_file = dup(r, id);
 	m->body_size = size;
 	snprintf(name, sizeof name, "/spool/body/%s", id);
-	if (r->disk.disk.ops->open(&r->disk.disk, name, HK_OPEN_WRITE | HK_OPEN_CREATE, &file) != HK_OK)
+	if (r->disk.disk.ops->open(&r->disk.disk, name, HK_OPEN_WRITE | HK_OPEN_CREATE, &file) !=
+	    HK_OK)
 		abort();
 	for (at = 0; at < size; at += sizeof line) {
 		for (i = 0; i < sizeof line - 2; i++)
 			line[i] = i == 0 ? '.' : (uint8_t)('a' + (at / sizeof line + i) % 26);
 		line[62] = '\r';
 		line[63] = '\n';
-		if (r->disk.disk.ops->write(&r->disk.disk, file, at, hk_slice_of(line, sizeof line)) != HK_OK)
+		if (r->disk.disk.ops->write(
+		        &r->disk.disk, file, at, hk_slice_of(line, sizeof line)) != HK_OK)
 			abort();
 	}
-	if (r->disk.disk.ops->sync(&r->disk.disk, file) != HK_OK || r->disk.disk.ops->sync_dir(&r->disk.disk, "/spool/body") != HK_OK)
+	if (r->disk.disk.ops->sync(&r->disk.disk, file) != HK_OK ||
+	    r->disk.disk.ops->sync_dir(&r->disk.disk, "/spool/body") != HK_OK)
 		abort();
 	r->disk.disk.ops->close(&r->disk.disk, file);
 }
@@ -161,7 +165,7 @@ bool rig_saw(const struct rig *r, const char *text)
 	return r->events.n && memmem(r->events.p, r->events.n, text, strlen(text)) != NULL;
 }
 
-/* ---- the server's script ----------------------------------------------------------------------------- */
+/* ---- the server's script ---- */
 
 struct link {
 	struct rig_peer *peer;
@@ -218,7 +222,7 @@ static void hear(struct link *l, struct hk_slice bytes)
 	}
 }
 
-/* ---- driving ---------------------------------------------------------------------------------------------- */
+/* ---- driving ---- */
 
 static struct rig_peer *find_peer(struct rig *r, const struct hk_delivery_want *w)
 {
@@ -232,7 +236,8 @@ static struct rig_peer *find_peer(struct rig *r, const struct hk_delivery_want *
 	return NULL;
 }
 
-static void connect_to(struct rig *r, struct hk_delivery *d, struct link *l, const struct hk_delivery_want *w)
+static void connect_to(
+    struct rig *r, struct hk_delivery *d, struct link *l, const struct hk_delivery_want *w)
 {
 	char ip[HK_IP_TEXT_MAX], source[HK_IP_TEXT_MAX];
 
@@ -264,10 +269,12 @@ static void answer_dns(struct rig *r, struct hk_delivery *d, const struct hk_del
 {
 	struct hk_dns_answer answer;
 
-	hk_buf_addf(&r->events, "dns %.*s %s\n", HK_FMT(w->question.name), hk_dns_type_name(w->question.type));
+	hk_buf_addf(&r->events, "dns %.*s %s\n", HK_FMT(w->question.name),
+	    hk_dns_type_name(w->question.type));
 	if (hk_zone_answer(r->zone, &r->arena, &w->question, &answer) != HK_OK)
 		abort();
-	/* a name that is in the zone as "$TIMEOUT" is not answered at all: the attempt's own clock has to notice */
+	/* a name that is in the zone as "$TIMEOUT" is not answered at all: the attempt's own clock
+	 * has to notice */
 	if (answer.rcode != HK_DNS_TIMEOUT)
 		hk_delivery_dns(d, w->id, &answer);
 }
@@ -284,7 +291,8 @@ static void sign(struct rig *r, struct hk_delivery *d, const struct hk_delivery_
 }
 
 /* One want; true when the attempt is over. */
-static bool satisfy(struct rig *r, struct hk_delivery *d, struct link *l, const struct hk_delivery_want *w)
+static bool satisfy(
+    struct rig *r, struct hk_delivery *d, struct link *l, const struct hk_delivery_want *w)
 {
 	switch (w->type) {
 	case HK_DELIVERY_DNS:

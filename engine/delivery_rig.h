@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery_rig.h - an attempt on the simulated disk, with a zone text for DNS and a script for the server. For tests.
+ * delivery_rig.h - an attempt on the simulated disk, with a zone text for DNS and a script for the
+ * server. For tests.
  */
 #ifndef HIKYAKU_ENGINE_DELIVERY_RIG_H
 #define HIKYAKU_ENGINE_DELIVERY_RIG_H
@@ -10,8 +11,9 @@
 
 enum rig_cut { RIG_WHOLE, RIG_BYTES, RIG_RANDOM, RIG_CUTS };
 
-/* A server that plays a script: "220 hi|250 ok|..." - the first reply at once, then one for each line, and one for each
- * message. A reply may have several lines (\n), be "" (say nothing), "close", or "~250 ..." for EHLO's with what it lists. */
+/* A server that plays a script: "220 hi|250 ok|..." - the first reply at once, then one for each
+ * line, and one for each message. A reply may have several lines (\n), be "" (say nothing),
+ * "close", or "~250 ..." for EHLO's with what it lists. */
 struct rig_peer {
 	const char *ip;     /* NULL: any */
 	const char *script; /* NULL: does not answer a connection */
@@ -22,7 +24,8 @@ struct rig_peer {
 };
 
 struct rig_mail {
-	const char *listener, *from, *rcpt, *header, *trace, *body; /* rcpt: addresses with blanks between; body NULL: body_file of body_size */
+	const char *listener, *from, *rcpt, *header, *trace,
+	    *body; /* rcpt: addresses with blanks between; body NULL: body_file of body_size */
 	uint64_t body_size;
 	uint32_t flags;
 	const char *summary;
@@ -44,14 +47,17 @@ struct rig {
 	struct hk_job job;
 	struct hk_rcpt_result *result;
 	/* what was seen */
-	struct hk_buf events; /* "dns a.test MX\n", "connect 1.2.3.4:25 from 0\n", "tls name\n", "sign\n", "close\n", "local\n" */
+	struct hk_buf events; /* "dns a.test MX\n", "connect 1.2.3.4:25 from 0\n", "tls name\n",
+	                         "sign\n", "close\n", "local\n" */
 	unsigned ticks;
-	uint64_t fail_disk_at; /* this call of the disk from the beginning of the attempt on fails */
+	uint64_t
+	    fail_disk_at; /* this call of the disk from the beginning of the attempt on fails */
 };
 
 void rig_init(struct rig *, const char *conf, const char *zone);
 void rig_done(struct rig *);
-/* rig_mail(r, mail): puts it into the spool; one job for all its recipients, by the route of the first one's domain. */
+/* rig_mail(r, mail): puts it into the spool; one job for all its recipients, by the route of the
+ * first one's domain. */
 void rig_put(struct rig *, const struct rig_mail *);
 /* rig_run(r): one attempt to its end. */
 void rig_run(struct rig *);

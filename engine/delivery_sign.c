@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery_sign.c - the message of this hop, and our DKIM signature on it. The private key is elsewhere: the digest is a
- * question.
+ * delivery_sign.c - the message of this hop, and our DKIM signature on it. The private key is
+ * elsewhere: the digest is a question.
  */
 #include "engine/delivery_internal.h"
 
@@ -63,7 +63,8 @@ void sign_begin(struct hk_delivery *d)
 	enum hk_status status = hk_render_edit(&d->render, &d->arena, &d->options);
 
 	if (status == HK_OK)
-		status = hk_header_parse(&d->arena, hk_buf_slice(&d->render.edited), &d->signed_header);
+		status =
+		    hk_header_parse(&d->arena, hk_buf_slice(&d->render.edited), &d->signed_header);
 	if (status != HK_OK) {
 		cannot(d, "The message cannot be rendered");
 		return;
@@ -84,7 +85,8 @@ void sign_done(struct hk_delivery *d, struct hk_slice signature)
 		return;
 	}
 	hk_buf_init(&field, FIELD_MAX);
-	if (hk_dkim_sign_finish(d->sign, signature, &field) == HK_OK && hk_buf_status(&field) == HK_OK)
+	if (hk_dkim_sign_finish(d->sign, signature, &field) == HK_OK &&
+	    hk_buf_status(&field) == HK_OK)
 		finish(d, hk_buf_slice(&field));
 	else
 		cannot(d, "The signature cannot be written");

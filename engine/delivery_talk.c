@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery_talk.c - the dialogue with one host: lib/smtp's client, its events and what they mean for the recipients.
+ * delivery_talk.c - the dialogue with one host: lib/smtp's client, its events and what they mean
+ * for the recipients.
  */
 #include <stdio.h>
 
 #include "engine/delivery_internal.h"
 
-/* ---- from one address to the next --------------------------------------------------------------------- */
+/* ---- from one address to the next ---- */
 
 static void leave(struct hk_delivery *d)
 {
@@ -20,7 +21,8 @@ static void leave(struct hk_delivery *d)
 	delivery_wait(d, STEP_TRY, 0);
 }
 
-/* The same address once more, without TLS: better read by somebody on the way than not at all (RFC 7435). */
+/* The same address once more, without TLS: better read by somebody on the way than not at all (RFC
+ * 7435). */
 static void again_in_clear(struct hk_delivery *d)
 {
 	delivery_close(d);
@@ -45,7 +47,8 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 	};
 
 	if (!ok) {
-		delivery_trouble(d, true, 451, "4.4.1", "Connection failed: %s", hk_log_quote(hk_slice_sub(why, 0, 200)).text);
+		delivery_trouble(d, true, 451, "4.4.1", "Connection failed: %s",
+		    hk_log_quote(hk_slice_sub(why, 0, 200)).text);
 		leave(d);
 		return;
 	}
@@ -65,8 +68,8 @@ void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	struct hk_log_quoted what = hk_log_quote(hk_slice_sub(why, 0, 200));
 
-	hk_logf(d->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "qid=%s ev=tls remote=%s ok=%d tls=%s", d->id_text,
-	    hk_log_value(hk_slice_str(d->remote)).text, ok, hk_log_value(why).text);
+	hk_logf(d->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "qid=%s ev=tls remote=%s ok=%d tls=%s",
+	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, ok, hk_log_value(why).text);
 	if (!ok && can_go_in_clear(d)) {
 		again_in_clear(d);
 		return;
@@ -81,7 +84,7 @@ void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
 	delivery_wait(d, STEP_TALK, 0);
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------------ */
+/* ---- transactions ---- */
 
 static void all_done(struct hk_delivery *d)
 {
@@ -111,8 +114,9 @@ static void start(struct hk_delivery *d)
 	    .mail_from = d->mail.mail_from,
 	    .rcpt = rcpt,
 	    .size = hk_render_size(&d->render),
-	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3 wants a conversion or a
-	     * bounce): servers of today take it, and conversion is an issue of its own. */
+	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3
+	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
+	     * of its own. */
 	    .body_8bit = (d->mail.flags & HK_MAIL_8BIT) != 0,
 	};
 	enum hk_status status = HK_SYNTAX;
@@ -122,9 +126,11 @@ static void start(struct hk_delivery *d)
 		status = hk_smtpc_start(d->client, &t);
 		if (status != HK_SYNTAX)
 			break;
-		/* an address that cannot be put into a command: alone it fails, among others they go one by one to find it */
+		/* an address that cannot be put into a command: alone it fails, among others they
+		 * go one by one to find it */
 		if (d->n_batch == 1) {
-			reason_set(&why, 553, "5.1.3", "", HK_S("The address cannot be sent in SMTP (RFC 5321 4.1.2)"));
+			reason_set(&why, 553, "5.1.3", "",
+			    HK_S("The address cannot be sent in SMTP (RFC 5321 4.1.2)"));
 			delivery_settle(d, d->batch[0], HK_RCPT_FAILED, &why);
 		}
 		d->batch_most = 1;
@@ -132,7 +138,8 @@ static void start(struct hk_delivery *d)
 	if (!t.n)
 		all_done(d);
 	else if (status != HK_OK)
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The transaction cannot begin: %s", hk_status_text(status));
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0",
+		    "The transaction cannot begin: %s", hk_status_text(status));
 }
 
 void talk_rendered(struct hk_delivery *d)
@@ -143,7 +150,7 @@ void talk_rendered(struct hk_delivery *d)
 	start(d);
 }
 
-/* ---- what a reply means ---------------------------------------------------------------------------------------- */
+/* ---- what a reply means ---- */
 
 static enum hk_rcpt_outcome outcome_of(const struct hk_smtpc_event *e)
 {
@@ -152,7 +159,8 @@ static enum hk_rcpt_outcome outcome_of(const struct hk_smtpc_event *e)
 	if (code < 300)
 		return HK_RCPT_DELIVERED;
 	/* RFC 5321 4.5.3.1.10: an old server's word for too many recipients */
-	if (e->stage == HK_SMTPC_RCPT && code == 552 && (!e->reply.enhanced[0] || hk_slice_eq(hk_slice_str(e->reply.enhanced), HK_S("5.5.3"))))
+	if (e->stage == HK_SMTPC_RCPT && code == 552 &&
+	    (!e->reply.enhanced[0] || hk_slice_eq(hk_slice_str(e->reply.enhanced), HK_S("5.5.3"))))
 		return HK_RCPT_PENDING;
 	return code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED;
 }
@@ -183,8 +191,8 @@ static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event 
 	d->n_batch = 0;
 }
 
-/* A host that does not want mail at all says 521 or 556 (RFC 7504). Any other 5xx in place of a greeting is more often a host
- * in trouble than a verdict on the message, so it is tried again. */
+/* A host that does not want mail at all says 521 or 556 (RFC 7504). Any other 5xx in place of a
+ * greeting is more often a host in trouble than a verdict on the message, so it is tried again. */
 static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 {
 	unsigned code = e->reply.code;
@@ -197,21 +205,26 @@ static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	if (delivery_is_settled(d))
 		; /* nothing hangs on it any more */
 	else if (code == 521 || code == 556)
-		delivery_trouble(d, false, code, e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%s", text.text);
+		delivery_trouble(d, false, code,
+		    e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%s", text.text);
 	else if (code < 500)
-		delivery_trouble(d, true, code, e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%s", text.text);
+		delivery_trouble(d, true, code,
+		    e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%s", text.text);
 	else
 		delivery_trouble(d, true, 451, "4.3.0", "%u %s", code, text.text);
 	leave(d);
 }
 
-/* ---- the message -------------------------------------------------------------------------------------------------- */
+/* ---- the message ---- */
 
-/* The message cannot be read to its end: the connection goes without the dot, so that nobody takes half of it. */
+/* The message cannot be read to its end: the connection goes without the dot, so that nobody takes
+ * half of it. */
 static void unreadable(struct hk_delivery *d, enum hk_status status)
 {
-	hk_logf(d->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=read-body status=%s", d->id_text, hk_status_name(status));
-	delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be read: %s", hk_status_text(status));
+	hk_logf(d->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=read-body status=%s", d->id_text,
+	    hk_status_name(status));
+	delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be read: %s",
+	    hk_status_text(status));
 }
 
 /* Some of the message; false when the output is full or all is out. */
@@ -240,7 +253,7 @@ static bool send_more(struct hk_delivery *d)
 	return n > 0;
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 {

@@ -14,23 +14,26 @@
 
 #define N(array) (sizeof(array) / sizeof(array)[0])
 
-#define CONF                                                                                            \
-	"hostname h.test; spool /spool; accept ours.test;\n"                                            \
-	"listen out { address 10.9.9.9:25; role relay; relay-from 10.0.0.0/8; hostname out.h.test; }\n" \
+#define CONF                                                                                       \
+	"hostname h.test; spool /spool; accept ours.test;\n"                                       \
+	"listen out { address 10.9.9.9:25; role relay; relay-from 10.0.0.0/8; hostname "           \
+	"out.h.test; }\n"                                                                          \
 	"listen mx { address 10.9.9.8:25; role mx; }\n"
-#define ZONE                                                                                            \
-	"a.test. MX 10 one.a.test.\n"                                                                   \
-	"a.test. MX 20 two.a.test.\n"                                                                   \
-	"one.a.test. A 10.0.0.1\n"                                                                      \
-	"two.a.test. A 10.0.0.2\n"                                                                      \
-	"six.test. MX 1 host.six.test.\nhost.six.test. A 10.0.0.6\nhost.six.test. AAAA 2001:db8::6\n"     \
-	"plain.test. A 10.0.0.3\n"                                                                      \
-	"nothing.test. TXT x\n"                                                                         \
-	"null.test. MX 0 .\n"                                                                           \
-	"fail.test. MX 1 gone.test.\n$SERVFAIL broken.test. MX\n$TIMEOUT slow.test. MX\n"              \
-	"us.test. MX 5 best.test.\nus.test. MX 10 h.test.\nus.test. MX 20 two.a.test.\nbest.test. A 10.0.0.5\n" \
-	"loop.test. MX 10 OUT.h.test.\n"                                                                \
-	"address.test. A 10.9.9.9\n"                                                                    \
+#define ZONE                                                                                       \
+	"a.test. MX 10 one.a.test.\n"                                                              \
+	"a.test. MX 20 two.a.test.\n"                                                              \
+	"one.a.test. A 10.0.0.1\n"                                                                 \
+	"two.a.test. A 10.0.0.2\n"                                                                 \
+	"six.test. MX 1 host.six.test.\nhost.six.test. A 10.0.0.6\nhost.six.test. AAAA "           \
+	"2001:db8::6\n"                                                                            \
+	"plain.test. A 10.0.0.3\n"                                                                 \
+	"nothing.test. TXT x\n"                                                                    \
+	"null.test. MX 0 .\n"                                                                      \
+	"fail.test. MX 1 gone.test.\n$SERVFAIL broken.test. MX\n$TIMEOUT slow.test. MX\n"          \
+	"us.test. MX 5 best.test.\nus.test. MX 10 h.test.\nus.test. MX 20 "                        \
+	"two.a.test.\nbest.test. A 10.0.0.5\n"                                                     \
+	"loop.test. MX 10 OUT.h.test.\n"                                                           \
+	"address.test. A 10.9.9.9\n"                                                               \
 	"softmx.test. MX 1 soft.test.\n$SERVFAIL soft.test. A\n$SERVFAIL soft.test. AAAA\n"
 
 static const struct rig_mail simple = {
@@ -44,7 +47,7 @@ static const struct rig_mail simple = {
 };
 #define OK_SCRIPT "220 hi|250 h|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
 
-/* ---- one host ------------------------------------------------------------------------------------ */
+/* ---- one host ---- */
 
 static void a_message_goes_out_as_trace_header_and_body(void **state)
 {
@@ -55,15 +58,20 @@ static void a_message_goes_out_as_trace_header_and_body(void **state)
 		struct rig_peer peer = {.script = OK_SCRIPT};
 		struct rig r;
 
-		rig_init(&r, CONF "route a.test { via smtp 10.0.0.7:2525; source 10.1.1.1 2001:db8::1; helo name.test; }", ZONE);
+		rig_init(&r,
+		    CONF "route a.test { via smtp 10.0.0.7:2525; source 10.1.1.1 2001:db8::1; helo "
+		         "name.test; }",
+		    ZONE);
 		r.peer = &peer;
 		r.n_peers = 1;
 		r.cut = cut;
 		rig_put(&r, &simple);
 		rig_run(&r);
 		hk_buf_add_byte(&peer.got, 0);
-		assert_string_equal((char *)peer.got.p, "EHLO name.test\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<r@a.test>\r\nDATA\r\n"
-							"Received: from z\r\nSubject: hi\r\nFrom: s@x.test\r\n\r\nHello\r\n..dot\r\n.\r\nQUIT\r\n");
+		assert_string_equal((char *)peer.got.p,
+		    "EHLO name.test\r\nMAIL FROM:<s@x.test>\r\nRCPT TO:<r@a.test>\r\nDATA\r\n"
+		    "Received: from z\r\nSubject: hi\r\nFrom: "
+		    "s@x.test\r\n\r\nHello\r\n..dot\r\n.\r\nQUIT\r\n");
 		assert_true(rig_saw(&r, "connect 10.0.0.7:2525 from 10.1.1.1\n"));
 		assert_false(rig_saw(&r, "dns"));
 		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
@@ -90,7 +98,8 @@ static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 	    {"220 hi|250 h|250 ok|250 ok|451 4.7.1 later", HK_RCPT_PENDING, 451, "4.7.1"},
 	    {"220 hi|250 h|250 ok|250 ok|554 5.7.1 no", HK_RCPT_FAILED, 554, "5.7.1"},
 	    {"220 hi|250 h|250 ok|450 4.2.1 grey|250 ok", HK_RCPT_PENDING, 450, "4.2.1"},
-	    {"220 hi|250 h|250 ok|550-5.1.1 no\n550 5.1.1 such|250 ok", HK_RCPT_FAILED, 550, "5.1.1"},
+	    {"220 hi|250 h|250 ok|550-5.1.1 no\n550 5.1.1 such|250 ok", HK_RCPT_FAILED, 550,
+	        "5.1.1"},
 	    {"220 hi|250 h|250 ok|552 too many|250 ok", HK_RCPT_PENDING, 552, ""},
 	    {"220 hi|250 h|250 ok|552 5.2.2 full|250 ok", HK_RCPT_FAILED, 552, "5.2.2"},
 	    {"220 hi|250 h|550 5.7.1 you|250 ok", HK_RCPT_FAILED, 550, "5.7.1"},
@@ -123,8 +132,11 @@ static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 			r.cut = cut;
 			rig_put(&r, &simple);
 			rig_run(&r);
-			if (r.result->outcome != cases[i].outcome || r.result->code != cases[i].code || strcmp(r.result->enhanced, cases[i].enhanced))
-				fail_msg("case %zu cut %d: %d %u %s %s", i, cut, r.result->outcome, r.result->code, r.result->enhanced, r.result->text);
+			if (r.result->outcome != cases[i].outcome ||
+			    r.result->code != cases[i].code ||
+			    strcmp(r.result->enhanced, cases[i].enhanced))
+				fail_msg("case %zu cut %d: %d %u %s %s", i, cut, r.result->outcome,
+				    r.result->code, r.result->enhanced, r.result->text);
 			rig_done(&r);
 		}
 	}
@@ -132,8 +144,10 @@ static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 
 static void each_recipient_has_its_own_outcome(void **state)
 {
-	struct rig_peer peer = {.script = "220 hi|250 h|250 ok|250 ok|550 5.1.1 unknown|452 4.2.2 full|250 ok|354 go|250 done|221 bye"};
-	static const enum hk_rcpt_outcome want[] = {HK_RCPT_DELIVERED, HK_RCPT_FAILED, HK_RCPT_PENDING, HK_RCPT_DELIVERED};
+	struct rig_peer peer = {.script = "220 hi|250 h|250 ok|250 ok|550 5.1.1 unknown|452 4.2.2 "
+	                                  "full|250 ok|354 go|250 done|221 bye"};
+	static const enum hk_rcpt_outcome want[] = {
+	    HK_RCPT_DELIVERED, HK_RCPT_FAILED, HK_RCPT_PENDING, HK_RCPT_DELIVERED};
 	struct rig_mail m = simple;
 	struct rig r;
 	size_t i;
@@ -160,8 +174,11 @@ static void lmtp_answers_for_each_recipient_after_the_dot(void **state)
 
 	(void)state;
 	for (cut = RIG_WHOLE; cut < RIG_CUTS; cut++) {
-		struct rig_peer peer = {.script = "220 foo LMTP|250-foo\n250 PIPELINING|250 ok|250 ok|550 5.1.1 No such user here|250 ok|354 go|"
-						  "250 2.1.5 OK\n452 4.2.2 <green@a.test> is temporarily over quota|221 bye"};
+		struct rig_peer peer = {
+		    .script =
+		        "220 foo LMTP|250-foo\n250 PIPELINING|250 ok|250 ok|550 5.1.1 No such user "
+		        "here|250 ok|354 go|"
+		        "250 2.1.5 OK\n452 4.2.2 <green@a.test> is temporarily over quota|221 bye"};
 		struct rig_mail m = simple;
 		struct rig r;
 
@@ -228,8 +245,12 @@ static void a_silent_server_is_left_at_every_stage(void **state)
 		const char *script;
 		uint64_t seconds; /* RFC 5321 4.5.3.2 */
 	} cases[] = {
-	    {"", 300}, {"220 hi|", 300}, {"220 hi|250 h|", 300}, {"220 hi|250 h|250 ok|", 300},
-	    {"220 hi|250 h|250 ok|250 ok|", 120}, {"220 hi|250 h|250 ok|250 ok|354 go|", 600},
+	    {"", 300},
+	    {"220 hi|", 300},
+	    {"220 hi|250 h|", 300},
+	    {"220 hi|250 h|250 ok|", 300},
+	    {"220 hi|250 h|250 ok|250 ok|", 120},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|", 600},
 	};
 	size_t i;
 
@@ -252,7 +273,7 @@ static void a_silent_server_is_left_at_every_stage(void **state)
 	}
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------------- */
+/* ---- hosts ---- */
 
 static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
 {
@@ -267,11 +288,14 @@ static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
 	    {"a.test", "", "10.0.0.1", "10.0.0.1:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
 	    {"a.test", "", "10.0.0.2", "10.0.0.1:25 10.0.0.2:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
 	    {"a.test", "", "none", "10.0.0.1:25 10.0.0.2:25 ", HK_RCPT_PENDING, 451, "4.4.1"},
-	    {"a.test", "port-map-25 2525;", "10.0.0.1", "10.0.0.1:2525 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"a.test", "port-map-25 2525;", "10.0.0.1", "10.0.0.1:2525 ", HK_RCPT_DELIVERED, 250,
+	        "2.0.0"},
 	    {"plain.test", "", "10.0.0.3", "10.0.0.3:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
-	    {"six.test", "", "2001:db8::6", "10.0.0.6:25 2001:db8::6:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"six.test", "", "2001:db8::6", "10.0.0.6:25 2001:db8::6:25 ", HK_RCPT_DELIVERED, 250,
+	        "2.0.0"},
 	    {"[10.0.0.1]", "", "10.0.0.1", "10.0.0.1:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
-	    {"[IPv6:2001:db8::6]", "", "2001:db8::6", "2001:db8::6:25 ", HK_RCPT_DELIVERED, 250, "2.0.0"},
+	    {"[IPv6:2001:db8::6]", "", "2001:db8::6", "2001:db8::6:25 ", HK_RCPT_DELIVERED, 250,
+	        "2.0.0"},
 	    {"nowhere.test", "", "none", "", HK_RCPT_FAILED, 550, "5.1.2"},
 	    {"nothing.test", "", "none", "", HK_RCPT_FAILED, 550, "5.4.4"},
 	    {"null.test", "", "none", "", HK_RCPT_FAILED, 556, "5.1.10"},
@@ -302,11 +326,13 @@ static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
 		rig_put(&r, &m);
 		rig_run(&r);
 		hk_buf_add_byte(&r.events, 0);
-		for (at = strstr((char *)r.events.p, "connect "); at; at = strstr(at + 1, "connect "))
+		for (at = strstr((char *)r.events.p, "connect "); at;
+		     at = strstr(at + 1, "connect "))
 			strncat(seen, at + 8, strcspn(at + 8, " ") + 1);
-		if (r.result->outcome != cases[i].outcome || r.result->code != cases[i].code || strcmp(r.result->enhanced, cases[i].enhanced) ||
-		    strcmp(seen, cases[i].events))
-			fail_msg("%s: %d %u %s %s; %s", cases[i].domain, r.result->outcome, r.result->code, r.result->enhanced, r.result->text, seen);
+		if (r.result->outcome != cases[i].outcome || r.result->code != cases[i].code ||
+		    strcmp(r.result->enhanced, cases[i].enhanced) || strcmp(seen, cases[i].events))
+			fail_msg("%s: %d %u %s %s; %s", cases[i].domain, r.result->outcome,
+			    r.result->code, r.result->enhanced, r.result->text, seen);
 		rig_done(&r);
 	}
 }
@@ -330,7 +356,8 @@ static void the_next_host_is_tried_only_before_the_dot(void **state)
 
 	(void)state;
 	for (i = 0; i < N(cases); i++) {
-		struct rig_peer peers[] = {{.ip = "10.0.0.1", .script = cases[i].script}, {.ip = "10.0.0.2", .script = OK_SCRIPT}};
+		struct rig_peer peers[] = {{.ip = "10.0.0.1", .script = cases[i].script},
+		    {.ip = "10.0.0.2", .script = OK_SCRIPT}};
 		struct rig r;
 
 		rig_init(&r, CONF "route * { via mx; }", ZONE);
@@ -340,7 +367,8 @@ static void the_next_host_is_tried_only_before_the_dot(void **state)
 		rig_run(&r);
 		if (peers[1].connections != cases[i].second)
 			fail_msg("case %zu", i);
-		assert_int_equal(r.result->outcome, cases[i].second ? HK_RCPT_DELIVERED : HK_RCPT_PENDING);
+		assert_int_equal(
+		    r.result->outcome, cases[i].second ? HK_RCPT_DELIVERED : HK_RCPT_PENDING);
 		rig_done(&r);
 	}
 }
@@ -353,8 +381,10 @@ static void equal_preferences_are_spread_over_messages(void **state)
 	for (i = 0; i < 60; i++) {
 		struct rig r;
 
-		rig_init(&r, CONF "route * { via mx; }", "a.test. MX 10 h1.test.\na.test. MX 10 h2.test.\na.test. MX 10 h3.test.\na.test. MX 5 h0.test.\n"
-							 "h1.test. A 10.0.0.1\nh2.test. A 10.0.0.2\nh3.test. A 10.0.0.3\n");
+		rig_init(&r, CONF "route * { via mx; }",
+		    "a.test. MX 10 h1.test.\na.test. MX 10 h2.test.\na.test. MX 10 "
+		    "h3.test.\na.test. MX 5 h0.test.\n"
+		    "h1.test. A 10.0.0.1\nh2.test. A 10.0.0.2\nh3.test. A 10.0.0.3\n");
 		rig_put(&r, &simple);
 		rig_run(&r);
 		hk_buf_add_byte(&r.events, 0);
@@ -364,13 +394,15 @@ static void equal_preferences_are_spread_over_messages(void **state)
 	assert_true(first[0] > 5 && first[1] > 5 && first[2] > 5);
 }
 
-/* ---- TLS ---------------------------------------------------------------------------------------------- */
+/* ---- TLS ---- */
 
 /* S0-035 */
 static void starttls_is_used_as_the_route_says(void **state)
 {
-	static const char tls_script[] = "220 hi|250-h\n250 STARTTLS|220 go|250 h|250 ok|250 ok|354 go|250 done|221 bye";
-	static const char clear_too[] = "220 hi|250-h\n250 STARTTLS|250 ok|250 ok|354 go|250 done|221 bye";
+	static const char tls_script[] =
+	    "220 hi|250-h\n250 STARTTLS|220 go|250 h|250 ok|250 ok|354 go|250 done|221 bye";
+	static const char clear_too[] =
+	    "220 hi|250-h\n250 STARTTLS|250 ok|250 ok|354 go|250 done|221 bye";
 	static const struct {
 		const char *level, *script;
 		bool fails;
@@ -384,7 +416,9 @@ static void starttls_is_used_as_the_route_says(void **state)
 	    {"required", tls_script, true, HK_RCPT_PENDING, 1, 1, 0},
 	    {"required", OK_SCRIPT, false, HK_RCPT_PENDING, 1, 0, 0},
 	    {"required", "220 hi|250-h\n250 STARTTLS|454 no", false, HK_RCPT_PENDING, 1, 1, 0},
-	    {"opportunistic", "220 hi|250-h\n250 STARTTLS|454 no|250 ok|250 ok|354 go|250 done|221 bye", false, HK_RCPT_DELIVERED, 1, 1, 1},
+	    {"opportunistic",
+	        "220 hi|250-h\n250 STARTTLS|454 no|250 ok|250 ok|354 go|250 done|221 bye", false,
+	        HK_RCPT_DELIVERED, 1, 1, 1},
 	};
 	size_t i;
 
@@ -394,15 +428,19 @@ static void starttls_is_used_as_the_route_says(void **state)
 		char conf[1024];
 		struct rig r;
 
-		snprintf(conf, sizeof conf, CONF "route * { via smtp plain.test; tls %s; }", cases[i].level);
+		snprintf(conf, sizeof conf, CONF "route * { via smtp plain.test; tls %s; }",
+		    cases[i].level);
 		rig_init(&r, conf, ZONE);
 		r.peer = &peer;
 		r.n_peers = 1;
 		rig_put(&r, &simple);
 		rig_run(&r);
-		if (r.result->outcome != cases[i].outcome || peer.connections != cases[i].connections ||
-		    count(&peer.got, "STARTTLS") != cases[i].starttls || count(&peer.got, "Hello") != cases[i].messages)
-			fail_msg("case %zu: %d, %u connections, %s", i, r.result->outcome, peer.connections, r.result->text);
+		if (r.result->outcome != cases[i].outcome ||
+		    peer.connections != cases[i].connections ||
+		    count(&peer.got, "STARTTLS") != cases[i].starttls ||
+		    count(&peer.got, "Hello") != cases[i].messages)
+			fail_msg("case %zu: %d, %u connections, %s", i, r.result->outcome,
+			    peer.connections, r.result->text);
 		rig_done(&r);
 	}
 }
@@ -410,7 +448,9 @@ static void starttls_is_used_as_the_route_says(void **state)
 static void a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic(void **state)
 {
 	/* the peer fails every handshake; the second connection does not ask for one */
-	struct rig_peer peer = {.script = "220 hi|250-h\n250 STARTTLS|220 go|250 ok|354 go|250 done|221 bye", .tls_fails = true};
+	struct rig_peer peer = {
+	    .script = "220 hi|250-h\n250 STARTTLS|220 go|250 ok|354 go|250 done|221 bye",
+	    .tls_fails = true};
 	struct rig r;
 
 	(void)state;
@@ -424,315 +464,6 @@ static void a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic(void *
 	assert_true(rig_saw(&r, "tls plain.test\nclose\nconnect 10.0.0.3:25"));
 	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
 	rig_done(&r);
-}
-
-/* ---- the message ----------------------------------------------------------------------------------------- */
-
-/* What stood between DATA and the dot, NUL-terminated, dots as sent. */
-static char *data_of(struct rig_peer *peer)
-{
-	char *from, *to;
-
-	hk_buf_add_byte(&peer->got, 0);
-	from = strstr((char *)peer->got.p, "DATA\r\n");
-	assert_non_null(from);
-	to = strstr(from, "\r\n.\r\n");
-	assert_non_null(to);
-	to[2] = 0;
-	return from + 6;
-}
-
-static void a_body_file_is_streamed(void **state)
-{
-	static const uint64_t sizes[] = {64, 16 * 1024 - 64, 16 * 1024, 300 * 1024};
-	enum rig_cut cut;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N(sizes) * RIG_CUTS; i++) {
-		struct rig_peer peer = {.script = OK_SCRIPT};
-		struct rig_mail m = simple;
-		struct rig r;
-		char *data;
-
-		cut = (enum rig_cut)(i % RIG_CUTS);
-		if (cut == RIG_BYTES && sizes[i / RIG_CUTS] > 100 * 1024)
-			continue; /* slow, and the same */
-		m.body = NULL;
-		m.body_size = sizes[i / RIG_CUTS];
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		r.cut = cut;
-		rig_put(&r, &m);
-		rig_run(&r);
-		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
-		data = data_of(&peer);
-		/* every line of the file begins with a dot, which is doubled (RFC 5321 4.5.2) */
-		assert_int_equal(strlen(strstr(data, "\r\n\r\n") + 4), m.body_size + m.body_size / 64);
-		rig_done(&r);
-	}
-}
-
-static void a_message_that_cannot_be_read_to_its_end_never_gets_its_dot(void **state)
-{
-	uint64_t i;
-
-	(void)state;
-	for (i = 1; i < 12; i++) {
-		struct rig_peer peer = {.script = OK_SCRIPT};
-		struct rig_mail m = simple;
-		struct rig r;
-
-		m.body = NULL;
-		m.body_size = 64 * 1024;
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		rig_put(&r, &m);
-		r.fail_disk_at = i;
-		rig_run(&r);
-		if (r.job.released || r.result->outcome == HK_RCPT_PENDING)
-			assert_int_equal(count(&peer.got, "\r\n.\r\n"), 0);
-		else
-			assert_int_equal(count(&peer.got, "\r\n.\r\n"), 1);
-		rig_done(&r);
-	}
-}
-
-static void edits_are_applied_on_the_way_out(void **state)
-{
-	struct rig_peer peer = {.script = OK_SCRIPT};
-	struct rig_mail m = simple;
-	struct rig r;
-
-	(void)state;
-	m.header = "A: 1\r\nB: 2\r\n\tfolded\r\nC: 3\r\n";
-	m.remove = 2;
-	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
-	rig_put(&r, &m);
-	rig_run(&r);
-	assert_string_equal(data_of(&peer), "Received: from z\r\nA: 1\r\nC: 3\r\n\r\nHello\r\n..dot\r\n");
-	rig_done(&r);
-}
-
-/* S0-020 S0-021 */
-static void return_path_belongs_to_the_final_delivery(void **state)
-{
-	static const struct {
-		const char *route, *from, *head;
-	} cases[] = {
-	    {"via lmtp 10.0.0.7:24;", "s@x.test", "Received: from z\r\nSubject: hi\r\n\r\n"},
-	    {"via lmtp 10.0.0.7:24; return-path on;", "s@x.test", "Return-Path: <s@x.test>\r\nReceived: from z\r\nSubject: hi\r\n\r\n"},
-	    {"via lmtp 10.0.0.7:24; return-path on;", "", "Return-Path: <>\r\nReceived: from z\r\nSubject: hi\r\n\r\n"},
-	    {"via smtp 10.0.0.7;", "s@x.test", "Received: from z\r\nreturn-path: <evil@z.test>\r\nSubject: hi\r\nReturn-Path : <a@b.test>\r\n\r\n"},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N(cases); i++) {
-		struct rig_peer peer = {.script = OK_SCRIPT};
-		struct rig_mail m = simple;
-		char conf[1024];
-		struct rig r;
-
-		snprintf(conf, sizeof conf, CONF "route * { %s }", cases[i].route);
-		m.header = "return-path: <evil@z.test>\r\nSubject: hi\r\nReturn-Path : <a@b.test>\r\n";
-		m.from = cases[i].from;
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		rig_put(&r, &m);
-		rig_run(&r);
-		*(strstr(data_of(&peer), "\r\n\r\n") + 4) = 0;
-		assert_string_equal(strstr((char *)peer.got.p, "DATA\r\n") + 6, cases[i].head);
-		rig_done(&r);
-	}
-}
-
-static void a_quarantined_message_goes_where_the_route_says(void **state)
-{
-	static const struct {
-		const char *quarantine;
-		enum hk_rcpt_outcome outcome;
-		const char *rcpt;
-		bool marked;
-	} cases[] = {
-	    {"header", HK_RCPT_DELIVERED, "RCPT TO:<a@a.test>\r\nRCPT TO:<b@a.test>\r\n", true},
-	    {"junk spam@a.test", HK_RCPT_DELIVERED, "RCPT TO:<spam@a.test>\r\nDATA", true},
-	    {"hold", HK_RCPT_PENDING, "", false},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N(cases); i++) {
-		struct rig_peer peer = {.script = i == 0 ? "220 hi|250 h|250 ok|250 ok|250 ok|354 go|250 done" : OK_SCRIPT};
-		struct rig_mail m = simple;
-		char conf[1024];
-		struct rig r;
-
-		snprintf(conf, sizeof conf, CONF "route * { via smtp 10.0.0.7; quarantine %s; }", cases[i].quarantine);
-		m.flags = HK_MAIL_QUARANTINE;
-		m.rcpt = "a@a.test b@a.test";
-		m.summary = "client=1.2.3.4 dmarc=fail policy=quarantine";
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		rig_put(&r, &m);
-		rig_run(&r);
-		assert_int_equal(r.result[0].outcome, cases[i].outcome);
-		assert_int_equal(r.result[1].outcome, cases[i].outcome);
-		hk_buf_add_byte(&peer.got, 0);
-		if (peer.connections) {
-			assert_non_null(strstr((char *)peer.got.p, cases[i].rcpt));
-			assert_non_null(strstr((char *)peer.got.p, "Received: from z\r\nX-Hikyaku-Quarantine: dmarc=fail\r\n"));
-		}
-		assert_int_equal(peer.connections, cases[i].marked);
-		rig_done(&r);
-	}
-}
-
-/* ---- signing ------------------------------------------------------------------------------------------------- */
-
-static void verify_signature(const char *message, const struct hk_private_key *key)
-{
-	struct hk_dkim_verify_options options = {.now = 1731243549};
-	struct hk_dns_question q;
-	struct hk_dkim_verify *v;
-	struct hk_splitter s;
-	struct hk_header h;
-	struct hk_slice body;
-	struct hk_arena a;
-	struct hk_buf record, der;
-	struct hk_dns_rr rr = {.type = HK_DNS_TXT};
-
-	hk_arena_init(&a, 1 << 22);
-	hk_splitter_init(&s, 1 << 16);
-	hk_buf_init(&record, 4096);
-	hk_buf_init(&der, 4096);
-	assert_int_equal(hk_private_key_public_add(key, &der), HK_OK);
-	hk_buf_add_str(&record, "v=DKIM1; p=");
-	hk_base64_add(&record, hk_buf_slice(&der));
-	rr.data = hk_buf_slice(&record);
-	assert_int_equal(hk_splitter_feed(&s, hk_slice_str(message), &body), HK_OK);
-	assert_int_equal(hk_header_parse(&a, hk_splitter_header(&s), &h), HK_OK);
-	v = hk_dkim_verify_new(&a, &options, &h, NULL);
-	assert_non_null(v);
-	hk_dkim_verify_body(v, body);
-	hk_dkim_verify_end(v);
-	while (hk_dkim_verify_step(v) == HK_AGAIN) {
-		while (hk_dkim_verify_question(v, &q)) {
-			struct hk_dns_answer answer = {.question = q, .rr = &rr, .n = 1};
-
-			assert_true(hk_slice_eq(q.name, HK_S("smtpbook._domainkey.y.test")));
-			assert_int_equal(hk_dkim_verify_answer(v, &answer), HK_OK);
-		}
-	}
-	assert_int_equal(hk_dkim_verify_count(v), 1);
-	assert_int_equal(hk_dkim_verify_result(v, 0)->result, HK_DKIM_PASS);
-	hk_dkim_verify_done(v);
-	hk_splitter_done(&s);
-	hk_buf_done(&record);
-	hk_buf_done(&der);
-	hk_arena_done(&a);
-}
-
-#define SIGNING CONF "route * { via smtp 10.0.0.7; } key y { domain y.test; selector smtpbook; file /k; } sign *@x.test y;"
-
-/* S0-086 S0-087 */
-static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
-{
-	struct hk_private_key *key;
-	bool with_file;
-
-	(void)state;
-	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 1024, &key), HK_OK);
-	for (with_file = false;; with_file = true) {
-		struct rig_peer peer = {.script = OK_SCRIPT};
-		struct rig_mail m = simple;
-		struct rig r;
-		char *data;
-
-		if (with_file) {
-			m.body = NULL;
-			m.body_size = 64 * 1000;
-		} else {
-			m.body = "Hello\r\ndot\r\n";
-		}
-		m.header = "Return-Path: <x>\r\nSubject: hi\r\nFrom: S <S@X.test>\r\n";
-		rig_init(&r, SIGNING, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		r.signer = key;
-		r.cut = RIG_RANDOM;
-		rig_put(&r, &m);
-		rig_run(&r);
-		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
-		data = data_of(&peer);
-		assert_memory_equal(data, "Received: from z\r\nDKIM-Signature: v=1;", 38);
-		assert_non_null(strstr(data, "\r\nReturn-Path: <x>\r\nSubject: hi\r\n"));
-		if (!with_file)
-			verify_signature(data, key);
-		rig_done(&r);
-		if (with_file)
-			break;
-	}
-	hk_private_key_free(key);
-}
-
-static void what_cannot_be_signed_is_deferred_and_never_sent(void **state)
-{
-	struct rig_peer peer = {.script = OK_SCRIPT};
-	struct rig r;
-
-	(void)state;
-	rig_init(&r, SIGNING, ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
-	rig_put(&r, &simple);
-	rig_run(&r);
-	assert_true(rig_saw(&r, "sign 0\n"));
-	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
-	assert_string_equal(r.result->enhanced, "4.7.0");
-	assert_int_equal(count(&peer.got, "MAIL"), 0);
-	rig_done(&r);
-}
-
-static void only_mail_of_our_own_users_is_signed(void **state)
-{
-	static const struct {
-		const char *listener, *header;
-		bool is_signed;
-	} cases[] = {
-	    {"out", "From: s@x.test\r\n", true},
-	    {"", "From: s@x.test\r\n", true},
-	    {"mx", "From: s@x.test\r\n", false},
-	    {"gone", "From: s@x.test\r\n", false},
-	    {"out", "From: s@z.test\r\n", false},
-	    {"out", "Subject: no from\r\n", false},
-	    {"out", "From: (((\r\n", false},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < N(cases); i++) {
-		struct rig_peer peer = {.script = OK_SCRIPT};
-		struct rig_mail m = simple;
-		struct rig r;
-
-		m.listener = cases[i].listener;
-		m.header = cases[i].header;
-		rig_init(&r, SIGNING, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
-		rig_put(&r, &m);
-		rig_run(&r);
-		if (rig_saw(&r, "sign") != cases[i].is_signed)
-			fail_msg("case %zu", i);
-		rig_done(&r);
-	}
 }
 
 int main(void)
@@ -749,14 +480,6 @@ int main(void)
 	    cmocka_unit_test(equal_preferences_are_spread_over_messages),
 	    cmocka_unit_test(starttls_is_used_as_the_route_says),
 	    cmocka_unit_test(a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic),
-	    cmocka_unit_test(a_body_file_is_streamed),
-	    cmocka_unit_test(a_message_that_cannot_be_read_to_its_end_never_gets_its_dot),
-	    cmocka_unit_test(edits_are_applied_on_the_way_out),
-	    cmocka_unit_test(return_path_belongs_to_the_final_delivery),
-	    cmocka_unit_test(a_quarantined_message_goes_where_the_route_says),
-	    cmocka_unit_test(our_signature_stands_below_our_own_trace_and_verifies),
-	    cmocka_unit_test(what_cannot_be_signed_is_deferred_and_never_sent),
-	    cmocka_unit_test(only_mail_of_our_own_users_is_signed),
 	};
 
 	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * dsn.c - the message that tells a sender which recipients were not reached: RFC 3461 6, RFC 3464, RFC 6522.
+ * dsn.c - the message that tells a sender which recipients were not reached: RFC 3461 6, RFC 3464,
+ * RFC 6522.
  *
- * All that others said (replies of hosts, the header of the message) stands in it: quoted, or in a part of its own whose
- * end it cannot forge.
+ * All that others said (replies of hosts, the header of the message) stands in it: quoted, or in a
+ * part of its own whose end it cannot forge.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct dsn {
 	bool is_8bit;
 };
 
-/* ---- pieces ----------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 static bool has_8bit(struct hk_slice s)
 {
@@ -52,7 +53,8 @@ static bool holds(struct hk_slice s, struct hk_slice needle)
 	return false;
 }
 
-/* No line of the returned header can end its part: the boundary is one that does not stand in it. */
+/* No line of the returned header can end its part: the boundary is one that does not stand in it.
+ */
 static void choose_boundary(struct dsn *d)
 {
 	unsigned i = 0;
@@ -69,10 +71,12 @@ static void add_quoted(struct hk_buf *out, struct hk_slice s, size_t max)
 
 static struct hk_slice address_of(const struct dsn *d, size_t i)
 {
-	return d->result[i].rcpt < d->mail->n_rcpt ? d->mail->rcpt[d->result[i].rcpt].address : HK_S("unknown");
+	return d->result[i].rcpt < d->mail->n_rcpt ? d->mail->rcpt[d->result[i].rcpt].address
+	                                           : HK_S("unknown");
 }
 
-/* RFC 3463: class 4 or 5 with two numbers; what a host said without one gets the general code of its class. */
+/* RFC 3463: class 4 or 5 with two numbers; what a host said without one gets the general code of
+ * its class. */
 static const char *status_of(const struct hk_rcpt_result *r)
 {
 	if ((r->enhanced[0] == '4' || r->enhanced[0] == '5') && r->enhanced[1] == '.')
@@ -80,7 +84,7 @@ static const char *status_of(const struct hk_rcpt_result *r)
 	return r->code >= 400 && r->code < 500 ? "4.0.0" : "5.0.0";
 }
 
-/* ---- header -------------------------------------------------------------------------------------------- */
+/* ---- header ---- */
 
 static void add_header(const struct dsn *d, struct hk_buf *out)
 {
@@ -93,12 +97,14 @@ static void add_header(const struct dsn *d, struct hk_buf *out)
 	hk_buf_addf(out, "\r\nMessage-ID: <%s@%.*s>\r\n", d->id, HK_FMT(host));
 	/* RFC 3834 2, so that no vacation program answers */
 	hk_buf_add_str(out, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
-	hk_buf_addf(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n", d->boundary);
+	hk_buf_addf(out,
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n",
+	    d->boundary);
 	if (d->is_8bit)
 		hk_buf_add_str(out, "Content-Transfer-Encoding: 8bit\r\n");
 }
 
-/* ---- the part for people ---------------------------------------------------------------------------------- */
+/* ---- the part for people ---- */
 
 static void add_reply(const struct hk_rcpt_result *r, struct hk_buf *out)
 {
@@ -114,8 +120,10 @@ static void add_text(const struct dsn *d, struct hk_buf *out)
 	size_t i, from = out->n;
 
 	hk_buf_addf(out, "This is the mail system at %.*s.\r\n\r\n", HK_FMT(d->conf->hostname));
-	hk_buf_add_str(out, "Your message could not be delivered to the recipients below, and no\r\n"
-			    "further attempt will be made for them. The header of your message is\r\nattached.\r\n\r\n");
+	hk_buf_add_str(out,
+	    "Your message could not be delivered to the recipients below, and no\r\n"
+	    "further attempt will be made for them. The header of your message "
+	    "is\r\nattached.\r\n\r\n");
 	for (i = 0; i < d->n && out->n - from < LIST_MAX; i++) {
 		hk_buf_add_str(out, "  <");
 		add_quoted(out, address_of(d, i), HK_PATH_MAX);
@@ -123,10 +131,11 @@ static void add_text(const struct dsn *d, struct hk_buf *out)
 		add_reply(&d->result[i], out);
 	}
 	if (i < d->n)
-		hk_buf_addf(out, "\r\nand %zu more recipients, which are not listed here.\r\n", d->n - i);
+		hk_buf_addf(
+		    out, "\r\nand %zu more recipients, which are not listed here.\r\n", d->n - i);
 }
 
-/* ---- the part for programs ---------------------------------------------------------------------------------- */
+/* ---- the part for programs ---- */
 
 static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 {
@@ -158,18 +167,20 @@ static void add_status(const struct dsn *d, struct hk_buf *out)
 	hk_buf_addf(out, "X-Hikyaku-Queue-ID: %s\r\nX-Hikyaku-Sender: rfc822; ", d->old_id);
 	add_quoted(out, d->mail->mail_from, HK_PATH_MAX);
 	hk_buf_add_str(out, "\r\nArrival-Date: ");
-	hk_date_format(out, d->mail->received, d->now->zone_minutes, hk_slice_str(d->now->zone_name));
+	hk_date_format(
+	    out, d->mail->received, d->now->zone_minutes, hk_slice_str(d->now->zone_name));
 	hk_buf_add_str(out, "\r\n");
 	for (i = 0; i < d->n && out->n - from < LIST_MAX; i++)
 		add_recipient(d, i, out);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------ */
+/* ---- the whole ---- */
 
 static void add_body(const struct dsn *d, struct hk_buf *out)
 {
 	hk_buf_add_str(out, "This is a MIME message.\r\n");
-	hk_buf_addf(out, "\r\n--%s\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n", d->boundary);
+	hk_buf_addf(
+	    out, "\r\n--%s\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n", d->boundary);
 	add_text(d, out);
 	hk_buf_addf(out, "\r\n--%s\r\nContent-Type: message/delivery-status\r\n\r\n", d->boundary);
 	add_status(d, out);
@@ -195,7 +206,8 @@ static struct hk_slice returned_headers(const struct hk_mail *mail)
 
 static enum hk_status keep(struct hk_mail *m, const struct hk_buf *b, struct hk_slice *ret)
 {
-	return hk_buf_status(b) == HK_OK ? hk_arena_dup(&m->arena, hk_buf_slice(b), ret) : hk_buf_status(b);
+	return hk_buf_status(b) == HK_OK ? hk_arena_dup(&m->arena, hk_buf_slice(b), ret)
+	                                 : hk_buf_status(b);
 }
 
 static enum hk_status fill(const struct dsn *d, struct hk_mail *m)
@@ -227,15 +239,16 @@ static enum hk_status fill(const struct dsn *d, struct hk_mail *m)
 	return hk_arena_dup(&m->arena, d->mail->mail_from, &m->rcpt[0].address);
 }
 
-enum hk_status hk_dsn_make(const struct hk_conf *conf, const struct hk_mail *mail, const struct hk_rcpt_result *results, size_t n,
-    const struct hk_now *now, uint64_t id, struct hk_mail **ret)
+enum hk_status hk_dsn_make(const struct hk_conf *conf, const struct hk_mail *mail,
+    const struct hk_rcpt_result *results, size_t n, const struct hk_now *now, uint64_t id,
+    struct hk_mail **ret)
 {
 	struct dsn d = {.conf = conf, .mail = mail, .result = results, .n = n, .now = now};
 	enum hk_status status;
 	struct hk_mail *m;
 
-	/* Never to <> (RFC 5321 4.5.5). And never for a message that failed DMARC: the sender it names did not send it, and
-	 * would be told of somebody else's spam. */
+	/* Never to <> (RFC 5321 4.5.5). And never for a message that failed DMARC: the sender it
+	 * names did not send it, and would be told of somebody else's spam. */
 	if (!mail->mail_from.n || !n || (mail->flags & HK_MAIL_QUARANTINE))
 		return HK_NOTFOUND;
 	m = hk_mail_new(MAIL_ROOM);

@@ -13,31 +13,39 @@ struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const
 	};
 }
 
-struct hk_policy_reply hk_policy_mail(const struct hk_conf_listener *l, const struct hk_policy_client *c)
+struct hk_policy_reply hk_policy_mail(
+    const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
-	/* A skeleton until there is AUTH: whoever is not in relay-from cannot have authenticated. */
+	/* A skeleton until there is AUTH: whoever is not in relay-from cannot have authenticated.
+	 */
 	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay)
-		return (struct hk_policy_reply){530, "5.7.0", "Authentication required (RFC 4954 6)"};
+		return (struct hk_policy_reply){
+		    530, "5.7.0", "Authentication required (RFC 4954 6)"};
 	return (struct hk_policy_reply){0};
 }
 
-/* user%other@ours, other!user@ours, "user@other"@ours: addresses that some next hop would route on to `other`. Nobody but a
- * client that may send anywhere has a reason to use them; they are the old ways through a relay that looks at the domain only.
- * Deliberate: RFC 5321 2.3.11 leaves the local part to its own host, and this host refuses them. */
+/* user%other@ours, other!user@ours, "user@other"@ours: addresses that some next hop would route on
+ * to `other`. Nobody but a client that may send anywhere has a reason to use them; they are the old
+ * ways through a relay that looks at the domain only. Deliberate: RFC 5321 2.3.11 leaves the local
+ * part to its own host, and this host refuses them. */
 static bool routes_in_local_part(struct hk_slice local)
 {
-	return hk_slice_find(local, '%') < local.n || hk_slice_find(local, '!') < local.n || hk_slice_find(local, '@') < local.n;
+	return hk_slice_find(local, '%') < local.n || hk_slice_find(local, '!') < local.n ||
+	       hk_slice_find(local, '@') < local.n;
 }
 
-struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l, const struct hk_policy_client *c,
-    const struct hk_path *path, struct hk_slice *ret_address)
+struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l,
+    const struct hk_policy_client *c, const struct hk_path *path, struct hk_slice *ret_address)
 {
-	static const struct hk_policy_reply denied = {550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
+	static const struct hk_policy_reply denied = {
+	    550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
 
 	if (!path->domain.n) {
-		/* RFC 5321 4.5.1: <postmaster> without a domain is for this host, whoever it comes from */
+		/* RFC 5321 4.5.1: <postmaster> without a domain is for this host, whoever it comes
+		 * from */
 		if (!hk_slice_eq_nocase(path->local, HK_S("postmaster")) || !conf->postmaster.n)
-			return (struct hk_policy_reply){550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
+			return (struct hk_policy_reply){
+			    550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
 		*ret_address = conf->postmaster;
 		return (struct hk_policy_reply){0};
 	}
@@ -53,8 +61,9 @@ struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct h
 
 unsigned hk_policy_checks(const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
-	/* RFC 7208 2.2: SPF is for the border; what an inner hop brings has the hop's address, so SPF, and DMARC which
-	 * rests on it, would judge ourselves. A signature can be checked anywhere. */
+	/* RFC 7208 2.2: SPF is for the border; what an inner hop brings has the hop's address, so
+	 * SPF, and DMARC which rests on it, would judge ourselves. A signature can be checked
+	 * anywhere. */
 	return c->is_trusted ? l->checks & (unsigned)HK_CHECK_DKIM : l->checks;
 }
 
@@ -68,23 +77,28 @@ static bool any_signature_passed(const struct hk_verify_verdict *v)
 	return false;
 }
 
-enum hk_action hk_policy_verdict(const struct hk_conf_listener *l, const struct hk_policy_client *c, const struct hk_verify_verdict *v)
+enum hk_action hk_policy_verdict(const struct hk_conf_listener *l, const struct hk_policy_client *c,
+    const struct hk_verify_verdict *v)
 {
-	if (l->enforce == HK_ENFORCE_OFF || c->is_trusted || c->may_relay || !(v->checks & HK_CHECK_DMARC))
+	if (l->enforce == HK_ENFORCE_OFF || c->is_trusted || c->may_relay ||
+	    !(v->checks & HK_CHECK_DMARC))
 		return HK_ACTION_ACCEPT;
-	/* RFC 9989 7: a temporary error may be answered with 4xx; it never becomes a pass or a fail */
+	/* RFC 9989 7: a temporary error may be answered with 4xx; it never becomes a pass or a fail
+	 */
 	if (v->dmarc.result == HK_DMARC_TEMPERROR)
 		return HK_ACTION_DEFER;
-	/* RFC 9989 11.5: several author domains are a way around DMARC; nobody's policy applies, so they are not refused */
+	/* RFC 9989 11.5: several author domains are a way around DMARC; nobody's policy applies, so
+	 * they are not refused */
 	if (v->from_state == HK_FROM_SEVERAL_FIELDS || v->from_state == HK_FROM_SEVERAL_DOMAINS)
 		return HK_ACTION_QUARANTINE;
 	if (v->dmarc.result != HK_DMARC_FAIL || v->dmarc.disposition == HK_DMARC_P_NONE)
 		return HK_ACTION_ACCEPT;
 	if (v->dmarc.disposition == HK_DMARC_P_QUARANTINE)
 		return HK_ACTION_QUARANTINE;
-	/* RFC 9989 7.4: p=reject alone is not enough to reject, unless the operator says so; with a hard SPF fail and no
-	 * signature that verifies nothing speaks for the message any more. */
-	if (l->enforce == HK_ENFORCE_REJECT || (v->spf.result == HK_SPF_FAIL && !any_signature_passed(v)))
+	/* RFC 9989 7.4: p=reject alone is not enough to reject, unless the operator says so; with a
+	 * hard SPF fail and no signature that verifies nothing speaks for the message any more. */
+	if (l->enforce == HK_ENFORCE_REJECT ||
+	    (v->spf.result == HK_SPF_FAIL && !any_signature_passed(v)))
 		return HK_ACTION_REJECT;
 	return HK_ACTION_QUARANTINE;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * policy.h - the decisions of a session, as functions without state: who may send to whom, and what a verdict means.
+ * policy.h - the decisions of a session, as functions without state: who may send to whom, and what
+ * a verdict means.
  */
 #ifndef HIKYAKU_ENGINE_POLICY_H
 #define HIKYAKU_ENGINE_POLICY_H
@@ -23,17 +24,20 @@ struct hk_policy_client {
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *, const struct hk_ip *);
 
 /* hk_policy_mail(l, client): may this client begin a transaction at all? */
-struct hk_policy_reply hk_policy_mail(const struct hk_conf_listener *, const struct hk_policy_client *);
+struct hk_policy_reply hk_policy_mail(
+    const struct hk_conf_listener *, const struct hk_policy_client *);
 
-/* hk_policy_rcpt(conf, l, client, path, ret_address): *ret_address borrows from path, or is conf's postmaster. */
-struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *, const struct hk_conf_listener *, const struct hk_policy_client *,
-    const struct hk_path *, struct hk_slice *ret_address);
+/* hk_policy_rcpt(conf, l, client, path, ret_address): *ret_address borrows from path, or is conf's
+ * postmaster. */
+struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *, const struct hk_conf_listener *,
+    const struct hk_policy_client *, const struct hk_path *, struct hk_slice *ret_address);
 
 /* hk_policy_checks(l, client): what is checked of this client's messages. */
 unsigned hk_policy_checks(const struct hk_conf_listener *, const struct hk_policy_client *);
 
 enum hk_action { HK_ACTION_ACCEPT, HK_ACTION_QUARANTINE, HK_ACTION_DEFER, HK_ACTION_REJECT };
 /* hk_policy_verdict(l, client, verdict): what is done with the message (RFC 9989 7). */
-enum hk_action hk_policy_verdict(const struct hk_conf_listener *, const struct hk_policy_client *, const struct hk_verify_verdict *);
+enum hk_action hk_policy_verdict(const struct hk_conf_listener *, const struct hk_policy_client *,
+    const struct hk_verify_verdict *);
 
 #endif

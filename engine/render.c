@@ -6,7 +6,8 @@
 
 #include "engine/render.h"
 
-enum hk_status hk_render_init(struct hk_render *r, struct hk_arena *a, const struct hk_mail *mail, struct hk_disk *disk, const char *spool)
+enum hk_status hk_render_init(struct hk_render *r, struct hk_arena *a, const struct hk_mail *mail,
+    struct hk_disk *disk, const char *spool)
 {
 	*r = (struct hk_render){.mail = mail, .disk = disk, .spool = spool, .file = -1};
 	hk_buf_init(&r->edited, HK_RENDER_HEAD_MAX);
@@ -34,7 +35,8 @@ static enum hk_status strip(const struct hk_header *h, const char *name, struct 
 	return status;
 }
 
-enum hk_status hk_render_edit(struct hk_render *r, struct hk_arena *a, const struct hk_render_options *o)
+enum hk_status hk_render_edit(
+    struct hk_render *r, struct hk_arena *a, const struct hk_render_options *o)
 {
 	struct hk_edits *edits = NULL;
 	enum hk_status status = HK_OK;
@@ -55,7 +57,8 @@ enum hk_status hk_render_edit(struct hk_render *r, struct hk_arena *a, const str
 	return hk_buf_status(&r->edited);
 }
 
-/* The path between brackets; nothing that could end the line gets out, whatever the record holds. */
+/* The path between brackets; nothing that could end the line gets out, whatever the record holds.
+ */
 static void add_return_path(struct hk_buf *out, struct hk_slice path)
 {
 	size_t i;
@@ -79,7 +82,8 @@ static struct hk_slice summary_word(struct hk_slice summary, struct hk_slice nam
 	return (struct hk_slice){0};
 }
 
-enum hk_status hk_render_finish(struct hk_render *r, const struct hk_render_options *o, struct hk_slice signature)
+enum hk_status hk_render_finish(
+    struct hk_render *r, const struct hk_render_options *o, struct hk_slice signature)
 {
 	struct hk_slice why = summary_word(r->mail->summary, HK_S("dmarc="));
 
@@ -88,11 +92,14 @@ enum hk_status hk_render_finish(struct hk_render *r, const struct hk_render_opti
 		add_return_path(&r->head, r->mail->mail_from);
 	hk_buf_add(&r->head, r->mail->trace);
 	if (o->mark_quarantine)
-		hk_buf_addf(&r->head, "X-Hikyaku-Quarantine: %.*s\r\n", HK_FMT(why.n ? why : HK_S("yes")));
-	/* below our own trace, so that no later change of the trace touches what is signed (S0-087) */
+		hk_buf_addf(
+		    &r->head, "X-Hikyaku-Quarantine: %.*s\r\n", HK_FMT(why.n ? why : HK_S("yes")));
+	/* below our own trace, so that no later change of the trace touches what is signed (S0-087)
+	 */
 	hk_buf_add(&r->head, signature);
 	hk_buf_add(&r->head, hk_buf_slice(&r->edited));
-	/* Deliberate: also where no empty line ended the header as received. It then had no body, so nothing changes. */
+	/* Deliberate: also where no empty line ended the header as received. It then had no body,
+	 * so nothing changes. */
 	hk_buf_add(&r->head, HK_S("\r\n"));
 	return hk_buf_status(&r->head);
 }
@@ -161,8 +168,9 @@ enum hk_status hk_render_read(struct hk_render *r, uint64_t at, void *to, size_t
 	return HK_OK;
 }
 
-/* Only mail of those whom this host vouches for: what came in by a listener for our own users, and our own DSNs. Mail
- * from anyone (role mx) that merely says it is from our domain must never get our signature. */
+/* Only mail of those whom this host vouches for: what came in by a listener for our own users, and
+ * our own DSNs. Mail from anyone (role mx) that merely says it is from our domain must never get
+ * our signature. */
 static bool is_ours(const struct hk_conf *conf, const struct hk_mail *mail)
 {
 	size_t i;
@@ -175,7 +183,8 @@ static bool is_ours(const struct hk_conf *conf, const struct hk_mail *mail)
 	return false;
 }
 
-const struct hk_conf_key *hk_render_key(const struct hk_conf *conf, const struct hk_mail *mail, const struct hk_header *h, struct hk_arena *a)
+const struct hk_conf_key *hk_render_key(const struct hk_conf *conf, const struct hk_mail *mail,
+    const struct hk_header *h, struct hk_arena *a)
 {
 	size_t from = hk_header_find(h, HK_S("From"), 0);
 	struct hk_address_list list;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * render.h - the bytes that leave us, made from the message as received, its edit list, and what this hop wants.
+ * render.h - the bytes that leave us, made from the message as received, its edit list, and what
+ *this hop wants.
  *
- *	[Return-Path] trace [X-Hikyaku-Quarantine] [DKIM-Signature] header with edits, empty line, body
+ *	[Return-Path] trace [X-Hikyaku-Quarantine] [DKIM-Signature] header with edits, empty line,
+ *body
  *
  * The body is never held: it is read where it is wanted, from the record or from its file.
  */
@@ -15,16 +17,17 @@
 #include "engine/mail.h"
 #include "engine/world.h"
 
-#define HK_RENDER_HEAD_MAX (4 * 1024 * 1024) /* header section, trace of one line a signature, a signature */
+#define HK_RENDER_HEAD_MAX                                                                         \
+	(4 * 1024 * 1024) /* header section, trace of one line a signature, a signature */
 
 struct hk_render {
 	const struct hk_mail *mail; /* borrowed */
 	struct hk_disk *disk;
 	const char *spool;
-	struct hk_header original;  /* the header as received */
-	struct hk_buf edited;       /* with its edits: what is signed */
-	struct hk_buf head;         /* all above the body, once hk_render_finish was called */
-	int file;                   /* the body's; -1: none open */
+	struct hk_header original; /* the header as received */
+	struct hk_buf edited;      /* with its edits: what is signed */
+	struct hk_buf head;        /* all above the body, once hk_render_finish was called */
+	int file;                  /* the body's; -1: none open */
 };
 
 struct hk_render_options {
@@ -33,21 +36,30 @@ struct hk_render_options {
 	bool mark_quarantine;
 };
 
-/* hk_render_init(r, a, mail, disk, spool): zeroes r and parses; mail and a must outlive it. hk_render_done frees, also after a failure. */
-enum hk_status hk_render_init(struct hk_render *, struct hk_arena *, const struct hk_mail *, struct hk_disk *, const char *spool) HK_MUSTCHECK;
+/* hk_render_init(r, a, mail, disk, spool): zeroes r and parses; mail and a must outlive it.
+ * hk_render_done frees, also after a failure. */
+enum hk_status hk_render_init(struct hk_render *, struct hk_arena *, const struct hk_mail *,
+    struct hk_disk *, const char *spool) HK_MUSTCHECK;
 void hk_render_done(struct hk_render *);
 /* hk_render_edit(r, a, options): fills edited. */
-enum hk_status hk_render_edit(struct hk_render *, struct hk_arena *, const struct hk_render_options *) HK_MUSTCHECK;
-/* hk_render_finish(r, options, signature): fills head; the signature is a whole field with CRLF, or empty. */
-enum hk_status hk_render_finish(struct hk_render *, const struct hk_render_options *, struct hk_slice signature) HK_MUSTCHECK;
+enum hk_status hk_render_edit(
+    struct hk_render *, struct hk_arena *, const struct hk_render_options *) HK_MUSTCHECK;
+/* hk_render_finish(r, options, signature): fills head; the signature is a whole field with CRLF, or
+ * empty. */
+enum hk_status hk_render_finish(
+    struct hk_render *, const struct hk_render_options *, struct hk_slice signature) HK_MUSTCHECK;
 /* hk_render_size(r): of the whole message, after finish. */
 uint64_t hk_render_size(const struct hk_render *);
-/* hk_render_read(r, at, to, n, ret): bytes of the whole message; fewer than n at a seam; 0 at the end. CORRUPT: the file is shorter than it should be. */
-enum hk_status hk_render_read(struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
+/* hk_render_read(r, at, to, n, ret): bytes of the whole message; fewer than n at a seam; 0 at the
+ * end. CORRUPT: the file is shorter than it should be. */
+enum hk_status hk_render_read(
+    struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
 /* hk_render_body(r, at, to, n, ret): the same of the body alone. */
-enum hk_status hk_render_body(struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
+enum hk_status hk_render_body(
+    struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
 
 /* hk_render_key(conf, mail, header): the key that signs this mail, or NULL (S0-086). */
-const struct hk_conf_key *hk_render_key(const struct hk_conf *, const struct hk_mail *, const struct hk_header *, struct hk_arena *);
+const struct hk_conf_key *hk_render_key(
+    const struct hk_conf *, const struct hk_mail *, const struct hk_header *, struct hk_arena *);
 
 #endif

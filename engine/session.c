@@ -57,8 +57,8 @@ struct hk_session *hk_session_new(const struct hk_session_env *env, const struct
 	s->client = hk_policy_client(env->listener, &env->client);
 	hk_ip_format(&env->client, s->client_text);
 	dns_begin(s);
-	hk_logf(env->log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u", HK_FMT(env->listener->name), s->client_text,
-	    env->client_port);
+	hk_logf(env->log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u",
+	    HK_FMT(env->listener->name), s->client_text, env->client_port);
 	return s;
 }
 
@@ -66,8 +66,10 @@ void hk_session_free(struct hk_session *s)
 {
 	if (!s)
 		return;
-	hk_logf(s->env.log, HK_LOG_DEBUG, "ev=disconnect listener=%.*s client=%s messages=%llu errors=%u", HK_FMT(s->env.listener->name),
-	    s->client_text, (unsigned long long)s->n_messages, hk_smtpd_errors(s->smtpd));
+	hk_logf(s->env.log, HK_LOG_DEBUG,
+	    "ev=disconnect listener=%.*s client=%s messages=%llu errors=%u",
+	    HK_FMT(s->env.listener->name), s->client_text, (unsigned long long)s->n_messages,
+	    hk_smtpd_errors(s->smtpd));
 	message_free(s, s->message);
 	hk_smtpd_free(s->smtpd);
 	hk_arena_done(&s->arena);
@@ -89,7 +91,8 @@ size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk
 }
 
 /* The one want of a kind that is asked for once. */
-static bool take_want(struct hk_session *s, unsigned bit, enum hk_session_want_type type, struct hk_session_want *ret)
+static bool take_want(
+    struct hk_session *s, unsigned bit, enum hk_session_want_type type, struct hk_session_want *ret)
 {
 	if (!(s->wants & bit))
 		return false;
@@ -98,7 +101,8 @@ static bool take_want(struct hk_session *s, unsigned bit, enum hk_session_want_t
 	return true;
 }
 
-enum hk_status hk_session_next(struct hk_session *s, const struct hk_now *now, struct hk_session_want *ret)
+enum hk_status hk_session_next(
+    struct hk_session *s, const struct hk_now *now, struct hk_session_want *ret)
 {
 	s->now = *now;
 	session_run(s);
@@ -115,7 +119,8 @@ enum hk_status hk_session_next(struct hk_session *s, const struct hk_now *now, s
 	if (take_want(s, WANT_COMMIT, HK_SESSION_COMMIT, ret)) {
 		ret->id = s->message->want_id;
 		ret->mail = s->message->mail;
-		s->message->mail = NULL; /* the receiver's, and with it the body file, also when the commit fails */
+		s->message->mail = NULL; /* the receiver's, and with it the body file, also when the
+		                            commit fails */
 		s->message->has_file = false;
 		return HK_OK;
 	}
@@ -135,8 +140,8 @@ void hk_session_tls(struct hk_session *s, bool ok, struct hk_slice description)
 {
 	if (s->stage != STAGE_TLS)
 		return;
-	hk_logf(s->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "ev=tls client=%s ok=%d tls=%s", s->client_text, ok,
-	    hk_log_value(description).text);
+	hk_logf(s->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "ev=tls client=%s ok=%d tls=%s",
+	    s->client_text, ok, hk_log_value(description).text);
 	if (!ok) {
 		session_over(s);
 		return;
@@ -154,8 +159,12 @@ void hk_session_synced(struct hk_session *s, uint32_t id, enum hk_status status)
 
 void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status status)
 {
-	if (s->stage == STAGE_COMMIT && s->message && s->message->want_id == id)
+	if (!s->message || s->message->want_id != id)
+		return;
+	if (s->stage == STAGE_COMMIT)
 		message_committed(s, status);
+	else if (s->stage == STAGE_OVER && status == HK_OK)
+		message_log_accepted(s); /* it is ours, although nobody is left to be told */
 }
 
 struct hk_slice hk_session_out(struct hk_session *s)

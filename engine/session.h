@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * session.h - one client's session: lib/smtp's server, our policy, lib/verify while the body arrives, intake.
+ * session.h - one client's session: lib/smtp's server, our policy, lib/verify while the body
+ * arrives, intake.
  *
- * Driven like everything else: feed bytes, look at the want, give what is wanted, take out bytes. Several wants may be open
- * at once (DNS questions); each has an id that its answer carries.
+ * Driven like everything else: feed bytes, look at the want, give what is wanted, take out bytes.
+ * Several wants may be open at once (DNS questions); each has an id that its answer carries.
  */
 #ifndef HIKYAKU_ENGINE_SESSION_H
 #define HIKYAKU_ENGINE_SESSION_H
@@ -14,20 +15,22 @@
 #include "engine/mail.h"
 #include "engine/world.h"
 
-#define HK_SESSION_IDLE_S 300 /* RFC 5321 4.5.3.2.7 */
-#define HK_SESSION_DNS_MS 20000 /* what all questions of one message may take; then temperror */
+#define HK_SESSION_IDLE_S    300   /* RFC 5321 4.5.3.2.7 */
+#define HK_SESSION_DNS_MS    20000 /* what all questions of one message may take; then temperror */
 #define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */
-/* Memory of one session and of one message, past which the answer is 452 4.3.1. A message's arena holds the evaluators
- * (HK_VERIFY_ARENA) and 10,000 recipients of 256 octets; its header and its inline body stand beside it, bounded by
- * HK_HEADER_SECTION_MAX and HK_BODY_INLINE_MAX. */
-#define HK_SESSION_ARENA (64 * 1024)
+/* Memory of one session and of one message, past which the answer is 452 4.3.1. A message's arena
+ * holds the evaluators (HK_VERIFY_ARENA) and 10,000 recipients of 256 octets; its header and its
+ * inline body stand beside it, bounded by HK_HEADER_SECTION_MAX and HK_BODY_INLINE_MAX. */
+#define HK_SESSION_ARENA         (64 * 1024)
 #define HK_SESSION_MESSAGE_ARENA (8 * 1024 * 1024)
 
 enum hk_session_want_type {
 	HK_SESSION_DNS,    /* question: answer with hk_session_dns(id) */
 	HK_SESSION_TLS,    /* drain out, do the server's handshake, then hk_session_tls */
-	HK_SESSION_SYNC,   /* sync `file`, then directory `path`, off this thread if it can be; then hk_session_synced(id) */
-	HK_SESSION_COMMIT, /* mail is taken: hand it to the owner, then hk_session_committed(id, status) */
+	HK_SESSION_SYNC,   /* sync `file`, then directory `path`, off this thread if it can be; then
+	                      hk_session_synced(id) */
+	HK_SESSION_COMMIT, /* mail is taken: hand it to the owner, then hk_session_committed(id,
+	                      status) */
 	HK_SESSION_CLOSE,  /* drain out and close */
 };
 struct hk_session_want {
@@ -41,26 +44,31 @@ struct hk_session_want {
 
 /* What a session shares with its worker. */
 struct hk_session_env {
-	struct hk_conf *conf;       /* a use is taken by the session */
+	struct hk_conf *conf; /* a use is taken by the session */
 	const struct hk_conf_listener *listener;
-	struct hk_disk *disk;       /* for body files */
+	struct hk_disk *disk; /* for body files */
 	struct hk_log *log;
-	struct hk_ids *ids;         /* of the worker */
-	const _Atomic int *intake;  /* enum hk_status: OK, or why mail is refused now */
+	struct hk_ids *ids;        /* of the worker */
+	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
 	struct hk_ip client;
 	uint16_t client_port;
 };
 
 struct hk_session;
-/* After every other call hk_session_next is due until it says AGAIN: only there the session goes on. */
-struct hk_session *hk_session_new(const struct hk_session_env *, const struct hk_now *); /* NULL when out of memory */
+/* After every other call hk_session_next is due until it says AGAIN: only there the session goes
+ * on. */
+struct hk_session *hk_session_new(
+    const struct hk_session_env *, const struct hk_now *); /* NULL when out of memory */
 /* a body file of an unfinished message is removed. */
 void hk_session_free(struct hk_session *);
 size_t hk_session_feed(struct hk_session *, struct hk_slice, const struct hk_now *);
-/* hk_session_next(s, now, ret): the next want not handed out yet; AGAIN when there is none; END when the session is over. */
-enum hk_status hk_session_next(struct hk_session *, const struct hk_now *, struct hk_session_want *ret) HK_MUSTCHECK;
+/* hk_session_next(s, now, ret): the next want not handed out yet; AGAIN when there is none; END
+ * when the session is over. */
+enum hk_status hk_session_next(
+    struct hk_session *, const struct hk_now *, struct hk_session_want *ret) HK_MUSTCHECK;
 void hk_session_dns(struct hk_session *, uint32_t id, const struct hk_dns_answer *);
-void hk_session_tls(struct hk_session *, bool ok, struct hk_slice description); /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+void hk_session_tls(struct hk_session *, bool ok,
+    struct hk_slice description); /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 void hk_session_synced(struct hk_session *, uint32_t id, enum hk_status);
 void hk_session_committed(struct hk_session *, uint32_t id, enum hk_status);
 struct hk_slice hk_session_out(struct hk_session *);
@@ -69,7 +77,8 @@ void hk_session_eof(struct hk_session *);
 /* mono_ms when hk_session_tick must be called. */
 uint64_t hk_session_deadline(const struct hk_session *);
 void hk_session_tick(struct hk_session *, const struct hk_now *);
-void hk_session_shutdown(struct hk_session *); /* graceful: 421 at the next command; a message under way is finished */
+void hk_session_shutdown(
+    struct hk_session *); /* graceful: 421 at the next command; a message under way is finished */
 bool hk_session_wants_input(const struct hk_session *); /* false: do not read from the peer now */
 
 #endif

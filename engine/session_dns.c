@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_dns.c - the client's name, forward-confirmed; and the questions of the verdict, with their time.
+ * session_dns.c - the client's name, forward-confirmed; and the questions of the verdict, with
+ * their time.
  */
 #include "engine/session_internal.h"
 
-/* ---- the client's name ---------------------------------------------------------------------- */
+/* ---- the client's name ---- */
 
 static void reverse_ask(struct hk_session *s, struct hk_slice name, uint16_t type)
 {
 	struct open_question *q = &s->reverse.question;
 
-	*q = (struct open_question){.id = session_id(s), .is_open = true, .question = {.type = type}};
+	*q = (struct open_question){
+	    .id = session_id(s), .is_open = true, .question = {.type = type}};
 	if (hk_arena_dup(&s->arena, name, &q->question.name) == HK_OK)
 		return;
 	q->is_open = false;
@@ -75,7 +77,8 @@ static void reverse_answer(struct hk_session *s, const struct hk_dns_answer *ans
 	reverse_next(s);
 }
 
-/* ---- the questions of the verdict ------------------------------------------------------------- */
+/* ---- the questions of the verdict -------------------------------------------------------------
+ */
 
 /* How much of HK_SESSION_DNS_MS the message's questions have used. */
 static uint64_t used(const struct hk_session *s, const struct message *m)
@@ -83,7 +86,8 @@ static uint64_t used(const struct hk_session *s, const struct message *m)
 	return m->dns_used + (m->open ? s->now.mono_ms - m->dns_since : 0);
 }
 
-static void settle(struct hk_session *s, struct message *m, struct open_question *q, const struct hk_dns_answer *answer)
+static void settle(struct hk_session *s, struct message *m, struct open_question *q,
+    const struct hk_dns_answer *answer)
 {
 	struct hk_dns_answer ours = *answer;
 
@@ -116,7 +120,8 @@ static struct open_question *free_question(struct message *m)
 	return NULL;
 }
 
-/* One step of the verdict and the questions that come of it; false when nothing can be done before an answer. */
+/* One step of the verdict and the questions that come of it; false when nothing can be done before
+ * an answer. */
 static bool step(struct hk_session *s, struct message *m)
 {
 	struct hk_dns_question asked;
@@ -129,8 +134,10 @@ static bool step(struct hk_session *s, struct message *m)
 	status = hk_verify_step(m->verify);
 	m->is_verdict_there = status == HK_OK;
 	m->is_out_of_memory = status != HK_OK && status != HK_AGAIN;
-	while (status == HK_AGAIN && (q = free_question(m)) && hk_verify_question(m->verify, &asked)) {
-		*q = (struct open_question){.id = session_id(s), .is_open = true, .question = asked};
+	while (
+	    status == HK_AGAIN && (q = free_question(m)) && hk_verify_question(m->verify, &asked)) {
+		*q =
+		    (struct open_question){.id = session_id(s), .is_open = true, .question = asked};
 		if (hk_arena_dup(&m->arena, asked.name, &q->question.name) != HK_OK) {
 			q->is_open = false;
 			m->is_out_of_memory = true;
@@ -150,7 +157,8 @@ void dns_gather(struct hk_session *s)
 
 	if (!m || !m->verify)
 		return;
-	/* ends: each round but the last answers a question, and there are HK_VERIFY_MAX_QUESTIONS at most */
+	/* ends: each round but the last answers a question, and there are HK_VERIFY_MAX_QUESTIONS
+	 * at most */
 	while (step(s, m))
 		;
 }
@@ -178,7 +186,8 @@ static bool hand_out(struct open_question *q, struct hk_session_want *ret)
 	if (!q->is_open || q->is_handed_out)
 		return false;
 	q->is_handed_out = true;
-	*ret = (struct hk_session_want){.type = HK_SESSION_DNS, .id = q->id, .question = q->question, .file = -1};
+	*ret = (struct hk_session_want){
+	    .type = HK_SESSION_DNS, .id = q->id, .question = q->question, .file = -1};
 	return true;
 }
 

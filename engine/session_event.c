@@ -17,9 +17,10 @@ void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, s
 	}
 	hk_buf_addf(&text, "%s [%s]", reply->text, id);
 	hk_smtpd_answer(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
-	hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
-	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(what).text,
-	    hk_log_value(hk_slice_str(reply->text)).text);
+	hk_logf(s->env.log, HK_LOG_INFO,
+	    "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
+	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
+	    hk_log_value(what).text, hk_log_value(hk_slice_str(reply->text)).text);
 	hk_buf_done(&text);
 }
 
@@ -75,7 +76,8 @@ static void on_body(struct hk_session *s, struct hk_slice chunk)
 	struct hk_policy_reply reply = message_chunk(s, chunk);
 
 	if (reply.code)
-		session_refuse(s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
+		session_refuse(
+		    s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
 	else
 		hk_smtpd_accept(s->smtpd);
 }
@@ -90,7 +92,8 @@ static void on_abort(struct hk_session *s)
 static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	if (e->type == HK_SMTPD_CLOSE)
-		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text, hk_log_value(e->text).text);
+		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text,
+		    hk_log_value(e->text).text);
 	hk_smtpd_accept(s->smtpd);
 	session_over(s);
 }
@@ -131,7 +134,8 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 	}
 }
 
-/* A message whose DATA was accepted is finished first (RFC 5321 3.8 asks for no more than a 421). */
+/* A message whose DATA was accepted is finished first (RFC 5321 3.8 asks for no more than a 421).
+ */
 static void stop_if_told(struct hk_session *s)
 {
 	if (s->is_stopping && s->stage == STAGE_CLIENT && !(s->message && s->message->is_receiving))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_intake.c - from the dot to the reply: wait for the verdict, decide, build the mail, make it durable.
+ * session_intake.c - from the dot to the reply: wait for the verdict, decide, build the mail, make
+ * it durable.
  */
 #include <stdio.h>
 
@@ -9,12 +10,13 @@
 #include "engine/session_internal.h"
 #include "engine/trace_fields.h"
 
-/* Received is under 2 KiB; Authentication-Results has a line for each of at most HK_HEADER_FIELDS_MAX signatures. */
+/* Received is under 2 KiB; Authentication-Results has a line for each of at most
+ * HK_HEADER_FIELDS_MAX signatures. */
 #define TRACE_MAX    (1024 * 1024)
 #define EDITS_MAX    (64 * 1024)
 #define EVIDENCE_MAX (4 * 1024 * 1024)
 
-/* ---- the end of a transaction -------------------------------------------------------------------- */
+/* ---- the end of a transaction ---- */
 
 static void finish(struct hk_session *s)
 {
@@ -31,9 +33,10 @@ static void refuse(struct hk_session *s, const struct hk_policy_reply *reply)
 	finish(s);
 }
 
-/* ---- the mail ------------------------------------------------------------------------------------- */
+/* ---- the mail ---- */
 
-static void add_results(const struct hk_session *s, const struct hk_verify_verdict *v, struct hk_buf *out)
+static void add_results(
+    const struct hk_session *s, const struct hk_verify_verdict *v, struct hk_buf *out)
 {
 	const struct hk_conf_listener *l = s->env.listener;
 	unsigned checks = hk_policy_checks(l, &s->client);
@@ -99,15 +102,17 @@ static void add_summary(const struct hk_session *s, struct message *m, enum hk_a
 	unsigned checks = hk_policy_checks(s->env.listener, &s->client);
 	size_t i;
 
-	hk_buf_addf(&m->summary, "client=%s helo=%s from=%s", s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
-	    hk_log_value(m->mail_from).text);
+	hk_buf_addf(&m->summary, "client=%s helo=%s from=%s", s->client_text,
+	    hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(m->mail_from).text);
 	if (checks & HK_CHECK_SPF)
 		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf.result));
 	for (i = 0; (checks & HK_CHECK_DKIM) && i < v->n_dkim && i < HK_DKIM_MAX_SIGNATURES; i++)
-		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i].result), hk_log_value(v->dkim[i].d).text);
+		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i].result),
+		    hk_log_value(v->dkim[i].d).text);
 	if (checks & HK_CHECK_DMARC)
-		hk_buf_addf(&m->summary, " dmarc=%s policy=%s author=%s", hk_dmarc_result_name(v->dmarc.result),
-		    hk_dmarc_policy_name(v->dmarc.policy), hk_log_value(v->author_domain).text);
+		hk_buf_addf(&m->summary, " dmarc=%s policy=%s author=%s",
+		    hk_dmarc_result_name(v->dmarc.result), hk_dmarc_policy_name(v->dmarc.policy),
+		    hk_log_value(v->author_domain).text);
 	hk_buf_addf(&m->summary, " action=%s", names[action]);
 }
 
@@ -125,7 +130,8 @@ static enum hk_status copy_recipients(const struct message *m, struct hk_mail *m
 		return mail->arena.failed;
 	mail->n_rcpt = m->n_rcpt;
 	for (i = 0; i < m->n_rcpt; i++) {
-		enum hk_status status = hk_arena_dup(&mail->arena, m->rcpt[i], &mail->rcpt[i].address);
+		enum hk_status status =
+		    hk_arena_dup(&mail->arena, m->rcpt[i], &mail->rcpt[i].address);
 
 		if (status != HK_OK)
 			return status;
@@ -133,7 +139,8 @@ static enum hk_status copy_recipients(const struct message *m, struct hk_mail *m
 	return HK_OK;
 }
 
-static enum hk_status copy_all(const struct hk_session *s, const struct message *m, const struct parts *p, struct hk_mail *mail)
+static enum hk_status copy_all(const struct hk_session *s, const struct message *m,
+    const struct parts *p, struct hk_mail *mail)
 {
 	const struct {
 		struct hk_slice from, *to;
@@ -156,11 +163,14 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	return status;
 }
 
-static struct hk_mail *build_mail(const struct hk_session *s, struct message *m, enum hk_action action, const struct parts *p)
+static struct hk_mail *build_mail(
+    const struct hk_session *s, struct message *m, enum hk_action action, const struct parts *p)
 {
-	/* every copy has its NUL and is rounded up to 16 octets; paths are bounded by HK_PATH_MAX */
-	size_t limit = 16 * 1024 + m->header.raw.n + m->body.n + p->trace.n + p->edits.n + p->evidence.n + m->summary.n +
-	    m->n_rcpt * (sizeof(struct hk_mail_rcpt) + HK_PATH_MAX + 64);
+	/* every copy has its NUL and is rounded up to 16 octets; paths are bounded by HK_PATH_MAX
+	 */
+	size_t limit = 16 * 1024 + m->header.raw.n + m->body.n + p->trace.n + p->edits.n +
+	               p->evidence.n + m->summary.n +
+	               m->n_rcpt * (sizeof(struct hk_mail_rcpt) + HK_PATH_MAX + 64);
 	struct hk_mail *mail = hk_mail_new(limit);
 
 	if (!mail)
@@ -192,7 +202,8 @@ static bool make_mail(struct hk_session *s, struct message *m, enum hk_action ac
 	/* evidence is a help, never a condition of mail */
 	if (hk_buf_status(&p.evidence) != HK_OK)
 		p.evidence.n = 0;
-	if (add_edits(s, m, &p.edits) == HK_OK && hk_buf_status(&p.trace) == HK_OK && hk_buf_status(&p.edits) == HK_OK)
+	if (add_edits(s, m, &p.edits) == HK_OK && hk_buf_status(&p.trace) == HK_OK &&
+	    hk_buf_status(&p.edits) == HK_OK)
 		m->mail = build_mail(s, m, action, &p);
 	hk_buf_done(&p.trace);
 	hk_buf_done(&p.edits);
@@ -200,7 +211,7 @@ static bool make_mail(struct hk_session *s, struct message *m, enum hk_action ac
 	return m->mail != NULL;
 }
 
-/* ---- to the owner ---------------------------------------------------------------------------------- */
+/* ---- to the owner ---- */
 
 static void commit(struct hk_session *s)
 {
@@ -224,8 +235,18 @@ void message_synced(struct hk_session *s, enum hk_status status)
 		commit(s);
 		return;
 	}
-	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=sync-body status=%s", m->id_text, hk_status_name(status));
+	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=sync-body status=%s", m->id_text,
+	    hk_status_name(status));
 	refuse(s, status == HK_FULL ? &reply_no_space : &reply_no_storage);
+}
+
+void message_log_accepted(struct hk_session *s)
+{
+	const struct message *m = s->message;
+
+	s->n_messages++;
+	hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=accept size=%llu rcpts=%zu %.*s", m->id_text,
+	    (unsigned long long)m->size, m->n_accepted, HK_FMT(hk_buf_slice(&m->summary)));
 }
 
 void message_committed(struct hk_session *s, enum hk_status status)
@@ -239,13 +260,11 @@ void message_committed(struct hk_session *s, enum hk_status status)
 	}
 	snprintf(text, sizeof text, "Ok: queued as %s", m->id_text);
 	hk_smtpd_answer(s->smtpd, 250, "2.0.0", hk_slice_str(text));
-	hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=accept size=%llu rcpts=%zu %.*s", m->id_text, (unsigned long long)m->size, m->n_accepted,
-	    HK_FMT(hk_buf_slice(&m->summary)));
-	s->n_messages++;
+	message_log_accepted(s);
 	finish(s);
 }
 
-/* ---- the verdict ------------------------------------------------------------------------------------ */
+/* ---- the verdict ---- */
 
 static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict *v)
 {
@@ -253,7 +272,8 @@ static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict
 	char text[HK_DOMAIN_MAX * 4 + 80];
 
 	/* the words of RFC 9989 7.2 */
-	snprintf(text, sizeof text, "Email rejected per DMARC policy for %s (RFC 9989 7.2)", hk_log_quote(v->author_domain).text);
+	snprintf(text, sizeof text, "Email rejected per DMARC policy for %s (RFC 9989 7.2)",
+	    hk_log_quote(v->author_domain).text);
 	reply.text = text;
 	refuse(s, &reply);
 }
@@ -264,11 +284,13 @@ static void decide(struct hk_session *s)
 	    451, "4.7.0", "DMARC cannot be evaluated now, the DNS did not answer (RFC 9989 7)"};
 	struct message *m = s->message;
 	const struct hk_verify_verdict *v = m->verify ? hk_verify_result(m->verify) : NULL;
-	enum hk_action action = v ? hk_policy_verdict(s->env.listener, &s->client, v) : HK_ACTION_ACCEPT;
+	enum hk_action action =
+	    v ? hk_policy_verdict(s->env.listener, &s->client, v) : HK_ACTION_ACCEPT;
 
 	if (action == HK_ACTION_REJECT || action == HK_ACTION_DEFER) {
 		add_summary(s, m, action);
-		hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=verdict %.*s", m->id_text, HK_FMT(hk_buf_slice(&m->summary)));
+		hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=verdict %.*s", m->id_text,
+		    HK_FMT(hk_buf_slice(&m->summary)));
 	}
 	if (action == HK_ACTION_REJECT) {
 		refuse_by_dmarc(s, v);

@@ -63,8 +63,8 @@ struct message {
 	struct hk_header header;
 	struct hk_buf body; /* until it is longer than HK_BODY_INLINE_MAX */
 	uint64_t body_size;
-	int file;           /* -1: none is open */
-	bool has_file;      /* <spool>/body/<id> was made and is ours to remove */
+	int file;      /* -1: none is open */
+	bool has_file; /* <spool>/body/<id> was made and is ours to remove */
 
 	struct hk_verify *verify; /* NULL: nothing is checked */
 	bool needs_step, is_verdict_there, is_out_of_memory;
@@ -76,7 +76,7 @@ struct message {
 	struct hk_mail *mail; /* ready, not yet handed out */
 	uint32_t want_id;     /* of SYNC or COMMIT */
 	struct hk_buf summary;
-	uint64_t size;        /* header and body, for the log */
+	uint64_t size; /* header and body, for the log */
 	size_t n_accepted;
 };
 
@@ -107,7 +107,8 @@ void session_over(struct hk_session *);
 /* ---- session_event.c ---- */
 /* session_run(s): goes on until somebody else's turn comes. */
 void session_run(struct hk_session *);
-/* session_refuse(s, reply, what): answers the pending event with it; what: the address it is about, or empty. Logged. */
+/* session_refuse(s, reply, what): answers the pending event with it; what: the address it is about,
+ * or empty. Logged. */
 void session_refuse(struct hk_session *, const struct hk_policy_reply *, struct hk_slice what);
 
 /* ---- session_message.c ---- */
@@ -115,7 +116,8 @@ struct message *message_new(struct hk_session *, const struct hk_smtpd_event *);
 /* message_free(s, m): a body file that is still ours is removed. NULL allowed. */
 void message_free(struct hk_session *, struct message *);
 enum hk_status message_add_rcpt(struct message *, struct hk_slice address);
-/* message_begin(s): DATA was accepted. message_chunk(s, chunk): code 0, or why the rest need not come. */
+/* message_begin(s): DATA was accepted. message_chunk(s, chunk): code 0, or why the rest need not
+ * come. */
 struct hk_policy_reply message_begin(struct hk_session *);
 struct hk_policy_reply message_chunk(struct hk_session *, struct hk_slice chunk);
 /* message_header_end(s): the header section is complete. */
@@ -133,6 +135,7 @@ void message_end(struct hk_session *);
 void message_go_on(struct hk_session *);
 void message_synced(struct hk_session *, enum hk_status);
 void message_committed(struct hk_session *, enum hk_status);
+void message_log_accepted(struct hk_session *);
 
 /* ---- session_dns.c ---- */
 void dns_begin(struct hk_session *);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_message.c - a message while it comes in: envelope, header section, body in memory or in a file of its own.
+ * session_message.c - a message while it comes in: envelope, header section, body in memory or in a
+ * file of its own.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/session_internal.h"
 
-const struct hk_policy_reply reply_no_memory = {452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
-const struct hk_policy_reply reply_no_space = {452, "4.3.1", "No space for mail now (RFC 5321 4.2.2)"};
-const struct hk_policy_reply reply_no_storage = {451, "4.3.0", "Mail cannot be stored now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_memory = {
+    452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_space = {
+    452, "4.3.1", "No space for mail now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_storage = {
+    451, "4.3.0", "Mail cannot be stored now (RFC 5321 4.2.2)"};
 static const struct hk_policy_reply no_reply = {0};
 
 struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -64,8 +68,10 @@ void message_free(struct hk_session *s, struct message *m)
 	if (m->has_file) {
 		struct hk_buf path = message_path(s, m);
 
-		if (hk_buf_status(&path) == HK_OK && s->env.disk->ops->unlink(s->env.disk, (const char *)path.p) != HK_OK)
-			hk_logf(s->env.log, HK_LOG_WARNING, "qid=%s ev=body-left path=%s", m->id_text, (const char *)path.p);
+		if (hk_buf_status(&path) == HK_OK &&
+		    s->env.disk->ops->unlink(s->env.disk, (const char *)path.p) != HK_OK)
+			hk_logf(s->env.log, HK_LOG_WARNING, "qid=%s ev=body-left path=%s",
+			    m->id_text, (const char *)path.p);
 		hk_buf_done(&path);
 	}
 	hk_mail_free(m->mail);
@@ -121,7 +127,8 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	return no_reply;
 }
 
-/* ---- the header ------------------------------------------------------------------------------- */
+/* ---- the header -------------------------------------------------------------------------------
+ */
 
 struct hk_policy_reply message_header_end(struct hk_session *s)
 {
@@ -132,7 +139,8 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	m->is_header_done = true;
 	/* It would become the end of our own last trace field, and say there what it likes. */
 	if (section.n && hk_is_wsp(section.p[0]))
-		return (struct hk_policy_reply){554, "5.6.0", "The header begins with a continuation line (RFC 5322 2.2.3)"};
+		return (struct hk_policy_reply){
+		    554, "5.6.0", "The header begins with a continuation line (RFC 5322 2.2.3)"};
 	if (m->verify) {
 		status = hk_verify_header(m->verify, section);
 		m->needs_step = true;
@@ -142,19 +150,24 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 		status = hk_header_parse(&m->arena, section, &m->header);
 	}
 	if (status == HK_LIMIT && m->arena.failed == HK_OK)
-		return (struct hk_policy_reply){554, "5.6.0", "Too many header fields (limit of this host: 2000)"};
+		return (struct hk_policy_reply){
+		    554, "5.6.0", "Too many header fields (limit of this host: 2000)"};
 	if (status != HK_OK)
 		return reply_no_memory;
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
-		return (struct hk_policy_reply){554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
+		return (struct hk_policy_reply){
+		    554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
 	return no_reply;
 }
 
-/* ---- the body --------------------------------------------------------------------------------- */
+/* ---- the body ---------------------------------------------------------------------------------
+ */
 
-static struct hk_policy_reply reply_of_disk(struct hk_session *s, enum hk_status status, const char *what)
+static struct hk_policy_reply reply_of_disk(
+    struct hk_session *s, enum hk_status status, const char *what)
 {
-	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=%s status=%s", s->message->id_text, what, hk_status_name(status));
+	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=%s status=%s", s->message->id_text,
+	    what, hk_status_name(status));
 	return status == HK_FULL ? reply_no_space : reply_no_storage;
 }
 
@@ -162,7 +175,8 @@ static bool know_body_dir(struct hk_session *s)
 {
 	struct hk_slice dir;
 
-	if (!s->body_dir && hk_arena_fmt(&s->arena, &dir, "%.*s/body", HK_FMT(s->env.conf->spool)) == HK_OK)
+	if (!s->body_dir &&
+	    hk_arena_fmt(&s->arena, &dir, "%.*s/body", HK_FMT(s->env.conf->spool)) == HK_OK)
 		s->body_dir = (const char *)dir.p;
 	return s->body_dir != NULL;
 }
@@ -173,11 +187,14 @@ static enum hk_status create_file(struct hk_session *s, struct message *m)
 	struct hk_buf path = message_path(s, m);
 	enum hk_status status = hk_buf_status(&path);
 
-	/* in its final place from the first byte on: no rename that a power cut could undo (design 4) */
+	/* in its final place from the first byte on: no rename that a power cut could undo (design
+	 * 4) */
 	if (status == HK_OK)
-		status = disk->ops->open(disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+		status = disk->ops->open(
+		    disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
 	if (status == HK_NOTFOUND && disk->ops->make_dir(disk, s->body_dir) == HK_OK)
-		status = disk->ops->open(disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+		status = disk->ops->open(
+		    disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
 	m->has_file = status == HK_OK;
 	hk_buf_done(&path);
 	return status;
@@ -200,7 +217,8 @@ static struct hk_policy_reply spill(struct hk_session *s, struct message *m)
 	return no_reply;
 }
 
-static struct hk_policy_reply add_body(struct hk_session *s, struct message *m, struct hk_slice chunk)
+static struct hk_policy_reply add_body(
+    struct hk_session *s, struct message *m, struct hk_slice chunk)
 {
 	enum hk_status status;
 	uint8_t bits = 0;
@@ -238,7 +256,8 @@ struct hk_policy_reply message_chunk(struct hk_session *s, struct hk_slice chunk
 	enum hk_status status = hk_splitter_feed(&m->splitter, chunk, &body);
 
 	if (status == HK_LIMIT)
-		return (struct hk_policy_reply){552, "5.3.4", "The header section is over 256 KiB (limit of this host; RFC 5321 4.5.3.1.9)"};
+		return (struct hk_policy_reply){552, "5.3.4",
+		    "The header section is over 256 KiB (limit of this host; RFC 5321 4.5.3.1.9)"};
 	if (status != HK_OK)
 		return reply_no_memory;
 	if (!m->is_header_done && hk_splitter_in_body(&m->splitter))

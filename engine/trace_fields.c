@@ -14,9 +14,12 @@ static const struct {
 	const char *word;
 } words[] = {
     /* RFC 3848; HELO inside of TLS has no word there, and is named by what it is */
-    {HK_PROTO_SMTP, false, "SMTP"}, {HK_PROTO_SMTP, true, "SMTP"},
-    {HK_PROTO_ESMTP, false, "ESMTP"}, {HK_PROTO_ESMTP, true, "ESMTPS"},
-    {HK_PROTO_LMTP, false, "LMTP"}, {HK_PROTO_LMTP, true, "LMTPS"},
+    {HK_PROTO_SMTP, false, "SMTP"},
+    {HK_PROTO_SMTP, true, "SMTP"},
+    {HK_PROTO_ESMTP, false, "ESMTP"},
+    {HK_PROTO_ESMTP, true, "ESMTPS"},
+    {HK_PROTO_LMTP, false, "LMTP"},
+    {HK_PROTO_LMTP, true, "LMTPS"},
 };
 
 const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
@@ -29,7 +32,8 @@ const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
 	return "SMTP";
 }
 
-/* A name from outside inside of a structured field: what could end a token or open a comment becomes '?'. */
+/* A name from outside inside of a structured field: what could end a token or open a comment
+ * becomes '?'. */
 static void add_name(struct hk_buf *out, struct hk_slice name)
 {
 	size_t i;
@@ -50,7 +54,9 @@ static void add_comment(struct hk_buf *out, struct hk_slice text)
 
 	hk_buf_add_byte(out, '(');
 	for (i = 0; i < text.n; i++)
-		hk_buf_add_byte(out, text.p[i] < ' ' || text.p[i] > '~' || strchr("()\\", text.p[i]) ? '?' : text.p[i]);
+		hk_buf_add_byte(out, text.p[i] < ' ' || text.p[i] > '~' || strchr("()\\", text.p[i])
+		                         ? '?'
+		                         : text.p[i]);
 	hk_buf_add_byte(out, ')');
 }
 
@@ -93,7 +99,8 @@ void hk_received_format(const struct hk_received *r, struct hk_buf *out)
 	hk_buf_add_str(out, "\r\n");
 }
 
-void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id, const struct hk_now *now, struct hk_buf *out)
+void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id,
+    const struct hk_now *now, struct hk_buf *out)
 {
 	hk_buf_add_str(out, "Received: by ");
 	add_name(out, host);
@@ -104,7 +111,8 @@ void hk_received_local_format(struct hk_slice host, struct hk_slice product, con
 	hk_buf_add_str(out, "\r\n");
 }
 
-/* Fields that only the receiving side writes (draft-brand-indicators-for-message-identification 7.8). */
+/* Fields that only the receiving side writes
+ * (draft-brand-indicators-for-message-identification 7.8). */
 static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator"};
 
 static bool is_receiver_only(struct hk_slice name)
@@ -117,14 +125,16 @@ static bool is_receiver_only(struct hk_slice name)
 	return false;
 }
 
-enum hk_status hk_trace_removals(const struct hk_header *h, struct hk_slice authserv_id, struct hk_edits *edits, size_t *ret)
+enum hk_status hk_trace_removals(
+    const struct hk_header *h, struct hk_slice authserv_id, struct hk_edits *edits, size_t *ret)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < h->n; i++) {
 		enum hk_status status;
 
-		if (!is_receiver_only(h->field[i].name) && !hk_authres_is_ours(&h->field[i], authserv_id))
+		if (!is_receiver_only(h->field[i].name) &&
+		    !hk_authres_is_ours(&h->field[i], authserv_id))
 			continue;
 		status = hk_edits_remove(edits, i);
 		if (status != HK_OK)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * trace_fields.h - the header fields that intake puts on top of a message, and those that it takes out.
+ * trace_fields.h - the header fields that intake puts on top of a message, and those that it takes
+ * out.
  */
 #ifndef HIKYAKU_ENGINE_TRACE_FIELDS_H
 #define HIKYAKU_ENGINE_TRACE_FIELDS_H
@@ -19,20 +20,24 @@ struct hk_received {
 	enum hk_smtp_proto proto;
 	bool is_tls;
 	const char *id;
-	struct hk_slice rcpt;    /* the only recipient; empty: several, and none is named */
+	struct hk_slice rcpt; /* the only recipient; empty: several, and none is named */
 	const struct hk_now *now;
 };
 /* hk_received_format(r, out): the whole field (RFC 5321 4.4), folded with tabs. */
 void hk_received_format(const struct hk_received *, struct hk_buf *out);
 
-/* hk_received_local_format(host, product, id, now, out): the same for a message that began here: no "from". */
-void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id, const struct hk_now *, struct hk_buf *out);
+/* hk_received_local_format(host, product, id, now, out): the same for a message that began here: no
+ * "from". */
+void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id,
+    const struct hk_now *, struct hk_buf *out);
 
 /* hk_protocol_word(proto, is_tls): "SMTP", "ESMTP", "ESMTPS", "LMTP", "LMTPS" (RFC 3848). */
 const char *hk_protocol_word(enum hk_smtp_proto, bool is_tls);
 
-/* hk_trace_removals(h, authserv_id, edits): fields that must not come in from outside: Authentication-Results that
- * claim to be ours (RFC 8601 5), and the results of BIMI. *ret: how many. */
-enum hk_status hk_trace_removals(const struct hk_header *, struct hk_slice authserv_id, struct hk_edits *, size_t *ret) HK_MUSTCHECK;
+/* hk_trace_removals(h, authserv_id, edits): fields that must not come in from outside:
+ * Authentication-Results that claim to be ours (RFC 8601 5), and the results of BIMI. *ret: how
+ * many. */
+enum hk_status hk_trace_removals(const struct hk_header *, struct hk_slice authserv_id,
+    struct hk_edits *, size_t *ret) HK_MUSTCHECK;
 
 #endif

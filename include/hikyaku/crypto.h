@@ -35,7 +35,8 @@ struct hk_public_key;
 /* hk_public_key_rsa(der, ret): SubjectPublicKeyInfo or RSAPublicKey (PKCS#1) DER, parsed by us, sizes checked before any
  * bignum work: modulus 512..4096 bits and odd, exponent odd, over 1 and at most 32 bits. SYNTAX or LIMIT otherwise. Returns owned. */
 enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret) HK_MUSTCHECK;
-/* hk_public_key_ed25519(raw, ret): exactly 32 octets. Returns owned. */
+/* hk_public_key_ed25519(raw, ret): exactly 32 octets, and no point of small order; else SYNTAX.
+ * Returns owned. */
 enum hk_status hk_public_key_ed25519(struct hk_slice raw, struct hk_public_key **ret) HK_MUSTCHECK;
 void hk_public_key_free(struct hk_public_key *);
 unsigned hk_public_key_bits(const struct hk_public_key *); /* RSA modulus; 256 for Ed25519 */

@@ -44,6 +44,7 @@ struct hk_dkim_verdict {
 	bool signature_checked;     /* the public key operation was reached */
 	bool testing;               /* t=y in the key record */
 	bool has_length;            /* l= stood there */
+	bool is_over_limit;         /* not evaluated: there are too many */
 	bool is_aligned_by_length;  /* false when l= leaves a part of the body unsigned: never aligned by default */
 	unsigned key_bits;
 	size_t field;               /* index in the header of its DKIM-Signature field */
@@ -99,7 +100,8 @@ struct hk_dkim_sign;
 struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *, const struct hk_dkim_sign_options *, const struct hk_header *);
 void hk_dkim_sign_done(struct hk_dkim_sign *);
 void hk_dkim_sign_body(struct hk_dkim_sign *, struct hk_slice chunk);
-/* hk_dkim_sign_end(s, ret): the digest to be signed, 32 octets borrowed from the arena. SYNTAX when the message has no From (5.4). */
+/* hk_dkim_sign_end(s, ret): the digest to be signed, 32 octets borrowed from the arena. SYNTAX when
+ * the message has no From (5.4), or when its header begins with a continuation line. */
 enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *, struct hk_slice *ret_digest) HK_MUSTCHECK;
 /* hk_dkim_sign_finish(s, signature, out): appends the whole DKIM-Signature field, folded with tabs under 79 columns, with CRLF:
  * v a c d s t [x] h bh b, in that order. */

@@ -46,7 +46,7 @@ struct hk_slice hk_splitter_header(const struct hk_splitter *);
 
 struct hk_field {
 	struct hk_slice raw;   /* the whole field with folding and final CRLF */
-	struct hk_slice name;  /* as written, without trailing WSP before the colon */
+	struct hk_slice name;  /* as written, without WSP and folding before the colon */
 	struct hk_slice value; /* after the colon, unfolded no further: as written, without the final CRLF */
 };
 struct hk_header {
@@ -60,6 +60,9 @@ enum hk_status hk_header_parse(struct hk_arena *, struct hk_slice section, struc
 /* hk_header_find(h, name, from): the first field of that name (case-insensitive) at or after index from, or h->n. */
 size_t hk_header_find(const struct hk_header *, struct hk_slice name, size_t from);
 size_t hk_header_count(const struct hk_header *, struct hk_slice name);
+/* hk_header_has_stray_line(h): the section begins with a continuation line, which would go on with
+ * any field put before it. */
+bool hk_header_has_stray_line(const struct hk_header *h);
 /* hk_unfold(a, value, ret): folding removed (each CRLF before WSP), ends trimmed. Copies. */
 enum hk_status hk_unfold(struct hk_arena *, struct hk_slice value, struct hk_slice *ret) HK_MUSTCHECK;
 
@@ -150,7 +153,9 @@ struct hk_edits *hk_edits_new(struct hk_arena *); /* NULL when a is full */
 enum hk_status hk_edits_insert(struct hk_edits *, size_t before, struct hk_slice text) HK_MUSTCHECK;
 /* hk_edits_remove(e, i): original field i is left out; twice is once. */
 enum hk_status hk_edits_remove(struct hk_edits *, size_t i) HK_MUSTCHECK;
-/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is); a last field without CRLF gets one. */
+/* hk_edits_apply(e, h, out): the new header section (NULL e: as it is); a last field without CRLF
+ * gets one. A continuation line that begins the section is left out where a field was put before
+ * it. */
 void hk_edits_apply(const struct hk_edits *, const struct hk_header *, struct hk_buf *out);
 /* hk_edits_format(e, out): the stored form. hk_edits_parse(a, stored, ret): CORRUPT, VERSION, or what a says. Copies. */
 void hk_edits_format(const struct hk_edits *, struct hk_buf *out);

@@ -25,7 +25,7 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 #define HK_TRACE_TABLE(X)                                                                              \
 	X(MSG_FROM, MESSAGE, "RFC 9989 4.1", "author domain; header From as written")                  \
 	X(MSG_NO_FROM, MESSAGE, "RFC 5322 3.6.2", "what is wrong")                                     \
-	X(MSG_DNS_LIMIT, MESSAGE, "RFC 7208 11.1", "questions that were needed; how many are asked at most") \
+	X(MSG_DNS_LIMIT, MESSAGE, "RFC 7208 11.1", "questions that one method needed; how many it may ask") \
 	X(DNS_QUESTION, MESSAGE, "RFC 1035 4.1.2", "name; type; rcode or NODATA; the records, joined by \" | \"") \
 	X(SPF_IDENTITY, SPF, "RFC 7208 2.3", "mailfrom or helo; domain; client address")               \
 	X(SPF_RECORD, SPF, "RFC 7208 4.5", "domain; record text")                                      \

@@ -22,7 +22,15 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define HK_VERIFY_MAX_QUESTIONS 60            /* DNS questions for one message; past it: temperror */
+/* DNS questions for one message, and the share of each method in them; past its share a method gets
+ * no answer: temperror. Shares, since SPF's questions are the sender's choice: he must not leave
+ * none for the policy of whom he claims to be. DKIM needs one for each signature; DMARC has 8 for
+ * the author domain's walk, 1 for its existence and 11 for other walks. */
+#define HK_VERIFY_MAX_QUESTIONS      60
+#define HK_VERIFY_MAX_SPF_QUESTIONS  30
+#define HK_VERIFY_MAX_DKIM_QUESTIONS HK_DKIM_MAX_SIGNATURES
+#define HK_VERIFY_MAX_DMARC_QUESTIONS                                                              \
+	(HK_VERIFY_MAX_QUESTIONS - HK_VERIFY_MAX_SPF_QUESTIONS - HK_VERIFY_MAX_DKIM_QUESTIONS)
 #define HK_VERIFY_ARENA         (4 * 1024 * 1024) /* enough for every limit above it; a good default for the caller's arena */
 
 enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4 };
@@ -39,7 +47,16 @@ struct hk_verify_input {
 };
 
 /* Why there is no single author domain (RFC 9989 4.1, 11.5). */
-enum hk_from_state { HK_FROM_ONE, HK_FROM_MISSING, HK_FROM_SYNTAX, HK_FROM_SEVERAL_FIELDS, HK_FROM_SEVERAL_DOMAINS, HK_FROM_NO_ADDRESS };
+enum hk_from_state {
+	HK_FROM_ONE,
+	HK_FROM_MISSING,
+	HK_FROM_SYNTAX,
+	HK_FROM_SEVERAL_FIELDS,
+	HK_FROM_SEVERAL_DOMAINS,
+	HK_FROM_NO_ADDRESS,
+	HK_FROM_STRAY_LINE /* a continuation line begins the header: readers differ on whether it is
+	                      a field */
+};
 
 struct hk_verify_verdict {
 	unsigned checks;
@@ -87,6 +104,13 @@ void hk_verify_rr_text(const struct hk_dns_rr *, struct hk_buf *out);
  * bytes. VERSION, CORRUPT, LIMIT, or as hk_verify_step; *ret needs hk_verify_done. */
 void hk_verify_record_format(const struct hk_verify *, struct hk_buf *out);
 enum hk_status hk_verify_replay(struct hk_arena *, struct hk_slice record, struct hk_verify **ret) HK_MUSTCHECK;
+
+/* ---- for stores that keep equal answers once -------------------------------------------- */
+
+/* hk_verify_record_cut(record, ret_head, ret_evidence): the record without its evidence, and the evidence in hk_evidence_format's form;
+ * both borrowed. CORRUPT when it is no record. hk_verify_record_join(head, evidence, out): the same record again. */
+enum hk_status hk_verify_record_cut(struct hk_slice record, struct hk_slice *ret_head, struct hk_slice *ret_evidence) HK_MUSTCHECK;
+void hk_verify_record_join(struct hk_slice head, struct hk_slice evidence, struct hk_buf *out);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -5,7 +5,8 @@
 
 enum {
 	LINE_MAX = 990,  /* RFC 5322 2.1.1 allows 998 */
-	VALUE_MAX = 320, /* of one value as written: a path of 256 (RFC 5321 4.5.3.1.3) and some escapes; two fit in a line */
+	VALUE_MAX = 320, /* of one value as written: a path of 256 (RFC 5321 4.5.3.1.3) and some
+	                    escapes; two fit in a line */
 	PART_MAX = 2048, /* the longest part is a comment with two values */
 	B_SHOWN = 8,     /* RFC 6008 4: this much of b= names a signature */
 };
@@ -42,7 +43,8 @@ static bool is_dot_atom(struct hk_slice s)
 	for (i = 0; i < s.n; i++) {
 		bool dot = s.p[i] == '.';
 
-		if (!dot && !hk_is_alnum(s.p[i]) && (!hk_is_graph(s.p[i]) || !strchr("!#$%&'*+-/=?^_`{|}~", s.p[i])))
+		if (!dot && !hk_is_alnum(s.p[i]) &&
+		    (!hk_is_graph(s.p[i]) || !strchr("!#$%&'*+-/=?^_`{|}~", s.p[i])))
 			return false;
 		if (dot && (i == 0 || i + 1 == s.n || s.p[i - 1] == '.'))
 			return false;
@@ -50,7 +52,8 @@ static bool is_dot_atom(struct hk_slice s)
 	return s.n > 0;
 }
 
-/* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in clear text. */
+/* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in
+ * clear text. */
 static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special)
 {
 	size_t from = b->n, i;
@@ -159,8 +162,9 @@ static struct hk_slice rspamd_reason(const struct hk_dkim_verdict *v)
 	if (v->result != HK_DKIM_FAIL)
 		return v->reason;
 	if (v->body_hash_ok && v->signature_checked)
-		return hk_slice_starts_nocase(v->a, HK_S("rsa")) ? HK_S("headers rsa verify failed")
-		                                                 : HK_S("headers eddsa verify failed");
+		return hk_slice_starts_nocase(v->a, HK_S("rsa"))
+		           ? HK_S("headers rsa verify failed")
+		           : HK_S("headers eddsa verify failed");
 	if (!v->body_hash_ok && hk_slice_starts_nocase(v->reason, HK_S("body hash")))
 		return HK_S("body hash did not verify");
 	return v->reason;
@@ -182,15 +186,21 @@ static void dkim(struct writer *w, enum hk_authres_style style, const struct hk_
 
 static void dkim_all(struct writer *w, const struct hk_authres_input *in)
 {
-	size_t i;
+	size_t i, over = 0;
 
 	if (in->n_dkim == 0)
 		begin(w, "dkim", hk_dkim_result_name(HK_DKIM_NONE));
-	for (i = 0; i < in->n_dkim; i++)
-		dkim(w, in->style, &in->dkim[i]);
+	for (i = 0; i < in->n_dkim; i++) {
+		over += in->dkim[i].is_over_limit;
+		/* of those that were not evaluated some are enough: two thousand make a field that
+		 * no relay takes */
+		if (!in->dkim[i].is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
+			dkim(w, in->style, &in->dkim[i]);
+	}
 }
 
-/* ---- spf --------------------------------------------------------------------------------------- */
+/* ---- spf ---------------------------------------------------------------------------------------
+ */
 
 /* X(result, text): %H our id, %S the sender, %I the client's address */
 static const struct {
@@ -224,9 +234,9 @@ static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *
 		}
 		text++;
 		add_escaped(&w->part,
-		    *text == 'H'     ? in->authserv_id
-		        : *text == 'S' ? in->spf->sender
-		                       : hk_slice_str(ip[0] ? ip : "unknown"),
+		    *text == 'H'   ? in->authserv_id
+		    : *text == 'S' ? in->spf->sender
+		                   : hk_slice_str(ip[0] ? ip : "unknown"),
 		    "()\\");
 	}
 	hk_buf_add_byte(&w->part, ')');
@@ -265,7 +275,8 @@ static void spf(struct writer *w, const struct hk_authres_input *in)
 		property(w, "smtp.mailfrom", in->spf->sender);
 }
 
-/* ---- dmarc --------------------------------------------------------------------------------------- */
+/* ---- dmarc
+ * --------------------------------------------------------------------------------------- */
 
 static void dmarc_rspamd(struct writer *w, const struct hk_dmarc_verdict *v)
 {
@@ -289,7 +300,8 @@ static void dmarc_rfc(struct writer *w, const struct hk_dmarc_verdict *v)
 	property(w, "header.from", v->author_domain);
 	/* RFC 9989 9.1: the policy when sp, np and t were taken into account */
 	if (v->record_domain.n)
-		property(w, "policy.dmarc", hk_slice_str(hk_dmarc_policy_name(hk_dmarc_lower(v->policy, v->testing))));
+		property(w, "policy.dmarc",
+		    hk_slice_str(hk_dmarc_policy_name(hk_dmarc_lower(v->policy, v->testing))));
 }
 
 static void dmarc(struct writer *w, const struct hk_authres_input *in)

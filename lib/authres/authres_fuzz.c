@@ -5,14 +5,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Whatever the input is: is_ours returns; and what format writes with it as id is found again as ours. */
+/* Whatever the input is: is_ours returns; and what format writes with it as id is found again as
+ * ours. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice text = hk_slice_of(data, size), value;
 	struct hk_field field = {.name = HK_S("Authentication-Results"), .value = text};
 	struct hk_spf_verdict spf = {.result = HK_SPF_FAIL, .sender = text, .reason = text};
-	struct hk_dmarc_verdict dmarc = {.result = HK_DMARC_FAIL, .author_domain = text, .reason = text};
-	struct hk_authres_input in = {.authserv_id = HK_S("mx.b.test"), .spf = &spf, .dmarc = &dmarc};
+	struct hk_dmarc_verdict dmarc = {
+	    .result = HK_DMARC_FAIL, .author_domain = text, .reason = text};
+	struct hk_authres_input in = {
+	    .authserv_id = HK_S("mx.b.test"), .spf = &spf, .dmarc = &dmarc};
 	struct hk_buf b;
 	size_t i;
 
@@ -27,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	value = hk_slice_from(hk_buf_slice(&b), sizeof "Authentication-Results:" - 1);
 	field.value = hk_slice_sub(value, 0, value.n - 2);
-	if (!hk_authres_is_ours(&field, HK_S("MX.B.test")) || hk_authres_is_ours(&field, HK_S("other.test")))
+	if (!hk_authres_is_ours(&field, HK_S("MX.B.test")) ||
+	    hk_authres_is_ours(&field, HK_S("other.test")))
 		abort();
 	hk_buf_done(&b);
 	return 0;

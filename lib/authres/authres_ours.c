@@ -20,7 +20,8 @@ static void keep(struct id *id, uint8_t c)
 		id->bytes[id->n++] = c;
 }
 
-/* comment = "(" *([FWS] ccontent) [FWS] ")" (RFC 5322 3.2.2); *s stands at the "(". false: it does not end. */
+/* comment = "(" *([FWS] ccontent) [FWS] ")" (RFC 5322 3.2.2); *s stands at the "(". false: it does
+ * not end. */
 static bool skip_comment(struct hk_slice *s)
 {
 	size_t depth = 0, i;
@@ -81,7 +82,8 @@ static bool read_token(struct hk_slice *s, struct id *id)
 {
 	size_t i;
 
-	/* Bytes over 0x7e are let in: an id in UTF-8 (RFC 8601 5, EAI) can be read, and is not ours. */
+	/* Bytes over 0x7e are let in: an id in UTF-8 (RFC 8601 5, EAI) can be read, and is not
+	 * ours. */
 	for (i = 0; i < s->n; i++) {
 		uint8_t c = s->p[i];
 
@@ -121,7 +123,8 @@ bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_i
 	if (id.too_long)
 		return false;
 	read = hk_slice_trim(hk_slice_of(id.bytes, id.n));
-	if (read.n && read.p[read.n - 1] == '.') /* a lenient reader takes the two for the same host */
+	if (read.n &&
+	    read.p[read.n - 1] == '.') /* a lenient reader takes the two for the same host */
 		read.n--;
 	return read.n == 0 || hk_slice_eq_nocase(read, authserv_id);
 }

@@ -5,6 +5,19 @@
 
 #include <hikyaku/base.h>
 
+/* Under AddressSanitizer each piece ends where it ends, and a byte past it is found like one past a malloc. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#else
+#define POISON(p, n)   ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+#endif
+
 /* Blocks grow from 4 KiB to 64 KiB, so a small message costs one malloc and a large one few. */
 enum { ALIGN = 16, BLOCK_FIRST = 4096, BLOCK_MOST = 65536 };
 
@@ -26,6 +39,7 @@ void hk_arena_done(struct hk_arena *a)
 	while (b) {
 		struct hk_arena_block *next = b->next;
 
+		UNPOISON(b->bytes, b->size);
 		free(b);
 		b = next;
 	}
@@ -47,6 +61,7 @@ static struct hk_arena_block *add_block(struct hk_arena *a, size_t n)
 	if (!b)
 		return NULL;
 	*b = (struct hk_arena_block){.next = a->block, .size = size};
+	POISON(b->bytes, size);
 	a->block = b;
 	return b;
 }
@@ -72,7 +87,8 @@ void *hk_arena_alloc(struct hk_arena *a, size_t n)
 	p = b->bytes + b->used;
 	b->used += need;
 	a->used = total;
-	memset(p, 0, need);
+	UNPOISON(p, n);
+	memset(p, 0, n);
 	return p;
 over:
 	a->failed = HK_LIMIT;

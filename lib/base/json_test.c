@@ -185,6 +185,21 @@ static void what_the_writer_writes_the_reader_reads(void **state)
 	hk_buf_done(&out);
 }
 
+/* A terminal takes U+009B for the begin of a command, as it does ESC "[" (ECMA-48 5.4). */
+static void no_control_character_is_written_as_it_is(void **state)
+{
+	struct hk_json_writer w;
+	struct hk_buf doc;
+
+	(void)state;
+	hk_buf_init(&doc, 4096);
+	hk_json_begin(&w, &doc);
+	hk_json_string(&w, NULL, HK_S("a\x1b[\x7f\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xc3\x9b"));
+	assert_true(hk_slice_eq(
+	    hk_buf_slice(&doc), HK_S("\"a\\u001b[\\u007f\\u0080\\u009b\\u009f\xc2\xa0\xc3\x9b\"")));
+	hk_buf_done(&doc);
+}
+
 static void the_writer_refuses_what_does_not_close(void **state)
 {
 	struct hk_json_writer w;
@@ -235,6 +250,7 @@ int main(void)
 	    cmocka_unit_test(brackets_nest_32_deep),
 	    cmocka_unit_test(a_small_arena_is_a_limit),
 	    cmocka_unit_test(what_the_writer_writes_the_reader_reads),
+	    cmocka_unit_test(no_control_character_is_written_as_it_is),
 	    cmocka_unit_test(the_writer_refuses_what_does_not_close),
 	    cmocka_unit_test(utf_8_is_well_formed_or_not_rfc_3629_4),
 	};

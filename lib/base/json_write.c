@@ -23,6 +23,9 @@ static void put_string(struct hk_buf *out, struct hk_slice s)
 			hk_buf_addf(out, "\\%c", c);
 		else if (c < 0x20 || c == 0x7f)
 			hk_buf_addf(out, "\\u%04x", c);
+		else if (c == 0xc2 &&
+		         s.p[1] < 0xa0) /* U+0080 to U+009F, which a terminal may obey */
+			hk_buf_addf(out, "\\u%04x", s.p[1]);
 		else
 			hk_buf_add(out, hk_slice_sub(s, 0, n));
 		s = hk_slice_from(s, n ? n : 1);

@@ -363,7 +363,7 @@ static void a_pkcs1_key_equals_the_same_key_in_a_subject_public_key_info(void **
 
 static void an_ed25519_key_has_exactly_32_octets(void **state)
 {
-	uint8_t raw[33] = {1};
+	uint8_t raw[33] = {0x58, 0x66, 0x66}; /* any 32 octets but those below */
 	struct hk_public_key *key;
 
 	(void)state;
@@ -372,6 +372,36 @@ static void an_ed25519_key_has_exactly_32_octets(void **state)
 	assert_int_equal(hk_public_key_ed25519(hk_slice_of(raw, 32), &key), HK_OK);
 	assert_int_equal(hk_public_key_bits(key), 256);
 	hk_public_key_free(key);
+}
+
+/* auth-peers 32: under such a key a signature of the group's neutral point fits every message (RFC
+ * 8032 5.1.7). */
+static void an_ed25519_key_of_small_order_is_none(void **state)
+{
+	/* y = 0, 1, -1, the two of order 8, and the unreduced forms of 0 and 1 */
+	static const char *const y[] = {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	    "7P///////////////////////////////////////38=",
+	    "JuiVj8KyJ7BFw/SJ8u+Y8NXfrAXTxjM5sTgCiG1T/AU=",
+	    "xxdqcD1N2E+6PAt2DRBnDyogU/osOczGTsf9d5KsA3o=",
+	    "7f///////////////////////////////////////38=",
+	    "7v///////////////////////////////////////38="};
+	struct hk_public_key *key = NULL;
+	size_t i;
+	int sign;
+
+	(void)state;
+	for (i = 0; i < sizeof y / sizeof y[0]; i++) {
+		for (sign = 0; sign < 2; sign++) {
+			uint8_t raw[32];
+
+			memcpy(raw, unbase64(y[i]).p, sizeof raw);
+			raw[31] |= sign ? 0x80 : 0;
+			assert_int_equal(
+			    hk_public_key_ed25519(hk_slice_of(raw, sizeof raw), &key), HK_SYNTAX);
+		}
+	}
+	assert_null(key);
 }
 
 /* ---- private keys ---- */
@@ -512,6 +542,7 @@ int main(void)
 	    TEST(a_key_cut_short_lengthened_or_of_another_kind_is_refused),
 	    TEST(a_pkcs1_key_equals_the_same_key_in_a_subject_public_key_info),
 	    TEST(an_ed25519_key_has_exactly_32_octets),
+	    TEST(an_ed25519_key_of_small_order_is_none),
 	    TEST(rsa_signing_gives_the_signature_of_pkcs1_v1_5),
 	    TEST(the_ed25519_key_of_rfc_8463_a_2_has_its_published_public_half),
 	    TEST(a_pem_that_is_no_usable_key_is_refused),

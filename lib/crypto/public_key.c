@@ -175,11 +175,38 @@ enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret
 	return HK_OK;
 }
 
+/* The points whose order divides 8, by their y (RFC 8032 5.1.2), the unreduced forms of 0 and 1 as
+ * well. Under such a key a signature that is made without any secret fits any message. */
+static bool is_small_order(const uint8_t raw[HK_ED25519_KEY_SIZE])
+{
+	static const uint8_t order_8[2][HK_ED25519_KEY_SIZE] = {
+	    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+	        0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+	        0x6d, 0x53, 0xfc, 0x05},
+	    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+	        0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+	        0x92, 0xac, 0x03, 0x7a}};
+	uint8_t y[HK_ED25519_KEY_SIZE];
+	size_t i, last = HK_ED25519_KEY_SIZE - 1;
+
+	memcpy(y, raw, sizeof y);
+	y[last] &= 0x7f; /* the sign of x */
+	if (memcmp(y, order_8[0], sizeof y) == 0 || memcmp(y, order_8[1], sizeof y) == 0)
+		return true;
+	for (i = 1; i < last && y[i] == y[1]; i++)
+		;
+	if (i < last)
+		return false;
+	/* 0 and 1; then p - 1, p and p + 1, where p = 2^255 - 19 */
+	return (y[0] <= 1 && y[1] == 0 && y[last] == 0) ||
+	       (y[0] >= 0xec && y[0] <= 0xee && y[1] == 0xff && y[last] == 0x7f);
+}
+
 enum hk_status hk_public_key_ed25519(struct hk_slice raw, struct hk_public_key **ret)
 {
 	struct hk_public_key *key;
 
-	if (raw.n != HK_ED25519_KEY_SIZE)
+	if (raw.n != HK_ED25519_KEY_SIZE || is_small_order(raw.p))
 		return HK_SYNTAX;
 	ERR_set_mark();
 	key = wrap(EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, raw.p, raw.n), HK_ED25519_KEY_SIZE * 8, false);

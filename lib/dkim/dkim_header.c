@@ -105,7 +105,7 @@ enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f,
 	}
 	if (status == HK_OK) {
 		hk_digest_add(digest, hk_buf_slice(&b));
-		hk_digest_end(digest, out);
+		status = hk_digest_end(digest, out) ? HK_OK : HK_NOMEM;
 		*ret_found = found;
 	}
 	hk_buf_done(&b);

@@ -249,7 +249,12 @@ enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *s, struct hk_slice *ret_dig
 
 	if (status != HK_OK)
 		return status;
+	/* the line would become the end of our own b= */
+	if (hk_header_has_stray_line(s->header))
+		return HK_SYNTAX;
 	hk_dkim_body_end(&s->body);
+	if (s->body.hash[s->body_hash].n == 0)
+		return HK_NOMEM;
 	hk_buf_init(&names, FIELD_MAX);
 	hk_buf_init(&field, FIELD_MAX);
 	status = list_names(s, &names);

@@ -166,6 +166,7 @@ static void what_cannot_be_signed_is_refused(void **state)
 	    {"From: a@a.test\r\n", "a.test", "s", "", HK_SIGN_RSA_SHA256, 0, HK_OK},
 	    {"To: a@a.test\r\n", "a.test", "s", "", HK_SIGN_RSA_SHA256, 0, HK_SYNTAX},
 	    {"", "a.test", "s", "", HK_SIGN_RSA_SHA256, 0, HK_SYNTAX},
+	    {" lost\r\nFrom: a@a.test\r\n", "a.test", "s", "", HK_SIGN_RSA_SHA256, 0, HK_SYNTAX},
 	    {"From: a@a.test\r\n", "a.test", "s", "to:subject", HK_SIGN_RSA_SHA256, 0, HK_BUG},
 	    {"From: a@a.test\r\n", "a.test", "s", "from:", HK_SIGN_RSA_SHA256, 0, HK_BUG},
 	    {"From: a@a.test\r\n", "test", "s", "", HK_SIGN_RSA_SHA256, 0, HK_SYNTAX},

@@ -60,6 +60,7 @@ static enum hk_status list_fields(struct hk_dkim_verify *v)
 		if (status != HK_OK)
 			return status;
 		verdict->field = i;
+		verdict->is_over_limit = true;
 		set_reason(verdict, HK_DKIM_R_OVER_LIMIT);
 	}
 	return HK_OK;
@@ -126,6 +127,7 @@ static enum hk_dkim_reason check_policy(
 
 static void show_tags(struct hk_dkim_verdict *verdict, const struct hk_dkim_signature *sig)
 {
+	verdict->is_over_limit = false;
 	verdict->d = sig->d;
 	verdict->s = sig->s;
 	verdict->i = sig->i;
@@ -337,6 +339,8 @@ static enum hk_dkim_reason compare_body(struct hk_dkim_verify *v, struct evaluat
 	uint64_t total = v->body.total[h->canon];
 
 	e->verdict->is_aligned_by_length = !h->has_length || h->length == total;
+	if (h->n == 0)
+		return HK_DKIM_R_CRYPTO;
 	e->verdict->body_hash_ok = hk_slice_eq(computed, e->sig.bh);
 	say_base64(v, computed, e->sig.bh, e->verdict->body_hash_ok);
 	if (h->has_length && h->length > total)

@@ -43,7 +43,8 @@ static void say(struct hk_dmarc *d, enum hk_trace_event event, struct hk_slice a
 	hk_trace_add(d->trace, event, 0, a, b, c, e);
 }
 
-struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain, struct hk_trace *trace)
+struct hk_dmarc *hk_dmarc_new(
+    struct hk_arena *a, struct hk_slice author_domain, struct hk_trace *trace)
 {
 	struct hk_dmarc *d = hk_arena_alloc(a, sizeof *d);
 
@@ -57,11 +58,13 @@ struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain,
 		d->author = (struct hk_slice){0};
 		return a->failed == HK_OK ? d : NULL;
 	}
-	/* All names of the author's walk are needed to know the organizational domain: ask them at once. */
+	/* All names of the author's walk are needed to know the organizational domain: ask them at
+	 * once. */
 	return dmarc_walk_ask(&d->memo, d->author) == HK_OK ? d : NULL;
 }
 
-static enum hk_status add_identifier(struct hk_dmarc *d, struct hk_slice domain, struct identifier id)
+static enum hk_status add_identifier(
+    struct hk_dmarc *d, struct hk_slice domain, struct identifier id)
 {
 	enum hk_status status;
 
@@ -79,13 +82,15 @@ static enum hk_status add_identifier(struct hk_dmarc *d, struct hk_slice domain,
 
 enum hk_status hk_dmarc_spf(struct hk_dmarc *d, struct hk_slice domain, bool passed, bool temperror)
 {
-	return add_identifier(
-	    d, domain, (struct identifier){.is_spf = true, .passed = passed, .temperror = temperror});
+	return add_identifier(d, domain,
+	    (struct identifier){.is_spf = true, .passed = passed, .temperror = temperror});
 }
 
-enum hk_status hk_dmarc_dkim(struct hk_dmarc *d, struct hk_slice domain, bool passed, bool temperror)
+enum hk_status hk_dmarc_dkim(
+    struct hk_dmarc *d, struct hk_slice domain, bool passed, bool temperror)
 {
-	return add_identifier(d, domain, (struct identifier){.passed = passed, .temperror = temperror});
+	return add_identifier(
+	    d, domain, (struct identifier){.passed = passed, .temperror = temperror});
 }
 
 void hk_dmarc_ready(struct hk_dmarc *d)
@@ -100,8 +105,10 @@ static bool is_usable(const struct hk_dmarc_record *r)
 	return r->has_p && !r->bad_sp && !r->bad_np;
 }
 
-/* np, sp or p for a name below the record's domain; np wants to know whether the name exists (4.10.1). */
-static void choose_tag(const struct hk_dmarc *d, const struct hk_dmarc_record *r, struct policy *policy)
+/* np, sp or p for a name below the record's domain; np wants to know whether the name exists
+ * (4.10.1). */
+static void choose_tag(
+    const struct hk_dmarc *d, const struct hk_dmarc_record *r, struct policy *policy)
 {
 	policy->unknown = r->has_np && d->existence == EXISTS_UNKNOWN;
 	if (r->has_np && d->existence == EXISTS_NO) {
@@ -116,7 +123,8 @@ static void choose_tag(const struct hk_dmarc *d, const struct hk_dmarc_record *r
 	}
 }
 
-/* RFC 9989 4.10.1: the author domain's record, else the organizational domain's, else the public suffix domain's. */
+/* RFC 9989 4.10.1: the author domain's record, else the organizational domain's, else the public
+ * suffix domain's. */
 static struct policy find_policy(const struct hk_dmarc *d, const struct dmarc_walk *w)
 {
 	struct policy policy = {0};
@@ -136,11 +144,13 @@ static struct policy find_policy(const struct hk_dmarc *d, const struct dmarc_wa
 	}
 	r = &policy.from->record;
 	if (!is_usable(r)) {
-		/* "act as if a record containing p=none was retrieved", but only where somebody gets reports */
+		/* "act as if a record containing p=none was retrieved", but only where somebody
+		 * gets reports */
 		policy.tag = "none assumed";
 		if (!r->has_rua)
-			policy.unusable = r->has_p ? "sp or np is invalid and no rua can be used"
-			                           : "p is missing or invalid and no rua can be used";
+			policy.unusable = r->has_p
+			                      ? "sp or np is invalid and no rua can be used"
+			                      : "p is missing or invalid and no rua can be used";
 	} else if (policy.from == w->own) {
 		policy.tag = "p";
 		policy.p = r->p;
@@ -155,8 +165,8 @@ static enum hk_status ask_existence(struct hk_dmarc *d, const struct dmarc_walk 
 {
 	struct policy policy = find_policy(d, w);
 
-	if (w->failed || !policy.from || policy.from == w->own || !is_usable(&policy.from->record) ||
-	    !policy.from->record.has_np)
+	if (w->failed || !policy.from || policy.from == w->own ||
+	    !is_usable(&policy.from->record) || !policy.from->record.has_np)
 		return HK_OK;
 	if (d->existence == EXISTS_NOT_ASKED)
 		d->existence = w->own->exists ? EXISTS_YES : EXISTS_ASKED;
@@ -170,13 +180,13 @@ static bool is_strict(const struct hk_dmarc_record *r, const struct identifier *
 	return id->is_spf ? r->strict_spf : r->strict_dkim;
 }
 
-/* Only such an identifier needs a walk: its organizational domain is it or above it, so it can be that of the
- * author only where it stands at or below that one (4.10.2). */
-static bool needs_walk(const struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r,
-    const struct identifier *id)
+/* Only such an identifier needs a walk: its organizational domain is it or above it, so it can be
+ * that of the author only where it stands at or below that one (4.10.2). */
+static bool needs_walk(const struct hk_dmarc *d, const struct dmarc_walk *w,
+    const struct hk_dmarc_record *r, const struct identifier *id)
 {
 	return !is_strict(r, id) && !w->failed && !hk_slice_eq(id->domain, d->author) &&
-	    hk_dns_name_is_below(id->domain, w->org);
+	       hk_dns_name_is_below(id->domain, w->org);
 }
 
 static enum hk_status walk_identifiers(
@@ -221,8 +231,8 @@ static bool share_top_label(struct hk_slice a, struct hk_slice b)
 	return hk_dns_name_is_below(a, b);
 }
 
-static enum align judge(struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r,
-    const struct identifier *id)
+static enum align judge(struct hk_dmarc *d, const struct dmarc_walk *w,
+    const struct hk_dmarc_record *r, const struct identifier *id)
 {
 	struct dmarc_walk other;
 
@@ -230,7 +240,8 @@ static enum align judge(struct hk_dmarc *d, const struct dmarc_walk *w, const st
 		return ALIGN_YES;
 	if (is_strict(r, id))
 		return ALIGN_NO;
-	if (w->failed) /* the author's organizational domain is not known; without a common label it cannot matter */
+	if (w->failed) /* the author's organizational domain is not known; without a common label it
+	                  cannot matter */
 		return share_top_label(id->domain, d->author) ? ALIGN_UNKNOWN : ALIGN_NO;
 	if (!needs_walk(d, w, r, id))
 		return ALIGN_NO;
@@ -255,14 +266,16 @@ static void say_lookups(struct hk_dmarc *d, const struct dmarc_walk *w, const st
 		const char *role = l == policy->from ? policy->role : "";
 
 		for (k = 0; k < l->n_ignored; k++)
-			say(d, HK_TRACE_DMARC_IGNORED, l->name, l->ignored[k].text, hk_slice_str(l->ignored[k].why),
-			    HK_S(""));
+			say(d, HK_TRACE_DMARC_IGNORED, l->name, l->ignored[k].text,
+			    hk_slice_str(l->ignored[k].why), HK_S(""));
 		if (l->state == DMARC_FOUND)
-			say(d, HK_TRACE_DMARC_RECORD, l->name, l->record.text, hk_slice_str(role), HK_S(""));
+			say(d, HK_TRACE_DMARC_RECORD, l->name, l->record.text, hk_slice_str(role),
+			    HK_S(""));
 	}
 }
 
-static enum hk_status finish(struct hk_dmarc *d, enum hk_dmarc_result result, struct hk_slice reason)
+static enum hk_status finish(
+    struct hk_dmarc *d, enum hk_dmarc_result result, struct hk_slice reason)
 {
 	struct hk_dmarc_verdict *v = &d->verdict;
 
@@ -282,8 +295,8 @@ struct tally {
 	bool any_passed, aligned, maybe;
 };
 
-static void align_all(
-    struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r, struct tally tally[2])
+static void align_all(struct hk_dmarc *d, const struct dmarc_walk *w,
+    const struct hk_dmarc_record *r, struct tally tally[2])
 {
 	size_t i;
 
@@ -292,9 +305,10 @@ static void align_all(
 		struct tally *t = &tally[id->is_spf ? 0 : 1];
 		enum align a = judge(d, w, r, id);
 		const char *word = a == ALIGN_UNKNOWN ? "not known: a DNS answer is missing"
-		    : a == ALIGN_NO                   ? "not aligned"
-		    : id->passed                      ? "aligned"
-		                                      : "aligned, but the check ended in a temporary error";
+		                   : a == ALIGN_NO    ? "not aligned"
+		                   : id->passed
+		                       ? "aligned"
+		                       : "aligned, but the check ended in a temporary error";
 
 		if (id->passed) {
 			t->any_passed = true;
@@ -311,10 +325,13 @@ static const char *miss(const struct tally *t, bool strict, const char *const te
 	return !t->any_passed ? text[0] : strict ? text[1] : text[2];
 }
 
-static enum hk_status conclude(struct hk_dmarc *d, const struct policy *policy, const struct tally tally[2])
+static enum hk_status conclude(
+    struct hk_dmarc *d, const struct policy *policy, const struct tally tally[2])
 {
-	static const char *const spf[] = {"No valid SPF", "SPF not aligned (strict)", "SPF not aligned (relaxed)"};
-	static const char *const dkim[] = {"No valid DKIM", "DKIM not aligned (strict)", "DKIM not aligned (relaxed)"};
+	static const char *const spf[] = {
+	    "No valid SPF", "SPF not aligned (strict)", "SPF not aligned (relaxed)"};
+	static const char *const dkim[] = {
+	    "No valid DKIM", "DKIM not aligned (strict)", "DKIM not aligned (relaxed)"};
 	struct hk_dmarc_verdict *v = &d->verdict;
 	struct hk_slice reason;
 	enum hk_status status;
@@ -325,22 +342,26 @@ static enum hk_status conclude(struct hk_dmarc *d, const struct policy *policy, 
 	if (v->spf_aligned || v->dkim_aligned)
 		return finish(d, HK_DMARC_PASS,
 		    v->spf_aligned && v->dkim_aligned ? HK_S("SPF and DKIM are aligned")
-		        : v->spf_aligned              ? HK_S("SPF is aligned")
+		    : v->spf_aligned                  ? HK_S("SPF is aligned")
 		                                      : HK_S("DKIM is aligned"));
 	/* A failure that may go away is never a fail. */
 	if (tally[0].maybe || tally[1].maybe)
-		return finish(d, HK_DMARC_TEMPERROR, HK_S("an identifier could not be checked for now"));
+		return finish(
+		    d, HK_DMARC_TEMPERROR, HK_S("an identifier could not be checked for now"));
 	if (policy->unknown)
-		return finish(d, HK_DMARC_TEMPERROR, HK_S("it is not known for now whether the author domain exists"));
+		return finish(d, HK_DMARC_TEMPERROR,
+		    HK_S("it is not known for now whether the author domain exists"));
 	status = hk_arena_fmt(d->arena, &reason, "%s, %s", miss(&tally[0], v->spf_strict, spf),
 	    miss(&tally[1], v->dkim_strict, dkim));
 	return status == HK_OK ? finish(d, HK_DMARC_FAIL, reason) : status;
 }
 
-static enum hk_status no_policy(struct hk_dmarc *d, const struct dmarc_walk *w, const struct policy *policy)
+static enum hk_status no_policy(
+    struct hk_dmarc *d, const struct dmarc_walk *w, const struct policy *policy)
 {
 	if (w->failed)
-		return finish(d, HK_DMARC_TEMPERROR, HK_S("the policy record could not be looked up for now"));
+		return finish(d, HK_DMARC_TEMPERROR,
+		    HK_S("the policy record could not be looked up for now"));
 	if (policy->unusable) {
 		say(d, HK_TRACE_DMARC_IGNORED, policy->from->name, policy->from->record.text,
 		    hk_slice_str(policy->unusable), HK_S(""));
@@ -371,8 +392,8 @@ static enum hk_status judge_message(struct hk_dmarc *d, const struct dmarc_walk 
 	v->record = r->text;
 	v->spf_strict = r->strict_spf;
 	v->dkim_strict = r->strict_dkim;
-	say(d, HK_TRACE_DMARC_POLICY, hk_slice_str(hk_dmarc_policy_name(policy.p)), hk_slice_str(policy.tag),
-	    policy.from->domain, r->testing ? HK_S("y") : HK_S(""));
+	say(d, HK_TRACE_DMARC_POLICY, hk_slice_str(hk_dmarc_policy_name(policy.p)),
+	    hk_slice_str(policy.tag), policy.from->domain, r->testing ? HK_S("y") : HK_S(""));
 	align_all(d, w, r, tally);
 	return conclude(d, &policy, tally);
 }
@@ -387,7 +408,8 @@ enum hk_status hk_dmarc_step(struct hk_dmarc *d)
 		return HK_OK;
 	d->verdict.author_domain = d->author;
 	if (d->author.n == 0)
-		return finish(d, HK_DMARC_PERMERROR, HK_S("the author domain is not a domain name"));
+		return finish(
+		    d, HK_DMARC_PERMERROR, HK_S("the author domain is not a domain name"));
 	status = dmarc_walk_run(&d->memo, d->author, &w);
 	if (status != HK_OK)
 		return status;
@@ -407,18 +429,21 @@ bool hk_dmarc_question(struct hk_dmarc *d, struct hk_dns_question *ret)
 {
 	struct dmarc_lookup *l;
 
+	/* It comes up when the author's walk is done, the walks of the others when they are known:
+	 * before or after. It goes first, so that the order is always the same. */
+	if (d->existence == EXISTS_ASKED && !d->existence_handed_out) {
+		d->existence_handed_out = true;
+		/* Any type shows NXDOMAIN (RFC 9989 3.2.13). CNAME, since an alias that leads
+		 * nowhere exists as well, and a question for its target's type would give the
+		 * target's NXDOMAIN. */
+		*ret = (struct hk_dns_question){.name = d->author, .type = HK_DNS_CNAME};
+		return true;
+	}
 	for (l = d->memo.first; l; l = l->next) {
 		if (l->handed_out)
 			continue;
 		l->handed_out = true;
 		*ret = (struct hk_dns_question){.name = l->name, .type = HK_DNS_TXT};
-		return true;
-	}
-	if (d->existence == EXISTS_ASKED && !d->existence_handed_out) {
-		d->existence_handed_out = true;
-		/* Any type shows NXDOMAIN (RFC 9989 3.2.13). CNAME, since an alias that leads nowhere exists as well, and
-		 * a question for its target's type would give the target's NXDOMAIN. */
-		*ret = (struct hk_dns_question){.name = d->author, .type = HK_DNS_CNAME};
 		return true;
 	}
 	return false;
@@ -431,14 +456,15 @@ enum hk_status hk_dmarc_answer(struct hk_dmarc *d, const struct hk_dns_answer *a
 
 	if (q->type == HK_DNS_CNAME && hk_slice_eq(q->name, d->author) && d->existence_handed_out) {
 		if (d->existence == EXISTS_ASKED)
-			d->existence = hk_dns_is_failure(answer) ? EXISTS_UNKNOWN
-			    : answer->rcode == HK_DNS_NXDOMAIN   ? EXISTS_NO
-			                                         : EXISTS_YES;
+			d->existence = hk_dns_is_failure(answer)          ? EXISTS_UNKNOWN
+			               : answer->rcode == HK_DNS_NXDOMAIN ? EXISTS_NO
+			                                                  : EXISTS_YES;
 		return HK_OK;
 	}
 	for (l = d->memo.first; l; l = l->next) {
 		if (q->type == HK_DNS_TXT && l->handed_out && hk_slice_eq(q->name, l->name))
-			return l->state == DMARC_PENDING ? dmarc_lookup_answer(&d->memo, l, answer) : HK_OK;
+			return l->state == DMARC_PENDING ? dmarc_lookup_answer(&d->memo, l, answer)
+			                                 : HK_OK;
 	}
 	return HK_NOTFOUND;
 }

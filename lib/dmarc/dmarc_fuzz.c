@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The first line is the author domain, every further line one TXT record given to the next question in turn. */
+/* The first line is the author domain, every further line one TXT record given to the next question
+ * in turn. */
 static struct hk_slice line(struct hk_slice *rest)
 {
 	size_t end = hk_slice_find(*rest, '\n');
@@ -15,19 +16,22 @@ static struct hk_slice line(struct hk_slice *rest)
 	return s;
 }
 
-static void answer_all(struct hk_dmarc *d, struct hk_slice *rest)
+static void answer_all(struct hk_arena *a, struct hk_dmarc *d, struct hk_slice *rest)
 {
 	struct hk_dns_question q;
+	struct hk_slice normal;
 
 	while (hk_dmarc_question(d, &q)) {
-		struct hk_dns_rr rr[2] = {{.type = HK_DNS_TXT, .data = line(rest)}, {.type = HK_DNS_TXT}};
+		struct hk_dns_rr rr[2] = {
+		    {.type = HK_DNS_TXT, .data = line(rest)}, {.type = HK_DNS_TXT}};
 		struct hk_dns_answer answer = {.question = q, .rr = rr, .n = 1};
 
 		if (rr[0].data.n == 0)
 			answer = (struct hk_dns_answer){.question = q, .rcode = HK_DNS_NXDOMAIN};
 		else if (rr[0].data.p[0] == '!')
 			answer = (struct hk_dns_answer){.question = q, .rcode = HK_DNS_SERVFAIL};
-		if (q.name.n > HK_DNS_NAME_MAX || hk_dmarc_answer(d, &answer) != HK_OK)
+		if (hk_dns_name_normalise(a, q.name, &normal) != HK_OK ||
+		    !hk_slice_eq(normal, q.name) || hk_dmarc_answer(d, &answer) != HK_OK)
 			abort();
 	}
 }
@@ -41,17 +45,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum hk_status status = HK_OK;
 
 	if (hk_dmarc_record_parse(rest, &r) == HK_OK) {
-		if ((r.has_p && r.bad_p) || (r.has_sp && r.bad_sp) || (r.has_np && r.bad_np) || (r.fo.n && !r.ruf.n))
+		if ((r.has_p && r.bad_p) || (r.has_sp && r.bad_sp) || (r.has_np && r.bad_np) ||
+		    (r.fo.n && !r.ruf.n))
 			abort();
 	}
 	hk_arena_init(&a, 1 << 20);
 	d = hk_dmarc_new(&a, line(&rest), hk_trace_new(&a));
 	if (d) {
-		if (hk_dmarc_spf(d, line(&rest), true, false) != HK_OK || hk_dmarc_dkim(d, line(&rest), true, false) != HK_OK)
+		if (hk_dmarc_spf(d, line(&rest), true, false) != HK_OK ||
+		    hk_dmarc_dkim(d, line(&rest), true, false) != HK_OK)
 			abort();
 		hk_dmarc_ready(d);
 		while ((status = hk_dmarc_step(d)) == HK_AGAIN)
-			answer_all(d, &rest);
+			answer_all(&a, d, &rest);
 		if (status == HK_OK && !hk_dmarc_result(d))
 			abort();
 	}

@@ -41,22 +41,27 @@ struct dmarc_memo {
 /* What a walk found out. */
 struct dmarc_walk {
 	struct hk_slice start;
-	struct hk_slice org;                    /* empty when failed */
-	const struct dmarc_lookup *own;         /* the lookup at start */
-	const struct dmarc_lookup *org_record;  /* the record at org, or NULL */
-	const struct dmarc_lookup *psd_record;  /* the psd=y record that ended the walk above start, or NULL */
+	struct hk_slice org;                   /* empty when failed */
+	const struct dmarc_lookup *own;        /* the lookup at start */
+	const struct dmarc_lookup *org_record; /* the record at org, or NULL */
+	const struct dmarc_lookup
+	    *psd_record; /* the psd=y record that ended the walk above start, or NULL */
 	unsigned asked;
 	bool failed; /* a name that mattered could not be asked */
 };
 
-/* dmarc_walk_next(start, at): the name asked after at (RFC 9989 4.10 steps 4 and 7); empty at the end. */
+/* dmarc_walk_next(start, at): the name asked after at (RFC 9989 4.10 steps 4 and 7); empty at the
+ * end. */
 struct hk_slice dmarc_walk_next(struct hk_slice start, struct hk_slice at);
 /* dmarc_walk_ask(m, start): enters every name of the walk that is not there yet. */
 enum hk_status dmarc_walk_ask(struct dmarc_memo *, struct hk_slice start);
 /* dmarc_walk_run(m, start, ret): AGAIN while an answer that matters is missing. */
-enum hk_status dmarc_walk_run(const struct dmarc_memo *, struct hk_slice start, struct dmarc_walk *ret);
+enum hk_status dmarc_walk_run(
+    const struct dmarc_memo *, struct hk_slice start, struct dmarc_walk *ret);
 struct dmarc_lookup *dmarc_memo_find(const struct dmarc_memo *, struct hk_slice domain);
-/* dmarc_lookup_answer(m, l, answer): keeps the one policy record of the answer, if there is one (4.10 step 2). */
-enum hk_status dmarc_lookup_answer(struct dmarc_memo *, struct dmarc_lookup *, const struct hk_dns_answer *);
+/* dmarc_lookup_answer(m, l, answer): keeps the one policy record of the answer, if there is one
+ * (4.10 step 2). */
+enum hk_status dmarc_lookup_answer(
+    struct dmarc_memo *, struct dmarc_lookup *, const struct hk_dns_answer *);
 
 #endif

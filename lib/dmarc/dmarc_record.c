@@ -67,7 +67,8 @@ static struct hk_slice without_size(struct hk_slice uri)
 {
 	size_t bang = hk_slice_rfind(uri, '!'), i;
 
-	/* obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]: read over it (RFC 9989 4.8) */
+	/* obs-dmarc-report-size = "!" 1*DIGIT [ "k" / "m" / "g" / "t" ]: read over it (RFC
+	 * 9989 4.8) */
 	if (bang == uri.n)
 		return uri;
 	for (i = bang + 1; i < uri.n && hk_is_digit(uri.p[i]); i++)
@@ -89,15 +90,16 @@ static bool is_uri(struct hk_slice uri)
 	if (scheme.n == uri.n || scheme.n == 0 || !hk_is_alpha(scheme.p[0]))
 		return false;
 	for (i = 0; i < scheme.n; i++)
-		if (!hk_is_alnum(scheme.p[i]) && scheme.p[i] != '+' && scheme.p[i] != '-' && scheme.p[i] != '.')
+		if (!hk_is_alnum(scheme.p[i]) && scheme.p[i] != '+' && scheme.p[i] != '-' &&
+		    scheme.p[i] != '.')
 			return false;
 	rest = hk_slice_from(uri, scheme.n + 1);
 	for (i = 0; i < rest.n; i++) {
 		if (!is_uri_byte(rest.p[i]))
 			return false;
 		/* pct-encoded = "%" HEXDIG HEXDIG (RFC 3986 2.1) */
-		if (rest.p[i] == '%' &&
-		    (rest.n - i < 3 || !hk_is_xdigit(rest.p[i + 1]) || !hk_is_xdigit(rest.p[i + 2])))
+		if (rest.p[i] == '%' && (rest.n - i < 3 || !hk_is_xdigit(rest.p[i + 1]) ||
+		                            !hk_is_xdigit(rest.p[i + 2])))
 			return false;
 	}
 	if (!hk_slice_eq_nocase(scheme, HK_S("mailto")))
@@ -116,14 +118,15 @@ static bool has_uri(struct hk_slice list)
 	return false;
 }
 
-static void read_policy(
-    const struct hk_tags *tags, const char *name, enum hk_dmarc_policy *policy, bool *has, bool *bad)
+static void read_policy(const struct hk_tags *tags, const char *name, enum hk_dmarc_policy *policy,
+    bool *has, bool *bad)
 {
 	struct hk_slice value;
 	size_t i;
 
 	if (!hk_tags_get_nocase(tags, name, &value) || value.n == 0)
-		return; /* an empty value breaks the grammar, so the tag is as if it were not there */
+		return; /* an empty value breaks the grammar, so the tag is as if it were not there
+		         */
 	for (i = 0; i < sizeof policies / sizeof policies[0]; i++) {
 		if (hk_slice_eq_nocase(value, hk_slice_str(policies[i].text))) {
 			*policy = policies[i].policy;
@@ -135,7 +138,8 @@ static void read_policy(
 }
 
 /* A one-letter tag: the letter when it is one of those allowed, else the default (RFC 9989 4.8). */
-static char read_letter(const struct hk_tags *tags, const char *name, const char *allowed, char fallback)
+static char read_letter(
+    const struct hk_tags *tags, const char *name, const char *allowed, char fallback)
 {
 	struct hk_slice value;
 	char letter;
@@ -153,10 +157,12 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 
 	if (!has_version(text))
 		return HK_SYNTAX;
-	/* Broken tags are dropped, the record stands (RFC 9989 4.8). Deliberate: a name twice counts as such a fault as
-	 * well, and the first one is kept; RFC 6376 3.2 would drop the whole record, which would switch a policy off.
-	 * Deliberate: over HK_TAGS_MAX tags is no record. */
-	if (hk_tags_parse(text, HK_TAGS_NOCASE | HK_TAGS_DUPLICATES | HK_TAGS_SKIP_BAD, &tags) != HK_OK)
+	/* Broken tags are dropped, the record stands (RFC 9989 4.8). Deliberate: a name twice
+	 * counts as such a fault as well, and the first one is kept; RFC 6376 3.2 would drop the
+	 * whole record, which would switch a policy off. Deliberate: over HK_TAGS_MAX tags is no
+	 * record. */
+	if (hk_tags_parse(text, HK_TAGS_NOCASE | HK_TAGS_DUPLICATES | HK_TAGS_SKIP_BAD, &tags) !=
+	    HK_OK)
 		return HK_SYNTAX;
 	read_policy(&tags, "p", &r.p, &r.has_p, &r.bad_p);
 	read_policy(&tags, "sp", &r.sp, &r.has_sp, &r.bad_sp);
@@ -167,7 +173,7 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 	r.testing = read_letter(&tags, "t", "yn", 'n') == 'y';
 	if (hk_tags_get_nocase(&tags, "rua", &r.rua))
 		r.has_rua = has_uri(r.rua);
-	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf))
+	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf) && r.ruf.n)
 		(void)hk_tags_get_nocase(&tags, "fo", &r.fo); /* without ruf, fo is ignored (4.7) */
 	*ret = r;
 	return HK_OK;

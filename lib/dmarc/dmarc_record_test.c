@@ -51,16 +51,24 @@ static void tags_are_read_and_bad_values_fall_back_rfc_9989_4_8(void **state)
 		struct hk_dmarc_record want;
 	} cases[] = {
 	    {"v=DMARC1; p=reject", {.has_p = true, .p = HK_DMARC_P_REJECT, .psd = 'u'}},
-	    {"v=DMARC1; P=Reject; SP=QUARANTINE; np=none",
-	        {.has_p = true, .p = HK_DMARC_P_REJECT, .has_sp = true, .sp = HK_DMARC_P_QUARANTINE, .has_np = true, .psd = 'u'}},
+	    {"v=DMARC1; P=Reject; SP=QUARANTINE; np=none", {.has_p = true,
+	                                                       .p = HK_DMARC_P_REJECT,
+	                                                       .has_sp = true,
+	                                                       .sp = HK_DMARC_P_QUARANTINE,
+	                                                       .has_np = true,
+	                                                       .psd = 'u'}},
 	    {"v=DMARC1; p=rejct; sp=; np=never", {.bad_p = true, .bad_np = true, .psd = 'u'}},
-	    {"v=DMARC1; p=none; adkim=s; aspf=s; psd=n; t=y",
-	        {.has_p = true, .strict_dkim = true, .strict_spf = true, .psd = 'n', .testing = true}},
+	    {"v=DMARC1; p=none; adkim=s; aspf=s; psd=n; t=y", {.has_p = true,
+	                                                          .strict_dkim = true,
+	                                                          .strict_spf = true,
+	                                                          .psd = 'n',
+	                                                          .testing = true}},
 	    {"v=DMARC1; p=none; adkim=strict; aspf=x; psd=maybe; t=1", {.has_p = true, .psd = 'u'}},
 	    {"v=DMARC1; p=none; psd=Y; t=N", {.has_p = true, .psd = 'y'}},
 	    {"v=DMARC1; p=none; p=reject", {.has_p = true, .psd = 'u'}},
 	    /* S4-002: tags of RFC 7489 are read over */
-	    {"v=DMARC1; p=quarantine; pct=0; ri=3600; rf=iodef", {.has_p = true, .p = HK_DMARC_P_QUARANTINE, .psd = 'u'}},
+	    {"v=DMARC1; p=quarantine; pct=0; ri=3600; rf=iodef",
+	        {.has_p = true, .p = HK_DMARC_P_QUARANTINE, .psd = 'u'}},
 	};
 	size_t i;
 
@@ -70,10 +78,11 @@ static void tags_are_read_and_bad_values_fall_back_rfc_9989_4_8(void **state)
 		const struct hk_dmarc_record *w = &cases[i].want;
 
 		assert_int_equal(hk_dmarc_record_parse(hk_slice_str(cases[i].text), &r), HK_OK);
-		if (r.has_p != w->has_p || r.has_sp != w->has_sp || r.has_np != w->has_np || r.bad_p != w->bad_p ||
-		    r.bad_sp != w->bad_sp || r.bad_np != w->bad_np || r.p != w->p || r.sp != w->sp || r.np != w->np ||
-		    r.strict_dkim != w->strict_dkim || r.strict_spf != w->strict_spf || r.psd != w->psd ||
-		    r.testing != w->testing)
+		if (r.has_p != w->has_p || r.has_sp != w->has_sp || r.has_np != w->has_np ||
+		    r.bad_p != w->bad_p || r.bad_sp != w->bad_sp || r.bad_np != w->bad_np ||
+		    r.p != w->p || r.sp != w->sp || r.np != w->np ||
+		    r.strict_dkim != w->strict_dkim || r.strict_spf != w->strict_spf ||
+		    r.psd != w->psd || r.testing != w->testing)
 			fail_msg("%s", cases[i].text);
 	}
 }
@@ -122,11 +131,18 @@ static void fo_is_ignored_without_ruf_rfc_9989_4_7(void **state)
 	struct hk_dmarc_record r;
 
 	(void)state;
-	assert_int_equal(hk_dmarc_record_parse(
-	    HK_S("v=DMARC1; fo=1; p=reject; aspf=s; rua=mailto:postmaster_rua@keytec.jp"), &r), HK_OK);
-	assert_true(r.has_p && r.p == HK_DMARC_P_REJECT && r.strict_spf && !r.strict_dkim && r.has_rua);
+	assert_int_equal(
+	    hk_dmarc_record_parse(
+	        HK_S("v=DMARC1; fo=1; p=reject; aspf=s; rua=mailto:postmaster_rua@keytec.jp"), &r),
+	    HK_OK);
+	assert_true(
+	    r.has_p && r.p == HK_DMARC_P_REJECT && r.strict_spf && !r.strict_dkim && r.has_rua);
 	assert_int_equal(r.fo.n, 0);
-	assert_int_equal(hk_dmarc_record_parse(HK_S("v=DMARC1; fo=1:d; ruf=mailto:f@a.test"), &r), HK_OK);
+	assert_int_equal(hk_dmarc_record_parse(HK_S("v=DMARC1; ruf=; fo=1"), &r),
+	    HK_OK); /* found by the fuzzer */
+	assert_int_equal(r.fo.n, 0);
+	assert_int_equal(
+	    hk_dmarc_record_parse(HK_S("v=DMARC1; fo=1:d; ruf=mailto:f@a.test"), &r), HK_OK);
 	assert_true(hk_slice_eq(r.fo, HK_S("1:d")));
 	assert_true(hk_slice_eq(r.ruf, HK_S("mailto:f@a.test")));
 }

@@ -34,6 +34,7 @@ struct dmarc_lookup *dmarc_memo_find(const struct dmarc_memo *m, struct hk_slice
 static enum hk_status enter(struct dmarc_memo *m, struct hk_slice domain)
 {
 	struct dmarc_lookup *l;
+	struct hk_slice name;
 	enum hk_status status;
 
 	if (dmarc_memo_find(m, domain))
@@ -44,12 +45,15 @@ static enum hk_status enter(struct dmarc_memo *m, struct hk_slice domain)
 	status = hk_arena_dup(m->arena, domain, &l->domain);
 	if (status != HK_OK)
 		return status;
-	status = hk_arena_fmt(m->arena, &l->name, "_dmarc.%.*s", HK_FMT(domain));
-	if (status != HK_OK)
-		return status;
-	if (l->name.n > HK_DNS_NAME_MAX) { /* cannot be in the DNS, so it is not */
+	status = hk_arena_fmt(m->arena, &name, "_dmarc.%.*s", HK_FMT(domain));
+	if (status == HK_OK)
+		status = hk_dns_name_normalise(m->arena, name, &l->name);
+	if (status == HK_SYNTAX) { /* too long to be in the DNS, so it is not there */
+		l->name = name;
 		l->state = DMARC_ABSENT;
 		l->handed_out = true;
+	} else if (status != HK_OK) {
+		return status;
 	}
 	if (m->last)
 		m->last->next = l;
@@ -115,7 +119,8 @@ enum hk_status dmarc_lookup_answer(
 	return HK_OK;
 }
 
-enum hk_status dmarc_walk_run(const struct dmarc_memo *m, struct hk_slice start, struct dmarc_walk *ret)
+enum hk_status dmarc_walk_run(
+    const struct dmarc_memo *m, struct hk_slice start, struct dmarc_walk *ret)
 {
 	struct dmarc_walk w = {.start = start, .own = dmarc_memo_find(m, start)};
 	struct hk_slice at;
@@ -137,7 +142,8 @@ enum hk_status dmarc_walk_run(const struct dmarc_memo *m, struct hk_slice start,
 		if (l->state != DMARC_FOUND)
 			continue;
 		if (l->record.psd == 'y' && at.n != start.n) {
-			/* 4.10.2 rule 2: one label below the public suffix domain, on the way to start */
+			/* 4.10.2 rule 2: one label below the public suffix domain, on the way to
+			 * start */
 			w.psd_record = l;
 			w.org = rightmost(start, hk_dns_name_labels(at) + 1);
 			w.org_record = dmarc_memo_find(m, w.org);

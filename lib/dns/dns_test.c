@@ -292,6 +292,34 @@ static void wire_chains_end_at_their_limit(void **state)
 	assert_int_equal(chain_of(HK_DNS_CHAIN_MAX + 1), HK_DNS_SERVFAIL);
 }
 
+/* security.md 91: thousands of records whose owner is the far end of one long chain of pointers
+ * would cost a second. */
+static enum hk_status jumps_of(unsigned jumps)
+{
+	struct hk_dns_answer answer;
+	size_t at = 16, i;
+	uint8_t pointers[400];
+
+	begin(0x8180, 2, 0, HK_DNS_A);
+	for (i = 0; i < jumps; i++) {
+		pointers[2 * i] = (uint8_t)(0xc0 | at >> 8);
+		pointers[2 * i + 1] = (uint8_t)at;
+		at = wire.n + 12 + 2 * i; /* behind the owner and the fixed part of its record */
+	}
+	add_rr(OWNER, HK_DNS_TXT, 9, hk_slice_of(pointers, 2 * jumps));
+	add_rr(hk_slice_of((uint8_t[]){(uint8_t)(0xc0 | at >> 8), (uint8_t)at}, 2), HK_DNS_A, 9,
+	    HK_S("\1\2\3\4"));
+	return parse_wire(HK_DNS_A, &answer);
+}
+
+static void wire_names_jump_no_more_often_than_they_can_have_labels_rfc_1035_2_3_4(void **state)
+{
+	(void)state;
+	assert_int_equal(jumps_of(1), HK_OK);
+	assert_int_equal(jumps_of(126), HK_OK);
+	assert_int_equal(jumps_of(127), HK_SYNTAX); /* and the owner's own pointer makes 128 */
+}
+
 static void wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5(void **state)
 {
 	struct hk_dns_answer answer;
@@ -368,6 +396,7 @@ int main(void)
 	    T(wire_dots_inside_labels_are_escaped),
 	    T(wire_cname_chains_are_followed_in_any_order),
 	    T(wire_chains_end_at_their_limit),
+	    T(wire_names_jump_no_more_often_than_they_can_have_labels_rfc_1035_2_3_4),
 	    T(wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5),
 	    T(wire_messages_that_do_not_answer_are_refused),
 	    T(wire_keeps_no_more_than_its_limit_of_records),

@@ -15,6 +15,8 @@ enum {
 	FLAG_TC = 0x0200,
 	FLAG_RCODE = 0x000f,
 	POINTER = 0xc0,
+	JUMPS_MAX = 127, /* of one name: it has no more labels (RFC 1035 2.3.4), so more pointers
+	                    only cost time */
 };
 
 struct message {
@@ -38,7 +40,7 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 {
 	struct hk_cursor at = *c;
 	size_t bound = c->rest.n ? (size_t)(c->rest.p - all.p) : 0, to, i;
-	bool jumped = false;
+	unsigned jumps = 0;
 
 	ret->n = ret->octets = ret->label = 0;
 	for (;;) {
@@ -47,11 +49,10 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 
 		if (length >= POINTER) {
 			to = (size_t)(length & ~POINTER) << 8 | hk_cursor_u8(&at);
-			if (at.failed || to >= bound)
+			if (at.failed || to >= bound || ++jumps > JUMPS_MAX)
 				return false;
-			if (!jumped)
+			if (jumps == 1)
 				*c = at;
-			jumped = true;
 			bound = to;
 			at = hk_cursor_of(hk_slice_from(all, to));
 			continue;
@@ -66,7 +67,7 @@ static bool take_name(struct hk_slice all, struct hk_cursor *c, struct hk_dns_na
 				return false;
 		hk_dns_name_end_label(ret);
 	}
-	if (!jumped)
+	if (!jumps)
 		*c = at;
 	return true;
 }

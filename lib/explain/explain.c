@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain_internal.h"
 
-/* How much of text stands before folding (RFC 5322 2.2.3), which is read as nothing but the white space behind CRLF. */
+/* How much of text stands before folding (RFC 5322 2.2.3), which is read as nothing but the white
+ * space behind CRLF. */
 static size_t before_fold(struct hk_slice text)
 {
 	size_t i;
@@ -12,7 +13,8 @@ static size_t before_fold(struct hk_slice text)
 	return text.n;
 }
 
-static void add_text(const struct hk_trace_step *step, size_t i, enum hk_language language, struct hk_buf *out)
+static void add_text(
+    const struct hk_trace_step *step, size_t i, enum hk_language language, struct hk_buf *out)
 {
 	struct hk_slice text = step->text[i], word = explain_word(text, language);
 
@@ -40,7 +42,8 @@ static size_t text_number(char c)
 }
 
 /* The template: "{n}" text n, "[n|" to "]" only where text n is not empty (never nested). */
-void hk_explain_step(const struct hk_trace_step *step, enum hk_language language, struct hk_buf *out)
+void hk_explain_step(
+    const struct hk_trace_step *step, enum hk_language language, struct hk_buf *out)
 {
 	const char *at = explain_sentence(step->event, language);
 	bool shown = true;

@@ -7,50 +7,79 @@ static const char *const labels[LABELS][EXPLAIN_LANGUAGES] = {
 #undef X
 };
 
+/* clang-format off: one sentence a row */
 /* One row for each event of trace.h; a test holds it to that. */
 static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_MSG_FROM] = {"The author domain is {0}, the only domain in From: {1}",
         "作成者ドメインは {0} です(ヘッダーFrom: {1})"},
-    [HK_TRACE_MSG_NO_FROM] = {"There is no author domain: {0}[1| - {1}]", "作成者ドメインを決められません: {0}[1| - {1}]"},
-    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed, but at most {1} are asked for one message; the others got no answer",
-        "DNSの問い合わせが {0} 件必要でしたが、1通につき {1} 件までです。残りは応答なしとして扱いました"},
-    [HK_TRACE_DNS_QUESTION] = {"DNS question {1} {0}: {2}[3| - {3}]", "DNS問い合わせ {1} {0}: {2}[3| - {3}]"},
-    [HK_TRACE_SPF_IDENTITY] = {"The identity checked is {0}, domain {1}; the client's address is {2}",
-        "検査する識別子は {0}、ドメインは {1}、送信元IPは {2} です"},
+    [HK_TRACE_MSG_NO_FROM] = {"There is no author domain: {0}[1| - {1}]",
+        "作成者ドメインを決められません: {0}[1| - {1}]"},
+    [HK_TRACE_MSG_DNS_LIMIT] = {"{0} DNS questions were needed by one method, but its share of a "
+                                "message is {1}; the others got no answer",
+        "一つの認証方式にDNSの問い合わせが {0} 件必要でしたが、1通につき {1} "
+        "件までです。残りは応答なしとして扱いました"},
+    [HK_TRACE_DNS_QUESTION] = {"DNS question {1} {0}: {2}[3| - {3}]",
+        "DNS問い合わせ {1} {0}: {2}[3| - {3}]"},
+    [HK_TRACE_SPF_IDENTITY] =
+        {"The identity checked is {0}, domain {1}; the client's address is {2}",
+            "検査する識別子は {0}、ドメインは {1}、送信元IPは {2} です"},
     [HK_TRACE_SPF_RECORD] = {"{0} publishes this SPF record: {1}", "{0} のSPFレコード: {1}"},
-    [HK_TRACE_SPF_NO_RECORD] = {"{0} has no SPF record that can be used: {1} found", "{0} には使えるSPFレコードがありません(見つかった数: {1})"},
-    [HK_TRACE_SPF_TERM] = {"The term {1} of {0}: {2}[3| (lookups/voids so far: {3})]", "{0} の項 {1}: {2}[3|(DNS参照/空応答の累計: {3})]"},
-    [HK_TRACE_SPF_ENTER] = {"{0}: now the record of {1} is evaluated", "{0}: {1} のレコードを評価します"},
-    [HK_TRACE_SPF_LEAVE] = {"Back from {0} of {1}, which gave {2}", "{0}({1})の評価を終えました。結果は {2} です"},
-    [HK_TRACE_SPF_LIMIT] = {"A limit was passed: {0}, at most {1}[2|, at {2}]", "上限を超えました: {0} は {1} まで[2|(項 {2})]"},
+    [HK_TRACE_SPF_NO_RECORD] = {"{0} has no SPF record that can be used: {1} found",
+        "{0} には使えるSPFレコードがありません(見つかった数: {1})"},
+    [HK_TRACE_SPF_TERM] = {"The term {1} of {0}: {2}[3| (lookups/voids so far: {3})]",
+        "{0} の項 {1}: {2}[3|(DNS参照/空応答の累計: {3})]"},
+    [HK_TRACE_SPF_ENTER] = {"{0}: now the record of {1} is evaluated",
+        "{0}: {1} のレコードを評価します"},
+    [HK_TRACE_SPF_LEAVE] = {"Back from {0} of {1}, which gave {2}",
+        "{0}({1})の評価を終えました。結果は {2} です"},
+    [HK_TRACE_SPF_LIMIT] = {"A limit was passed: {0}, at most {1}[2|, at {2}]",
+        "上限を超えました: {0} は {1} まで[2|(項 {2})]"},
     [HK_TRACE_SPF_SYNTAX] = {"{0} cannot be read: {1}", "{0} は構文に合いません: {1}"},
     [HK_TRACE_SPF_RESULT] = {"SPF is {0}[1|: {1}]", "SPFの結果は {0} です[1|: {1}]"},
-    [HK_TRACE_DKIM_SIGNATURE] = {"A signature by {0}, selector {1}, algorithm {2}, canonicalization {3}",
-        "{0} による署名(セレクタ {1}、アルゴリズム {2}、正規化 {3})"},
-    [HK_TRACE_DKIM_BAD_SIGNATURE] = {"A signature[1| by {1}] cannot be evaluated: {0}", "[1|{1} による]署名を評価できません: {0}"},
-    [HK_TRACE_DKIM_SKIPPED] = {"The signature by {0} was not evaluated: {1}", "{0} による署名は評価しませんでした: {1}"},
-    [HK_TRACE_DKIM_KEY] = {"The key at {0}, {2} with {3} bits: {1}", "{0} の公開鍵({2}、{3} ビット): {1}"},
-    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}", "{0} の公開鍵は使えません: {1}"},
-    [HK_TRACE_DKIM_HEADERS] = {"The fields signed are {0}; {1} of them are there", "署名されたヘッダー: {0}(存在するもの: {1})"},
-    [HK_TRACE_DKIM_BODY_HASH] = {"The hash of the body is {0}, bh= says {1}: {2}", "本文のハッシュは {0}、bh= は {1}: {2}"},
-    [HK_TRACE_DKIM_CHECK] = {"The signature of {0} over the header fields, checked with the public key: {1}",
-        "{0} のヘッダー署名を公開鍵で検証: {1}"},
-    [HK_TRACE_DKIM_RESULT] = {"DKIM is {0}[1| for {1}][2|, selector {2}][3|: {3}]", "[1|{1}][2|(セレクタ {2})の]DKIMの結果は {0} です[3|: {3}]"},
-    [HK_TRACE_DMARC_DOMAIN] = {"The policy is looked for at the author domain {0} and above it", "作成者ドメイン {0} とその上位でポリシーを探します"},
-    [HK_TRACE_DMARC_RECORD] = {"{0} is a policy record[2|, the one that applies: that of the {2}] - {1}",
-        "{0} はDMARCレコードです[2|(これを適用します: {2})] - {1}"},
+    [HK_TRACE_DKIM_SIGNATURE] =
+        {"A signature by {0}, selector {1}, algorithm {2}, canonicalization {3}",
+            "{0} による署名(セレクタ {1}、アルゴリズム {2}、正規化 {3})"},
+    [HK_TRACE_DKIM_BAD_SIGNATURE] = {"A signature[1| by {1}] cannot be evaluated: {0}",
+        "[1|{1} による]署名を評価できません: {0}"},
+    [HK_TRACE_DKIM_SKIPPED] = {"The signature by {0} was not evaluated: {1}",
+        "{0} による署名は評価しませんでした: {1}"},
+    [HK_TRACE_DKIM_KEY] = {"The key at {0}, {2} with {3} bits: {1}",
+        "{0} の公開鍵({2}、{3} ビット): {1}"},
+    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}",
+        "{0} の公開鍵は使えません: {1}"},
+    [HK_TRACE_DKIM_HEADERS] = {"The fields signed are {0}; {1} of them are there",
+        "署名されたヘッダー: {0}(存在するもの: {1})"},
+    [HK_TRACE_DKIM_BODY_HASH] = {"The hash of the body is {0}, bh= says {1}: {2}",
+        "本文のハッシュは {0}、bh= は {1}: {2}"},
+    [HK_TRACE_DKIM_CHECK] =
+        {"The signature of {0} over the header fields, checked with the public key: {1}",
+            "{0} のヘッダー署名を公開鍵で検証: {1}"},
+    [HK_TRACE_DKIM_RESULT] = {"DKIM is {0}[1| for {1}][2|, selector {2}][3|: {3}]",
+        "[1|{1}][2|(セレクタ {2})の]DKIMの結果は {0} です[3|: {3}]"},
+    [HK_TRACE_DMARC_DOMAIN] = {"The policy is looked for at the author domain {0} and above it",
+        "作成者ドメイン {0} とその上位でポリシーを探します"},
+    [HK_TRACE_DMARC_RECORD] =
+        {"{0} is a policy record[2|, the one that applies: that of the {2}] - {1}",
+            "{0} はDMARCレコードです[2|(これを適用します: {2})] - {1}"},
     [HK_TRACE_DMARC_IGNORED] = {"{0} is left out: {2} - {1}", "{0} は無視します: {2} - {1}"},
-    [HK_TRACE_DMARC_WALK] = {"The tree walk for {0} from {1} asked {3} names; the organizational domain is [2|{2}]",
-        "{0} のツリーウォーク({1} から {3} 件): 組織ドメインは [2|{2}]"},
-    [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}", "{0} に適用されるDMARCレコードはありません"},
-    [HK_TRACE_DMARC_POLICY] = {"The policy is {0}, from the tag {1} of {2}[3|; t={3} asks for one level less]",
-        "ポリシーは {0} です({2} の {1})[3|。t={3} のため一段階弱めます]"},
-    [HK_TRACE_DMARC_ALIGN] = {"{0} identifier {1}, {2} alignment: {3}", "{0} の識別子 {1}、アライメント {2}: {3}"},
-    [HK_TRACE_DMARC_RESULT] = {"DMARC is {0}[1|, policy {1}], so the policy asks for: {2}[3| ({3})]",
-        "DMARCの結果は {0} です[1|。ポリシー {1}]。処置の要求: {2}[3|({3})]"},
+    [HK_TRACE_DMARC_WALK] =
+        {"The tree walk for {0} from {1} asked {3} names; the organizational domain is [2|{2}]",
+            "{0} のツリーウォーク({1} から {3} 件): 組織ドメインは [2|{2}]"},
+    [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}",
+        "{0} に適用されるDMARCレコードはありません"},
+    [HK_TRACE_DMARC_POLICY] =
+        {"The policy is {0}, from the tag {1} of {2}[3|; t={3} asks for one level less]",
+            "ポリシーは {0} です({2} の {1})[3|。t={3} のため一段階弱めます]"},
+    [HK_TRACE_DMARC_ALIGN] = {"{0} identifier {1}, {2} alignment: {3}",
+        "{0} の識別子 {1}、アライメント {2}: {3}"},
+    [HK_TRACE_DMARC_RESULT] =
+        {"DMARC is {0}[1|, policy {1}], so the policy asks for: {2}[3| ({3})]",
+            "DMARCの結果は {0} です[1|。ポリシー {1}]。処置の要求: {2}[3|({3})]"},
 };
+/* clang-format on */
 
-/* Words that evaluators write in a trace. Names of results (pass, fail, relaxed ...) stay as in the RFCs. */
+/* Words that evaluators write in a trace. Names of results (pass, fail, relaxed ...) stay as in the
+ * RFCs. */
 static const struct {
 	const char *en, *ja;
 } words[] = {
@@ -60,7 +89,8 @@ static const struct {
     {"error", "エラー"},
     {"aligned", "一致"},
     {"not aligned", "不一致"},
-    {"aligned, but the check ended in a temporary error", "一致しますが、検査は一時的なエラーで終わりました"},
+    {"aligned, but the check ended in a temporary error",
+        "一致しますが、検査は一時的なエラーで終わりました"},
     {"not known: a DNS answer is missing", "不明(DNSの応答がありません)"},
     {"author", "作成者ドメイン"},
     {"author domain", "作成者ドメイン"},
@@ -69,7 +99,8 @@ static const struct {
     {"none assumed", "noneとみなす"},
     {"it does not begin with v=DMARC1", "v=DMARC1 で始まりません"},
     {"several records stand at one name", "一つの名前に複数のレコードがあります"},
-    {"sp or np is invalid and no rua can be used", "sp または np が不正で、使える rua もありません"},
+    {"sp or np is invalid and no rua can be used",
+        "sp または np が不正で、使える rua もありません"},
     {"p is missing or invalid and no rua can be used", "p がないか不正で、使える rua もありません"},
     {"no policy record", "DMARCレコードがありません"},
     {"SPF is aligned", "SPFが一致"},
@@ -94,7 +125,8 @@ const char *explain_label(enum explain_label label, enum hk_language language)
 
 const char *explain_sentence(enum hk_trace_event event, enum hk_language language)
 {
-	return event < HK_TRACE_EVENTS && sentences[event][language] ? sentences[event][language] : "";
+	return event < HK_TRACE_EVENTS && sentences[event][language] ? sentences[event][language]
+	                                                             : "";
 }
 
 struct hk_slice explain_word(struct hk_slice text, enum hk_language language)

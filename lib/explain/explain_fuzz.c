@@ -10,16 +10,22 @@ static void check(struct hk_slice s, bool utf8)
 	size_t i;
 
 	for (i = 0; i < s.n; i++)
-		if ((s.p[i] < 0x20 && s.p[i] != '\n' && s.p[i] != '\t') || s.p[i] == 0x7f || (!utf8 && s.p[i] >= 0x80))
+		if ((s.p[i] < 0x20 && s.p[i] != '\n' && s.p[i] != '\t') || s.p[i] == 0x7f ||
+		    (!utf8 && s.p[i] >= 0x80))
 			abort();
 }
 
-/* One message whose bytes reach every place of the page: nothing unprintable of it gets there, and JSON is never cut short. */
+/* One message whose bytes reach every place of the page: nothing unprintable of it gets there, and
+ * JSON is never cut short. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice text = hk_slice_of(data, size);
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC, .helo = text, .mail_from = text, .has_mail_from = true};
-	struct hk_explain_options o = {.language = size % 2 ? HK_JAPANESE : HK_ENGLISH, .show_body = true, .body = text};
+	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	    .helo = text,
+	    .mail_from = text,
+	    .has_mail_from = true};
+	struct hk_explain_options o = {
+	    .language = size % 2 ? HK_JAPANESE : HK_ENGLISH, .show_body = true, .body = text};
 	struct hk_dns_answer answer = {.rcode = HK_DNS_NOERROR};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = text};
 	struct hk_verify *v;
@@ -36,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		hk_verify_body(v, text);
 		hk_verify_end(v);
-		while ((status = hk_verify_step(v)) == HK_AGAIN && hk_verify_question(v, &answer.question)) {
+		while ((status = hk_verify_step(v)) == HK_AGAIN &&
+		       hk_verify_question(v, &answer.question)) {
 			bool is_text = answer.question.type == HK_DNS_TXT;
 
 			answer.rr = is_text ? &rr : NULL;

@@ -4,7 +4,8 @@
 
 enum { RECORD_TEXT_MAX = HK_DNS_TXT_MAX + 64 };
 
-static void message(struct hk_json_writer *w, const struct hk_verify *v, const struct hk_verify_verdict *r)
+static void message(
+    struct hk_json_writer *w, const struct hk_verify *v, const struct hk_verify_verdict *r)
 {
 	const struct hk_verify_input *in = hk_verify_input_of(v);
 	char ip[HK_IP_TEXT_MAX];
@@ -91,7 +92,8 @@ static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
 	hk_json_close_object(w);
 }
 
-static void evidence(struct hk_json_writer *w, const struct hk_dns_answer *answer, struct hk_buf *text)
+static void evidence(
+    struct hk_json_writer *w, const struct hk_dns_answer *answer, struct hk_buf *text)
 {
 	size_t i;
 

@@ -87,17 +87,26 @@ static enum hk_status unexpected(const struct lexer *l)
 
 struct gather {
 	uint8_t *p;
-	size_t n;
+	size_t n, room;
 	enum hk_status status;
 };
 
 /* Room for whatever is gathered from one lexer's token up to another's: never longer than what was read. */
 static struct gather gather_from(struct hk_arena *a, const struct lexer *from, const struct lexer *to)
 {
-	struct gather g = {.p = hk_arena_alloc(a, from->text.n + from->rest.n - to->rest.n + 1)};
+	struct gather g = {.room = from->text.n + from->rest.n - to->rest.n + 1};
 
+	g.p = hk_arena_alloc(a, g.room);
 	g.status = g.p ? HK_OK : a->failed;
 	return g;
+}
+
+static void gather_byte(struct gather *g, uint8_t byte)
+{
+	if (g->n < g->room)
+		g->p[g->n++] = byte;
+	else
+		g->status = HK_BUG;
 }
 
 static struct hk_slice gathered(const struct gather *g)
@@ -125,7 +134,7 @@ static void gather_token(struct gather *g, struct hk_slice text)
 			g->status = HK_SYNTAX;
 			return;
 		}
-		g->p[g->n++] = text.p[i];
+		gather_byte(g, text.p[i]);
 	}
 }
 
@@ -145,7 +154,7 @@ static void gather_meaning(struct gather *g, const struct lexer *l)
 		}
 		if (l->token == QUOTED && text.p[i] == '\\' && i + 1 < text.n)
 			i++;
-		g->p[g->n++] = text.p[i];
+		gather_byte(g, text.p[i]);
 	}
 }
 
@@ -188,6 +197,12 @@ static enum hk_status parse_local(struct parser *p, struct hk_slice *ret)
 	return g.status;
 }
 
+/* l stands at a token in front of that of end. */
+static bool is_before(const struct lexer *l, const struct lexer *end)
+{
+	return l->rest.n + l->text.n > end->rest.n + end->text.n;
+}
+
 /* domain = dot-atom / domain-literal / obs-domain; the parser stands at its first token, then behind its last. */
 static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 {
@@ -208,11 +223,9 @@ static enum hk_status parse_domain(struct parser *p, struct hk_slice *ret)
 		}
 	}
 	g = gather_from(p->arena, &l, &end);
-	for (; g.status == HK_OK && (l.token == ATOM || l.token == LITERAL || l.token == '.'); next(&l)) {
+	/* up to `end` and no further: what comes after it was not measured */
+	for (; g.status == HK_OK && is_before(&l, &end); next(&l))
 		gather_token(&g, l.text);
-		if (l.token == LITERAL)
-			break;
-	}
 	if (g.status != HK_OK)
 		return g.status;
 	p->l = end;

@@ -63,6 +63,26 @@ static enum hk_status parse_path(struct hk_slice text, unsigned flags, struct hk
 
 enum { L = HK_PATH_LENIENT, N = HK_PATH_NULL, P = HK_PATH_POSTMASTER, U = HK_PATH_UTF8, D = HK_PATH_STRICT_DOTS };
 
+static void words_behind_a_domain_are_no_part_of_it(void **state)
+{
+	enum { WORDS = 100000 };
+	uint8_t *text = malloc(3 + 2 * WORDS);
+	struct hk_address_list list;
+	struct hk_arena a;
+	size_t i;
+
+	(void)state;
+	assert_non_null(text);
+	memcpy(text, "u@a", 3);
+	for (i = 0; i < WORDS; i++)
+		memcpy(text + 3 + 2 * i, " b", 2);
+	hk_arena_init(&a, 1024 * 1024);
+	assert_int_equal(hk_address_list_parse(&a, hk_slice_of(text, 3 + 2 * WORDS), &list), HK_SYNTAX);
+	assert_int_equal(hk_address_list_parse(&a, hk_slice_of(text, 5), &list), HK_SYNTAX);
+	hk_arena_done(&a);
+	free(text);
+}
+
 static void paths_are_read_as_rfc_5321_4_1_2_says(void **state)
 {
 	static const struct {
@@ -554,6 +574,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 	const struct CMUnitTest tests[] = {
+	    TEST(words_behind_a_domain_are_no_part_of_it),
 	    TEST(paths_are_read_as_rfc_5321_4_1_2_says),
 	    TEST(what_is_no_path_is_refused),
 	    TEST(local_parts_domains_and_paths_keep_the_sizes_of_rfc_5321_4_5_3_1),

@@ -90,11 +90,14 @@ void hk_edits_apply(const struct hk_edits *e, const struct hk_header *h, struct 
 	size_t i;
 
 	for (i = 0; i < h->n; i++) {
+		bool is_swallowed =
+		    hk_message_is_stray(h->field[i].raw) && insert && insert->before <= i;
+
 		for (; insert && insert->before <= i; insert = insert->next)
 			hk_buf_add(out, insert->text);
 		if (removal && removal->field == i)
 			removal = removal->next;
-		else
+		else if (!is_swallowed)
 			add_field(out, h->field[i].raw);
 	}
 	for (; insert; insert = insert->next)

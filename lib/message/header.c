@@ -27,7 +27,10 @@ struct hk_slice hk_message_without_crlf(struct hk_slice s)
 	return s;
 }
 
-/* RFC 5322 3.6.8: field-name is printable ASCII without the colon; 4.5: WSP may stand before the colon. */
+/* RFC 5322 3.6.8: field-name is printable ASCII without the colon; 4.5: WSP may stand before the
+ * colon. Deliberate: so may folding, which no grammar has. Whoever unfolds before he looks for the
+ * colon, as RFC 6376 3.4.2 does, reads "From", CRLF, " : x" as a From; it must not be one more that
+ * only we do not see. */
 size_t hk_message_name_length(struct hk_slice line)
 {
 	size_t n = 0, colon;
@@ -35,9 +38,20 @@ size_t hk_message_name_length(struct hk_slice line)
 	while (n < line.n && hk_is_graph(line.p[n]) && line.p[n] != ':')
 		n++;
 	colon = n;
-	while (colon < line.n && hk_is_wsp(line.p[colon]))
-		colon++;
+	while (colon < line.n &&
+	       (hk_is_wsp(line.p[colon]) || hk_message_fold_length(hk_slice_from(line, colon))))
+		colon += hk_message_fold_length(hk_slice_from(line, colon)) + 1;
 	return colon < line.n && line.p[colon] == ':' ? n : 0;
+}
+
+bool hk_message_is_stray(struct hk_slice raw)
+{
+	return raw.n && hk_is_wsp(raw.p[0]);
+}
+
+bool hk_header_has_stray_line(const struct hk_header *h)
+{
+	return h->n && hk_message_is_stray(h->field[0].raw);
 }
 
 bool hk_message_is_fields(struct hk_slice text)

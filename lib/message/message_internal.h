@@ -11,8 +11,12 @@
 struct hk_slice hk_message_take_line(struct hk_slice *rest);
 /* s without one CRLF at its end, if there is one. */
 struct hk_slice hk_message_without_crlf(struct hk_slice);
-/* The length of the field name that begins line, before WSP and the colon; 0 when line begins no field. */
+/* The length of the field name that begins line, before WSP (and folding) and the colon; 0 when
+ * line begins no field. */
 size_t hk_message_name_length(struct hk_slice line);
+/* True for what begins with a continuation line: only the first thing of a header section can, and
+ * whatever field is put before it would go on with that line (RFC 5322 2.2.3). */
+bool hk_message_is_stray(struct hk_slice raw);
 /* True when text is one or more whole fields, each line ended by CRLF, with no CR, LF or NUL elsewhere. */
 bool hk_message_is_fields(struct hk_slice text);
 

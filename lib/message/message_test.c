@@ -157,17 +157,24 @@ static void fields_are_split_at_their_colon_with_folding_kept(void **state)
 	    {S("A: b\r\n"), 1, 0, {{S("A"), S(" b")}}},
 	    {S("A:b"), 1, 0, {{S("A"), S("b")}}},
 	    {S("A:\r\nB:\r\n"), 2, 0, {{S("A"), S("")}, {S("B"), S("")}}},
-	    {S("A: b\r\n c\r\n\td\r\nE: f\r\n"), 2, 0, {{S("A"), S(" b\r\n c\r\n\td")}, {S("E"), S(" f")}}},
+	    {S("A: b\r\n c\r\n\td\r\nE: f\r\n"), 2, 0,
+	        {{S("A"), S(" b\r\n c\r\n\td")}, {S("E"), S(" f")}}},
 	    {S("Subject \t : x:y\r\n"), 1, 0, {{S("Subject"), S(" x:y")}}}, /* RFC 5322 4.5 */
 	    {S("A: b\n c\r\nD: e\r\n"), 2, 0, {{S("A"), S(" b\n c")}, {S("D"), S(" e")}}},
 	    {S("A: b\nX: y\r\n"), 1, 0, {{S("A"), S(" b\nX: y")}}},
 	    {S(" lost\r\nA: b\r\n"), 2, 1, {{S(""), S(" lost")}, {S("A"), S(" b")}}},
 	    {S("From me\r\nA: b\r\n"), 2, 1, {{S(""), S("From me")}, {S("A"), S(" b")}}},
-	    {S("no colon\r\n cont: x\r\nA: b\r\n"), 2, 1, {{S(""), S("no colon\r\n cont: x")}, {S("A"), S(" b")}}},
+	    {S("no colon\r\n cont: x\r\nA: b\r\n"), 2, 1,
+	        {{S(""), S("no colon\r\n cont: x")}, {S("A"), S(" b")}}},
 	    {S(": x\r\n"), 1, 1, {{S(""), S(": x")}}},
 	    {S("two words: x\r\n"), 1, 1, {{S(""), S("two words: x")}}},
-	    {S("caf\xc3\xa9: x\r\n"), 1, 1, {{S(""), S("caf\xc3\xa9: x")}}}, /* RFC 6532 3.1 does not widen names */
-	    {S("A\r\n : b\r\n"), 1, 1, {{S(""), S("A\r\n : b")}}},
+	    {S("caf\xc3\xa9: x\r\n"), 1, 1,
+	        {{S(""), S("caf\xc3\xa9: x")}}}, /* RFC 6532 3.1 does not widen names */
+	    {S("A\r\n : b\r\n"), 1, 0,
+	        {{S("A"), S(" b")}}}, /* auth-peers 8: whoever unfolds first reads this */
+	    {S("A \r\n\t\r\n : b\r\n"), 1, 0, {{S("A"), S(" b")}}},
+	    {S("A\r\n b: c\r\n"), 1, 1, {{S(""), S("A\r\n b: c")}}},
+	    {S("A\r\n: b\r\n"), 2, 2, {{S(""), S("A")}, {S(""), S(": b")}}},
 	    {S("A: b\r\n \r\nC: d\r\n"), 2, 0, {{S("A"), S(" b\r\n ")}, {S("C"), S(" d")}}},
 	};
 	size_t i, k;
@@ -359,6 +366,7 @@ static void fields_take_the_forms_of_rfc_6376_3_4_1_and_3_4_2(void **state)
 	    {S("S: a\r\n \r\n b"), S("S: a\r\n \r\n b\r\n"), S("s:a b\r\n")},
 	    {S("S: a\rb \r c\r\n"), S("S: a\rb \r c\r\n"), S("s:a\rb \r c\r\n")},
 	    {S("S: a  b\tc d\r\n"), S("S: a  b\tc d\r\n"), S("s:a b c d\r\n")},
+	    {S("S\r\n : a\r\n"), S("S\r\n : a\r\n"), S("s:a\r\n")},
 	};
 	size_t i;
 
@@ -471,6 +479,24 @@ static void an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line(voi
 	assert_applied(e, HK_S("A: 1"), "A: 1\r\nB: 2\r\n");
 }
 
+/* auth-peers 8, espoofer a9: it would be the end of our field, and say there what it likes */
+static void a_continuation_line_that_begins_a_header_never_follows_an_insert(void **state)
+{
+	struct hk_edits *top = hk_edits_new(&arena), *below = hk_edits_new(&arena),
+	                *gone = hk_edits_new(&arena);
+
+	(void)state;
+	assert_int_equal(hk_edits_insert(top, 0, HK_S("T: x\r\n")), HK_OK);
+	assert_applied(top, HK_S(" evil\r\nA: 1\r\n"), "T: x\r\nA: 1\r\n");
+	assert_applied(top, HK_S("\tevil\r\n more\r\nA: 1\r\n b\r\n"), "T: x\r\nA: 1\r\n b\r\n");
+	assert_applied(top, HK_S(" evil"), "T: x\r\n");
+	assert_int_equal(hk_edits_insert(below, 1, HK_S("T: x\r\n")), HK_OK);
+	assert_applied(below, HK_S(" evil\r\nA: 1\r\n"), " evil\r\nT: x\r\nA: 1\r\n");
+	assert_int_equal(hk_edits_remove(gone, 0), HK_OK);
+	assert_applied(gone, HK_S(" evil\r\nA: 1\r\n"), "A: 1\r\n");
+	assert_applied(NULL, HK_S(" evil\r\nA: 1\r\n"), " evil\r\nA: 1\r\n");
+}
+
 static void inserted_text_is_whole_fields_and_nothing_else(void **state)
 {
 	static const struct hk_slice bad[] = {S(""), S("A: b"), S("A: b\n"), S("A: b\r\n\r\n"), S("\r\n"), S("no field\r\n"),
@@ -515,6 +541,7 @@ int main(void)
 	    TEST(edits_keep_their_order_and_survive_storage),
 	    TEST(no_edits_leave_the_header_as_it_is),
 	    TEST(an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line),
+	    TEST(a_continuation_line_that_begins_a_header_never_follows_an_insert),
 	    TEST(inserted_text_is_whole_fields_and_nothing_else),
 	    TEST(an_edit_list_holds_1000_changes),
 	};

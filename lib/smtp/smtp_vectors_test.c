@@ -150,6 +150,21 @@ static void quoted(struct literal *l)
 	l->p++;
 }
 
+/* What stands behind the asterisk. */
+static size_t number(struct literal *l)
+{
+	uint64_t n = 0;
+	size_t digits = 0;
+
+	l->p++;
+	skip_blank(l);
+	while (hk_is_digit((uint8_t)l->p[digits]))
+		digits++;
+	assert_int_equal(hk_slice_u64(hk_slice_of(l->p, digits), 1u << 22, &n), HK_OK);
+	l->p += digits;
+	return (size_t)n;
+}
+
 static void sum(struct literal *l);
 
 static void product(struct literal *l)
@@ -168,7 +183,7 @@ static void product(struct literal *l)
 	skip_blank(l);
 	if (*l->p != '*')
 		return;
-	times = (size_t)strtoul(l->p + 1, (char **)(uintptr_t)&l->p, 10);
+	times = number(l);
 	hk_buf_init(&once, 1 << 22);
 	hk_buf_add(&once, hk_slice_from(hk_buf_slice(l->out), from));
 	while (--times)

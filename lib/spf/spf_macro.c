@@ -179,8 +179,12 @@ bool hk_spf_domain_spec_is_valid(struct hk_slice spec)
 /* 7.3: an upper-case letter asks for URL escaping; RFC 3986 2.3 says what needs none. */
 static void put(struct hk_buf *out, uint8_t c, bool escape)
 {
+	static const char hex[] = "0123456789ABCDEF";
+
 	if (escape && !hk_is_alnum(c) && !contains(HK_S("-._~"), c))
-		hk_buf_addf(out, "%%%02X", (unsigned)c);
+		hk_buf_add(out,
+		    hk_slice_of(
+		        (const uint8_t[]){'%', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]}, 3));
 	else
 		hk_buf_add_byte(out, c);
 }

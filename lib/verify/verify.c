@@ -36,15 +36,19 @@ static enum hk_status start_spf(struct hk_verify *v)
 	enum hk_status status;
 
 	if (why) {
-		v->verdict.spf = (struct hk_spf_verdict){.result = HK_SPF_NONE, .sender = in->mail_from, .reason = hk_slice_str(why)};
+		v->verdict.spf = (struct hk_spf_verdict){
+		    .result = HK_SPF_NONE, .sender = in->mail_from, .reason = hk_slice_str(why)};
 		return HK_OK;
 	}
 	status = verify_port_use(v, PORT_SPF, true);
 	if (status != HK_OK)
 		return status;
 	v->spf = hk_spf_new(v->arena,
-	    &(struct hk_spf_input){.client = in->client, .helo = in->helo, .mail_from = in->mail_from,
-	        .receiver = in->authserv_id, .now = in->now},
+	    &(struct hk_spf_input){.client = in->client,
+	        .helo = in->helo,
+	        .mail_from = in->mail_from,
+	        .receiver = in->authserv_id,
+	        .now = in->now},
 	    v->port[PORT_SPF].trace);
 	return v->spf ? HK_OK : v->arena->failed;
 }
@@ -82,8 +86,10 @@ static enum hk_status start_dkim(struct hk_verify *v)
 	if (status != HK_OK)
 		return status;
 	v->dkim = hk_dkim_verify_new(v->arena,
-	    &(struct hk_dkim_verify_options){.now = v->input.now, .author_domain = v->verdict.author_domain,
-	        .min_rsa_bits = v->input.min_rsa_bits, .allow_sha1 = v->input.allow_sha1},
+	    &(struct hk_dkim_verify_options){.now = v->input.now,
+	        .author_domain = v->verdict.author_domain,
+	        .min_rsa_bits = v->input.min_rsa_bits,
+	        .allow_sha1 = v->input.allow_sha1},
 	    &v->header, v->port[PORT_DKIM].trace);
 	return v->dkim ? HK_OK : v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
 }
@@ -95,8 +101,8 @@ static enum hk_status start_dmarc(struct hk_verify *v)
 	if (!(v->input.checks & HK_CHECK_DMARC))
 		return HK_OK;
 	if (v->verdict.from_state != HK_FROM_ONE) {
-		v->verdict.dmarc = (struct hk_dmarc_verdict){
-		    .result = HK_DMARC_PERMERROR, .reason = hk_slice_str(verify_from_text(v->verdict.from_state))};
+		v->verdict.dmarc = (struct hk_dmarc_verdict){.result = HK_DMARC_PERMERROR,
+		    .reason = hk_slice_str(verify_from_text(v->verdict.from_state))};
 		return HK_OK;
 	}
 	status = verify_port_use(v, PORT_DMARC, true);
@@ -108,7 +114,8 @@ static enum hk_status start_dmarc(struct hk_verify *v)
 
 enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 {
-	enum hk_status status = v->has_header ? HK_BUG : hk_header_parse(v->arena, section, &v->header);
+	enum hk_status status =
+	    v->has_header ? HK_BUG : hk_header_parse(v->arena, section, &v->header);
 
 	if (status == HK_OK)
 		status = verify_from(v);
@@ -121,7 +128,8 @@ enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 		return status;
 	}
 	v->has_header = true;
-	/* The first step is taken here, before the body, so that it stands at the same place in a replay. */
+	/* The first step is taken here, before the body, so that it stands at the same place in a
+	 * replay. */
 	status = verify_ports_run(v);
 	if (status != HK_OK && status != HK_AGAIN) {
 		v->failed = status;
@@ -163,23 +171,28 @@ static enum hk_status gather_dkim(struct hk_verify *v)
 	return HK_OK;
 }
 
+static void say_limit(struct hk_verify *v, size_t needed, size_t most)
+{
+	struct hk_buf b;
+	size_t n;
+
+	hk_buf_init(&b, 64);
+	hk_buf_addf(&b, "%zu", needed);
+	n = b.n;
+	hk_buf_addf(&b, "%zu", most);
+	hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, n),
+	    hk_slice_from(hk_buf_slice(&b), n), HK_S(""), HK_S(""));
+	hk_buf_done(&b);
+}
+
 /* The traces stand one behind the other in a fixed order, whatever happened first. */
 static void gather_trace(struct hk_verify *v)
 {
-	char needed[24], most[24];
 	size_t i;
 
-	if (v->asked > HK_VERIFY_MAX_QUESTIONS) {
-		struct hk_buf b;
-
-		hk_buf_init(&b, sizeof needed + sizeof most);
-		hk_buf_addf(&b, "%zu", v->asked);
-		i = b.n;
-		hk_buf_addf(&b, "%u", HK_VERIFY_MAX_QUESTIONS);
-		hk_trace_add(v->trace, HK_TRACE_MSG_DNS_LIMIT, 0, hk_slice_sub(hk_buf_slice(&b), 0, i), hk_slice_from(hk_buf_slice(&b), i),
-		    HK_S(""), HK_S(""));
-		hk_buf_done(&b);
-	}
+	for (i = 0; i < PORTS; i++)
+		if (v->port[i].asked > verify_port_share[i])
+			say_limit(v, v->port[i].asked, verify_port_share[i]);
 	for (i = 0; i < PORTS; i++)
 		hk_trace_append(v->trace, v->port[i].trace);
 }

@@ -10,14 +10,15 @@ const char *verify_from_text(enum hk_from_state state)
 	    [HK_FROM_SEVERAL_FIELDS] = "there are several From fields",
 	    [HK_FROM_SEVERAL_DOMAINS] = "From names several domains",
 	    [HK_FROM_NO_ADDRESS] = "From names no address",
+	    [HK_FROM_STRAY_LINE] = "the header begins with a continuation line",
 	};
 
 	return text[state];
 }
 
 /* The one domain of all addresses (RFC 9989 4.1, 11.5). */
-static enum hk_status judge_list(
-    struct hk_arena *a, const struct hk_address_list *list, enum hk_from_state *ret_state, struct hk_slice *ret_domain)
+static enum hk_status judge_list(struct hk_arena *a, const struct hk_address_list *list,
+    enum hk_from_state *ret_state, struct hk_slice *ret_domain)
 {
 	struct hk_slice domain = {0}, one;
 	size_t i;
@@ -27,7 +28,8 @@ static enum hk_status judge_list(
 		enum hk_status status = hk_dns_name_normalise(a, list->at[i].domain, &one);
 
 		/* A literal and a name that no DNS can hold have no policy to be found.
-		 * Deliberate: so has a U-label, until it is converted (RFC 9989 4.1 wants A-labels): never a guess. */
+		 * Deliberate: so has a U-label, until it is converted (RFC 9989 4.1 wants
+		 * A-labels): never a guess. */
 		if (status == HK_SYNTAX || (status == HK_OK && !hk_is_hostname(one, true))) {
 			*ret_state = HK_FROM_SYNTAX;
 			return HK_OK;
@@ -59,7 +61,11 @@ static enum hk_status judge(struct hk_verify *v)
 	status = hk_unfold(v->arena, h->field[i].value, &verdict->header_from);
 	if (status != HK_OK)
 		return status;
-	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither counts. */
+	verdict->from_state = HK_FROM_STRAY_LINE;
+	if (hk_header_has_stray_line(h))
+		return HK_OK;
+	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither
+	 * counts. */
 	verdict->from_state = HK_FROM_SEVERAL_FIELDS;
 	if (hk_header_find(h, HK_S("From"), i + 1) < h->n)
 		return HK_OK;
@@ -80,9 +86,11 @@ enum hk_status verify_from(struct hk_verify *v)
 	if (status != HK_OK)
 		return status;
 	if (v->verdict.from_state == HK_FROM_ONE)
-		hk_trace_add(v->trace, HK_TRACE_MSG_FROM, 0, v->verdict.author_domain, v->verdict.header_from, none, none);
-	else
-		hk_trace_add(v->trace, HK_TRACE_MSG_NO_FROM, 0, hk_slice_str(verify_from_text(v->verdict.from_state)),
+		hk_trace_add(v->trace, HK_TRACE_MSG_FROM, 0, v->verdict.author_domain,
 		    v->verdict.header_from, none, none);
+	else
+		hk_trace_add(v->trace, HK_TRACE_MSG_NO_FROM, 0,
+		    hk_slice_str(verify_from_text(v->verdict.from_state)), v->verdict.header_from,
+		    none, none);
 	return HK_OK;
 }

@@ -8,11 +8,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char zone_text[] =
     "a.test. TXT \"v=spf1 ip4:192.0.2.0/24 include:b.test mx -all\"\n"
     "a.test. MX 10 mx.a.test.\nmx.a.test. A 192.0.2.1\nb.test. TXT \"v=spf1 redirect=c.test\"\n"
-    "s._domainkey.a.test. TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n"
+    "s._domainkey.a.test. TXT \"v=DKIM1; k=ed25519; "
+    "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n"
     "_dmarc.a.test. TXT \"v=DMARC1; p=reject; sp=quarantine; np=none\"\n"
     "$SERVFAIL _dmarc.b.test. TXT\n";
 
-static enum hk_status answer_all(struct hk_verify *v, struct hk_arena *a, const struct hk_zone *zone)
+static enum hk_status answer_all(
+    struct hk_verify *v, struct hk_arena *a, const struct hk_zone *zone)
 {
 	struct hk_dns_question q;
 	struct hk_dns_answer answer;
@@ -26,7 +28,8 @@ static enum hk_status answer_all(struct hk_verify *v, struct hk_arena *a, const 
 			any = true;
 			if (++asked > HK_VERIFY_MAX_QUESTIONS)
 				abort();
-			if (hk_zone_answer(zone, a, &q, &answer) != HK_OK || hk_verify_answer(v, &answer) != HK_OK)
+			if (hk_zone_answer(zone, a, &q, &answer) != HK_OK ||
+			    hk_verify_answer(v, &answer) != HK_OK)
 				return HK_NOMEM;
 		}
 		if (!any)
@@ -50,7 +53,8 @@ static void replay(const struct hk_verify *v)
 	if (hk_verify_replay(&a, hk_buf_slice(&record), &again) != HK_OK)
 		abort();
 	is = hk_verify_result(again);
-	if (is->spf.result != was->spf.result || is->n_dkim != was->n_dkim || is->dmarc.result != was->dmarc.result ||
+	if (is->spf.result != was->spf.result || is->n_dkim != was->n_dkim ||
+	    is->dmarc.result != was->dmarc.result ||
 	    hk_trace_count(hk_verify_trace(again)) != hk_trace_count(hk_verify_trace(v)))
 		abort();
 	hk_verify_record_format(again, &second);
@@ -65,8 +69,12 @@ static void replay(const struct hk_verify *v)
 /* The input is a whole message; its first byte chooses the checks and how the body is cut. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF, .helo = HK_S("mx.a.test"), .mail_from = HK_S("u@a.test"),
-	    .has_mail_from = true, .authserv_id = HK_S("h.test"), .now = 1731333660};
+	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF,
+	    .helo = HK_S("mx.a.test"),
+	    .mail_from = HK_S("u@a.test"),
+	    .has_mail_from = true,
+	    .authserv_id = HK_S("h.test"),
+	    .now = 1731333660};
 	struct hk_slice whole = hk_slice_of(data, size), body = {0};
 	struct hk_splitter splitter;
 	struct hk_zone *zone;
@@ -81,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hk_arena_init(&a, (size_t)2 * HK_VERIFY_ARENA);
 	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
 	v = hk_verify_new(&a, &in);
-	if (v && hk_zone_parse(&a, HK_S(zone_text), &zone, NULL) == HK_OK &&
+	if (v && hk_zone_parse(&a, hk_slice_str(zone_text), &zone, NULL) == HK_OK &&
 	    hk_splitter_feed(&splitter, hk_slice_from(whole, 1), &body) == HK_OK &&
 	    hk_verify_header(v, hk_splitter_header(&splitter)) == HK_OK) {
 		for (; body.n; body = hk_slice_from(body, chunk))

@@ -6,8 +6,9 @@
  *	dkim --port---+--> questions, each once --> caller --> evidence --> back through the ports
  *	dmarc-port--/
  *
- * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever they came. So the trace of a
- * method, and the verdict, are the same for every timing, and a replay repeats them bit for bit.
+ * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever
+ *they came. So the trace of a method, and the verdict, are the same for every timing, and a replay
+ *repeats them bit for bit.
  */
 #ifndef HIKYAKU_VERIFY_INTERNAL_H
 #define HIKYAKU_VERIFY_INTERNAL_H
@@ -27,7 +28,8 @@ struct verify_question {
 /* One place in a port's order. */
 struct verify_wait {
 	struct verify_wait *next;
-	struct verify_question *question;
+	struct verify_question *question; /* NULL: the port's share was used up */
+	struct hk_dns_answer refused;     /* then this is the answer */
 };
 
 struct verify_port {
@@ -35,6 +37,7 @@ struct verify_port {
 	bool open; /* answers may pass: for DKIM only when the body has ended */
 	bool done;
 	struct hk_trace *trace;
+	size_t asked;                     /* so far, also what another port had asked before */
 	struct verify_wait *first, *last; /* what waits for its answer, in order */
 };
 
@@ -49,17 +52,20 @@ struct hk_verify {
 	struct hk_dkim_verify *dkim;
 	struct hk_dmarc *dmarc;
 	struct verify_question *first, *last;
-	size_t asked;
 	struct hk_evidence *evidence;
 	struct hk_trace *trace;
 	struct hk_verify_verdict verdict;
 };
 
-/* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a failure. */
+/* How many questions may be asked for each. */
+extern const size_t verify_port_share[PORTS];
+/* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a
+ * failure. */
 enum hk_status verify_ports_run(struct hk_verify *);
 /* verify_port_use(v, id, open): a trace and the permission to run; NOMEM or LIMIT. */
 enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool open);
-/* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the trace. */
+/* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the
+ * trace. */
 enum hk_status verify_from(struct hk_verify *);
 /* why there is no author domain, for people; "" for HK_FROM_ONE */
 const char *verify_from_text(enum hk_from_state);

@@ -58,7 +58,12 @@ static const struct {
     [PORT_DMARC] = {dmarc_step, dmarc_question, dmarc_answer},
 };
 
-/* ---- questions ---------------------------------------------------------------------------------- */
+const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
+    [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
+    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS};
+
+/* ---- questions ----------------------------------------------------------------------------------
+ */
 
 static struct verify_question *find(const struct hk_verify *v, const struct hk_dns_question *q)
 {
@@ -70,19 +75,8 @@ static struct verify_question *find(const struct hk_verify *v, const struct hk_d
 	return NULL;
 }
 
-/* Past the limit nothing is asked: the answer is that none could be had, which the methods call temperror. */
-static enum hk_status refuse(struct hk_verify *v, struct verify_question *q)
-{
-	const struct hk_dns_answer none = {.question = q->q, .rcode = HK_DNS_TIMEOUT};
-	enum hk_status status = hk_evidence_add(v->evidence, &none);
-
-	if (status == HK_OK)
-		q->answer = hk_evidence_find(v->evidence, &q->q);
-	q->handed_out = true;
-	return status;
-}
-
-static enum hk_status enter(struct hk_verify *v, const struct hk_dns_question *asked, struct verify_question **ret)
+static enum hk_status enter(
+    struct hk_verify *v, const struct hk_dns_question *asked, struct verify_question **ret)
 {
 	struct verify_question *q = hk_arena_alloc(v->arena, sizeof *q);
 	enum hk_status status;
@@ -98,27 +92,37 @@ static enum hk_status enter(struct hk_verify *v, const struct hk_dns_question *a
 	else
 		v->first = q;
 	v->last = q;
-	v->asked++;
 	*ret = q;
-	if (v->replaying) {
+	if (v->replaying)
 		q->answer = hk_evidence_find(v->evidence, &q->q);
-		return HK_OK;
-	}
-	return v->asked > HK_VERIFY_MAX_QUESTIONS ? refuse(v, q) : HK_OK;
+	return HK_OK;
+}
+
+/* Past its share nothing is asked for a port: the answer is that none could be had, which the
+ * methods call temperror. It is no evidence, for another port may still ask the same; a replay
+ * comes to it again by counting. */
+static enum hk_status refuse(
+    struct hk_verify *v, struct verify_wait *w, const struct hk_dns_question *asked)
+{
+	const struct hk_dns_answer none = {.question = *asked, .rcode = HK_DNS_TIMEOUT};
+
+	return hk_dns_answer_copy(v->arena, &none, &w->refused);
 }
 
 /* A port's evaluator asks: queue it there, and enter it once for all. */
-static enum hk_status note(struct hk_verify *v, struct verify_port *p, const struct hk_dns_question *asked)
+static enum hk_status note(
+    struct hk_verify *v, enum verify_port_id id, const struct hk_dns_question *asked)
 {
-	struct verify_question *q = find(v, asked);
+	struct verify_port *p = &v->port[id];
 	struct verify_wait *w = hk_arena_alloc(v->arena, sizeof *w);
 	enum hk_status status = w ? HK_OK : v->arena->failed;
 
-	if (status == HK_OK && !q)
-		status = enter(v, asked, &q);
+	if (status == HK_OK && ++p->asked > verify_port_share[id])
+		status = refuse(v, w, asked);
+	else if (status == HK_OK && !(w->question = find(v, asked)))
+		status = enter(v, asked, &w->question);
 	if (status != HK_OK)
 		return status;
-	w->question = q;
 	if (p->last)
 		p->last->next = w;
 	else
@@ -161,7 +165,8 @@ enum hk_status hk_verify_answer(struct hk_verify *v, const struct hk_dns_answer 
 	return status;
 }
 
-/* ---- the question in the trace --------------------------------------------------------------------- */
+/* ---- the question in the trace
+ * --------------------------------------------------------------------- */
 
 void hk_verify_rr_text(const struct hk_dns_rr *rr, struct hk_buf *b)
 {
@@ -187,11 +192,14 @@ void hk_verify_rr_text(const struct hk_dns_rr *rr, struct hk_buf *b)
 
 static void say_question(struct verify_port *p, const struct hk_dns_answer *answer)
 {
-	const char *rcode = answer->rcode == HK_DNS_NOERROR && answer->n == 0 ? "NODATA" : hk_dns_rcode_name(answer->rcode);
+	const char *rcode = answer->rcode == HK_DNS_NOERROR && answer->n == 0
+	                        ? "NODATA"
+	                        : hk_dns_rcode_name(answer->rcode);
 	struct hk_buf records;
 	size_t i;
 
-	hk_buf_init(&records, HK_TRACE_TEXT_MAX * 2); /* the trace cuts at HK_TRACE_TEXT_MAX and marks it */
+	hk_buf_init(
+	    &records, HK_TRACE_TEXT_MAX * 2); /* the trace cuts at HK_TRACE_TEXT_MAX and marks it */
 	for (i = 0; i < answer->n && records.n <= HK_TRACE_TEXT_MAX; i++) {
 		struct hk_dns_rr rr = answer->rr[i];
 
@@ -201,11 +209,13 @@ static void say_question(struct verify_port *p, const struct hk_dns_answer *answ
 		hk_verify_rr_text(&rr, &records);
 	}
 	hk_trace_add(p->trace, HK_TRACE_DNS_QUESTION, 0, answer->question.name,
-	    hk_slice_str(hk_dns_type_name(answer->question.type)), hk_slice_str(rcode), hk_buf_slice(&records));
+	    hk_slice_str(hk_dns_type_name(answer->question.type)), hk_slice_str(rcode),
+	    hk_buf_slice(&records));
 	hk_buf_done(&records);
 }
 
-/* ---- ports -------------------------------------------------------------------------------------------- */
+/* ---- ports
+ * -------------------------------------------------------------------------------------------- */
 
 enum hk_status verify_port_use(struct hk_verify *v, enum verify_port_id id, bool open)
 {
@@ -222,7 +232,7 @@ static enum hk_status take_questions(struct hk_verify *v, enum verify_port_id id
 	struct hk_dns_question q;
 
 	while (evaluator[id].question(v, &q)) {
-		enum hk_status status = note(v, &v->port[id], &q);
+		enum hk_status status = note(v, id, &q);
 
 		if (status != HK_OK)
 			return status;
@@ -230,10 +240,20 @@ static enum hk_status take_questions(struct hk_verify *v, enum verify_port_id id
 	return HK_OK;
 }
 
-/* One answer at a time, in the order asked, with a step after each: that is what makes the trace repeatable. */
+/* The answer to what the port waits for first, or NULL. */
+static const struct hk_dns_answer *first_answer(const struct verify_port *p)
+{
+	if (!p->open || !p->first)
+		return NULL;
+	return p->first->question ? p->first->question->answer : &p->first->refused;
+}
+
+/* One answer at a time, in the order asked, with a step after each: that is what makes the trace
+ * repeatable. */
 static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 {
 	struct verify_port *p = &v->port[id];
+	const struct hk_dns_answer *answer;
 	enum hk_status status;
 
 	if (!p->used || p->done)
@@ -249,11 +269,13 @@ static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 		status = take_questions(v, id);
 		if (status != HK_OK)
 			return status;
-		if (!p->open || !p->first || !p->first->question->answer)
+		answer = first_answer(p);
+		if (!answer)
 			return HK_AGAIN;
-		say_question(p, p->first->question->answer);
-		status = evaluator[id].answer(v, p->first->question->answer);
-		if (status != HK_OK && status != HK_NOTFOUND) /* it may have got past that question */
+		say_question(p, answer);
+		status = evaluator[id].answer(v, answer);
+		if (status != HK_OK &&
+		    status != HK_NOTFOUND) /* it may have got past that question */
 			return status;
 		p->first = p->first->next;
 		if (!p->first)
@@ -269,16 +291,20 @@ static enum hk_status tell_dmarc(struct hk_verify *v)
 
 	v->told = true;
 	if (spf) {
-		enum hk_status status = hk_dmarc_spf(v->dmarc, spf->domain, spf->result == HK_SPF_PASS, spf->result == HK_SPF_TEMPERROR);
+		enum hk_status status = hk_dmarc_spf(v->dmarc, spf->domain,
+		    spf->result == HK_SPF_PASS, spf->result == HK_SPF_TEMPERROR);
 
 		if (status != HK_OK)
 			return status;
 	}
 	for (i = 0; v->dkim && i < hk_dkim_verify_count(v->dkim); i++) {
 		const struct hk_dkim_verdict *d = hk_dkim_verify_result(v->dkim, i);
-		/* A part of the body that l= leaves out may be anybody's: such a signature vouches for nobody here. */
-		bool passed = d->result == HK_DKIM_PASS && (!d->has_length || d->is_aligned_by_length);
-		enum hk_status status = hk_dmarc_dkim(v->dmarc, d->d, passed, d->result == HK_DKIM_TEMPERROR);
+		/* A part of the body that l= leaves out may be anybody's: such a signature vouches
+		 * for nobody here. */
+		bool passed =
+		    d->result == HK_DKIM_PASS && (!d->has_length || d->is_aligned_by_length);
+		enum hk_status status =
+		    hk_dmarc_dkim(v->dmarc, d->d, passed, d->result == HK_DKIM_TEMPERROR);
 
 		if (status != HK_OK)
 			return status;

@@ -31,7 +31,8 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 	hk_buf_add_u32(out, v->verdict.checks);
 	hk_buf_add_u8(out, in->client.family);
 	hk_buf_add(out, hk_slice_of(in->client.bytes, sizeof in->client.bytes));
-	hk_buf_add_u8(out, (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
+	hk_buf_add_u8(out,
+	    (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
 	hk_buf_add_u64(out, (uint64_t)in->now);
 	hk_buf_add_u32(out, in->min_rsa_bits);
 	hk_buf_add_block(out, in->helo);
@@ -68,7 +69,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 	if (version > RECORD_VERSION)
 		return HK_VERSION;
 	tail = hk_cursor_of(hk_slice_from(bytes, bytes.n - CRC_SIZE));
-	if (version == 0 || hk_crc32c(0, hk_slice_sub(bytes, 0, bytes.n - CRC_SIZE)) != hk_cursor_u32(&tail))
+	if (version == 0 ||
+	    hk_crc32c(0, hk_slice_sub(bytes, 0, bytes.n - CRC_SIZE)) != hk_cursor_u32(&tail))
 		return HK_CORRUPT;
 	r.input.checks = hk_cursor_u32(&c);
 	r.input.client.family = hk_cursor_u8(&c);
@@ -131,4 +133,42 @@ enum hk_status hk_verify_replay(struct hk_arena *a, struct hk_slice record, stru
 	}
 	*ret = v;
 	return HK_OK;
+}
+
+/* How far into a record its last block, the evidence, begins; 0 when it is no record. */
+static size_t evidence_offset(struct hk_slice record)
+{
+	struct hk_cursor c = hk_cursor_of(record);
+	enum { BEFORE_BLOCKS = 4 + 2 + 4 + 1 + 16 + 1 + 8 + 4, BLOCKS = 5 };
+	unsigned i;
+
+	if (hk_cursor_u32(&c) != RECORD_MAGIC)
+		return 0;
+	(void)hk_cursor_take(&c, BEFORE_BLOCKS - 4);
+	for (i = 0; i < BLOCKS; i++)
+		(void)hk_cursor_block(&c);
+	return c.failed ? 0 : record.n - c.rest.n;
+}
+
+enum hk_status hk_verify_record_cut(
+    struct hk_slice record, struct hk_slice *ret_head, struct hk_slice *ret_evidence)
+{
+	size_t offset = evidence_offset(record);
+	struct hk_cursor c = hk_cursor_of(hk_slice_from(record, offset));
+	struct hk_slice evidence = hk_cursor_block(&c);
+
+	if (offset == 0 || c.failed || c.rest.n != CRC_SIZE)
+		return HK_CORRUPT;
+	*ret_head = hk_slice_sub(record, 0, offset);
+	*ret_evidence = evidence;
+	return HK_OK;
+}
+
+void hk_verify_record_join(struct hk_slice head, struct hk_slice evidence, struct hk_buf *out)
+{
+	size_t from = out->n;
+
+	hk_buf_add(out, head);
+	hk_buf_add_block(out, evidence);
+	hk_buf_add_u32(out, hk_crc32c(0, hk_slice_from(hk_buf_slice(out), from)));
 }

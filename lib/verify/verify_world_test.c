@@ -10,40 +10,48 @@
 
 #include "verify_world_test.h"
 
-const char *const lab_zone =
-    "a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
-    "a.test. TXT \"this is top level\"\n"
-    "pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
-    "fail.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
-    "_dmarc.a.test. TXT \"v=DMARC1; p=quarantine; pct=100\"\n"
-    "x.test. TXT \"v=spf1 ip4:10.255.24.20/31 -all\"\n"
-    "_dmarc.x.test. TXT \"v=DMARC1; p=reject; pct=100\"\n";
+const char *const lab_zone = "a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
+                             "a.test. TXT \"this is top level\"\n"
+                             "pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
+                             "fail.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
+                             "_dmarc.a.test. TXT \"v=DMARC1; p=quarantine; pct=100\"\n"
+                             "x.test. TXT \"v=spf1 ip4:10.255.24.20/31 -all\"\n"
+                             "_dmarc.x.test. TXT \"v=DMARC1; p=reject; pct=100\"\n";
 
 #define ALL (HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC)
 const struct lab_case lab_cases[] = {
     /* S0-050 */
-    {"seed_scenario2-1.eml", "10.255.1.20", "plain.smtp.a.test", "user1@a.test", "spf.mx.b.test", HK_SPF_PASS, 0, 0, HK_CHECK_SPF},
+    {"seed_scenario2-1.eml", "10.255.1.20", "plain.smtp.a.test", "user1@a.test", "spf.mx.b.test",
+        HK_SPF_PASS, 0, 0, HK_CHECK_SPF},
     /* S0-051 */
-    {"seed_scenario2-2.eml", "10.255.24.20", "plain.smtp.x.test", "user1@a.test", "spf.mx.b.test", HK_SPF_FAIL, 0, 0, HK_CHECK_SPF},
+    {"seed_scenario2-2.eml", "10.255.24.20", "plain.smtp.x.test", "user1@a.test", "spf.mx.b.test",
+        HK_SPF_FAIL, 0, 0, HK_CHECK_SPF},
     /* S0-052 */
-    {"seed_scenario3-1.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@pass.dkim.a.test", "dkim.mx.b.test", 0, HK_DKIM_PASS, 0, HK_CHECK_DKIM},
+    {"seed_scenario3-1.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@pass.dkim.a.test",
+        "dkim.mx.b.test", 0, HK_DKIM_PASS, 0, HK_CHECK_DKIM},
     /* S0-053 */
-    {"seed_scenario3-2.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@fail.dkim.a.test", "dkim.mx.b.test", 0, HK_DKIM_FAIL, 0, HK_CHECK_DKIM},
+    {"seed_scenario3-2.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@fail.dkim.a.test",
+        "dkim.mx.b.test", 0, HK_DKIM_FAIL, 0, HK_CHECK_DKIM},
     /* S0-054 */
-    {"seed_scenario4-1.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@pass.dkim.a.test", "dmarc.mx.b.test", HK_SPF_PASS, HK_DKIM_PASS, HK_DMARC_PASS, ALL},
+    {"seed_scenario4-1.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@pass.dkim.a.test",
+        "dmarc.mx.b.test", HK_SPF_PASS, HK_DKIM_PASS, HK_DMARC_PASS, ALL},
     /* S0-055 */
-    {"seed_scenario4-2.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@fail.dkim.a.test", "dmarc.mx.b.test", HK_SPF_PASS, HK_DKIM_FAIL, HK_DMARC_PASS, ALL},
+    {"seed_scenario4-2.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@fail.dkim.a.test",
+        "dmarc.mx.b.test", HK_SPF_PASS, HK_DKIM_FAIL, HK_DMARC_PASS, ALL},
     /* S0-056 */
-    {"seed_scenario4-3.eml", "10.255.24.21", "dkim.smtp.x.test", "user1@pass.dkim.a.test", "dmarc.mx.b.test", HK_SPF_FAIL, HK_DKIM_PASS, HK_DMARC_PASS, ALL},
-    /* S0-057: y.test's key cannot be recovered, so the stored signature has none; a test of its own signs it anew */
-    {"seed_scenario4-4.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@a.test", "dmarc.mx.b.test", HK_SPF_PASS, HK_DKIM_PERMERROR, HK_DMARC_FAIL, ALL},
+    {"seed_scenario4-3.eml", "10.255.24.21", "dkim.smtp.x.test", "user1@pass.dkim.a.test",
+        "dmarc.mx.b.test", HK_SPF_FAIL, HK_DKIM_PASS, HK_DMARC_PASS, ALL},
+    /* S0-057: y.test's key cannot be recovered, so the stored signature has none; a test of its own
+       signs it anew */
+    {"seed_scenario4-4.eml", "10.255.1.21", "dkim.smtp.a.test", "user1@a.test", "dmarc.mx.b.test",
+        HK_SPF_PASS, HK_DKIM_PERMERROR, HK_DMARC_FAIL, ALL},
 };
 const size_t lab_cases_n = sizeof lab_cases / sizeof lab_cases[0];
 
 void world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
-	hk_arena_init(&w->arena, (size_t)16 << 20);
+	hk_arena_init(&w->arena, (size_t)256 << 20);
 	hk_arena_init(&w->mail, HK_VERIFY_ARENA);
 	hk_buf_init(&w->zone_text, 1 << 20);
 	hk_buf_init(&w->message, 8 << 20);
@@ -105,10 +113,13 @@ void world_seed_keys(struct world *w)
 		skip();
 		return;
 	}
-	from = hk_slice_find(hk_buf_slice(&b), ' ') + 1; /* the first line is that of pass.dkim.a.test */
+	from = hk_slice_find(hk_buf_slice(&b), ' ') +
+	       1; /* the first line is that of pass.dkim.a.test */
 	to = hk_slice_find(hk_buf_slice(&b), '\n');
-	world_txt(w, "smtpbook._domainkey.pass.dkim.a.test", hk_slice_sub(hk_buf_slice(&b), from, to - from));
-	world_txt(w, "smtpbook._domainkey.fail.dkim.a.test", hk_slice_sub(hk_buf_slice(&b), from, to - from));
+	world_txt(w, "smtpbook._domainkey.pass.dkim.a.test",
+	    hk_slice_sub(hk_buf_slice(&b), from, to - from));
+	world_txt(w, "smtpbook._domainkey.fail.dkim.a.test",
+	    hk_slice_sub(hk_buf_slice(&b), from, to - from));
 	hk_buf_done(&b);
 }
 
@@ -121,8 +132,12 @@ void world_load(struct world *w, const char *file)
 
 struct hk_verify_input world_input(const struct lab_case *c)
 {
-	struct hk_verify_input in = {.checks = c->checks, .helo = hk_slice_str(c->helo), .mail_from = hk_slice_str(c->mail_from),
-	    .has_mail_from = true, .authserv_id = hk_slice_str(c->host), .now = 1731333660};
+	struct hk_verify_input in = {.checks = c->checks,
+	    .helo = hk_slice_str(c->helo),
+	    .mail_from = hk_slice_str(c->mail_from),
+	    .has_mail_from = true,
+	    .authserv_id = hk_slice_str(c->host),
+	    .now = 1731333660};
 
 	assert_int_equal(hk_ip_parse(hk_slice_str(c->client), &in.client), HK_OK);
 	return in;
@@ -159,7 +174,8 @@ static unsigned next_random(unsigned *seed)
 }
 
 /* Questions wait here until their turn. */
-static bool answer_one(struct world *w, enum order order, unsigned *seed, struct hk_dns_question *queue, size_t *n)
+static bool answer_one(
+    struct world *w, enum order order, unsigned *seed, struct hk_dns_question *queue, size_t *n)
 {
 	struct hk_dns_answer answer;
 	size_t i;
@@ -172,28 +188,63 @@ static bool answer_one(struct world *w, enum order order, unsigned *seed, struct
 		return false;
 	i = order == FORWARDS ? 0 : order == BACKWARDS ? *n - 1 : next_random(seed) % *n;
 	assert_int_equal(hk_zone_answer(w->zone, &w->arena, &queue[i], &answer), HK_OK);
-	assert_int_equal(hk_verify_answer(w->v, &answer), HK_OK);
+	if (hk_verify_answer(w->v, &answer) != HK_OK)
+		return true; /* the next step says why */
 	memmove(queue + i, queue + i + 1, (*n - i - 1) * sizeof *queue);
 	(*n)--;
 	return true;
 }
 
-enum hk_status world_run(struct world *w, const struct hk_verify_input *in, enum order order, size_t chunk, bool late)
+static bool begin_run(struct world *w, const struct hk_verify_input *in)
+{
+	struct hk_zone_error error = {0};
+
+	hk_verify_done(w->v);
+	hk_arena_done(&w->mail);
+	w->asked = 0;
+	if (w->zone_read != w->zone_text.n &&
+	    hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
+		fail_msg("zone line %zu: %s", error.line, error.what);
+	w->zone_read = w->zone_text.n;
+	w->v = hk_verify_new(&w->mail, in);
+	return w->v != NULL;
+}
+
+enum hk_status world_run_spf_first(struct world *w, const struct hk_verify_input *in)
 {
 	static struct hk_dns_question queue[512];
-	struct hk_zone_error error = {0};
+	struct hk_slice header, body = body_of(w, &header);
+	unsigned seed = 1;
+	enum hk_status status;
+	size_t n = 0;
+
+	if (!begin_run(w, in))
+		return HK_LIMIT;
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
+		;
+	assert_int_equal(status, HK_AGAIN);
+	status = hk_verify_header(w->v, header);
+	if (status != HK_OK)
+		return status;
+	give_body(w, body, 0);
+	while ((status = hk_verify_step(w->v)) == HK_AGAIN &&
+	       answer_one(w, FORWARDS, &seed, queue, &n))
+		;
+	return status;
+}
+
+enum hk_status world_run(
+    struct world *w, const struct hk_verify_input *in, enum order order, size_t chunk, bool late)
+{
+	static struct hk_dns_question queue[512];
 	struct hk_slice header, body = body_of(w, &header);
 	unsigned seed = (unsigned)chunk + 7;
 	enum hk_status status;
 	size_t n = 0;
 
-	hk_verify_done(w->v);
-	hk_arena_done(&w->mail);
-	w->asked = 0;
-	if (hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
-		fail_msg("zone line %zu: %s", error.line, error.what);
-	w->v = hk_verify_new(&w->mail, in);
-	assert_non_null(w->v);
+	if (!begin_run(w, in))
+		return HK_LIMIT;
 	status = hk_verify_header(w->v, header);
 	if (status != HK_OK)
 		return status;
@@ -225,8 +276,11 @@ void world_sign(struct world *w, const char *d, const char *s)
 	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 2048, &key), HK_OK);
 	assert_int_equal(hk_header_parse(&w->arena, header, &fields), HK_OK);
 	sign = hk_dkim_sign_new(&w->arena,
-	    &(struct hk_dkim_sign_options){.d = hk_slice_str(d), .s = hk_slice_str(s), .alg = HK_SIGN_RSA_SHA256,
-	        .header_canon = HK_CANON_RELAXED, .body_canon = HK_CANON_RELAXED},
+	    &(struct hk_dkim_sign_options){.d = hk_slice_str(d),
+	        .s = hk_slice_str(s),
+	        .alg = HK_SIGN_RSA_SHA256,
+	        .header_canon = HK_CANON_RELAXED,
+	        .body_canon = HK_CANON_RELAXED},
 	    &fields);
 	assert_non_null(sign);
 	hk_dkim_sign_body(sign, body);

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <hikyaku/message.h>
+
+#include "engine/owner.h"
+
+#define N(array) (sizeof(array) / sizeof(array)[0])
+
+static const struct hk_now now = {.utc = 1731243549, .zone_minutes = 540, .zone_name = "JST"};
+
+/* The three parts of a DSN, parsed with the boundary that its own header names. */
+struct parts {
+	struct hk_arena arena;
+	struct hk_header header;
+	struct hk_slice part[4];
+	size_t n;
+};
+
+static struct hk_slice value_of(const struct hk_header *h, const char *name, size_t from)
+{
+	size_t i = hk_header_find(h, hk_slice_str(name), from);
+
+	return i < h->n ? hk_slice_trim(h->field[i].value) : (struct hk_slice){0};
+}
+
+static size_t find(struct hk_slice s, const char *text, size_t from)
+{
+	size_t n = strlen(text), i;
+
+	for (i = from; i + n <= s.n; i++)
+		if (memcmp(s.p + i, text, n) == 0)
+			return i;
+	return s.n;
+}
+
+static void parse(const struct hk_mail *m, struct parts *p)
+{
+	char delimiter[128];
+	struct hk_slice type, boundary;
+	size_t at, next;
+
+	*p = (struct parts){0};
+	hk_arena_init(&p->arena, 1 << 24);
+	assert_int_equal(hk_header_parse(&p->arena, m->header, &p->header), HK_OK);
+	assert_int_equal(p->header.malformed, 0);
+	type = value_of(&p->header, "Content-Type", 0);
+	assert_true(
+	    hk_slice_starts_nocase(type, HK_S("multipart/report; report-type=delivery-status;")));
+	boundary = hk_slice_from(type, find(type, "boundary=\"", 0) + 10);
+	boundary = hk_slice_sub(boundary, 0, hk_slice_find(boundary, '"'));
+	snprintf(delimiter, sizeof delimiter, "\r\n--%.*s", HK_FMT(boundary));
+	at = find(m->body, delimiter, 0);
+	while (at < m->body.n) {
+		size_t begin = at + strlen(delimiter);
+
+		next = find(m->body, delimiter, begin);
+		if (next == m->body.n)
+			break;
+		assert_true(p->n < N(p->part));
+		p->part[p->n++] = hk_slice_sub(m->body, begin + 2, next - begin - 2);
+		at = next;
+	}
+	assert_true(hk_slice_eq(
+	    hk_slice_sub(hk_slice_from(m->body, at + strlen(delimiter)), 0, 4), HK_S("--\r\n")));
+	assert_int_equal(p->n, 3);
+}
+
+/* The content of a part, behind its own header. */
+static struct hk_slice content(struct hk_slice part)
+{
+	return hk_slice_from(part, find(part, "\r\n\r\n", 0) + 4);
+}
+
+static void assert_has(struct hk_slice s, const char *text)
+{
+	if (find(s, text, 0) == s.n)
+		fail_msg("no \"%s\" in:\n%.*s", text, HK_FMT(s));
+}
+
+static struct hk_conf *conf(void)
+{
+	struct hk_conf *c = NULL;
+
+	assert_int_equal(
+	    hk_conf_parse("t", HK_S("hostname mx.b.test; product \"A (B) \\\\C\";"), &c, NULL),
+	    HK_OK);
+	return c;
+}
+
+static struct hk_mail failed_mail(struct hk_mail_rcpt *rcpt, size_t n)
+{
+	return (struct hk_mail){.id = 0x3EE173C0ADCAB1,
+	    .received = 1731200000,
+	    .listener = HK_S("mx"),
+	    .mail_from = HK_S("sender@a.test"),
+	    .rcpt = rcpt,
+	    .n_rcpt = n,
+	    .header = HK_S("Subject: hi\r\nFrom: sender@a.test\r\n"),
+	    .body = HK_S("secret\r\n"),
+	    .body_size = 8};
+}
+
+/* S2-041 S2-043 RFC 3464 2 */
+static void a_bounce_has_the_fields_of_rfc_3464(void **state)
+{
+	struct hk_mail_rcpt rcpt[] = {{HK_S("nobody@c.test"), 0}, {HK_S("full@c.test"), 0}};
+	struct hk_mail mail = failed_mail(rcpt, 2), *m = NULL;
+	struct hk_rcpt_result results[] = {
+	    {.rcpt = 0,
+	        .outcome = HK_RCPT_FAILED,
+	        .code = 550,
+	        .enhanced = "5.1.1",
+	        .text = "No such user here",
+	        .remote = "mx.c.test[10.0.0.9]"},
+	    {.rcpt = 1,
+	        .outcome = HK_RCPT_FAILED,
+	        .code = 451,
+	        .enhanced = "",
+	        .text = "The mail was too long in the queue"},
+	};
+	struct hk_conf *c = conf();
+	struct hk_slice status;
+	struct hk_header fields;
+	struct parts p;
+
+	(void)state;
+	assert_int_equal(hk_dsn_make(c, &mail, results, 2, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+	assert_int_equal(m->mail_from.n, 0);
+	assert_int_equal(m->n_rcpt, 1);
+	assert_true(hk_slice_eq(m->rcpt->address, HK_S("sender@a.test")));
+	assert_int_equal(m->flags & HK_MAIL_DSN, HK_MAIL_DSN);
+	assert_int_equal(m->listener.n, 0);
+	assert_int_equal(m->body_size, m->body.n);
+	assert_true(
+	    hk_slice_eq(m->trace, HK_S("Received: by mx.b.test (A ?B? ?C) id 3EE173C0ADCAB2; Sun, "
+	                               "10 Nov 2024 21:59:09 +0900 (JST)\r\n")));
+	parse(m, &p);
+	assert_true(hk_slice_eq(value_of(&p.header, "To", 0), HK_S("<sender@a.test>")));
+	assert_true(hk_slice_eq(value_of(&p.header, "From", 0),
+	    HK_S("Mail Delivery System <MAILER-DAEMON@mx.b.test>")));
+	assert_true(hk_slice_eq(value_of(&p.header, "Auto-Submitted", 0), HK_S("auto-replied")));
+	assert_has(content(p.part[0]),
+	    "  <nobody@c.test>\r\n    mx.c.test[10.0.0.9] said: 550 5.1.1 No such user here\r\n");
+	assert_has(content(p.part[0]),
+	    "  <full@c.test>\r\n    451 4.0.0 The mail was too long in the queue\r\n");
+	assert_has(p.part[1], "Content-Type: message/delivery-status\r\n");
+	status = content(p.part[1]);
+	/* RFC 3464 2.1: groups of fields, apart by empty lines */
+	assert_int_equal(hk_header_parse(&p.arena,
+	                     hk_slice_sub(status, 0, find(status, "\r\n\r\n", 0) + 2), &fields),
+	    HK_OK);
+	assert_true(hk_slice_eq(value_of(&fields, "Reporting-MTA", 0), HK_S("dns; mx.b.test")));
+	assert_true(
+	    hk_slice_eq(value_of(&fields, "X-Hikyaku-Queue-ID", 0), HK_S("3EE173C0ADCAB1")));
+	assert_true(
+	    hk_slice_eq(value_of(&fields, "X-Hikyaku-Sender", 0), HK_S("rfc822; sender@a.test")));
+	assert_true(value_of(&fields, "Arrival-Date", 0).n > 20);
+	status = hk_slice_from(status, find(status, "\r\n\r\n", 0) + 4);
+	assert_int_equal(hk_header_parse(&p.arena,
+	                     hk_slice_sub(status, 0, find(status, "\r\n\r\n", 0) + 2), &fields),
+	    HK_OK);
+	assert_true(
+	    hk_slice_eq(value_of(&fields, "Final-Recipient", 0), HK_S("rfc822; nobody@c.test")));
+	assert_true(
+	    hk_slice_eq(value_of(&fields, "Original-Recipient", 0), HK_S("rfc822; nobody@c.test")));
+	assert_true(hk_slice_eq(value_of(&fields, "Action", 0), HK_S("failed")));
+	assert_true(hk_slice_eq(value_of(&fields, "Status", 0), HK_S("5.1.1")));
+	assert_true(hk_slice_eq(value_of(&fields, "Remote-MTA", 0), HK_S("dns; mx.c.test")));
+	assert_true(hk_slice_eq(value_of(&fields, "Diagnostic-Code", 0),
+	    HK_S("smtp; 550 5.1.1\r\n No such user here")));
+	assert_has(content(p.part[1]), "Final-Recipient: rfc822; full@c.test\r\n");
+	assert_has(p.part[2], "Content-Type: text/rfc822-headers\r\n");
+	assert_true(hk_slice_eq(content(p.part[2]), mail.header));
+	assert_int_equal(find(m->body, "secret", 0), m->body.n);
+	hk_arena_done(&p.arena);
+	hk_mail_free(m);
+	hk_conf_free(c);
+}
+
+/* S3-006 RFC 5321 4.5.5 */
+static void no_bounce_is_made_for_a_bounce_or_for_a_forged_sender(void **state)
+{
+	struct hk_mail_rcpt rcpt[] = {{HK_S("nobody@c.test"), 0}};
+	struct hk_rcpt_result result = {.outcome = HK_RCPT_FAILED, .code = 550};
+	struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+	struct hk_conf *c = conf();
+
+	(void)state;
+	assert_int_equal(hk_dsn_make(c, &mail, &result, 0, &now, 1, &m), HK_NOTFOUND);
+	mail.flags = HK_MAIL_QUARANTINE;
+	assert_int_equal(hk_dsn_make(c, &mail, &result, 1, &now, 1, &m), HK_NOTFOUND);
+	mail.flags = 0;
+	mail.mail_from = (struct hk_slice){0};
+	assert_int_equal(hk_dsn_make(c, &mail, &result, 1, &now, 1, &m), HK_NOTFOUND);
+	assert_null(m);
+	hk_conf_free(c);
+}
+
+/* T14: whatever the reply, the address and the header hold, the structure is the same and every
+ * line is clean. */
+static void hostile_text_cannot_change_the_structure(void **state)
+{
+	static const char *const hostile[] = {"\r\n\r\n--", "\r\nAction: delivered",
+	    "\r\n.\r\nQUIT\r\n", "\x1b[2J", "\xff\xfe", "a\nStatus: 2.0.0", "=_003EE173C0ADCAB2.0",
+	    "<>()\"\\", ""};
+	struct hk_conf *c = conf();
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < N(hostile); i++) {
+		struct hk_mail_rcpt rcpt[] = {{hk_slice_str(hostile[i]), 0}};
+		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550};
+		struct hk_slice status;
+		struct hk_header fields;
+		char header[256];
+		struct parts p;
+
+		/* replies are quoted before they get here; what is not quoted is what comes from
+		 * the envelope and the header */
+		snprintf(r.remote, sizeof r.remote, "h.test[10.0.0.1]");
+		snprintf(header, sizeof header,
+		    "X: \r\n --=_3EE173C0ADCAB2.0\r\n --=_3EE173C0ADCAB2.0--\r\nY: %s\r\n",
+		    strpbrk(hostile[i], "\r\n") ? "z" : hostile[i]);
+		mail.header = hk_slice_str(header);
+		mail.mail_from = rcpt[0].address.n ? rcpt[0].address : HK_S("x");
+		assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+		parse(m, &p);
+		status = content(p.part[1]);
+		status = hk_slice_from(status, find(status, "\r\n\r\n", 0) + 4);
+		assert_int_equal(find(status, "\r\n\r\n", 0), status.n); /* one recipient */
+		assert_int_equal(hk_header_parse(&p.arena, status, &fields), HK_OK);
+		assert_int_equal(fields.malformed, 0);
+		assert_int_equal(hk_header_count(&fields, HK_S("Action")), 1);
+		assert_int_equal(hk_header_count(&fields, HK_S("Status")), 1);
+		assert_true(hk_slice_eq(content(p.part[2]), mail.header));
+		for (j = 0;
+		     j + find(m->body, "\r\n--", 0) < find(m->body, "text/rfc822-headers", 0); j++)
+			assert_true((m->body.p[j] >= ' ' && m->body.p[j] <= '~') ||
+			            m->body.p[j] == '\r' || m->body.p[j] == '\n');
+		hk_arena_done(&p.arena);
+		hk_mail_free(m);
+	}
+	hk_conf_free(c);
+}
+
+static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **state)
+{
+	static struct hk_mail_rcpt rcpt[10000];
+	struct hk_rcpt_result *results = calloc(N(rcpt), sizeof *results);
+	struct hk_mail mail = failed_mail(rcpt, N(rcpt)), *m = NULL;
+	struct hk_conf *c = conf();
+	uint8_t *header = malloc(200 * 1024);
+	struct parts p;
+	size_t i;
+
+	(void)state;
+	assert_non_null(results);
+	assert_non_null(header);
+	for (i = 0; i < 200 * 1024; i++)
+		header[i] = (uint8_t)(i % 64 == 0    ? 'X'
+		                      : i % 64 == 1  ? ':'
+		                      : i % 64 == 62 ? '\r'
+		                      : i % 64 == 63 ? '\n'
+		                                     : 0xe9);
+	mail.header = hk_slice_of(header, 200 * 1024);
+	for (i = 0; i < N(rcpt); i++) {
+		rcpt[i].address = HK_S("somebody-with-a-long-name@department.c.test");
+		results[i] = (struct hk_rcpt_result){
+		    .rcpt = (uint32_t)i, .code = 550, .enhanced = "5.1.1", .remote = "h[1.2.3.4]"};
+		memset(results[i].text, 'x', sizeof results[i].text - 1);
+	}
+	assert_int_equal(hk_dsn_make(c, &mail, results, N(rcpt), &now, 7, &m), HK_OK);
+	assert_true(m->body.n <= HK_BODY_INLINE_MAX);
+	assert_int_equal(m->flags & HK_MAIL_8BIT, HK_MAIL_8BIT);
+	parse(m, &p);
+	assert_has(p.part[0], "more recipients, which are not listed here.\r\n");
+	assert_true(content(p.part[2]).n > 60 * 1024 && content(p.part[2]).n % 64 == 0);
+	hk_arena_done(&p.arena);
+	hk_mail_free(m);
+	free(results);
+	free(header);
+	hk_conf_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_bounce_has_the_fields_of_rfc_3464),
+	    cmocka_unit_test(no_bounce_is_made_for_a_bounce_or_for_a_forged_sender),
+	    cmocka_unit_test(hostile_text_cannot_change_the_structure),
+	    cmocka_unit_test(a_bounce_for_ten_thousand_recipients_stays_an_inline_one),
+	};
+
+	return cmocka_run_group_tests_name("dsn", tests, NULL, NULL);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * evidence_file.h - the form of a file of the evidence store, for its writer and its reader.
+ *
+ *	file     magic "HKEF"  u16 version  i64 time of its beginning
+ *	record   u8 type  u32 length  u32 CRC-32C of type and payload  payload
+ *	ANSWER   hk_dns_answer_format
+ *	MESSAGE  u64 id  i64 time  block summary  block record's head  u16 n  n times u32: offset of an ANSWER in this file
+ *
+ * A record that is cut short or damaged ends the file for the reader: what was appended last may be torn by a crash.
+ */
+#ifndef HIKYAKU_ENGINE_EVIDENCE_FILE_H
+#define HIKYAKU_ENGINE_EVIDENCE_FILE_H
+
+#include "engine/evidence_store.h"
+
+enum { EVIDENCE_FILE_VERSION = 1, EVIDENCE_FILE_HEAD = 6, EVIDENCE_RECORD_HEAD = 9 };
+enum { EVIDENCE_ANSWER = 1, EVIDENCE_MESSAGE = 2 };
+/* A new file past this size: small enough to be read whole, and to go whole. */
+#define EVIDENCE_FILE_MAX (16u * 1024 * 1024)
+#define EVIDENCE_PATH_MAX 1024
+
+/* evidence_path(dir, number, path): "<dir>/00000007.log"; LIMIT when it is too long. */
+enum hk_status evidence_path(const char *dir, uint32_t number, char path[EVIDENCE_PATH_MAX]) HK_MUSTCHECK;
+/* evidence_number(name, ret): the inverse for a file name; SYNTAX for a name that is none of ours. */
+enum hk_status evidence_number(struct hk_slice name, uint32_t *ret) HK_MUSTCHECK;
+/* evidence_record_add(out, type, payload) / evidence_record_next(c, type, payload): END at the end or at damage. */
+void evidence_record_add(struct hk_buf *out, uint8_t type, struct hk_slice payload);
+enum hk_status evidence_record_next(struct hk_cursor *, uint8_t *ret_type, struct hk_slice *ret_payload) HK_MUSTCHECK;
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looks one message up in the files of the evidence store, newest first, and gives its record the form again that it had before its answers
+ * were taken out.
+ */
+#include <hikyaku/verify.h>
+
+#include "engine/evidence_file.h"
+
+#define READ_CHUNK (256u * 1024)
+/* A file grows past its mark by one entry at most. */
+#define READ_MAX (EVIDENCE_FILE_MAX + HK_VERIFY_RECORD_MAX * 4 + READ_CHUNK)
+
+static enum hk_status read_file(struct hk_disk *disk, const char *path, struct hk_buf *out)
+{
+	uint8_t chunk[8192];
+	size_t n = sizeof chunk;
+	int file;
+	enum hk_status status = disk->ops->open(disk, path, HK_OPEN_READ, &file);
+
+	if (status != HK_OK)
+		return status;
+	while (status == HK_OK && n == sizeof chunk) {
+		status = disk->ops->read(disk, file, out->n, chunk, sizeof chunk, &n);
+		if (status == HK_OK)
+			hk_buf_add(out, hk_slice_of(chunk, n));
+		if (status == HK_OK)
+			status = hk_buf_status(out);
+	}
+	disk->ops->close(disk, file);
+	return status;
+}
+
+/* The answers that a message refers to, as evidence in its own form. */
+static enum hk_status gather(struct hk_slice whole, struct hk_cursor *refs, struct hk_arena *a, struct hk_buf *out)
+{
+	struct hk_evidence *e = hk_evidence_new(a);
+	unsigned n = hk_cursor_u16(refs), i;
+	enum hk_status status = e ? HK_OK : HK_NOMEM;
+
+	for (i = 0; status == HK_OK && i < n; i++) {
+		struct hk_cursor at = hk_cursor_of(hk_slice_from(whole, hk_cursor_u32(refs))), payload_at;
+		struct hk_dns_answer answer;
+		struct hk_slice payload;
+		uint8_t type;
+
+		if (refs->failed || evidence_record_next(&at, &type, &payload) != HK_OK || type != EVIDENCE_ANSWER)
+			return HK_CORRUPT;
+		payload_at = hk_cursor_of(payload);
+		status = hk_dns_answer_read(a, &payload_at, &answer);
+		if (status == HK_OK)
+			status = hk_evidence_add(e, &answer);
+	}
+	if (status == HK_OK)
+		hk_evidence_format(e, out);
+	return status == HK_OK ? hk_buf_status(out) : status;
+}
+
+static enum hk_status rebuild(struct hk_slice whole, struct hk_slice payload, struct hk_arena *a, struct hk_evidence_entry *ret)
+{
+	struct hk_cursor c = hk_cursor_of(payload);
+	struct hk_evidence_entry entry = {.id = hk_cursor_u64(&c), .time = (int64_t)hk_cursor_u64(&c)};
+	struct hk_slice summary = hk_cursor_block(&c), head = hk_cursor_block(&c);
+	struct hk_buf evidence, record;
+	enum hk_status status;
+
+	if (c.failed)
+		return HK_CORRUPT;
+	status = hk_arena_dup(a, summary, &entry.summary);
+	if (status != HK_OK || head.n == 0) {
+		*ret = entry;
+		return status;
+	}
+	hk_buf_init(&evidence, HK_VERIFY_RECORD_MAX);
+	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
+	status = gather(whole, &c, a, &evidence);
+	if (status == HK_OK) {
+		hk_verify_record_join(head, hk_buf_slice(&evidence), &record);
+		status = hk_buf_status(&record);
+	}
+	if (status == HK_OK)
+		status = hk_arena_dup(a, hk_buf_slice(&record), &entry.record);
+	hk_buf_done(&evidence);
+	hk_buf_done(&record);
+	if (status == HK_OK)
+		*ret = entry;
+	return status;
+}
+
+static enum hk_status search(struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
+{
+	struct hk_cursor c = hk_cursor_of(whole);
+	struct hk_slice payload;
+	uint16_t version;
+	uint8_t type;
+
+	if (!hk_slice_eq(hk_cursor_take(&c, 4), HK_S("HKEF")))
+		return HK_NOTFOUND;
+	version = hk_cursor_u16(&c);
+	if (version > EVIDENCE_FILE_VERSION)
+		return HK_VERSION;
+	(void)hk_cursor_u64(&c);
+	while (evidence_record_next(&c, &type, &payload) == HK_OK) {
+		struct hk_cursor at = hk_cursor_of(payload);
+
+		if (type == EVIDENCE_MESSAGE && hk_cursor_u64(&at) == id)
+			return rebuild(whole, payload, a, ret);
+	}
+	return HK_NOTFOUND;
+}
+
+enum hk_status hk_evidence_store_find(
+    struct hk_disk *disk, const char *dir, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
+{
+	struct hk_slice *name;
+	char path[EVIDENCE_PATH_MAX];
+	uint32_t number;
+	size_t n;
+	enum hk_status status = disk->ops->list(disk, dir, a, &name, &n);
+
+	if (status != HK_OK)
+		return status;
+	while (n-- > 0) {
+		struct hk_buf whole;
+
+		if (evidence_number(name[n], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
+			continue;
+		hk_buf_init(&whole, READ_MAX);
+		status = read_file(disk, path, &whole);
+		if (status == HK_OK)
+			status = search(hk_buf_slice(&whole), id, a, ret);
+		hk_buf_done(&whole);
+		if (status != HK_NOTFOUND)
+			return status;
+	}
+	return HK_NOTFOUND;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Limits of a session, and what becomes of a body.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/session_rig.h"
+
+#define N(array) (sizeof(array) / sizeof(array)[0])
+
+#define CONF                                                                                       \
+	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                        \
+	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; "   \
+	"max-recipients 100; }\n"                                                                  \
+	"listen out { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; }\n"             \
+	"listen mua { address 10.255.2.40:587; role submission; relay-from 10.7.0.0/16; }\n"       \
+	"listen early { address 10.255.2.40:27; }\n"                                               \
+	"listen tls { address 10.255.2.40:28; starttls on; certificate /c; certificate-key /k; "   \
+	"}\n"
+#define ZONE "9.0.0.10.in-addr.arpa. PTR client.a.test.\nclient.a.test. A 10.0.0.9\n"
+#define HEAD "HELO a.test\r\nMAIL FROM: user1@a.test\r\nRCPT TO:   user1@b.test\r\nDATA\r\n"
+
+static void assert_codes(struct srig *r, const char *want)
+{
+	if (strcmp(srig_codes(r), want) != 0)
+		fail_msg("\"%s\" is not \"%s\":\n%s", srig_codes(r), want, srig_replies(r));
+}
+
+static void assert_has(const char *text, const char *want)
+{
+	if (!strstr(text, want))
+		fail_msg("no \"%s\" in:\n%s", want, text);
+}
+
+/* ---- limits ---- */
+
+static struct hk_slice repeated(
+    struct srig *r, const char *head, const char *line, size_t n, const char *tail)
+{
+	struct hk_buf b;
+	struct hk_slice s;
+	size_t i;
+
+	hk_buf_init(&b, 64 * 1024 * 1024);
+	hk_buf_add_str(&b, head);
+	for (i = 0; i < n; i++)
+		hk_buf_add_str(&b, line);
+	hk_buf_add_str(&b, tail);
+	assert_int_equal(hk_arena_dup(&r->arena, hk_buf_slice(&b), &s), HK_OK);
+	hk_buf_done(&b);
+	return s;
+}
+
+/* RFC 5321 6.3 */
+static void a_message_with_a_hundred_received_fields_is_in_a_loop(void **state)
+{
+	static const struct {
+		size_t n;
+		const char *codes;
+	} cases[] = {{99, "220 250 250 250 354 250"}, {100, "220 250 250 250 354 554"},
+	    {101, "220 250 250 250 354 554"}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases) * 2; i++) {
+		struct srig r;
+
+		srig_init(&r, CONF, ZONE);
+		/* with a body, and with a header that nothing ends */
+		srig_run(&r, repeated(&r, HEAD, "received: x\r\n", cases[i / 2].n,
+		                 i % 2 ? "\r\nbody\r\n.\r\n" : ".\r\n"));
+		assert_codes(&r, cases[i / 2].codes);
+		if (cases[i / 2].n >= 100)
+			assert_has(srig_replies(&r), "554 5.4.6 ");
+		srig_done(&r);
+	}
+}
+
+static void a_header_section_has_its_limits(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t n;
+		const char *tail, *codes;
+	} cases[] = {
+	    {"A: b\r\n", 2000, "\r\n.\r\n", "220 250 250 250 354 250"},
+	    {"A: b\r\n", 2001, "\r\n.\r\n", "220 250 250 250 354 554"},
+	    {" 0123456789\r\n", 1, "\r\n.\r\n", "220 250 250 250 354 554"},
+	    {"\tspf=pass\r\n", 1, "From: x\r\n\r\n.\r\n", "220 250 250 250 354 554"},
+	    {"no field at all\r\n", 1, ".\r\n", "220 250 250 250 354 250"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct srig r;
+
+		srig_init(&r, CONF, ZONE);
+		srig_run(&r, repeated(&r, HEAD, cases[i].line, cases[i].n, cases[i].tail));
+		assert_codes(&r, cases[i].codes);
+		srig_done(&r);
+	}
+}
+
+static void a_header_section_over_256_kib_is_refused(void **state)
+{
+	static const int around[] = {-1, 0, 1};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(around); i++) {
+		size_t size = (size_t)((int)HK_HEADER_SECTION_MAX + around[i]),
+		       lines = (size - 1024) / 512, j;
+		char line[513] = "A: ", last[2048] = "B: ";
+		struct srig r;
+
+		memset(line + 3, 'x', 507);
+		memcpy(line + 510, "\r\n", 3);
+		for (j = 3; j < size - lines * 512 - 2; j++)
+			last[j] = 'y';
+		memcpy(last + j, "\r\n\r\nbody\r\n.\r\n", 14);
+		srig_init(&r, CONF, ZONE);
+		r.cut = SRIG_RANDOM;
+		srig_run(&r, repeated(&r, HEAD, line, lines, last));
+		assert_codes(
+		    &r, around[i] > 0 ? "220 250 250 250 354 552" : "220 250 250 250 354 250");
+		if (r.n_mails)
+			assert_int_equal(r.mail[0]->header.n, size);
+		srig_done(&r);
+	}
+}
+
+/* S3-011 */
+static void recipients_are_counted(void **state)
+{
+	size_t n;
+
+	(void)state;
+	for (n = 99; n <= 101; n++) {
+		struct srig r;
+
+		srig_init(&r, CONF, ZONE);
+		srig_run(&r, repeated(&r, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\n",
+		                 "RCPT TO:<u@b.test>\r\n", n, "DATA\r\n\r\n.\r\n"));
+		assert_int_equal(r.n_mails, 1);
+		assert_int_equal(r.mail[0]->n_rcpt, n < 100 ? n : 100);
+		assert_int_equal(strstr(srig_codes(&r), "452") != NULL, n > 100);
+		srig_done(&r);
+	}
+}
+
+static void ten_thousand_recipients_of_the_longest_kind_fit(void **state)
+{
+	char line[400];
+	struct srig r;
+
+	(void)state;
+	srig_init(&r,
+	    "hostname h.test; spool /s; accept "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test; listen mx { address "
+	    "1.2.3.4:25; max-recipients 10000; }",
+	    "");
+	snprintf(line, sizeof line,
+	    "RCPT TO:<0123456789012345678901234567890123456789012345678901234567890123@%.*s>\r\n",
+	    HK_FMT(r.conf->accept.at[0]));
+	srig_run(&r, repeated(&r, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\n", line, 10000,
+	                 "DATA\r\n\r\n.\r\n"));
+	assert_int_equal(r.n_mails, 1);
+	assert_int_equal(r.mail[0]->n_rcpt, 10000);
+	srig_done(&r);
+}
+
+/* ---- bodies ---- */
+
+static void a_long_body_is_a_file_that_is_synced_before_the_commit(void **state)
+{
+	static const int around[] = {-64, 0, 64, 300 * 1024};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(around) * 2; i++) {
+		size_t lines = (size_t)((int)HK_BODY_INLINE_MAX + around[i / 2]) / 64;
+		char line[65], path[64] = "/spool/body/";
+		struct hk_sim_disk after;
+		struct srig r;
+		size_t n = 0;
+
+		memset(line, 'x', 62);
+		memcpy(line + 62, "\r\n", 3);
+		srig_init(&r, CONF, ZONE);
+		r.cut = i % 2 ? SRIG_RANDOM : SRIG_WHOLE;
+		srig_run(&r, repeated(&r, HEAD "A: b\r\n\r\n", line, lines, ".\r\n"));
+		assert_codes(&r, "220 250 250 250 354 250");
+		assert_int_equal(r.mail[0]->body_size, lines * 64);
+		assert_int_equal(r.mail[0]->body_file.n > 0, around[i / 2] > 0);
+		assert_int_equal(r.syncs, around[i / 2] > 0);
+		if (around[i / 2] > 0) {
+			hk_mail_id_format(r.mail[0]->id, path + strlen(path));
+			hk_sim_disk_copy_durable(&r.disk, &after);
+			assert_non_null(hk_sim_disk_bytes(&after, path, &n));
+			assert_int_equal(n, lines * 64);
+			hk_sim_disk_done(&after);
+		}
+		assert_int_equal(strlen(strstr(srig_stored(&r, 0), "\r\n\r\n") + 4), lines * 64);
+		srig_done(&r);
+	}
+}
+
+static void nothing_is_left_of_a_body_that_was_not_taken(void **state)
+{
+	enum { SYNC_FAILS, SYNC_FULL, CUT_OFF, RESET_BY_EOF, DISK_FULL, CASES };
+	int i;
+
+	(void)state;
+	for (i = 0; i < CASES; i++) {
+		static const char *const codes[] = {"220 250 250 250 354 451 221",
+		    "220 250 250 250 354 452 221", "220 250 250 250 354", "220 250 250 250 354",
+		    "220 250 250 250 354 452 221"};
+		struct hk_slice *names;
+		struct srig r;
+		size_t n = 0;
+		char line[65];
+
+		memset(line, 'x', 62);
+		memcpy(line + 62, "\r\n", 3);
+		srig_init(&r, CONF, ZONE);
+		r.sync = i == SYNC_FAILS ? HK_IO : i == SYNC_FULL ? HK_FULL : HK_OK;
+		r.disk.capacity = i == DISK_FULL ? 400 * 1024 : 0;
+		srig_run(&r, repeated(&r, HEAD "A: b\r\n\r\n", line, 10000,
+		                 i == CUT_OFF || i == RESET_BY_EOF ? "" : ".\r\nQUIT\r\n"));
+		assert_codes(&r, codes[i]);
+		assert_int_equal(r.n_commits, 0);
+		assert_int_equal(
+		    r.disk.disk.ops->list(&r.disk.disk, "/spool/body", &r.arena, &names, &n),
+		    HK_OK);
+		assert_int_equal(n, 0);
+		srig_done(&r);
+	}
+}
+
+/* RFC 5321 4.1.4: after the reply to the dot the state is as after RSET, whatever the reply was
+ * (security.md 13) */
+static void a_commit_that_fails_is_4xx_and_resets_the_session(void **state)
+{
+	static const struct {
+		enum hk_status status;
+		const char *codes, *reply;
+	} cases[] = {
+	    {HK_FULL, "220 250 250 250 354 452 503 503 250 250 354 452 221", "452 4.3.1 "},
+	    {HK_IO, "220 250 250 250 354 451 503 503 250 250 354 451 221", "451 4.3.0 "},
+	    {HK_CORRUPT, "220 250 250 250 354 451 503 503 250 250 354 451 221", "451 4.3.0 "},
+	};
+	enum srig_cut cut;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases) * SRIG_CUTS; i++) {
+		struct srig r;
+
+		cut = (enum srig_cut)(i % SRIG_CUTS);
+		srig_init(&r, CONF, ZONE);
+		r.cut = cut;
+		r.commit = cases[i / SRIG_CUTS].status;
+		srig_say(&r,
+		    HEAD "\r\n.\r\nRCPT TO:<user1@b.test>\r\nDATA\r\nMAIL FROM:<s@a.test>\r\nRCPT "
+		         "TO:<user1@b.test>\r\nDATA\r\n\r\n.\r\nQUIT\r\n");
+		assert_codes(&r, cases[i / SRIG_CUTS].codes);
+		assert_has(srig_replies(&r), cases[i / SRIG_CUTS].reply);
+		assert_int_equal(r.n_commits, 2);
+		srig_done(&r);
+	}
+}
+
+static void intake_that_is_shut_answers_mail_with_4xx(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF, ZONE);
+	r.intake = HK_FULL;
+	srig_say(&r, HEAD);
+	assert_has(srig_replies(&r), "452 4.3.1 ");
+	r.intake = HK_IO;
+	srig_say(&r, HEAD);
+	assert_has(srig_replies(&r), "451 4.3.0 ");
+	assert_codes(&r, "220 250 451 503 503");
+	srig_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_message_with_a_hundred_received_fields_is_in_a_loop),
+	    cmocka_unit_test(a_header_section_has_its_limits),
+	    cmocka_unit_test(a_header_section_over_256_kib_is_refused),
+	    cmocka_unit_test(recipients_are_counted),
+	    cmocka_unit_test(ten_thousand_recipients_of_the_longest_kind_fit),
+	    cmocka_unit_test(a_long_body_is_a_file_that_is_synced_before_the_commit),
+	    cmocka_unit_test(nothing_is_left_of_a_body_that_was_not_taken),
+	    cmocka_unit_test(a_commit_that_fails_is_4xx_and_resets_the_session),
+	    cmocka_unit_test(intake_that_is_shut_answers_mail_with_4xx),
+	};
+
+	return cmocka_run_group_tests_name("session-limit", tests, NULL, NULL);
+}
