@@ -312,10 +312,15 @@ void message_go_on(struct hk_session *s)
 	struct message *m = s->message;
 
 	dns_gather(s);
-	if (m->is_out_of_memory)
+	if (m->is_out_of_memory) {
 		refuse(s, &reply_no_memory);
-	else if ((!m->verify || m->is_verdict_there) && s->reverse.is_done)
+	} else if (m->verify && !m->is_verdict_there && !m->open) {
+		/* a verdict that asks nothing and ends nowhere would keep the client for ever */
+		hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=verdict-stuck", m->id_text);
+		refuse(s, &reply_no_storage);
+	} else if ((!m->verify || m->is_verdict_there) && s->reverse.is_done) {
 		decide(s);
+	}
 }
 
 void message_end(struct hk_session *s)
