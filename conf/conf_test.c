@@ -212,6 +212,7 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:10: hostname \"10.0.0.1\" must be a name, not an address\n"},
 	    {"hostname a.test; spool var;",
 	        "t.conf:1:24: spool \"var\" must be an absolute path\n"},
+	    {"hostname a.test; resolver stub:h.test;", "t.conf:1:27: resolver \"stub:h.test\" must be IP or IP@PORT\n"},
 	    {"hostname a.test; resolver 1.2.3.4@0;",
 	        "t.conf:1:27: resolver \"1.2.3.4@0\" has no port from 1 to 65535 after the @\n"},
 	    {"hostname a.test; route b.test { tls off; }", "t.conf:1:18: this route has no via\n"},

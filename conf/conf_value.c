@@ -173,10 +173,14 @@ static const char *check_log(struct hk_slice s)
 
 static const char *check_resolver(struct hk_slice s)
 {
-	size_t at = hk_slice_rfind(s, '@');
 	struct hk_ip ip;
 	uint64_t port;
+	size_t at;
 
+	/* a laboratory's authoritative server in place of a resolver */
+	if (hk_slice_starts_nocase(s, HK_S("stub:")))
+		s = hk_slice_from(s, 5);
+	at = hk_slice_rfind(s, '@');
 	if (hk_ip_parse(hk_slice_sub(s, 0, at), &ip) != HK_OK)
 		return "must be IP or IP@PORT";
 	if (at < s.n && (hk_slice_u64(hk_slice_from(s, at + 1), 65535, &port) != HK_OK || !port))

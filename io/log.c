@@ -27,6 +27,17 @@ struct hk_log_sink {
 	pthread_t thread;
 };
 
+static void add(struct hk_buf *to, enum hk_log_level level, struct hk_slice line)
+{
+	static const char *const names[] = {
+		[HK_LOG_ERROR] = "error", [HK_LOG_WARNING] = "warning", [HK_LOG_INFO] = "info", [HK_LOG_DEBUG] = "debug",
+	};
+	struct hk_now now;
+
+	hk_clock_now(&now);
+	hk_log_line_add(to, now.utc, now.utc_ms, names[level], line);
+}
+
 /* false when the reader is gone or did not read in time. */
 static bool write_out(int fd, struct hk_slice s, int wait_ms)
 {
@@ -54,10 +65,7 @@ static void swap(struct hk_log_sink *s)
 	struct hk_buf b = s->writing;
 
 	if (s->dropped != s->told) {
-		struct hk_now now;
-
-		hk_clock_now(&now);
-		hk_log_line_add(&s->waiting, &now, HK_LOG_WARNING, HK_S("ev=log_dropped some lines were dropped: the reader of the log is too slow"));
+		add(&s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow\""));
 		s->told = s->dropped;
 	}
 	s->writing = s->waiting;
@@ -93,15 +101,13 @@ static void *writer(void *argument)
 static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slice line)
 {
 	struct hk_log_sink *s = (struct hk_log_sink *)log;
-	struct hk_now now;
 	size_t before;
 
 	if (level == HK_LOG_DEBUG)
 		return;
-	hk_clock_now(&now);
 	pthread_mutex_lock(&s->mutex);
 	before = s->waiting.n;
-	hk_log_line_add(&s->waiting, &now, level, line);
+	add(&s->waiting, level, line);
 	if (hk_buf_status(&s->waiting) != HK_OK) {
 		s->waiting.n = before;
 		s->waiting.failed = HK_OK;

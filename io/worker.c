@@ -94,6 +94,12 @@ static void stop_listening(struct hk_listening **at)
 	uv_close((uv_handle_t *)&l->poll, free_listening);
 }
 
+static void stop_all_listening(struct hk_worker *w)
+{
+	while (w->listening)
+		stop_listening(&w->listening);
+}
+
 static struct hk_listening *find_listening(struct hk_worker *w, int fd)
 {
 	struct hk_listening *l = w->listening;
@@ -245,7 +251,7 @@ static void stop_drive(struct hk_drive *d)
 static void stop(struct hk_worker *w)
 {
 	w->stopping = true;
-	listen_all(w);
+	stop_all_listening(w);
 	each_drive(w, stop_drive);
 }
 
@@ -263,12 +269,10 @@ static void tell_idle(struct hk_worker *w)
 	hk_mailbox_post(w->world->main, &told->post);
 }
 
-/* Listening sockets stay with the supervisor, so waiting clients are served after a restart. */
 static void quit(struct hk_worker *w)
 {
 	each_drive(w, hk_drive_drop);
-	while (w->listening)
-		stop_listening(&w->listening);
+	stop_all_listening(w);
 	close_keys(w);
 	uv_poll_stop(&w->box_poll);
 	uv_close((uv_handle_t *)&w->box_poll, NULL);

@@ -25,7 +25,7 @@ def fetch(net, port, user, wanted, seconds=30):
 def verdicts(message):
     """{"spf","dkim","dmarc"} off the Authentication-Results on top; "-" for a method that is not in it."""
     head = message.split(b"\r\n\r\n", 1)[0].decode("utf-8", "replace")
-    found = re.search(r"^Authentication-Results:((?:.*)(?:\r\n[ \t].*)*)", head, re.M | re.I)
+    found = re.search(r"^Authentication-Results:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", head, re.M | re.I)
     result = {"spf": "-", "dkim": "-", "dmarc": "-"}
     if found:
         for method in result:

@@ -5,10 +5,10 @@
 #ifndef HIKYAKU_LOG_LINE_H
 #define HIKYAKU_LOG_LINE_H
 
-#include "engine/world.h"
+#include <hikyaku/base.h>
 
-const char *hk_log_level_name(enum hk_log_level);
-/* UTC, so that lines of several hosts sort (RFC 3339). line is printable already (hk_logf sees to it). */
-void hk_log_line_add(struct hk_buf *out, const struct hk_now *, enum hk_log_level, struct hk_slice line);
+/* hk_log_line_add(out, utc, ms, level, line): in UTC, so that lines of several hosts sort (RFC 3339). line is printable already
+ * (hk_logf sees to it). */
+void hk_log_line_add(struct hk_buf *out, int64_t utc, unsigned ms, const char *level, struct hk_slice line);
 
 #endif

@@ -153,10 +153,10 @@ def check_explanation(scenario, path, message):
     if "dmarc" in found:
         again["dmarc"] = told.get("dmarc", {}).get("result")
     ok(found == again, f"{scenario.id}: explain by queue id gives the same verdicts offline (S0-029, S0-030, S0-042)", found, again)
-    asked = [(e.get("name"), e.get("type")) for e in told.get("evidence", [])]
+    asked = [tuple(step["texts"][:2]) for step in told.get("trace", []) if step["event"] == "DNS_QUESTION"]
     wanted = ASKED.get(scenario.id, [])
     positions = [asked.index(question) if question in asked else -1 for question in wanted]
-    ok(-1 not in positions and positions == sorted(positions), f"{scenario.id}: the evidence holds the questions of the text, in order (S0-058, S0-070)", asked)
+    ok(-1 not in positions and positions == sorted(positions), f"{scenario.id}: the trace holds the questions of the text, in order (S0-058, S0-070)", asked)
 
 
 def main(kind):

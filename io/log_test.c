@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "engine/world.h"
 #include "log/line.h"
 
 struct one_line {
@@ -18,7 +19,7 @@ static void keep(struct hk_log *log, enum hk_log_level level, struct hk_slice li
 {
 	struct one_line *l = (struct one_line *)log;
 
-	hk_log_line_add(&l->text, &(struct hk_now){.utc = 1732541523, .utc_ms = 7}, level, line);
+	hk_log_line_add(&l->text, 1732541523, 7, level == HK_LOG_WARNING ? "warning" : "info", line);
 }
 
 static void a_line_has_time_level_and_text(void **state)

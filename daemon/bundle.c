@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/bundle.h"
+#include "io/disk.h"
+
+/* ---- files ----------------------------------------------------------------------------------------- */
+
+enum hk_status bundle_read(int fd, struct hk_arena *a, size_t max, struct hk_slice *ret)
+{
+	struct hk_disk *disk = hk_disk_kernel();
+	enum hk_status status;
+	uint64_t size;
+	uint8_t *bytes;
+	size_t n;
+
+	status = disk->ops->size(disk, fd, &size);
+	if (status != HK_OK)
+		return status;
+	if (size > max)
+		return HK_LIMIT;
+	bytes = hk_arena_alloc(a, (size_t)size + 1);
+	if (!bytes)
+		return a->failed;
+	status = disk->ops->read(disk, fd, 0, bytes, (size_t)size, &n);
+	if (status == HK_OK)
+		*ret = hk_slice_of(bytes, n);
+	return status;
+}
+
+/* Deliberate: symbolic links are followed here, where certificates are usually reached through them; the path is the operator's. */
+enum hk_status bundle_open_file(struct hk_slice path, struct hk_buf *why, int *ret)
+{
+	char text[4096];
+	struct stat st;
+	int fd = -1;
+
+	errno = ENAMETOOLONG;
+	if (path.n < sizeof text) {
+		snprintf(text, sizeof text, "%.*s", HK_FMT(path));
+		fd = open(text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	}
+	if (fd < 0) {
+		hk_buf_addf(why, "%.*s: %s", HK_FMT(path), strerror(errno));
+		return HK_NOTFOUND;
+	}
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		hk_buf_addf(why, "%.*s: not a file", HK_FMT(path));
+		close(fd);
+		return HK_IO;
+	}
+	*ret = fd;
+	return HK_OK;
+}
+
+/* ---- the text ---------------------------------------------------------------------------------------- */
+
+static enum hk_status read_text(const char *path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
+{
+	enum hk_status status;
+	int fd;
+
+	status = bundle_open_file(hk_slice_str(path), why, &fd);
+	if (status != HK_OK)
+		return status;
+	status = bundle_read(fd, a, HK_CONF_TEXT_MAX, ret);
+	close(fd);
+	if (status != HK_OK)
+		hk_buf_addf(why, "%s: %s", path, hk_status_text(status));
+	return status;
+}
+
+static enum hk_status parse_text(const char *path, struct hk_slice text, struct hk_buf *why, struct hk_conf **ret)
+{
+	struct hk_conf_error error = {0};
+	enum hk_status status = hk_conf_parse(path, text, ret, &error);
+
+	if (status != HK_OK) {
+		if (error.text.n)
+			hk_buf_add(why, hk_buf_slice(&error.text));
+		else
+			hk_buf_addf(why, "%s: %s", path, hk_status_text(status));
+		hk_buf_done(&error.text);
+	}
+	return status;
+}
+
+enum hk_status bundle_read_conf(const char *path, struct hk_buf *why, struct hk_conf **ret)
+{
+	enum hk_status status;
+	struct hk_slice text;
+	struct hk_arena a;
+
+	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
+	status = read_text(path, &a, why, &text);
+	if (status == HK_OK)
+		status = parse_text(path, text, why, ret);
+	hk_arena_done(&a);
+	return status;
+}
+
+static enum hk_status keep_text(struct bundle *b, struct hk_slice text)
+{
+	struct hk_disk *disk = hk_disk_kernel();
+
+	b->text_fd = memfd_create("hikyakud.conf", MFD_CLOEXEC);
+	return b->text_fd < 0 ? HK_IO : disk->ops->write(disk, b->text_fd, 0, text);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------------- */
+
+/* n descriptors, none of them open yet */
+static int *new_files(size_t n)
+{
+	int *files = calloc(n + 1, sizeof *files);
+	size_t i;
+
+	for (i = 0; files && i < n; i++)
+		files[i] = -1;
+	return files;
+}
+
+static bool make_room(struct bundle *b)
+{
+	b->certificate = new_files(b->conf->n_listeners);
+	b->certificate_key = new_files(b->conf->n_listeners);
+	b->key = new_files(b->conf->n_keys);
+	b->alg = calloc(b->conf->n_keys + 1, sizeof *b->alg);
+	b->has_alg = calloc(b->conf->n_keys + 1, sizeof *b->has_alg);
+	return b->certificate && b->certificate_key && b->key && b->alg && b->has_alg;
+}
+
+static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
+{
+	enum hk_status status = HK_OK;
+	size_t i;
+
+	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
+		const struct hk_conf_listener *l = &b->conf->listener[i];
+
+		if (!l->starttls)
+			continue;
+		status = bundle_open_file(l->certificate, why, &b->certificate[i]);
+		if (status == HK_OK)
+			status = bundle_open_file(l->certificate_key, why, &b->certificate_key[i]);
+	}
+	for (i = 0; status == HK_OK && i < b->conf->n_keys; i++)
+		status = bundle_open_file(b->conf->key[i].file, why, &b->key[i]);
+	return status;
+}
+
+static enum hk_status fill(struct bundle *b, const char *path, struct hk_arena *a, struct hk_buf *why)
+{
+	enum hk_status status;
+	struct hk_slice text;
+
+	status = read_text(path, a, why, &text);
+	if (status == HK_OK)
+		status = parse_text(path, text, why, &b->conf);
+	if (status != HK_OK)
+		return status;
+	status = make_room(b) ? keep_text(b, text) : HK_NOMEM;
+	if (status != HK_OK) {
+		hk_buf_add_str(why, hk_status_text(status));
+		return status;
+	}
+	return open_files(b, why);
+}
+
+enum hk_status bundle_open(const char *path, uint32_t number, struct hk_buf *why, struct bundle **ret)
+{
+	struct bundle *b = calloc(1, sizeof *b);
+	enum hk_status status;
+	struct hk_arena a;
+
+	if (!b)
+		return HK_NOMEM;
+	*b = (struct bundle){.number = number, .text_fd = -1};
+	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
+	status = fill(b, path, &a, why);
+	hk_arena_done(&a);
+	if (status == HK_OK)
+		*ret = b;
+	else
+		bundle_free(b);
+	return status;
+}
+
+bool bundle_has_all_algs(const struct bundle *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->conf->n_keys; i++)
+		if (!b->has_alg[i])
+			return false;
+	return true;
+}
+
+static void close_files(int *files, size_t n)
+{
+	size_t i;
+
+	for (i = 0; files && i < n; i++)
+		if (files[i] >= 0)
+			close(files[i]);
+	free(files);
+}
+
+void bundle_free(struct bundle *b)
+{
+	if (!b)
+		return;
+	if (b->conf) {
+		close_files(b->certificate, b->conf->n_listeners);
+		close_files(b->certificate_key, b->conf->n_listeners);
+		close_files(b->key, b->conf->n_keys);
+	}
+	if (b->text_fd >= 0)
+		close(b->text_fd);
+	free(b->alg);
+	free(b->has_alg);
+	hk_conf_free(b->conf);
+	free(b);
+}

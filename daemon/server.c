@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/server.h"
+#include "io/clock.h"
+
+/* Certificates of one generation, until their keys have come. */
+#define CERTIFICATES_MAX (64u * HK_TLS_PEM_MAX)
+
+enum hk_status server_init(struct server *s, struct hk_log *log)
+{
+	size_t i;
+
+	*s = (struct server){.log = log};
+	for (i = 0; i < HK_SERVER_CHANNELS; i++)
+		s->channel[i] = -1;
+	return hk_mailbox_init(&s->box);
+}
+
+void server_channel(struct server *s, unsigned worker, int fd)
+{
+	if (s->mta) {
+		hk_mta_keys(s->mta, worker, fd);
+	} else if (worker < HK_SERVER_CHANNELS && s->channel[worker] < 0) {
+		s->channel[worker] = fd;
+	} else {
+		close(fd);
+	}
+}
+
+/* Those that came early. */
+static void give_channels(struct server *s)
+{
+	unsigned i;
+
+	for (i = 0; i < HK_SERVER_CHANNELS; i++) {
+		if (s->channel[i] >= 0)
+			hk_mta_keys(s->mta, i, s->channel[i]);
+		s->channel[i] = -1;
+	}
+}
+
+static void forget_sockets(struct server_sockets *sockets, bool closes_new)
+{
+	size_t i;
+
+	for (i = 0; i < sockets->n; i++)
+		if (closes_new && sockets->at[i].is_new)
+			close(sockets->at[i].fd);
+	free(sockets->at);
+	*sockets = (struct server_sockets){0};
+}
+
+void server_drop(struct server *s)
+{
+	hk_generation_free(s->next);
+	s->next = NULL;
+	s->certificate = NULL;
+	hk_arena_done(&s->arena);
+	forget_sockets(&s->next_sockets, true);
+}
+
+enum hk_status server_begin(struct server *s, struct hk_conf *conf, uint32_t number)
+{
+	server_drop(s);
+	s->next = hk_generation_new(hk_conf_use(conf), number);
+	hk_arena_init(&s->arena, CERTIFICATES_MAX);
+	s->certificate = hk_arena_array(&s->arena, conf->n_listeners + 1, sizeof *s->certificate);
+	if (s->next && s->certificate)
+		return HK_OK;
+	server_drop(s);
+	return HK_NOMEM;
+}
+
+enum hk_status server_certificate(struct server *s, size_t listener, struct hk_slice pem)
+{
+	if (!s->next || listener >= s->next->conf->n_listeners)
+		return HK_BUG;
+	return hk_arena_dup(&s->arena, pem, &s->certificate[listener]);
+}
+
+enum hk_status server_certificate_key(struct server *s, size_t listener, struct hk_slice pem, struct hk_buf *why)
+{
+	if (!s->next || listener >= s->next->conf->n_listeners || s->next->tls[listener])
+		return HK_BUG;
+	hk_buf_addf(why, "listen %.*s: ", HK_FMT(s->next->conf->listener[listener].name));
+	return hk_tls_context_server(s->certificate[listener], pem, why, &s->next->tls[listener]);
+}
+
+enum hk_status server_alg(struct server *s, size_t key, enum hk_sign_alg alg)
+{
+	if (!s->next || key >= s->next->conf->n_keys)
+		return HK_BUG;
+	s->next->key_algs[key] = alg;
+	s->next->key_known[key] = true;
+	return HK_OK;
+}
+
+static int known_socket(const struct server *s, const struct server_socket *want)
+{
+	size_t i;
+
+	for (i = 0; i < s->now_sockets.n; i++) {
+		const struct server_socket *k = &s->now_sockets.at[i];
+
+		if (k->worker == want->worker && k->socket.port == want->socket.port && hk_ip_eq(&k->socket.ip, &want->socket.ip))
+			return k->fd;
+	}
+	return -1;
+}
+
+enum hk_status server_listen(struct server *s, const struct server_socket *socket)
+{
+	struct server_sockets *all = &s->next_sockets;
+	struct server_socket add = *socket, *at = NULL;
+
+	add.is_new = socket->fd >= 0;
+	if (!add.is_new)
+		add.fd = known_socket(s, socket);
+	if (s->next && add.fd >= 0 && socket->listener < s->next->conf->n_listeners)
+		at = realloc(all->at, (all->n + 1) * sizeof *at);
+	if (!at) {
+		if (add.is_new)
+			close(add.fd);
+		return HK_BUG;
+	}
+	all->at = at;
+	all->at[all->n++] = add;
+	return HK_OK;
+}
+
+/* The resolver of the generation before goes on where it is the same one: it keeps its cache. */
+static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
+{
+	struct hk_generation *g = s->next;
+	enum hk_status status;
+
+	if (s->now && hk_slice_eq(s->now->conf->resolver, g->conf->resolver)) {
+		g->resolver = s->now->resolver;
+		hk_resolver_use(g->resolver);
+		return HK_OK;
+	}
+	status = hk_resolver_start(g->conf->resolver, s->log, &g->resolver);
+	if (status != HK_OK)
+		hk_buf_addf(why, "resolver \"%.*s\": %s", HK_FMT(g->conf->resolver), hk_status_text(status));
+	return status;
+}
+
+static enum hk_status first_start(struct server *s, struct hk_buf *why)
+{
+	const struct hk_conf *conf = s->next->conf;
+	enum hk_status status;
+
+	if (hk_clock_set_zone(conf->timezone) != HK_OK) {
+		hk_buf_addf(why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
+		return HK_NOTFOUND;
+	}
+	status = hk_mta_start(s->next->conf, s->log, &s->box, &s->mta);
+	if (status == HK_OK)
+		give_channels(s);
+	else if (status == HK_BUSY)
+		hk_buf_addf(why, "spool %.*s: another hikyakud uses it", HK_FMT(conf->spool));
+	else
+		hk_buf_addf(why, "spool %.*s: %s", HK_FMT(conf->spool), hk_status_text(status));
+	return status;
+}
+
+static enum hk_status set_up(struct server *s)
+{
+	size_t n = s->next_sockets.n, i;
+	struct hk_mta_socket *sockets = calloc(n + 1, sizeof *sockets);
+	enum hk_status status;
+
+	if (!sockets)
+		return HK_NOMEM;
+	for (i = 0; i < n; i++) {
+		const struct server_socket *from = &s->next_sockets.at[i];
+
+		sockets[i] = (struct hk_mta_socket){.fd = from->fd, .worker = from->worker, .listener = from->listener};
+	}
+	status = hk_mta_setup(s->mta, s->next, sockets, n);
+	free(sockets);
+	return status;
+}
+
+static enum hk_status try_next(struct server *s, struct hk_buf *why)
+{
+	enum hk_status status;
+
+	if (hk_generation_missing(s->next, why))
+		return HK_NOTFOUND;
+	status = add_resolver(s, why);
+	if (status == HK_OK && !s->mta)
+		status = first_start(s, why);
+	if (status == HK_OK) {
+		status = set_up(s);
+		if (status != HK_OK)
+			hk_buf_add_str(why, hk_status_text(status));
+	}
+	return status;
+}
+
+enum hk_status server_serve(struct server *s, struct hk_buf *why)
+{
+	enum hk_status status = s->next ? try_next(s, why) : HK_BUG;
+	size_t i;
+
+	if (status != HK_OK) {
+		server_drop(s);
+		return status;
+	}
+	for (i = 0; i < s->next_sockets.n; i++)
+		s->next_sockets.at[i].is_new = false;
+	forget_sockets(&s->now_sockets, false);
+	s->now_sockets = s->next_sockets;
+	s->next_sockets = (struct server_sockets){0};
+	hk_generation_free(s->now);
+	s->now = s->next;
+	s->next = NULL;
+	server_drop(s);
+	return HK_OK;
+}
+
+void server_stop(struct server *s)
+{
+	if (s->mta)
+		hk_mta_stop(s->mta);
+}
+
+bool server_take_mail(struct server *s)
+{
+	struct hk_post *post, *next;
+	bool idle = !s->mta;
+
+	for (post = hk_mailbox_take(&s->box); post; post = next) {
+		next = post->next;
+		if (hk_mta_told(s->mta, post))
+			idle = true;
+	}
+	return idle;
+}
+
+void server_done(struct server *s)
+{
+	server_drop(s);
+	if (s->mta)
+		hk_mta_end(s->mta);
+	forget_sockets(&s->now_sockets, false);
+	hk_generation_free(s->now);
+	hk_mailbox_done(&s->box);
+}

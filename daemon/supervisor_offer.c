@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/notify.h"
+#include "daemon/reload.h"
+#include "daemon/supervisor_internal.h"
+#include "engine/log_value.h"
+#include "io/clock.h"
+#include "io/control.h"
+
+/* A role that does not take messages is as good as dead: its end is seen by waitpid. */
+static void send_to(struct supervisor *s, struct child *c, const struct hk_control *m)
+{
+	if (c->control >= 0 && hk_control_send(c->control, m) != HK_OK)
+		hk_logf(s->log, HK_LOG_WARNING, "ev=control role=%s what=\"it takes no messages\"", role_name(c->role));
+}
+
+/* ---- to the keys ------------------------------------------------------------------------------------ */
+
+static void send_keys(struct supervisor *s, const struct bundle *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->conf->n_keys; i++)
+		send_to(s, &s->keys,
+		    &(struct hk_control){.type = HK_CONTROL_KEY, .generation = b->number, .index = (uint32_t)i, .fd = b->key[i]});
+}
+
+/* Both roles get new ends: a pair serves one life of each. */
+static void send_channels(struct supervisor *s)
+{
+	struct hk_control m = {.type = HK_CONTROL_CHANNEL};
+	int pair[2];
+
+	for (m.worker = 0; m.worker < s->workers; m.worker++) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s", hk_log_value(hk_slice_str(strerror(errno))).text);
+			return;
+		}
+		m.fd = pair[0];
+		send_to(s, &s->mta, &m);
+		m.fd = pair[1];
+		send_to(s, &s->keys, &m);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+/* ---- to the mta --------------------------------------------------------------------------------------- */
+
+static void send_sockets(struct supervisor *s, const struct bundle *b, size_t listener, bool all)
+{
+	const struct hk_conf_listener *l = &b->conf->listener[listener];
+	size_t i, worker;
+
+	for (i = 0; i < l->n_sockets; i++)
+		for (worker = 0; worker < s->workers; worker++) {
+			const struct bound *at = sockets_find(&s->sockets, &l->socket[i], (unsigned)worker);
+
+			send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_LISTEN, .generation = b->number,
+			    .index = (uint32_t)listener, .worker = at->worker, .socket = at->socket,
+			    .fd = all || at->is_new ? at->fd : -1});
+		}
+}
+
+static void send_certificates(struct supervisor *s, const struct bundle *b, size_t listener)
+{
+	struct hk_control m = {.generation = b->number, .index = (uint32_t)listener};
+
+	if (b->certificate[listener] < 0)
+		return;
+	m.type = HK_CONTROL_CERTIFICATE;
+	m.fd = b->certificate[listener];
+	send_to(s, &s->mta, &m);
+	m.type = HK_CONTROL_CERTIFICATE_KEY;
+	m.fd = b->certificate_key[listener];
+	send_to(s, &s->mta, &m);
+}
+
+/* all: also the sockets that the mta of before had; for one that was just started. */
+static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
+{
+	struct hk_control m = {.type = HK_CONTROL_CONF, .generation = b->number, .text = hk_slice_str(s->options->config), .fd = b->text_fd};
+	size_t i;
+
+	send_to(s, &s->mta, &m);
+	for (i = 0; i < b->conf->n_listeners; i++) {
+		send_certificates(s, b, i);
+		send_sockets(s, b, i, all);
+	}
+	for (i = 0; i < b->conf->n_keys; i++)
+		send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_ALG, .generation = b->number, .index = (uint32_t)i,
+		    .alg = b->alg[i], .fd = -1});
+	send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
+}
+
+static void offer_to_mta(struct supervisor *s)
+{
+	s->next_is_offered = true;
+	send_bundle(s, s->next, s->now == NULL);
+}
+
+/* ---- offers ---------------------------------------------------------------------------------------------- */
+
+void offer_begin(struct supervisor *s, struct bundle *b)
+{
+	s->next = b;
+	s->next_is_offered = false;
+	s->next_until = hk_clock_mono_ms() + OFFER_MS;
+	if (!s->now)
+		send_channels(s);
+	send_keys(s, b);
+	if (bundle_has_all_algs(b))
+		offer_to_mta(s);
+}
+
+void offer_again(struct supervisor *s, struct child *c)
+{
+	if (!s->now)
+		return;
+	send_channels(s);
+	if (c->role == ROLE_KEYS)
+		send_keys(s, s->now);
+	else
+		send_bundle(s, s->now, true);
+}
+
+static void end_offer(struct supervisor *s)
+{
+	bool again = s->wants_reload;
+
+	s->next = NULL;
+	s->next_until = UINT64_MAX;
+	s->wants_reload = false;
+	notify_ready();
+	if (again)
+		supervisor_reload(s);
+}
+
+void offer_refuse(struct supervisor *s, struct hk_slice why)
+{
+	if (!s->now) {
+		hk_logf(s->log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(why).text);
+		s->failed = s->over = true;
+		return;
+	}
+	reload_log(s->log, HK_SYNTAX, why);
+	sockets_undo(&s->sockets);
+	bundle_free(s->next);
+	end_offer(s);
+}
+
+static void accept_offer(struct supervisor *s)
+{
+	bool is_first = !s->now;
+
+	sockets_keep(&s->sockets);
+	bundle_free(s->now);
+	s->now = s->next;
+	if (is_first) {
+		hk_logf(s->log, HK_LOG_INFO, "ev=ready pid=%ld mta=%ld keys=%ld workers=%u", (long)getpid(), (long)s->mta.pid,
+		    (long)s->keys.pid, s->workers);
+		supervisor_is_ready(s);
+	} else {
+		reload_log(s->log, HK_OK, (struct hk_slice){0});
+	}
+	end_offer(s);
+}
+
+/* ---- what roles say: claims, not facts ------------------------------------------------------------------- */
+
+static void take_alg(struct supervisor *s, const struct hk_control *m)
+{
+	struct bundle *b = s->next;
+
+	/* those of what is in force are known: a keys process started again says them once more */
+	if (!b || b->number != m->generation || m->index >= b->conf->n_keys || s->next_is_offered)
+		return;
+	b->alg[m->index] = m->alg;
+	b->has_alg[m->index] = true;
+	if (bundle_has_all_algs(b))
+		offer_to_mta(s);
+}
+
+static void take_refusal(struct supervisor *s, const struct child *c, const struct hk_control *m)
+{
+	struct hk_buf why;
+
+	hk_buf_init(&why, 65536);
+	if (c->role == ROLE_KEYS && s->next && m->index < s->next->conf->n_keys)
+		hk_buf_addf(&why, "%.*s: ", HK_FMT(s->next->conf->key[m->index].file));
+	hk_buf_add(&why, m->text);
+	if (s->next && s->next->number == m->generation)
+		offer_refuse(s, hk_buf_slice(&why));
+	else
+		hk_logf(s->log, HK_LOG_ERROR, "ev=refused role=%s what=%s", role_name(c->role), hk_log_value(hk_buf_slice(&why)).text);
+	hk_buf_done(&why);
+}
+
+static void take_message(struct supervisor *s, const struct child *c, const struct hk_control *m)
+{
+	if (m->type == HK_CONTROL_REFUSED)
+		take_refusal(s, c, m);
+	else if (m->type == HK_CONTROL_ALG && c->role == ROLE_KEYS)
+		take_alg(s, m);
+	else if (m->type == HK_CONTROL_SERVING && c->role == ROLE_MTA && s->next && s->next_is_offered && s->next->number == m->generation)
+		accept_offer(s);
+	else if (m->type == HK_CONTROL_SERVING && c->role == ROLE_MTA)
+		hk_logf(s->log, HK_LOG_INFO, "ev=restarted role=mta pid=%ld", (long)c->pid);
+}
+
+void offer_listen(struct supervisor *s, struct child *c)
+{
+	uint8_t buffer[HK_CONTROL_MAX];
+	enum hk_status status = HK_OK;
+	struct hk_control m;
+
+	while (c->control >= 0 && (status = hk_control_receive(c->control, buffer, &m)) == HK_OK) {
+		if (m.fd >= 0)
+			close(m.fd); /* none is ever asked for */
+		take_message(s, c, &m);
+	}
+	if (status == HK_END || status == HK_IO)
+		child_release(c);
+	else if (status != HK_OK && status != HK_AGAIN)
+		hk_logf(s->log, HK_LOG_ERROR, "ev=control role=%s what=\"it sent what is no message\"", role_name(c->role));
+}
+
+void offer_log(struct supervisor *s)
+{
+	struct hk_control m = {.type = HK_CONTROL_LOG, .fd = STDERR_FILENO};
+
+	send_to(s, &s->mta, &m);
+	send_to(s, &s->keys, &m);
+}
