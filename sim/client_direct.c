@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * client_direct.c - made-up mails straight to the owner, without a session: the fast way to shake journal and queue.
+ * client_direct.c - made-up mails straight to the owner, without a session: the fast way to shake
+ * journal and queue.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +106,8 @@ static void committed(struct hk_sim *s, uint64_t token, enum hk_status status)
 		hk_sim_ledger_answer(s, number, HK_SIM_ACKED);
 	} else {
 		/* FULL comes before anything is written; IO may come after */
-		hk_sim_ledger_answer(s, number, status == HK_FULL ? HK_SIM_REFUSED : HK_SIM_DOUBTFUL);
+		hk_sim_ledger_answer(
+		    s, number, status == HK_FULL ? HK_SIM_REFUSED : HK_SIM_DOUBTFUL);
 	}
 }
 

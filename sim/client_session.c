@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * client_session.c - clients that speak SMTP with hk_session: in pieces of any size, sometimes giving up in the middle,
- * and with mail after mail on one connection, also after a refusal.
+ * client_session.c - clients that speak SMTP with hk_session: in pieces of any size, sometimes
+ * giving up in the middle, and with mail after mail on one connection, also after a refusal.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,13 +20,13 @@ struct conn {
 	struct hk_session *session; /* NULL: free */
 	uint32_t serial;            /* of the connection, in the tokens of its mails */
 	enum stage stage;
-	size_t number;              /* of the mail under way */
+	size_t number; /* of the mail under way */
 	unsigned next_rcpt, n_accepted;
 	unsigned mails_left;
-	bool is_broken;             /* this one will be refused for its content */
-	enum hk_status committed;   /* what the owner said of it */
+	bool is_broken;           /* this one will be refused for its content */
+	enum hk_status committed; /* what the owner said of it */
 	struct hk_buf out, line;
-	uint32_t want;              /* of the commit that is out */
+	uint32_t want; /* of the commit that is out */
 };
 struct clients {
 	struct conn conn[CONNS];
@@ -98,9 +98,11 @@ static void send_message(struct hk_sim *s, struct conn *c)
 
 	hk_buf_init(&body, OUT_MOST);
 	hk_sim_body_add(s, c->number, &body);
-	/* a header that begins with a continuation line is refused at the end of the header (RFC 5322 2.2.3) */
+	/* a header that begins with a continuation line is refused at the end of the header (RFC
+	 * 5322 2.2.3) */
 	hk_buf_add_str(&c->out, c->is_broken ? " begins badly\r\n" : "Subject: simulated\r\n");
-	hk_buf_addf(&c->out, "From: <s%zu@a.test>\r\nDate: Thu, 26 Nov 2026 01:00:00 +0000\r\n\r\n", c->number);
+	hk_buf_addf(&c->out, "From: <s%zu@a.test>\r\nDate: Thu, 26 Nov 2026 01:00:00 +0000\r\n\r\n",
+	    c->number);
 	hk_buf_add(&c->out, hk_buf_slice(&body)); /* no line of it begins with a dot */
 	hk_buf_add_str(&c->out, ".\r\n");
 	hk_buf_done(&body);
@@ -117,11 +119,14 @@ static void answered_dot(struct hk_sim *s, struct conn *c, bool ok, struct hk_sl
 	uint64_t id;
 
 	if (!ok) {
-		hk_sim_ledger_answer(
-		    s, c->number, c->committed == HK_OK || c->committed == HK_FULL ? HK_SIM_REFUSED : HK_SIM_DOUBTFUL);
+		hk_sim_ledger_answer(s, c->number,
+		    c->committed == HK_OK || c->committed == HK_FULL ? HK_SIM_REFUSED
+		                                                     : HK_SIM_DOUBTFUL);
 		return;
 	}
-	if (!at || hk_mail_id_parse(hk_slice_sub(hk_slice_from(line, (size_t)(at - line.p) + word.n), 0, 14), &id) != HK_OK) {
+	if (!at || hk_mail_id_parse(
+	               hk_slice_sub(hk_slice_from(line, (size_t)(at - line.p) + word.n), 0, 14),
+	               &id) != HK_OK) {
 		hk_sim_violation(s, "a 250 without a queue id");
 		return;
 	}
@@ -211,12 +216,19 @@ static void connect_one(struct hk_sim *s, struct conn *c)
 {
 	struct hk_conf *conf = hk_sim_conf(s);
 	struct hk_session_env env = {
-	    .conf = conf, .listener = &conf->listener[0], .disk = &s->disk.disk, .log = &s->log, .ids = &s->ids,
-	    .intake = &clients(s)->intake, .client = {4, {192, 0, 2, 99}}, .client_port = 4711,
+	    .conf = conf,
+	    .listener = &conf->listener[0],
+	    .disk = &s->disk.disk,
+	    .log = &s->log,
+	    .ids = &s->ids,
+	    .intake = &clients(s)->intake,
+	    .client = {4, {192, 0, 2, 99}},
+	    .client_port = 4711,
 	};
 
 	clients(s)->intake = hk_owner_intake(s->owner);
-	*c = (struct conn){.serial = ++clients(s)->serial, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
+	*c = (struct conn){
+	    .serial = ++clients(s)->serial, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
 	hk_buf_init(&c->out, OUT_MOST);
 	hk_buf_init(&c->line, LINE_MOST);
 	c->session = hk_session_new(&env, &s->now);

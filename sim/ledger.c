@@ -21,7 +21,8 @@ size_t hk_sim_ledger_new(struct hk_sim *s, unsigned n_rcpt)
 	*m = (struct hk_sim_mail){.n_rcpt = n_rcpt};
 	m->has_null_sender = s->plan.has_null_senders && hk_prng_chance(&s->prng, 200000);
 	for (i = 0; i < n_rcpt; i++)
-		snprintf(m->rcpt[i].address, sizeof m->rcpt[i].address, "r%zu-%u@d%u.test", l->n, i, (unsigned)hk_prng_below(&s->prng, 3));
+		snprintf(m->rcpt[i].address, sizeof m->rcpt[i].address, "r%zu-%u@d%u.test", l->n, i,
+		    (unsigned)hk_prng_below(&s->prng, 3));
 	return l->n++;
 }
 
@@ -34,7 +35,10 @@ void hk_sim_ledger_answer(struct hk_sim *s, size_t number, enum hk_sim_answer an
 	m->accepted = s->now.utc;
 	m->accepted_ms = s->now.mono_ms;
 	s->ledger.acked += answer == HK_SIM_ACKED;
-	hk_sim_trace(s, "mail %zu is %s", number, answer == HK_SIM_ACKED ? "acknowledged" : answer == HK_SIM_REFUSED ? "refused" : "in doubt");
+	hk_sim_trace(s, "mail %zu is %s", number,
+	    answer == HK_SIM_ACKED     ? "acknowledged"
+	    : answer == HK_SIM_REFUSED ? "refused"
+	                               : "in doubt");
 }
 
 void hk_sim_body_add(const struct hk_sim *s, size_t number, struct hk_buf *out)
@@ -60,12 +64,14 @@ static bool parse_address(struct hk_slice a, size_t *ret_number, unsigned *ret_r
 	return (got == 3 && kind == 'r') || (got >= 2 && kind == 's');
 }
 
-struct hk_sim_rcpt *hk_sim_ledger_find(struct hk_sim *s, struct hk_slice address, size_t *ret_number)
+struct hk_sim_rcpt *hk_sim_ledger_find(
+    struct hk_sim *s, struct hk_slice address, size_t *ret_number)
 {
 	size_t number;
 	unsigned i;
 
-	if (!parse_address(address, &number, &i) || number >= s->ledger.n || i >= s->ledger.mail[number].n_rcpt)
+	if (!parse_address(address, &number, &i) || number >= s->ledger.n ||
+	    i >= s->ledger.mail[number].n_rcpt)
 		return NULL;
 	if (!hk_slice_eq(address, hk_slice_str(s->ledger.mail[number].rcpt[i].address)))
 		return NULL;
@@ -95,13 +101,17 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 		r->may_lack_dsn |= !arrived;
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;
-		/* accepted says nothing where the answer got lost: then the lifetime began at the put, before it */
-		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED && s->now.mono_ms - m->accepted_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
-			hk_sim_violation(s, "I8: a bounce for the temporary error of %s", r->address);
+		/* accepted says nothing where the answer got lost: then the lifetime began at the
+		 * put, before it */
+		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED &&
+		    s->now.mono_ms - m->accepted_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
+			hk_sim_violation(
+			    s, "I8: a bounce for the temporary error of %s", r->address);
 	}
 }
 
-static void check_content(struct hk_sim *s, size_t number, struct hk_slice from, struct hk_slice body)
+static void check_content(
+    struct hk_sim *s, size_t number, struct hk_slice from, struct hk_slice body)
 {
 	struct hk_sim_mail *m = &s->ledger.mail[number];
 	char sender[HK_SIM_ADDRESS] = "";
@@ -116,17 +126,20 @@ static void check_content(struct hk_sim *s, size_t number, struct hk_slice from,
 	if (!hk_slice_eq(hk_buf_slice(&want), body))
 		hk_sim_violation(s, "I3: the body of mail %zu is not what was sent", number);
 	hk_buf_done(&want);
-	if (m->answer == HK_SIM_REFUSED || (m->answer == HK_SIM_DOUBTFUL && m->crashes == s->crashes))
+	if (m->answer == HK_SIM_REFUSED ||
+	    (m->answer == HK_SIM_DOUBTFUL && m->crashes == s->crashes))
 		hk_sim_violation(s, "I4: mail %zu was refused, and is delivered", number);
 }
 
-void hk_sim_ledger_delivered(struct hk_sim *s, struct hk_slice from, struct hk_slice rcpt, struct hk_slice body)
+void hk_sim_ledger_delivered(
+    struct hk_sim *s, struct hk_slice from, struct hk_slice rcpt, struct hk_slice body)
 {
 	struct hk_sim_rcpt *r;
 	size_t number;
 	unsigned i;
 
-	if (parse_address(rcpt, &number, &i) && i == UINT32_MAX && number < s->ledger.n && !from.n) {
+	if (parse_address(rcpt, &number, &i) && i == UINT32_MAX && number < s->ledger.n &&
+	    !from.n) {
 		see_dsn(s, number, body, true);
 		return;
 	}
@@ -141,7 +154,8 @@ void hk_sim_ledger_delivered(struct hk_sim *s, struct hk_slice from, struct hk_s
 	s->ledger.delivered++;
 	s->ledger.duplicates += r->deliveries > 1;
 	if (r->deliveries > 1 + r->ambiguous)
-		hk_sim_violation(s, "I2: %s got %u copies, and %u faults allow it", r->address, r->deliveries, r->ambiguous);
+		hk_sim_violation(s, "I2: %s got %u copies, and %u faults allow it", r->address,
+		    r->deliveries, r->ambiguous);
 }
 
 /* A sink refused it for good, or would not take it until it is too old. */
@@ -220,7 +234,9 @@ void hk_sim_ledger_check(struct hk_sim *s)
 				continue;
 			if (m->has_null_sender && (r->has_failed || is_old))
 				continue;
-			hk_sim_violation(s, "I1: mail %zu was acknowledged; %s got nothing and nobody was told", n, r->address);
+			hk_sim_violation(s,
+			    "I1: mail %zu was acknowledged; %s got nothing and nobody was told", n,
+			    r->address);
 		}
 	}
 }

@@ -29,15 +29,25 @@ void hk_sim_plan_make(struct hk_sim *s)
 	unsigned i;
 
 	s->plan = (struct hk_sim_plan){
-	    .has_kills = hk_prng_coin(p), .has_cuts = hk_prng_coin(p), .has_call_deaths = hk_prng_coin(p),
-	    .has_full_disk = hk_prng_chance(p, 250000), .has_reloads = hk_prng_coin(p), .has_body_files = hk_prng_coin(p),
-	    .has_null_senders = hk_prng_coin(p), .temporary = chance_of(p, 500000), .permanent = chance_of(p, 300000),
-	    .released = chance_of(p, 50000), .events = 100 + (unsigned)hk_prng_below(p, 500),
-	    .segment_size = 65536u << hk_prng_below(p, 3), .jobs_max = 1 + hk_prng_below(p, 8),
+	    .has_kills = hk_prng_coin(p),
+	    .has_cuts = hk_prng_coin(p),
+	    .has_call_deaths = hk_prng_coin(p),
+	    .has_full_disk = hk_prng_chance(p, 250000),
+	    .has_reloads = hk_prng_coin(p),
+	    .has_body_files = hk_prng_coin(p),
+	    .has_null_senders = hk_prng_coin(p),
+	    .temporary = chance_of(p, 500000),
+	    .permanent = chance_of(p, 300000),
+	    .released = chance_of(p, 50000),
+	    .events = 100 + (unsigned)hk_prng_below(p, 500),
+	    .segment_size = 65536u << hk_prng_below(p, 3),
+	    .jobs_max = 1 + hk_prng_below(p, 8),
 	};
 	s->plan.misfortune = 1000000;
-	s->plan.faults = (struct hk_sim_faults){
-	    .sync = chance_of(p, 100000), .sync_dir = chance_of(p, 200000), .write = chance_of(p, 30000), .other = chance_of(p, 10000)};
+	s->plan.faults = (struct hk_sim_faults){.sync = chance_of(p, 100000),
+	    .sync_dir = chance_of(p, 200000),
+	    .write = chance_of(p, 30000),
+	    .other = chance_of(p, 10000)};
 	for (i = 0; i < 2; i++)
 		if (hk_conf_parse("sim", hk_slice_str(texts[i]), &s->conf[i], NULL) != HK_OK)
 			abort();
@@ -53,26 +63,31 @@ struct hk_conf *hk_sim_conf(struct hk_sim *s)
 static bool is_excused(const struct hk_sim *s, enum hk_status status)
 {
 	const struct hk_sim_faults *f = &s->disk.faults;
-	bool is_faulty = s->disk.dead || s->disk.capacity || f->sync || f->sync_dir || f->write || f->other;
+	bool is_faulty =
+	    s->disk.dead || s->disk.capacity || f->sync || f->sync_dir || f->write || f->other;
 
 	return is_faulty && (status == HK_IO || status == HK_FULL);
 }
 
 void hk_sim_boot(struct hk_sim *s)
 {
-	struct hk_owner_options options = {.segment_size = s->plan.segment_size, .jobs_max = s->plan.jobs_max};
+	struct hk_owner_options options = {
+	    .segment_size = s->plan.segment_size, .jobs_max = s->plan.jobs_max};
 	enum hk_status status;
 	bool has_died;
 
 	if (!s->is_healed && s->plan.has_call_deaths && hk_prng_chance(&s->prng, 300000))
 		s->disk.die_at = s->disk.calls + 1 + hk_prng_below(&s->prng, 60);
-	status = hk_owner_new_sized(hk_sim_conf(s), &s->disk.disk, &s->log, &s->now, &options, &s->owner);
+	status = hk_owner_new_sized(
+	    hk_sim_conf(s), &s->disk.disk, &s->log, &s->now, &options, &s->owner);
 	has_died = s->disk.dead;
-	hk_sim_trace(s, "the server starts: %s%s", hk_status_name(status), has_died ? ", and dies" : "");
+	hk_sim_trace(
+	    s, "the server starts: %s%s", hk_status_name(status), has_died ? ", and dies" : "");
 	if (status != HK_OK) {
 		s->owner = NULL;
 		if (!is_excused(s, status))
-			hk_sim_violation(s, "I1: the spool cannot be opened: %s", hk_status_name(status));
+			hk_sim_violation(
+			    s, "I1: the spool cannot be opened: %s", hk_status_name(status));
 	} else if (!has_died) {
 		s->ids.last = hk_owner_last_id(s->owner);
 	}
@@ -131,7 +146,8 @@ void hk_sim_step_owner(struct hk_sim *s)
 /* The worst that a power cut could leave now; a server that starts on it must know the message. */
 void hk_sim_check_durable(struct hk_sim *s, uint64_t id)
 {
-	struct hk_spool_options options = {.dir = HK_SIM_SPOOL, .segment_size = s->plan.segment_size};
+	struct hk_spool_options options = {
+	    .dir = HK_SIM_SPOOL, .segment_size = s->plan.segment_size};
 	struct hk_sim_disk copy;
 	struct hk_spool *spool;
 	struct hk_place place;
@@ -152,6 +168,7 @@ void hk_sim_check_durable(struct hk_sim *s, uint64_t id)
 		hk_spool_close(spool);
 	}
 	if (status != HK_OK)
-		hk_sim_violation(s, "I5: a mail is acknowledged that a power cut would lose: %s", hk_status_name(status));
+		hk_sim_violation(s, "I5: a mail is acknowledged that a power cut would lose: %s",
+		    hk_status_name(status));
 	hk_sim_disk_done(&copy);
 }

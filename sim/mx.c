@@ -48,7 +48,8 @@ static void take_path(struct hk_slice line, char to[HK_SIM_ADDRESS])
 {
 	struct hk_slice path = hk_slice_from(line, hk_slice_find(line, '<') + 1);
 
-	snprintf(to, HK_SIM_ADDRESS, "%.*s", HK_FMT(hk_slice_sub(path, 0, hk_slice_find(path, '>'))));
+	snprintf(
+	    to, HK_SIM_ADDRESS, "%.*s", HK_FMT(hk_slice_sub(path, 0, hk_slice_find(path, '>'))));
 }
 
 static void on_mail(struct hk_sim_mx *m, struct hk_slice line)
@@ -128,7 +129,9 @@ static void on_message(struct hk_sim_mx *m)
 static void on_line(struct hk_sim_mx *m, struct hk_slice line)
 {
 	if (hk_slice_starts_nocase(line, HK_S("EHLO"))) {
-		say(m, hk_prng_coin(&m->sim->prng) ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000" : "250 mx.test");
+		say(m, hk_prng_coin(&m->sim->prng)
+		           ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000"
+		           : "250 mx.test");
 	} else if (hk_slice_starts_nocase(line, HK_S("MAIL FROM:"))) {
 		on_mail(m, line);
 	} else if (hk_slice_starts_nocase(line, HK_S("RCPT TO:"))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sink_direct.c - jobs are fulfilled without a delivery: the message is read as one would read it, and each recipient's
- * outcome is drawn.
+ * sink_direct.c - jobs are fulfilled without a delivery: the message is read as one would read it,
+ * and each recipient's outcome is drawn.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static struct held *take_any(struct hk_sim *s)
 }
 
 /* The body from the record or its file. false: not readable now. */
-static bool read_body(struct hk_sim *s, const struct hk_mail *m, struct hk_arena *a, struct hk_slice *ret)
+static bool read_body(
+    struct hk_sim *s, const struct hk_mail *m, struct hk_arena *a, struct hk_slice *ret)
 {
 	const struct hk_disk_ops *ops = s->disk.disk.ops;
 	char path[128];
@@ -73,7 +74,8 @@ static enum hk_rcpt_outcome draw(struct hk_sim *s)
 	return x < s->plan.temporary ? HK_RCPT_PENDING : HK_RCPT_FAILED;
 }
 
-static void draw_one(struct hk_sim *s, const struct hk_mail *m, struct hk_slice body, struct hk_rcpt_result *r, size_t rcpt)
+static void draw_one(struct hk_sim *s, const struct hk_mail *m, struct hk_slice body,
+    struct hk_rcpt_result *r, size_t rcpt)
 {
 	struct hk_slice address = m->rcpt[rcpt].address;
 
@@ -82,7 +84,8 @@ static void draw_one(struct hk_sim *s, const struct hk_mail *m, struct hk_slice 
 		hk_sim_ledger_delivered(s, m->mail_from, address, body);
 	else if (r->outcome == HK_RCPT_FAILED)
 		hk_sim_ledger_failed(s, address, body);
-	else if (!m->mail_from.n && s->now.utc - m->received > HK_SIM_LIFETIME / 2 && address.n && address.p[0] == 's')
+	else if (!m->mail_from.n && s->now.utc - m->received > HK_SIM_LIFETIME / 2 && address.n &&
+	         address.p[0] == 's')
 		hk_sim_ledger_failed(s, address, body); /* a DSN that may now be given up */
 	r->code = r->outcome == HK_RCPT_DELIVERED ? 250 : r->outcome == HK_RCPT_FAILED ? 550 : 450;
 	snprintf(r->text, sizeof r->text, "drawn");
@@ -99,8 +102,10 @@ static void act(struct hk_sim *s)
 	if (!h)
 		return;
 	hk_arena_init(&m.arena, MAIL_ARENA);
-	h->job->released = hk_prng_chance(&s->prng, s->is_healed ? 0 : s->plan.released) ||
-	    hk_spool_read(&s->disk.disk, HK_SIM_SPOOL, &h->job->place, &m) != HK_OK || !read_body(s, &m, &m.arena, &body);
+	h->job->released =
+	    hk_prng_chance(&s->prng, s->is_healed ? 0 : s->plan.released) ||
+	    hk_spool_read(&s->disk.disk, HK_SIM_SPOOL, &h->job->place, &m) != HK_OK ||
+	    !read_body(s, &m, &m.arena, &body);
 	if (h->job->released)
 		hk_sim_trace(s, "sink releases a job");
 	for (i = 0; !h->job->released && i < h->job->n_rcpt; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sink_session.c - jobs become hk_delivery objects, which find, in a zone of the simulated world, a mail server (mx.c).
+ * sink_session.c - jobs become hk_delivery objects, which find, in a zone of the simulated world, a
+ * mail server (mx.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const char zone_text[] =
     "a.test. IN MX 10 mx.a.test.\nmx.a.test. IN A 192.0.2.10\n"
     "d0.test. IN MX 10 mx.d0.test.\nmx.d0.test. IN A 192.0.2.20\n"
     "d1.test. IN A 192.0.2.21\n"
-    "d2.test. IN MX 10 mx1.d2.test.\nd2.test. IN MX 20 mx2.d2.test.\nmx1.d2.test. IN A 192.0.2.22\nmx2.d2.test. IN A 192.0.2.23\n";
+    "d2.test. IN MX 10 mx1.d2.test.\nd2.test. IN MX 20 mx2.d2.test.\nmx1.d2.test. IN A "
+    "192.0.2.22\nmx2.d2.test. IN A 192.0.2.23\n";
 
 struct link {
 	struct link *next;
@@ -79,7 +81,8 @@ static void answer_dns(struct hk_sim *s, struct link *l, const struct hk_deliver
 	hk_arena_done(&a);
 }
 
-/* What the server took, and the delivery does not know of, will be taken again; but what it has read, it knows. */
+/* What the server took, and the delivery does not know of, will be taken again; but what it has
+ * read, it knows. */
 static void compare(struct hk_sim *s, const struct link *l)
 {
 	const struct hk_sim_mx *mx = &l->mx;
@@ -90,13 +93,15 @@ static void compare(struct hk_sim *s, const struct link *l)
 		n_ok += !l->job->released && l->job->result[i].outcome == HK_RCPT_DELIVERED;
 	if (!mx->has_taken || !mx->from.p) {
 		if (n_ok)
-			hk_sim_violation(s, "I1: a delivery says that it was taken, but nobody took it");
+			hk_sim_violation(
+			    s, "I1: a delivery says that it was taken, but nobody took it");
 		return;
 	}
 	if (n_ok == mx->n_rcpt)
 		return;
 	if (!mx->reply_left && !mx->has_hung_up)
-		hk_sim_violation(s, "I2: a delivery read the 250 for %u and says so of %zu", mx->n_rcpt, n_ok);
+		hk_sim_violation(
+		    s, "I2: a delivery read the 250 for %u and says so of %zu", mx->n_rcpt, n_ok);
 	for (j = 0; j < mx->n_rcpt; j++) {
 		struct hk_sim_rcpt *r = hk_sim_ledger_find(s, hk_slice_str(mx->rcpt[j]), NULL);
 

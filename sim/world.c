@@ -15,9 +15,13 @@ static void say(struct hk_sim *s, const char *format, va_list args)
 	char text[600];
 	int n = vsnprintf(text, sizeof text, format, args);
 
-	s->hash = hk_hash(hk_slice_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1)) ^ s->hash * 31;
+	s->hash = hk_hash(hk_slice_of(text, n < 0                     ? 0
+	                                    : (size_t)n < sizeof text ? (size_t)n
+	                                                              : sizeof text - 1)) ^
+	          s->hash * 31;
 	if (s->is_traced)
-		printf("%10" PRIu64 ".%03u  %s\n", s->now.mono_ms / 1000, (unsigned)(s->now.mono_ms % 1000), text);
+		printf("%10" PRIu64 ".%03u  %s\n", s->now.mono_ms / 1000,
+		    (unsigned)(s->now.mono_ms % 1000), text);
 }
 
 void hk_sim_trace(struct hk_sim *s, const char *format, ...)
@@ -136,7 +140,9 @@ static void misfortune(struct hk_sim *s)
 		break;
 	case 3:
 		if (s->plan.has_full_disk) {
-			s->disk.capacity = s->disk.capacity ? 0 : (4 + hk_prng_below(&s->prng, 10)) * s->plan.segment_size;
+			s->disk.capacity = s->disk.capacity ? 0
+			                                    : (4 + hk_prng_below(&s->prng, 10)) *
+			                                          s->plan.segment_size;
 			hk_sim_trace(s, "the disk has %" PRIu64 " bytes", s->disk.capacity);
 		}
 		break;
@@ -199,7 +205,8 @@ static bool is_quiet(struct hk_sim *s)
 {
 	struct hk_owner_counts counts;
 
-	if (!s->owner || s->posts || !s->client->is_quiet(s) || !s->sink->is_quiet(s) || !hk_owner_is_idle(s->owner))
+	if (!s->owner || s->posts || !s->client->is_quiet(s) || !s->sink->is_quiet(s) ||
+	    !hk_owner_is_idle(s->owner))
 		return false;
 	hk_owner_count(s->owner, &counts);
 	return counts.queued == 0;
