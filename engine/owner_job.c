@@ -185,8 +185,11 @@ static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 	struct hk_group *group = hk_hop_take(hop);
 	struct hk_job *job;
 	bool has_left = false;
-	size_t first = 0, n = count_for(group, &first);
+	size_t first = 0, n;
 
+	if (!group)
+		return true; /* a reload dissolved what had made it ready */
+	n = count_for(group, &first);
 	if (!n) {
 		group_gone(o, group);
 		return true;

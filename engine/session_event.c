@@ -2,6 +2,7 @@
  *
  * session_event.c - what each event of the SMTP server is answered with.
  */
+#include "engine/bug.h"
 #include "engine/session_internal.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
@@ -24,13 +25,26 @@ void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, s
 	hk_buf_done(&text);
 }
 
+/* Part of the planted bug only: what a server does that forgets to reset. */
+static void keep_recipients(struct message *m, const struct message *last)
+{
+	size_t i;
+
+	for (i = 0; i < last->n_rcpt; i++)
+		if (message_add_rcpt(m, last->rcpt[i]) != HK_OK)
+			return;
+}
+
 static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
 	int intake = s->env.intake ? *s->env.intake : HK_OK;
+	struct message *last = s->message; /* none, unless the planted bug left it */
 
-	message_free(s, s->message);
 	s->message = message_new(s, e);
+	if (HK_PLANTED_NO_RESET && last && s->message)
+		keep_recipients(s->message, last);
+	message_free(s, last);
 	if (!s->message) {
 		session_refuse(s, &reply_no_memory, (struct hk_slice){0});
 		return;
@@ -84,8 +98,10 @@ static void on_body(struct hk_session *s, struct hk_slice chunk)
 
 static void on_abort(struct hk_session *s)
 {
-	message_free(s, s->message);
-	s->message = NULL;
+	if (!HK_PLANTED_NO_RESET) {
+		message_free(s, s->message);
+		s->message = NULL;
+	}
 	hk_smtpd_accept(s->smtpd);
 }
 

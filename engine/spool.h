@@ -5,7 +5,7 @@
  *	put, attempt, complete	gather records in a batch
  *	commit			writes the batch and syncs it: after OK it is durable, after an error nothing of it counts
  *
- * Layout, record format and the recovery table: engine/README.md.
+ * Layout, record format and the recovery table: docs/queue.md.
  */
 #ifndef HIKYAKU_ENGINE_SPOOL_H
 #define HIKYAKU_ENGINE_SPOOL_H

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/owner_rig.h"
+
+static void mail_without_a_route_is_given_up_at_the_end_of_its_lifetime_only(void **state)
+{
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	start(&r, CONF_HEAD "route a.test { via mx; }");
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@nowhere.test", 0)), HK_OK);
+	for (i = 0; i < 3590; i += 10)
+		pass(&r, 10);
+	assert_int_equal(counts(&r).dsns, 0);
+	for (i = 0; i < 60; i += 10)
+		pass(&r, 10);
+	assert_int_equal(counts(&r).dsns, 1);
+	hk_job_free(next_job(&r));
+	finish(&r);
+}
+
+static void a_released_job_is_as_if_never_tried(void **state)
+{
+	struct rig r;
+	struct hk_job *job;
+
+	(void)state;
+	start(&r, CONF_MX);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
+	job = next_job(&r);
+	job->released = true;
+	give_back(&r, job, HK_RCPT_DELIVERED); /* what it says does not count */
+	pass(&r, 0);
+	assert_null(next_job(&r));
+	pass(&r, 5);
+	job = next_job(&r);
+	assert_int_equal(job->attempt, 1);
+	job->released = true;
+	hk_owner_result(r.owner, job);
+	pass(&r, 0);
+	pass(&r, 9);
+	assert_null(next_job(&r));
+	pass(&r, 1);
+	give_back(&r, next_job(&r), HK_RCPT_DELIVERED);
+	pass(&r, 0);
+	assert_int_equal(counts(&r).queued, 0);
+	finish(&r);
+}
+
+static void results_wait_for_a_disk_that_fails_and_no_delivery_begins(void **state)
+{
+	struct rig r;
+	struct hk_job *job;
+
+	(void)state;
+	start(&r, CONF_MX);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
+	job = next_job(&r);
+	r.disk.faults.sync = 1000000;
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_IO);
+	pass(&r, 1);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_IO);
+	assert_int_equal(hk_owner_intake(r.owner), HK_IO);
+	give_back(&r, job, HK_RCPT_DELIVERED);
+	pass(&r, 1);
+	pass(&r, 1);
+	assert_int_equal(counts(&r).delivered, 0);
+	assert_null(next_job(&r));
+	assert_false(hk_owner_is_idle(r.owner));
+	r.disk.faults.sync = 0;
+	pass(&r, 1);
+	pass(&r, 1);
+	assert_int_equal(counts(&r).delivered, 1);
+	assert_int_equal(hk_owner_intake(r.owner), HK_OK);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+	assert_int_equal(counts(&r).queued, 1);
+	hk_job_free(next_job(&r));
+	finish(&r);
+}
+
+static void after_stop_nothing_begins_and_what_is_out_comes_home(void **state)
+{
+	struct rig r;
+	struct hk_job *job;
+
+	(void)state;
+	start(&r, CONF_MX);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
+	job = next_job(&r);
+	hk_owner_stop(r.owner);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+	assert_null(next_job(&r));
+	assert_false(hk_owner_is_idle(r.owner));
+	give_back(&r, job, HK_RCPT_DELIVERED);
+	pass(&r, 0);
+	assert_true(hk_owner_is_idle(r.owner));
+	restart(&r);
+	assert_int_equal(counts(&r).queued, 1);
+	finish(&r);
+}
+
+static void mail_that_is_not_durable_yet_is_bounded(void **state)
+{
+	struct rig r;
+	struct hk_order order;
+	struct hk_mail *m;
+	static uint8_t large[HK_BODY_INLINE_MAX];
+	size_t i, ok = 0, full = 0;
+
+	(void)state;
+	start(&r, CONF_MX);
+	for (i = 0; i < 300; i++) {
+		m = make(&r, "s@a.test", "u@b.test", 0);
+		m->body = hk_slice_of(large, sizeof large);
+		hk_owner_put(r.owner, m, i);
+	}
+	while (hk_owner_next(r.owner, &order)) {
+		assert_int_equal(order.status, HK_FULL);
+		full++;
+	}
+	assert_in_range(full, 40, 60); /* 64 MiB of 300 times 256 KiB */
+	hk_owner_free(r.owner);
+	hk_sim_disk_kill(&r.disk);
+	open_owner(&r);
+	/* in batches that have room each */
+	for (i = 0; i < 100; i++) {
+		m = make(&r, "s@a.test", "u@b.test", 0);
+		m->body = hk_slice_of(large, 40000);
+		hk_owner_put(r.owner, m, i);
+	}
+	hk_owner_stop(r.owner);
+	for (i = 0; i < 100 && ok < 100; i++) {
+		hk_owner_step(r.owner, &r.now);
+		while (hk_owner_next(r.owner, &order)) {
+			assert_int_equal(order.status, HK_OK);
+			ok++;
+		}
+	}
+	assert_int_equal(ok, 100);
+	finish(&r);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(mail_without_a_route_is_given_up_at_the_end_of_its_lifetime_only),
+	    cmocka_unit_test(a_released_job_is_as_if_never_tried),
+	    cmocka_unit_test(results_wait_for_a_disk_that_fails_and_no_delivery_begins),
+	    cmocka_unit_test(after_stop_nothing_begins_and_what_is_out_comes_home),
+	    cmocka_unit_test(mail_that_is_not_durable_yet_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

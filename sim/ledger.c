@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+size_t hk_sim_ledger_new(struct hk_sim *s, unsigned n_rcpt)
+{
+	struct hk_sim_ledger *l = &s->ledger;
+	struct hk_sim_mail *m;
+	unsigned i;
+
+	if (l->n == l->room) {
+		l->room = l->room ? l->room * 2 : 64;
+		l->mail = realloc(l->mail, l->room * sizeof *l->mail);
+		if (!l->mail)
+			abort();
+	}
+	m = &l->mail[l->n];
+	*m = (struct hk_sim_mail){.n_rcpt = n_rcpt};
+	m->has_null_sender = s->plan.has_null_senders && hk_prng_chance(&s->prng, 200000);
+	for (i = 0; i < n_rcpt; i++)
+		snprintf(m->rcpt[i].address, sizeof m->rcpt[i].address, "r%zu-%u@d%u.test", l->n, i,
+		    (unsigned)hk_prng_below(&s->prng, 3));
+	return l->n++;
+}
+
+void hk_sim_ledger_answer(struct hk_sim *s, size_t number, enum hk_sim_answer answer)
+{
+	struct hk_sim_mail *m = &s->ledger.mail[number];
+
+	m->answer = answer;
+	m->crashes = s->crashes;
+	m->accepted = s->now.utc;
+	m->accepted_ms = s->now.mono_ms;
+	s->ledger.acked += answer == HK_SIM_ACKED;
+	hk_sim_trace(s, "mail %zu is %s", number,
+	    answer == HK_SIM_ACKED     ? "acknowledged"
+	    : answer == HK_SIM_REFUSED ? "refused"
+	                               : "in doubt");
+}
+
+void hk_sim_body_add(const struct hk_sim *s, size_t number, struct hk_buf *out)
+{
+	size_t n = s->ledger.mail[number].body_n, i;
+
+	hk_buf_addf(out, "body of %zu\r\n", number);
+	for (i = 0; i < n; i++)
+		hk_buf_addf(out, "%zu.%zu, a line that says where it is from\r\n", number, i);
+}
+
+/* "rN-I@..." or "sN@..."; rcpt is UINT_MAX for a sender */
+static bool parse_address(struct hk_slice a, size_t *ret_number, unsigned *ret_rcpt)
+{
+	char text[HK_SIM_ADDRESS];
+	char kind;
+	int got;
+
+	snprintf(text, sizeof text, "%.*s", HK_FMT(a));
+	got = sscanf(text, "%c%zu-%u", &kind, ret_number, ret_rcpt);
+	if (got >= 2 && kind == 's')
+		*ret_rcpt = UINT32_MAX;
+	return (got == 3 && kind == 'r') || (got >= 2 && kind == 's');
+}
+
+struct hk_sim_rcpt *hk_sim_ledger_find(
+    struct hk_sim *s, struct hk_slice address, size_t *ret_number)
+{
+	size_t number;
+	unsigned i;
+
+	if (!parse_address(address, &number, &i) || number >= s->ledger.n ||
+	    i >= s->ledger.mail[number].n_rcpt)
+		return NULL;
+	if (!hk_slice_eq(address, hk_slice_str(s->ledger.mail[number].rcpt[i].address)))
+		return NULL;
+	if (ret_number)
+		*ret_number = number;
+	return &s->ledger.mail[number].rcpt[i];
+}
+
+static bool holds(struct hk_slice text, const char *what)
+{
+	return text.n && memmem(text.p, text.n, what, strlen(what));
+}
+
+/* A DSN reached the sender of a mail; or it never will. */
+static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool arrived)
+{
+	struct hk_sim_mail *m = &s->ledger.mail[number];
+	unsigned i;
+
+	if (m->has_null_sender)
+		hk_sim_violation(s, "I8: a bounce of mail %zu, which is from <>", number);
+	for (i = 0; i < m->n_rcpt; i++) {
+		struct hk_sim_rcpt *r = &m->rcpt[i];
+
+		if (body.p && !holds(body, r->address))
+			continue; /* without a body it may be about any of them */
+		r->may_lack_dsn |= !arrived;
+		r->dsns += arrived;
+		s->ledger.dsns += arrived;
+		/* accepted says nothing where the answer got lost: then the lifetime began at the
+		 * put, before it */
+		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED &&
+		    s->now.mono_ms - m->accepted_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
+			hk_sim_violation(
+			    s, "I8: a bounce for the temporary error of %s", r->address);
+	}
+}
+
+static void check_content(
+    struct hk_sim *s, size_t number, struct hk_slice from, struct hk_slice body)
+{
+	struct hk_sim_mail *m = &s->ledger.mail[number];
+	char sender[HK_SIM_ADDRESS] = "";
+	struct hk_buf want;
+
+	if (!m->has_null_sender)
+		snprintf(sender, sizeof sender, "s%zu@a.test", number);
+	if (!hk_slice_eq(from, hk_slice_str(sender)))
+		hk_sim_violation(s, "I4: mail %zu came from another sender", number);
+	hk_buf_init(&want, 16 * 1024 * 1024);
+	hk_sim_body_add(s, number, &want);
+	if (!hk_slice_eq(hk_buf_slice(&want), body))
+		hk_sim_violation(s, "I3: the body of mail %zu is not what was sent", number);
+	hk_buf_done(&want);
+	if (m->answer == HK_SIM_REFUSED ||
+	    (m->answer == HK_SIM_DOUBTFUL && m->crashes == s->crashes))
+		hk_sim_violation(s, "I4: mail %zu was refused, and is delivered", number);
+}
+
+void hk_sim_ledger_delivered(
+    struct hk_sim *s, struct hk_slice from, struct hk_slice rcpt, struct hk_slice body)
+{
+	struct hk_sim_rcpt *r;
+	size_t number;
+	unsigned i;
+
+	if (parse_address(rcpt, &number, &i) && i == UINT32_MAX && number < s->ledger.n &&
+	    !from.n) {
+		see_dsn(s, number, body, true);
+		return;
+	}
+	r = hk_sim_ledger_find(s, rcpt, &number);
+	if (!r) {
+		hk_sim_violation(s, "I4: mail for %.*s, whom nobody named", HK_FMT(rcpt));
+		return;
+	}
+	check_content(s, number, from, body);
+	r->deliveries++;
+	r->is_unrecorded = true;
+	s->ledger.delivered++;
+	s->ledger.duplicates += r->deliveries > 1;
+	if (r->deliveries > 1 + r->ambiguous)
+		hk_sim_violation(s, "I2: %s got %u copies, and %u faults allow it", r->address,
+		    r->deliveries, r->ambiguous);
+}
+
+/* A sink refused it for good, or would not take it until it is too old. */
+void hk_sim_ledger_failed(struct hk_sim *s, struct hk_slice rcpt, struct hk_slice body)
+{
+	struct hk_sim_rcpt *r;
+	size_t number;
+	unsigned i;
+
+	if (parse_address(rcpt, &number, &i) && i == UINT32_MAX && number < s->ledger.n) {
+		see_dsn(s, number, body, false);
+		return;
+	}
+	r = hk_sim_ledger_find(s, rcpt, &number);
+	if (!r)
+		hk_sim_violation(s, "I4: an attempt for %.*s, whom nobody named", HK_FMT(rcpt));
+	else
+		r->has_failed = true;
+}
+
+void hk_sim_ledger_crashed(struct hk_sim *s)
+{
+	size_t n;
+	unsigned i;
+
+	for (n = 0; n < s->ledger.n; n++) {
+		for (i = 0; i < s->ledger.mail[n].n_rcpt; i++) {
+			struct hk_sim_rcpt *r = &s->ledger.mail[n].rcpt[i];
+
+			r->ambiguous += r->is_unrecorded;
+			r->is_unrecorded = r->is_posted = false;
+		}
+	}
+}
+
+void hk_sim_ledger_posted(struct hk_sim *s, const struct hk_job *job)
+{
+	size_t n, i;
+
+	for (n = 0; n < s->ledger.n; n++)
+		for (i = 0; s->ledger.mail[n].id == job->id && i < job->n_rcpt; i++)
+			s->ledger.mail[n].rcpt[job->rcpt[i]].is_posted = true;
+}
+
+void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
+{
+	const struct hk_returned *r;
+	size_t n, i;
+
+	for (n = 0; n < s->ledger.n; n++) {
+		struct hk_sim_mail *m = &s->ledger.mail[n];
+
+		for (r = still; r && r->job->id != m->id; r = r->next)
+			;
+		for (i = 0; !r && i < m->n_rcpt; i++) {
+			if (m->rcpt[i].is_posted)
+				m->rcpt[i].is_unrecorded = m->rcpt[i].is_posted = false;
+		}
+	}
+}
+
+/* I1: acknowledged means delivered, or its sender told, or nobody to tell. */
+void hk_sim_ledger_check(struct hk_sim *s)
+{
+	size_t n;
+	unsigned i;
+
+	for (n = 0; n < s->ledger.n; n++) {
+		const struct hk_sim_mail *m = &s->ledger.mail[n];
+		bool is_old = s->now.mono_ms - m->accepted_ms >= HK_SIM_LIFETIME * 1000ull;
+
+		for (i = 0; m->answer == HK_SIM_ACKED && i < m->n_rcpt; i++) {
+			const struct hk_sim_rcpt *r = &m->rcpt[i];
+
+			if (r->deliveries || r->dsns || r->may_lack_dsn)
+				continue;
+			if (m->has_null_sender && (r->has_failed || is_old))
+				continue;
+			hk_sim_violation(s,
+			    "I1: mail %zu was acknowledged; %s got nothing and nobody was told", n,
+			    r->address);
+		}
+	}
+}
+
+void hk_sim_ledger_done(struct hk_sim *s)
+{
+	free(s->ledger.mail);
+}

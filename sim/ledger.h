@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ledger.h - what was promised, what arrived, and what must never be (security.md 4.3).
+ *
+ * Mail number N is from sN@a.test (or <>) to rN-0@..., rN-1@..., so every address says whose it is.
+ */
+#ifndef HIKYAKU_SIM_LEDGER_H
+#define HIKYAKU_SIM_LEDGER_H
+
+#include <hikyaku/base.h>
+
+#define HK_SIM_RCPTS 4
+#define HK_SIM_ADDRESS 64
+
+enum hk_sim_answer {
+	HK_SIM_OPEN,    /* on its way; or the server went before it said anything */
+	HK_SIM_ACKED,   /* 250 */
+	HK_SIM_REFUSED, /* 4yz or 5yz */
+	HK_SIM_DOUBTFUL /* refused after it may have reached the disk: a crash may bring it back */
+};
+
+struct hk_sim_rcpt {
+	char address[HK_SIM_ADDRESS];
+	unsigned deliveries, ambiguous; /* ambiguous: the server went between the sink's 250 and its own record of it */
+	unsigned dsns;
+	bool has_failed;                /* the sink said 5yz */
+	bool is_unrecorded;             /* delivered, and the owner has not committed that yet */
+	bool is_posted;                 /* its result reached the owner */
+	bool may_lack_dsn;              /* its DSN was itself refused, or too old */
+};
+struct hk_sim_mail {
+	enum hk_sim_answer answer;
+	uint64_t id;                    /* queue id, when it is known; else 0 */
+	uint64_t crashes;               /* when it was answered */
+	int64_t accepted;               /* utc */
+	uint64_t accepted_ms;
+	bool has_null_sender;
+	unsigned n_rcpt;
+	size_t body_n;
+	struct hk_sim_rcpt rcpt[HK_SIM_RCPTS];
+};
+struct hk_sim_ledger {
+	struct hk_sim_mail *mail;       /* number N at N */
+	size_t n, room;
+	uint64_t acked, delivered, dsns, duplicates;
+};
+
+struct hk_sim;
+struct hk_job;
+struct hk_returned;
+/* hk_sim_ledger_new(s, n_rcpt): the next number, with its addresses. */
+size_t hk_sim_ledger_new(struct hk_sim *, unsigned n_rcpt);
+void hk_sim_ledger_answer(struct hk_sim *, size_t number, enum hk_sim_answer);
+/* The body that mail `number` must have. */
+void hk_sim_body_add(const struct hk_sim *, size_t number, struct hk_buf *out);
+/* A sink took a message for a recipient. */
+void hk_sim_ledger_delivered(struct hk_sim *, struct hk_slice mail_from, struct hk_slice rcpt, struct hk_slice body);
+void hk_sim_ledger_failed(struct hk_sim *, struct hk_slice rcpt, struct hk_slice body);
+/* hk_sim_ledger_find(s, address): NULL when it is nobody's. *ret_number may be NULL. */
+struct hk_sim_rcpt *hk_sim_ledger_find(struct hk_sim *, struct hk_slice address, size_t *ret_number);
+void hk_sim_ledger_crashed(struct hk_sim *);
+/* A job's results reached the owner; and: all that reached it is durable, but for the messages it still holds results of. */
+void hk_sim_ledger_posted(struct hk_sim *, const struct hk_job *);
+void hk_sim_ledger_recorded(struct hk_sim *, const struct hk_returned *still);
+/* At the end, when all is quiet. */
+void hk_sim_ledger_check(struct hk_sim *);
+void hk_sim_ledger_done(struct hk_sim *);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/mx.h"
+
+enum { MESSAGE_MOST = 4 * 1024 * 1024 };
+
+void hk_sim_mx_init(struct hk_sim_mx *m, struct hk_sim *s)
+{
+	*m = (struct hk_sim_mx){.sim = s};
+	hk_buf_init(&m->in, MESSAGE_MOST);
+	hk_buf_init(&m->out, 65536);
+	hk_buf_add_str(&m->out, "220 mx.test ready\r\n");
+}
+
+void hk_sim_mx_done(struct hk_sim_mx *m)
+{
+	hk_buf_done(&m->in);
+	hk_buf_done(&m->out);
+}
+
+void hk_sim_mx_read(struct hk_sim_mx *m, size_t n)
+{
+	hk_buf_drop(&m->out, n);
+	m->reply_left -= n < m->reply_left ? n : m->reply_left;
+}
+
+static void say(struct hk_sim_mx *m, const char *text)
+{
+	hk_sim_trace(m->sim, "mx: %s", text);
+	hk_buf_addf(&m->out, "%s\r\n", text);
+}
+
+enum mood { YES, LATER, NO };
+
+static enum mood draw(struct hk_sim *s)
+{
+	uint64_t x = hk_prng_below(&s->prng, 1000000);
+
+	if (s->is_healed || x >= s->plan.temporary + s->plan.permanent)
+		return YES;
+	return x < s->plan.temporary ? LATER : NO;
+}
+
+/* The address between the angle brackets. */
+static void take_path(struct hk_slice line, char to[HK_SIM_ADDRESS])
+{
+	struct hk_slice path = hk_slice_from(line, hk_slice_find(line, '<') + 1);
+
+	snprintf(
+	    to, HK_SIM_ADDRESS, "%.*s", HK_FMT(hk_slice_sub(path, 0, hk_slice_find(path, '>'))));
+}
+
+static void on_mail(struct hk_sim_mx *m, struct hk_slice line)
+{
+	take_path(line, m->from_text);
+	m->from = hk_slice_str(m->from_text);
+	m->n_rcpt = 0;
+	m->has_taken = false;
+	/* a 5yz here would be about every recipient, of whom the server has not heard yet */
+	if (draw(m->sim) == LATER)
+		say(m, "451 4.3.0 not now");
+	else
+		say(m, "250 2.1.0 ok");
+}
+
+static void on_rcpt(struct hk_sim_mx *m, struct hk_slice line)
+{
+	char rcpt[HK_SIM_ADDRESS];
+	enum mood mood = draw(m->sim);
+
+	take_path(line, rcpt);
+	if (mood == LATER) {
+		say(m, "450 4.2.0 later");
+		return;
+	}
+	if (mood == NO || m->n_rcpt == HK_SIM_RCPTS) {
+		hk_sim_ledger_failed(m->sim, hk_slice_str(rcpt), (struct hk_slice){0});
+		say(m, "550 5.1.1 no such user");
+		return;
+	}
+	snprintf(m->rcpt[m->n_rcpt++], sizeof rcpt, "%s", rcpt);
+	say(m, "250 2.1.5 ok");
+}
+
+/* The dots that were stuffed go (RFC 5321 4.5.2). */
+static void unstuff(struct hk_buf *b)
+{
+	size_t from = 0, to = 0;
+	bool at_start = true;
+
+	while (from < b->n) {
+		if (at_start && b->p[from] == '.')
+			from++;
+		at_start = b->p[from] == '\n';
+		b->p[to++] = b->p[from++];
+	}
+	b->n = to;
+}
+
+static void on_message(struct hk_sim_mx *m)
+{
+	struct hk_slice text, body, gap = HK_S("\r\n\r\n");
+	const uint8_t *at;
+	enum mood mood = draw(m->sim);
+	unsigned i;
+
+	m->in_data = false;
+	m->in.n -= 3; /* the dot's line */
+	unstuff(&m->in);
+	text = hk_buf_slice(&m->in);
+	at = memmem(text.p, text.n, gap.p, gap.n);
+	body = at ? hk_slice_from(text, (size_t)(at - text.p) + gap.n) : (struct hk_slice){0};
+	for (i = 0; mood != LATER && i < m->n_rcpt; i++) {
+		if (mood == YES)
+			hk_sim_ledger_delivered(m->sim, m->from, hk_slice_str(m->rcpt[i]), body);
+		else
+			hk_sim_ledger_failed(m->sim, hk_slice_str(m->rcpt[i]), body);
+	}
+	hk_buf_reset(&m->in);
+	say(m, mood == YES ? "250 2.0.0 taken" : mood == NO ? "554 5.7.1 no" : "451 4.3.0 not now");
+	m->has_taken = mood == YES;
+	m->reply_left = m->out.n;
+	/* the reply that gets lost: what was taken will come again */
+	m->has_hung_up |= !m->sim->is_healed && hk_prng_chance(&m->sim->prng, 30000);
+}
+
+static void on_line(struct hk_sim_mx *m, struct hk_slice line)
+{
+	if (hk_slice_starts_nocase(line, HK_S("EHLO"))) {
+		say(m, hk_prng_coin(&m->sim->prng)
+		           ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000"
+		           : "250 mx.test");
+	} else if (hk_slice_starts_nocase(line, HK_S("MAIL FROM:"))) {
+		on_mail(m, line);
+	} else if (hk_slice_starts_nocase(line, HK_S("RCPT TO:"))) {
+		on_rcpt(m, line);
+	} else if (hk_slice_starts_nocase(line, HK_S("DATA"))) {
+		m->in_data = m->n_rcpt > 0;
+		say(m, m->in_data ? "354 go on" : "554 5.5.1 for whom?");
+	} else if (hk_slice_starts_nocase(line, HK_S("QUIT"))) {
+		say(m, "221 2.0.0 bye");
+		m->has_hung_up = true;
+	} else {
+		say(m, "250 2.0.0 ok");
+	}
+}
+
+static bool ends_with(const struct hk_buf *b, struct hk_slice end)
+{
+	return b->n >= end.n && memcmp(b->p + b->n - end.n, end.p, end.n) == 0;
+}
+
+void hk_sim_mx_hear(struct hk_sim_mx *m, struct hk_slice bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.n && !m->has_hung_up; i++) {
+		hk_buf_add_byte(&m->in, bytes.p[i]);
+		if (bytes.p[i] != '\n')
+			continue;
+		if (m->in_data) {
+			if (ends_with(&m->in, HK_S("\r\n.\r\n")))
+				on_message(m);
+		} else {
+			struct hk_buf line = m->in;
+
+			m->in = (struct hk_buf){.max = MESSAGE_MOST};
+			on_line(m, hk_slice_trim(hk_buf_slice(&line)));
+			hk_buf_done(&line);
+		}
+	}
+}

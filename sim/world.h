@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * world.h - one simulated server: its disk, its clock, its mailboxes, clients and next hops; all from one seed.
+ *
+ *	client --post--> owner --order--> sink --post--> owner		posts arrive in any order
+ *
+ * What clients were told and what sinks took stands in the ledger (ledger.h), which knows what must and must not be.
+ */
+#ifndef HIKYAKU_SIM_WORLD_H
+#define HIKYAKU_SIM_WORLD_H
+
+#include "engine/owner_internal.h"
+#include "sim/disk.h"
+#include "sim/ledger.h"
+
+#define HK_SIM_LIFETIME 3600
+#define HK_SIM_SPOOL    "/spool"
+
+/* What a seed chose to let go wrong (swarm testing: each on or off, at a rate of its own). */
+struct hk_sim_plan {
+	bool has_kills, has_cuts, has_call_deaths, has_full_disk, has_reloads, has_body_files, has_null_senders;
+	struct hk_sim_faults faults;
+	unsigned misfortune;
+	unsigned temporary, permanent, released; /* of a sink, per million */
+	unsigned events;
+	uint64_t segment_size;
+	size_t jobs_max;
+};
+
+/* Something on its way to the owner. */
+struct hk_sim_post {
+	struct hk_sim_post *next;
+	struct hk_mail *mail;  /* to be put, with this token */
+	uint64_t token;
+	struct hk_job *job;    /* or a result */
+};
+
+struct hk_sim;
+/* Where mail comes from and goes to; a world has one of each. */
+struct hk_sim_client_ops {
+	void (*act)(struct hk_sim *);                                    /* something new, or the next bit of it */
+	void (*committed)(struct hk_sim *, uint64_t token, enum hk_status);
+	void (*lost)(struct hk_sim *);                                   /* the server is gone */
+	bool (*is_quiet)(struct hk_sim *);                               /* nothing under way */
+	void (*done)(struct hk_sim *);
+};
+struct hk_sim_sink_ops {
+	void (*deliver)(struct hk_sim *, struct hk_job *);               /* takes the job */
+	void (*act)(struct hk_sim *);
+	void (*lost)(struct hk_sim *);
+	bool (*is_quiet)(struct hk_sim *);
+	void (*done)(struct hk_sim *);
+};
+
+struct hk_sim {
+	uint64_t seed;
+	struct hk_prng prng;
+	struct hk_sim_plan plan;
+	struct hk_sim_disk disk;
+	struct hk_log log;
+	struct hk_conf *conf[2]; /* a reload changes between them */
+	unsigned conf_now;
+	struct hk_owner *owner;  /* NULL: the server is down */
+	struct hk_now now;
+	struct hk_ids ids;
+	struct hk_sim_ledger ledger;
+	struct hk_sim_post *posts;
+	const struct hk_sim_client_ops *client;
+	const struct hk_sim_sink_ops *sink;
+	void *client_state, *sink_state;
+	bool is_healed;          /* no more faults: everything must come to its end */
+	bool is_traced;
+	bool has_failed;
+	uint64_t hash;           /* of all that happened: the same seed gives the same */
+	uint64_t crashes, durable_checks;
+};
+
+void hk_sim_init(struct hk_sim *, uint64_t seed, bool with_sessions, bool is_traced);
+/* hk_sim_run(s): true when no invariant was broken. */
+bool hk_sim_run(struct hk_sim *);
+void hk_sim_done(struct hk_sim *);
+void hk_sim_trace(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
+void hk_sim_violation(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
+/* hk_sim_post_mail / _result: on the way to the owner. */
+void hk_sim_post_mail(struct hk_sim *, struct hk_mail *, uint64_t token);
+void hk_sim_post_result(struct hk_sim *, struct hk_job *);
+struct hk_conf *hk_sim_conf(struct hk_sim *);
+
+/* made-up mails and outcomes, or SMTP on both sides */
+extern const struct hk_sim_client_ops hk_sim_client_direct, hk_sim_client_session;
+extern const struct hk_sim_sink_ops hk_sim_sink_direct, hk_sim_sink_session;
+void hk_sim_client_session_init(struct hk_sim *);
+void hk_sim_sink_session_init(struct hk_sim *);
+
+/* life.c */
+void hk_sim_plan_make(struct hk_sim *);
+void hk_sim_boot(struct hk_sim *);
+void hk_sim_crash(struct hk_sim *, bool with_power);
+void hk_sim_step_owner(struct hk_sim *);
+/* hk_sim_check_durable(s, number): I5: what was just promised is on the medium, whatever the next instant brings. */
+void hk_sim_check_durable(struct hk_sim *, uint64_t id);
+
+#endif
