@@ -282,8 +282,8 @@ static void a_server_that_drips_its_reply_is_left(void **state)
 		enum hk_rcpt_outcome outcome;
 	} cases[] = {
 	    {"220 a greeting of more than thirty octets", 300, HK_RCPT_PENDING},
-	    {"220 hi|250-a\n250-b\n250-c\n250-d\n250-e\n250-f\n250 g|", 380, HK_RCPT_PENDING},
-	    {"220 hi|250 h|250 ok|250 ok|354 go|250 taken|", 530, HK_RCPT_DELIVERED},
+	    {"220 hi|250-a\n250-b\n250-c\n250-d\n250-e\n250-f\n250 g|", 390, HK_RCPT_PENDING},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|250 taken|", 500, HK_RCPT_DELIVERED},
 	};
 	size_t i;
 
