@@ -232,7 +232,7 @@ enum hk_status hk_spool_recover(struct hk_spool *s)
 	struct hk_buf bytes;
 	uint32_t *number;
 	enum hk_status status;
-	size_t n, i;
+	size_t n = 0, i;
 
 	hk_arena_init(&a, SIZE_MAX);
 	hk_buf_init(&bytes, SIZE_MAX);

@@ -43,8 +43,9 @@ if [ "${HIKYAKU_LAB_STAGE:-}" = net ]; then
 	file=$(pcap_file "$@")
 	if [ -n "$file" ]; then
 		python3 -B "$here/pcap.py" "$file" &
+		capture=$!
 		sleep 0.3
-		trap 'kill %1 2>/dev/null; wait' EXIT
+		trap 'kill "$capture" 2>/dev/null; wait "$capture"' EXIT
 	fi
 	if [ "$HIKYAKU_LAB_NETNS" = user ]; then
 		# Nobody's root any more: Dovecot will not touch mail as uid 0.
@@ -67,6 +68,11 @@ if wants stop "$@"; then
 	done
 	rm -f "$state"
 	exit 0
+fi
+if wants reload "$@"; then
+	[ -f "$state" ] || { echo "lab: none is running" >&2; exit 1; }
+	kill -HUP "$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$state")"
+	exit
 fi
 if [ -f "$state" ]; then
 	pid=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$state")

@@ -4,14 +4,14 @@
 usage: ./dev lab [-6] [--json] [--predict] [--pcap FILE] [--save FOLDER] [--keep]
        ./dev lab send ID | view ID | explain ID [--lang ja]
        ./dev lab run FILE
-       ./dev lab stop
+       ./dev lab reload | stop
 
 Without a word: starts everything, sends the eleven scenarios, prints what was expected and what came, and
 takes everything down. Exit 0 only if all agree.
 
 send, view, explain   one scenario (1-1 to 4-4): the dialogue, the stored message, the reasons
 run FILE              a scenario of your own; lab/example-scenario.ini shows the form
-stop                  takes down a lab that --keep left up
+reload, stop          of a lab that --keep left up: read edited zones again; take it down
 
 -6                    the same on IPv6
 --json                {"scenarios":[{"id","expected","actual","ok"}]}
@@ -153,7 +153,7 @@ The lab stays up until Ctrl-C or './dev lab stop'.
   swaks    {enter}swaks --server {server}:{ports.smtp} --from user1@a.test --to user1@dmarc.b.test
   IMAP     {enter}curl -u user1:lab imap://{net.address('imap.b.test')}:{ports.imap}/INBOX
   DNS      {enter}dig @{net.address('dns.test')} -p {ports.dns} TXT a.test
-  zones    edit {lab.root}/zones/*.zone, then: kill -HUP {lab.processes['dns.test'].pid}
+  zones    edit {lab.root}/zones/*.zone (the serial too), then './dev lab reload'
   configs  {lab.root}/*.conf, logs {lab.root}/*.log; reload a server with kill -HUP
   here     './dev lab send 4-4', 'view 4-4' and 'explain 4-4' use it""", flush=True)
 
@@ -204,7 +204,7 @@ def run_one(lab, options):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="./dev lab", add_help=False)
-    parser.add_argument("word", nargs="?", choices=["send", "view", "explain", "run", "stop"])
+    parser.add_argument("word", nargs="?", choices=["send", "view", "explain", "run", "reload", "stop"])
     parser.add_argument("what", nargs="?")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("-6", dest="ipv6", action="store_true")
@@ -224,6 +224,7 @@ def keep_up(lab, state):
     state.write_text(json.dumps({
         "pid": os.getpid(), "root": str(lab.root), "prefix": lab.net.prefix, "low": lab.ports.low,
         "netns": os.environ.get("HIKYAKU_LAB_NETNS", "")}))
+    signal.signal(signal.SIGHUP, lambda *_: lab.reload_zones())
     how_to_talk(lab)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

@@ -133,10 +133,11 @@ def txt(text):
     return " ".join('"' + piece.replace("\\", "\\\\").replace('"', '\\"') + '"' for piece in pieces)
 
 
+# Short-lived, so that an edited zone is seen soon.
 def forward_zone(net, keys):
     """The zone test. as master-file text; keys: domain -> base64 of its public key."""
     a = net.address_type
-    rows = ["$ORIGIN test.", "$TTL 60",
+    rows = ["$ORIGIN test.", "$TTL 5",
             "@ SOA dns.test. admin.test. 2024010101 3600 1800 604800 86400", "@ NS dns.test.", ""]
     rows += [f"{host}. {a} {net.address(host)}" for host in HOSTS if host != "plain.mx.b.test"]
     rows += [
@@ -169,7 +170,7 @@ def forward_zone(net, keys):
 
 
 def reverse_zone(net):
-    rows = [f"$ORIGIN {net.reverse_zone}.", "$TTL 60",
+    rows = [f"$ORIGIN {net.reverse_zone}.", "$TTL 5",
             "@ SOA dns.test. admin.test. 2024010101 3600 1800 604800 86400", "@ NS dns.test.", ""]
     rows += [f"{net.reverse_name(host)}. PTR {host}." for host in HOSTS]
     return "\n".join(rows) + "\n"
