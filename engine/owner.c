@@ -118,12 +118,10 @@ static void free_lists(struct hk_owner *o)
 	while ((in = o->inbox)) {
 		o->inbox = in->next;
 		hk_mail_free(in->mail);
-		free(in);
 	}
 	while ((r = o->returned)) {
 		o->returned = r->next;
 		hk_job_free(r->job);
-		free(r);
 	}
 	while (hk_owner_next(o, &order))
 		if (order.type == HK_ORDER_DELIVER)
@@ -241,7 +239,7 @@ bool hk_owner_next(struct hk_owner *o, struct hk_order *ret)
 	o->orders = node->next;
 	if (!o->orders)
 		o->last_order = &o->orders;
-	free(node);
+	hk_mail_free(node->mail);
 	return true;
 }
 

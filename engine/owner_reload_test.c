@@ -12,8 +12,7 @@
 #include "engine/owner.h"
 #include "sim/disk.h"
 
-#define HEAD                                                                                       \
-	"hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; }"
+#define HEAD "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; }"
 
 static struct hk_conf *parse(const char *text)
 {
