@@ -249,5 +249,7 @@ void server_done(struct server *s)
 		hk_mta_end(s->mta);
 	forget_sockets(&s->now_sockets, false);
 	hk_generation_free(s->now);
+	if (s->mta)
+		hk_mta_free(s->mta);
 	hk_mailbox_done(&s->box);
 }

@@ -86,7 +86,7 @@ struct hk_worker {
 
 /* hk_worker_start(world, index, ret): runs its thread; it serves nothing before the first SETUP. */
 enum hk_status hk_worker_start(const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
-/* hk_worker_join(w): after a QUIT. Its mailbox takes posts until hk_worker_free. */
+/* hk_worker_join(w): after a QUIT. It holds no generation any more; its mailbox takes posts until hk_worker_free. */
 void hk_worker_join(struct hk_worker *);
 void hk_worker_free(struct hk_worker *);
 
