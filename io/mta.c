@@ -69,8 +69,8 @@ static void post_plain(struct hk_mailbox *box, enum hk_post_type type)
 	hk_mailbox_post(box, post);
 }
 
-/* Workers first: what they give back on their way out is still recorded. */
-void hk_mta_end(struct hk_mta *m)
+/* Workers first: what they give back on their way out is still recorded. Their boxes stay until the owner has ended too. */
+static void end_all(struct hk_mta *m)
 {
 	unsigned i;
 
@@ -82,13 +82,10 @@ void hk_mta_end(struct hk_mta *m)
 		post_plain(&m->owner.box, HK_POST_QUIT);
 		hk_owner_thread_join(&m->owner);
 	}
-}
-
-void hk_mta_free(struct hk_mta *m)
-{
-	unsigned i;
-
 	hk_owner_thread_close(&m->owner);
+	/* a resolver's thread may answer into any box: it has to end before the first of them goes */
+	for (i = 0; i < m->n; i++)
+		hk_worker_let_go(m->worker[i]);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
 	hk_tls_context_free(m->world.client_tls);
@@ -116,8 +113,7 @@ enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_
 	if (status == HK_OK)
 		status = start_workers(m, n);
 	if (status != HK_OK) {
-		hk_mta_end(m);
-		hk_mta_free(m);
+		end_all(m);
 		return status;
 	}
 	*ret = m;
@@ -209,4 +205,9 @@ bool hk_mta_told(struct hk_mta *m, struct hk_post *post)
 		m->idle++;
 	free(post);
 	return m->is_owner_idle && m->idle == m->n;
+}
+
+void hk_mta_end(struct hk_mta *m)
+{
+	end_all(m);
 }

@@ -34,9 +34,7 @@ void hk_mta_keys(struct hk_mta *, unsigned worker, int fd);
 /* hk_mta_stop(m): no new sessions and deliveries. hk_mta_told(m, post): takes a post of the main mailbox; true once all are idle. */
 void hk_mta_stop(struct hk_mta *);
 bool hk_mta_told(struct hk_mta *, struct hk_post *);
-/* hk_mta_end(m): what is still under way is dropped; joins all threads. hk_mta_free(m): after the generations were let go: their
- * resolvers post to the workers until then. */
+/* hk_mta_end(m): what is still under way is dropped; joins all threads; frees. */
 void hk_mta_end(struct hk_mta *);
-void hk_mta_free(struct hk_mta *);
 
 #endif

@@ -424,6 +424,11 @@ static void discard(struct hk_post *post)
 	}
 }
 
+void hk_worker_join(struct hk_worker *w)
+{
+	pthread_join(w->thread, NULL);
+}
+
 static void empty_box(struct hk_worker *w)
 {
 	struct hk_post *post, *next;
@@ -434,11 +439,10 @@ static void empty_box(struct hk_worker *w)
 	}
 }
 
-void hk_worker_join(struct hk_worker *w)
+void hk_worker_let_go(struct hk_worker *w)
 {
 	size_t i;
 
-	pthread_join(w->thread, NULL);
 	empty_box(w);
 	for (i = 0; i < HK_GENERATIONS; i++)
 		hk_generation_free(w->recent[i]);
