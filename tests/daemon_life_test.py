@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -104,6 +105,18 @@ def stops_gracefully(t):
             d.start()
             stored = d.wait_mail()
             t.ok(len(stored) == 1 and b"the rest" in stored[0], f"{form}: and the message is there", stored)
+
+
+def a_stop_does_not_wait_for_names(t):
+    """The client's name was asked for, the client left, and the answer will never come."""
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, single=single) as d:
+            client = Smtp(d.address)
+            client.command("QUIT")
+            client.close()
+            began = time.monotonic()
+            t.equal(d.stop(), 0, f"{form}: it ends")
+            t.ok(time.monotonic() - began < 5 * SLOW, f"{form}: at once", time.monotonic() - began)
 
 
 # ---- processes --------------------------------------------------------------------------------------------------------------
@@ -280,7 +293,7 @@ def the_command_line(t):
 
 
 CASES = [
-    the_command_line, reloads, a_reload_brings_certificates_and_keys, stops_gracefully, processes_hold_what_the_table_says,
+    the_command_line, reloads, a_reload_brings_certificates_and_keys, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
     roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused,
     errors_at_the_start_are_told, tells_the_service_manager, goes_to_the_background,
 ]

@@ -5,6 +5,8 @@ usage: daemon_test.py [CASE...]"""
 
 import os
 import re
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -321,11 +323,47 @@ def fill_the_disk(t, root):
         sink.close()
 
 
+def failing_syncs_lose_nothing(t):
+    """fdatasync says EIO for a while (security.md R4): 451 or 452 for what was in the batch, never a 250 that is not kept."""
+    if not shutil.which("strace"):
+        t.skip("failing syncs", "needs strace")
+        return
+    with folder() as root:
+        d = Daemon(root)
+        plain = d.command()
+        # per thread: the owner's own syncs
+        d.command = lambda: ["strace", "-f", "-qqq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=6..40+3"] + plain
+        try:
+            d.start()
+        except RuntimeError as error:
+            t.skip("failing syncs", f"strace cannot trace here: {error}"[:100])
+            return
+        codes, accepted = [], []
+        client = Smtp(d.address)
+        for number in range(60):
+            reply = client.message(b"Subject: x\r\nX-Number: %d\r\n\r\nhi\r\n" % number, helo=None if number else "EHLO a.test")
+            codes.append(reply[0])
+            if reply[0] == 250:
+                accepted.append(number)
+            else:
+                time.sleep(0.1)
+        t.ok(set(codes) <= {250, 451, 452} and len(set(codes)) > 1, "some are refused with 451 or 452, and only so", codes)
+        t.equal(codes[-1], 250, "and when syncs work again mail is taken again")
+        os.kill(d.pids()["supervisor"], signal.SIGKILL)  # the traced one; strace ends with it
+        d.process.wait(10 * SLOW)
+        d.command = lambda: plain
+        with d:
+            def numbers():
+                return {int(n) for path in d.files() for n in re.findall(rb"X-Number: (\d+)", path.read_bytes())}
+            t.ok(wait_until(lambda: numbers() >= set(accepted), 20), "all that got 250 is delivered", (sorted(set(accepted) - numbers()), d.log()))
+
+
+
 CASES = [
     receives_and_stores, serves_ipv6, takes_long_bodies, serves_many_at_once, takes_a_pipelined_burst_in_one_write, relays_by_mx,
     a_queue_survives_a_restart, signs_through_the_keys_process, speaks_tls, drops_what_was_glued_to_starttls, relays_over_tls,
     a_client_that_never_reads_costs_nothing, a_dead_name_server_does_not_hold_mail_up, many_connections_that_say_nothing,
-    a_full_disk_is_452,
+    a_full_disk_is_452, failing_syncs_lose_nothing,
 ]
 
 if __name__ == "__main__":

@@ -59,10 +59,12 @@ def run_cases(cases, tap):
     for case in cases:
         if wanted and case.__name__ not in wanted:
             continue
+        began = time.monotonic()
         try:
             case(tap)
         except Exception as error:  # noqa: BLE001
             tap.ok(False, f"{case.__name__} runs to its end", f"{type(error).__name__}: {error}")
+        print(f"# {case.__name__}: {time.monotonic() - began:.1f} s", flush=True)
     return tap.end()
 
 
