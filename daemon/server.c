@@ -245,9 +245,10 @@ bool server_take_mail(struct server *s)
 void server_done(struct server *s)
 {
 	server_drop(s);
+	/* first our use of it: with the workers' its resolver ends, which still answers to them */
+	hk_generation_free(s->now);
 	if (s->mta)
 		hk_mta_end(s->mta);
 	forget_sockets(&s->now_sockets, false);
-	hk_generation_free(s->now);
 	hk_mailbox_done(&s->box);
 }

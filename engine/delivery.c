@@ -298,6 +298,17 @@ static void fill_connect(const struct hk_delivery *d, struct hk_delivery_want *r
 	ret->port = d->port;
 }
 
+/* Bytes of a reply are none: a server that drips them would keep a delivery for ever. */
+static void note_progress(struct hk_delivery *d)
+{
+	unsigned replies = d->client ? hk_smtpc_replies(d->client) : 0;
+
+	if (d->has_moved || replies != d->replies)
+		d->progress = d->now.mono_ms;
+	d->has_moved = false;
+	d->replies = replies;
+}
+
 enum hk_status hk_delivery_next(
     struct hk_delivery *d, const struct hk_now *now, struct hk_delivery_want *ret)
 {
@@ -311,10 +322,8 @@ enum hk_status hk_delivery_next(
 	size_t i;
 
 	d->now = *now;
-	if (d->has_moved)
-		d->progress = now->mono_ms;
-	d->has_moved = false;
 	run(d);
+	note_progress(d);
 	if (next_question(d, ret))
 		return HK_OK;
 	for (i = 0; i < sizeof order / sizeof order[0]; i++) {
@@ -351,7 +360,6 @@ void hk_delivery_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 
 size_t hk_delivery_feed(struct hk_delivery *d, struct hk_slice in)
 {
-	d->has_moved = true;
 	return d->is_connected ? hk_smtpc_feed(d->client, in) : in.n;
 }
 

@@ -80,7 +80,8 @@ struct hk_delivery {
 	unsigned wants;
 	uint32_t last_id;
 	uint64_t deadline;            /* mono_ms; UINT64_MAX: none */
-	bool is_connected, has_moved; /* has_moved: bytes went since the last hk_delivery_next */
+	bool is_connected, has_moved; /* has_moved: bytes were sent since the last hk_delivery_next */
+	unsigned replies;             /* of the server, that count as progress already */
 	uint64_t progress;            /* when; mono_ms */
 
 	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all

@@ -349,6 +349,13 @@ static bool move(struct rig *r, struct hk_delivery *d, struct link *l)
 		any = true;
 	}
 	n = cut(r, l->out.n);
+	if (n && l->peer->slow_ms) {
+		r->now.mono_ms += l->peer->slow_ms;
+		if (r->now.mono_ms >= hk_delivery_deadline(d)) {
+			hk_delivery_tick(d, &r->now);
+			return true;
+		}
+	}
 	if (n) {
 		taken = hk_delivery_feed(d, hk_slice_sub(hk_buf_slice(&l->out), 0, n));
 		hk_buf_drop(&l->out, taken);

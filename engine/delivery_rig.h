@@ -18,6 +18,7 @@ struct rig_peer {
 	const char *ip;     /* NULL: any */
 	const char *script; /* NULL: does not answer a connection */
 	bool tls_fails;
+	uint64_t slow_ms; /* between two pieces of what it says */
 	/* what was seen */
 	unsigned connections;
 	struct hk_buf got; /* every byte, of all connections */

@@ -273,6 +273,39 @@ static void a_silent_server_is_left_at_every_stage(void **state)
 	}
 }
 
+/* The time is for a reply, not for each octet of it (RFC 5321 4.5.3.2): else a host that drips keeps a delivery for days. */
+static void a_server_that_drips_its_reply_is_left(void **state)
+{
+	static const struct {
+		const char *script;
+		uint64_t seconds;
+		enum hk_rcpt_outcome outcome;
+	} cases[] = {
+	    {"220 a greeting of more than thirty octets", 300, HK_RCPT_PENDING},
+	    {"220 hi|250-a\n250-b\n250-c\n250-d\n250-e\n250-f\n250 g|", 390, HK_RCPT_PENDING},
+	    {"220 hi|250 h|250 ok|250 ok|354 go|250 taken|", 500, HK_RCPT_DELIVERED},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct rig_peer peer = {.script = cases[i].script, .slow_ms = 10000};
+		struct rig r;
+		uint64_t began;
+
+		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+		r.cut = RIG_BYTES;
+		r.peer = &peer;
+		r.n_peers = 1;
+		rig_put(&r, &simple);
+		began = r.now.mono_ms;
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, cases[i].outcome);
+		assert_int_equal((r.now.mono_ms - began) / 1000, cases[i].seconds);
+		rig_done(&r);
+	}
+}
+
 /* ---- hosts ---- */
 
 static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
@@ -475,6 +508,7 @@ int main(void)
 	    cmocka_unit_test(lmtp_answers_for_each_recipient_after_the_dot),
 	    cmocka_unit_test(many_recipients_go_in_transactions_of_a_hundred),
 	    cmocka_unit_test(a_silent_server_is_left_at_every_stage),
+	    cmocka_unit_test(a_server_that_drips_its_reply_is_left),
 	    cmocka_unit_test(hosts_are_found_and_tried_as_rfc_5321_5_says),
 	    cmocka_unit_test(the_next_host_is_tried_only_before_the_dot),
 	    cmocka_unit_test(equal_preferences_are_spread_over_messages),

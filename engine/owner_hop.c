@@ -269,8 +269,12 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 {
 	enum hk_status status = HK_OK;
 	struct hk_domain *d;
+	struct hk_hop *hop;
 	size_t i;
 
+	/* no group waits any more, also at a hop that stays for its jobs */
+	for (hop = o->hops; hop; hop = hop->next)
+		forget_ready(o, hop);
 	for (i = 0; i < o->n_slots; i++) {
 		for (d = o->slot[i]; d; d = d->next) {
 			if (d->hop) {

@@ -85,7 +85,9 @@ size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk
 	if (s->stage == STAGE_OVER)
 		return in.n; /* nobody will read it */
 	n = hk_smtpd_feed(s->smtpd, in);
-	if (n)
+	/* of a command only its end counts: time is given for the whole, not for each octet */
+	if (n && ((s->message && s->message->is_receiving) ||
+	             hk_slice_find(hk_slice_sub(in, 0, n), '\n') < n))
 		s->last_input = now->mono_ms;
 	return n;
 }

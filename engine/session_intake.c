@@ -277,6 +277,11 @@ static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict
 	struct hk_policy_reply reply = {550, "5.7.1", NULL};
 	char text[HK_DOMAIN_MAX * 4 + 80];
 
+	if (v->from_state != HK_FROM_ONE) {
+		reply.text = "No author can be read from the From field (RFC 5322 3.6.2)";
+		refuse(s, &reply);
+		return;
+	}
 	/* the words of RFC 9989 7.2 */
 	snprintf(text, sizeof text, "Email rejected per DMARC policy for %s (RFC 9989 7.2)",
 	    hk_log_quote(v->author_domain).text);

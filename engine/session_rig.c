@@ -197,6 +197,13 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 			continue;
 		}
 		fed = 0;
+		if (r->slow_ms && hk_session_wants_input(s) && taken < bytes.n) {
+			r->now.mono_ms += r->slow_ms;
+			if (r->now.mono_ms >= hk_session_deadline(s)) {
+				hk_session_tick(s, &r->now);
+				continue;
+			}
+		}
 		if (hk_session_wants_input(s) && taken < bytes.n)
 			fed = hk_session_feed(
 			    s, hk_slice_sub(bytes, taken, cut(r, bytes.n - taken)), &r->now);

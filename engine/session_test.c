@@ -451,6 +451,30 @@ static void an_idle_client_is_sent_away_after_five_minutes(void **state)
 	}
 }
 
+/* Five minutes are for a command, not for each octet of it; a message may come as slowly as it likes. */
+static void a_client_that_drips_its_command_is_sent_away(void **state)
+{
+	struct srig r;
+	uint64_t began;
+
+	(void)state;
+	srig_init(&r, CONF, ZONE);
+	r.cut = SRIG_BYTES;
+	r.slow_ms = 10000;
+	r.keep_open = true;
+	began = r.now.mono_ms;
+	srig_say(&r, "NOOP\r\nNOOP and much more of it that never comes to its end");
+	assert_has(srig_replies(&r), "421 4.4.2 ");
+	assert_int_equal((r.now.mono_ms - began) / 1000, 6 * 10 + HK_SESSION_IDLE_S);
+	srig_done(&r);
+	srig_init(&r, CONF, ZONE);
+	r.cut = SRIG_BYTES;
+	r.slow_ms = 10000;
+	srig_say(&r, HEAD "A: b\r\n\r\nbody without a line end for more than five minutes\r\n.\r\n");
+	assert_int_equal(r.n_mails, 1);
+	srig_done(&r);
+}
+
 static void a_client_that_never_reads_is_cut_off(void **state)
 {
 	struct srig r;
@@ -546,6 +570,7 @@ int main(void)
 	    cmocka_unit_test(postmaster_without_a_domain_is_always_somebody),
 	    cmocka_unit_test(every_refusal_says_its_rule_its_section_and_its_id),
 	    cmocka_unit_test(an_idle_client_is_sent_away_after_five_minutes),
+	    cmocka_unit_test(a_client_that_drips_its_command_is_sent_away),
 	    cmocka_unit_test(a_client_that_never_reads_is_cut_off),
 	    cmocka_unit_test(who_talks_before_the_banner_is_sent_away_where_that_is_wanted),
 	    cmocka_unit_test(shutdown_lets_a_message_be_finished),

@@ -346,7 +346,17 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    /* several author domains (RFC 9989 11.5) */
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n", NULL, true},
-	    {"hard", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, false},
+	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
+	    /* none at all, or none that can be read (RFC 5322 3.6.2) */
+	    {"off", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, false},
+	    {"soft", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, true},
+	    {"hard", "10.255.1.20", "u@a.test", "Subject: no author\r\n",
+	        "550 5.7.1 No author can be read from the From field (RFC 5322 3.6.2) [", false},
+	    {"soft", "10.255.1.20", "u@a.test", "From: u@@x.test\r\n", NULL, true},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@@x.test\r\n", "550 5.7.1 No author ", false},
+	    {"soft", "10.255.1.20", "u@a.test", "From: nobody:;\r\n", NULL, true},
+	    {"hard", "10.255.1.20", "u@a.test", "From: nobody:;\r\n", "550 5.7.1 No author ", false},
+	    {"hard", "10.9.1.1", "u@x.test", "Subject: no author\r\n", NULL, false},
 	    /* our own hosts */
 	    {"hard", "10.9.1.1", "u@x.test", "From: u@x.test\r\n", NULL, false},
 	    /* errors */

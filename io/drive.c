@@ -156,7 +156,11 @@ void hk_drive_start_tls(struct hk_drive *d, struct hk_tls_context *context, stru
 
 void hk_drive_close(struct hk_drive *d)
 {
-	d->closing = true;
+	/* what is not open has nothing to drain: the kernel or a handshake would only be waited for */
+	if (d->state != HK_DRIVE_OPEN && d->conn)
+		part(d, false);
+	else
+		d->closing = true;
 }
 
 /* ---- bytes --------------------------------------------------------------------------------- */

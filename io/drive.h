@@ -74,7 +74,7 @@ void hk_drive_pump(struct hk_drive *);
 bool hk_drive_connect(struct hk_drive *, int fd, bool is_open) HK_MUSTCHECK;
 /* hk_drive_start_tls(d, context, name): after out is drained; ends in ops->tls. name is borrowed until then. */
 void hk_drive_start_tls(struct hk_drive *, struct hk_tls_context *, struct hk_slice name);
-/* hk_drive_close(d): after out is drained. */
+/* hk_drive_close(d): after out is drained; at once where the connection is not open yet. */
 void hk_drive_close(struct hk_drive *);
 /* hk_drive_drop(d): the end of d at once, whatever it was doing; freed when no job uses it any more. */
 void hk_drive_drop(struct hk_drive *);

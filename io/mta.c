@@ -83,6 +83,9 @@ static void end_all(struct hk_mta *m)
 		hk_owner_thread_join(&m->owner);
 	}
 	hk_owner_thread_close(&m->owner);
+	/* a resolver's thread may answer into any box: it has to end before the first of them goes */
+	for (i = 0; i < m->n; i++)
+		hk_worker_let_go(m->worker[i]);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
 	hk_tls_context_free(m->world.client_tls);

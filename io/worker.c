@@ -429,17 +429,28 @@ void hk_worker_join(struct hk_worker *w)
 	pthread_join(w->thread, NULL);
 }
 
-void hk_worker_free(struct hk_worker *w)
+static void empty_box(struct hk_worker *w)
 {
 	struct hk_post *post, *next;
-	size_t i;
 
 	for (post = hk_mailbox_take(&w->box); post; post = next) {
 		next = post->next;
 		discard(post);
 	}
+}
+
+void hk_worker_let_go(struct hk_worker *w)
+{
+	size_t i;
+
+	empty_box(w);
 	for (i = 0; i < HK_GENERATIONS; i++)
 		hk_generation_free(w->recent[i]);
+}
+
+void hk_worker_free(struct hk_worker *w)
+{
+	empty_box(w);
 	hk_answers_done(&w->answers);
 	hk_asks_done(&w->asks);
 	hk_mailbox_done(&w->box);

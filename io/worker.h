@@ -88,6 +88,8 @@ struct hk_worker {
 enum hk_status hk_worker_start(const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
 /* hk_worker_join(w): after a QUIT. Its mailbox takes posts until hk_worker_free. */
 void hk_worker_join(struct hk_worker *);
+/* hk_worker_let_go(w): its generations, and with the last use of one its resolver. Then hk_worker_free. */
+void hk_worker_let_go(struct hk_worker *);
 void hk_worker_free(struct hk_worker *);
 
 /* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer held. NULL conf: the newest. */

@@ -170,6 +170,8 @@ struct hk_slice hk_smtpc_out(struct hk_smtpc *);
 void hk_smtpc_sent(struct hk_smtpc *, size_t n);
 bool hk_smtpc_offers_8bitmime(const struct hk_smtpc *);
 bool hk_smtpc_is_tls(const struct hk_smtpc *);
+/* whole replies read so far: what the time of a stage is counted from, beside bytes that were sent. */
+unsigned hk_smtpc_replies(const struct hk_smtpc *);
 /* seconds the current stage may take (RFC 5321 4.5.3.2). */
 unsigned hk_smtpc_stage_timeout(const struct hk_smtpc *);
 

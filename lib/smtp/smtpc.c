@@ -180,6 +180,7 @@ static const char *awaited(const struct hk_smtpc *c)
 static void dispatch(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 {
 	c->timed_out = false;
+	c->replies++;
 	/* RFC 5321 3.8: 421 may come in answer to anything, and unasked */
 	if (reply->code == 421) {
 		smtpc_end(c, reply);
@@ -282,6 +283,11 @@ bool hk_smtpc_offers_8bitmime(const struct hk_smtpc *c)
 bool hk_smtpc_is_tls(const struct hk_smtpc *c)
 {
 	return c->is_tls;
+}
+
+unsigned hk_smtpc_replies(const struct hk_smtpc *c)
+{
+	return c->replies;
 }
 
 unsigned hk_smtpc_stage_timeout(const struct hk_smtpc *c)

@@ -82,6 +82,7 @@ struct hk_smtpc {
 	enum hk_smtpc_stage stage; /* of the reply that is awaited, or of the end */
 	bool is_tls, use_helo;     /* use_helo: EHLO was refused, HELO is tried */
 	bool eof, timed_out, quit_due, reset_due;
+	unsigned replies;     /* read so far */
 	unsigned hello_lines; /* of the reply to EHLO so far */
 	unsigned extensions;  /* of enum smtpc_extension, of the latest EHLO */
 	uint64_t size_limit;  /* of SIZE; 0: none */
