@@ -74,16 +74,18 @@ static bool is_excused(const struct hk_sim *s, enum hk_status status)
 
 void hk_sim_boot(struct hk_sim *s)
 {
-	struct hk_owner_options options = {
-	    .segment_size = s->plan.segment_size, .jobs_max = s->plan.jobs_max};
+	struct hk_owner_options options = {.disk = &s->disk.disk,
+	    .log = &s->log,
+	    .now = &s->now,
+	    .segment_size = s->plan.segment_size,
+	    .jobs_max = s->plan.jobs_max};
 	enum hk_status status;
 	bool has_died;
 
 	if (!s->is_healed && s->plan.has_call_deaths && hk_prng_chance(&s->prng, 300000))
 		s->disk.die_at = s->disk.calls + 1 + hk_prng_below(&s->prng, 60);
 	hk_sim_memory_fail(!s->is_healed);
-	status = hk_owner_new_sized(
-	    hk_sim_conf(s), &s->disk.disk, &s->log, &s->now, &options, &s->owner);
+	status = hk_owner_new_sized(hk_sim_conf(s), &options, &s->owner);
 	hk_sim_memory_fail(false);
 	has_died = s->disk.dead;
 	hk_sim_trace(
