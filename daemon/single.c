@@ -269,15 +269,18 @@ static void run(struct single *s, int signals)
 
 int single_run(const struct options *options, void (*ready)(void))
 {
-	struct single s = {.options = options};
+	/* static, so that what ends with the process and no sooner (keys, whose channels may still sign) is no leak to a checker */
+	static struct single s;
 	int signals = signals_open();
 	enum hk_status status;
 	struct hk_buf why;
 
+	s.options = options;
 	hk_buf_init(&why, 65536);
 	status = signals < 0 ? HK_IO : start(&s, &why);
 	if (status != HK_OK) {
 		fprintf(stderr, "hikyakud: %.*s\n", HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
+		hk_buf_done(&why);
 		return 1;
 	}
 	hk_buf_done(&why);
