@@ -33,7 +33,7 @@ struct single {
 	struct hk_log *log;
 	unsigned workers;
 	uint32_t number;
-	bool stopping;
+	bool has_server, stopping;
 	uint64_t stop_until;
 };
 
@@ -166,6 +166,7 @@ static enum hk_status start(struct single *s, struct hk_buf *why)
 	if (status == HK_OK) {
 		s->log = hk_log_sink_log(s->sink);
 		status = server_init(&s->server, s->log);
+		s->has_server = status == HK_OK;
 	}
 	s->keys = hk_keys_new();
 	if (status == HK_OK)
@@ -267,30 +268,34 @@ static void run(struct single *s, int signals)
 	}
 }
 
+static void finish(struct single *s)
+{
+	if (s->has_server)
+		server_done(&s->server);
+	sockets_close(&s->sockets);
+	hk_keys_free(s->keys);
+	hk_log_sink_close(s->sink);
+}
+
 int single_run(const struct options *options, void (*ready)(void))
 {
-	/* static, so that what ends with the process and no sooner (keys, whose channels may still sign) is no leak to a checker */
-	static struct single s;
+	struct single s = {.options = options};
 	int signals = signals_open();
 	enum hk_status status;
 	struct hk_buf why;
 
-	s.options = options;
 	hk_buf_init(&why, 65536);
 	status = signals < 0 ? HK_IO : start(&s, &why);
 	if (status != HK_OK) {
 		fprintf(stderr, "hikyakud: %.*s\n", HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
-		hk_buf_done(&why);
-		return 1;
+	} else {
+		hk_logf(s.log, HK_LOG_INFO, "ev=ready pid=%ld workers=%u single=1", (long)getpid(), s.workers);
+		notify_ready();
+		ready();
+		run(&s, signals);
+		hk_logf(s.log, HK_LOG_INFO, "ev=stopped");
 	}
 	hk_buf_done(&why);
-	hk_logf(s.log, HK_LOG_INFO, "ev=ready pid=%ld workers=%u single=1", (long)getpid(), s.workers);
-	notify_ready();
-	ready();
-	run(&s, signals);
-	server_done(&s.server);
-	sockets_close(&s.sockets);
-	hk_logf(s.log, HK_LOG_INFO, "ev=stopped");
-	hk_log_sink_close(s.sink);
-	return 0;
+	finish(&s);
+	return status == HK_OK ? 0 : 1;
 }

@@ -9,6 +9,9 @@
 
 #include "engine/spool_rig.h"
 
+#define GOLDEN_ONE 0x419cf0acu
+#define GOLDEN_TWO 0x55a67bcfu
+
 /* The recovery table of docs/queue.md, row by row. */
 
 /* One message committed, then three in one batch. Where the second batch begins and ends in the
@@ -257,6 +260,35 @@ static void a_recycled_file_is_never_mistaken_for_what_it_held(void **state)
 	finish(&d, s);
 }
 
+/* R20 of security.md 2.4: what version 1 wrote is read for ever. Where this changes,
+ * HK_SPOOL_VERSION has to. */
+static void the_bytes_of_version_1_are_what_they_were(void **state)
+{
+	struct hk_sim_disk d;
+	struct hk_spool *s = start(&d);
+	uint8_t *bytes;
+
+	(void)state;
+	assert_int_equal(test_put(s, 1, 4, 2000), HK_OK);
+	assert_int_equal(test_put_with_file(s, &d.disk, 2), HK_OK);
+	assert_int_equal(hk_spool_commit(s), HK_OK);
+	assert_int_equal(hk_spool_complete(s, 1, 2, HK_RCPT_FAILED, HK_S("550 no")), HK_OK);
+	assert_int_equal(hk_spool_attempt(s, 1, 1796000000, HK_S("450 later")), HK_OK);
+	assert_int_equal(hk_spool_commit(s), HK_OK);
+	bytes = hk_sim_disk_bytes(&d, FIRST, NULL);
+	assert_int_equal(hk_spool_last(s)->used, 3 * 4096);
+	assert_memory_equal(bytes, "HKJ1", 4);
+	assert_int_equal(hk_crc32c(0, hk_slice_of(bytes, 3 * 4096)), GOLDEN_ONE);
+	/* a moved message, and the index of the segment before */
+	assert_int_equal(hk_segment_begin(s, false), HK_OK);
+	s->segment[0]->is_damaged = true;
+	assert_int_equal(hk_spool_tidy(s, 65536), HK_OK);
+	bytes = hk_sim_disk_bytes(&d, "spool/journal/00000002.seg", NULL);
+	assert_int_equal(hk_spool_last(s)->used, 2 * 4096);
+	assert_int_equal(hk_crc32c(0, hk_slice_of(bytes, 2 * 4096)), GOLDEN_TWO);
+	finish(&d, s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -266,6 +298,7 @@ int main(void)
 	    cmocka_unit_test(start_up_reads_indexes_and_scans_where_there_is_none),
 	    cmocka_unit_test(a_missing_segment_a_wrong_head_and_a_damaged_live_message_are_loud),
 	    cmocka_unit_test(a_recycled_file_is_never_mistaken_for_what_it_held),
+	    cmocka_unit_test(the_bytes_of_version_1_are_what_they_were),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@ struct key_set {
 	size_t n;
 };
 struct hk_keys {
+	_Atomic unsigned users;
 	pthread_rwlock_t lock;
 	struct key_set set[HK_KEYS_GENERATIONS];
 };
@@ -116,8 +117,10 @@ struct hk_keys *hk_keys_new(void)
 {
 	struct hk_keys *k = calloc(1, sizeof *k);
 
-	if (k)
-		pthread_rwlock_init(&k->lock, NULL);
+	if (!k)
+		return NULL;
+	k->users = 1;
+	pthread_rwlock_init(&k->lock, NULL);
 	return k;
 }
 
@@ -135,7 +138,7 @@ void hk_keys_free(struct hk_keys *k)
 {
 	size_t i;
 
-	if (!k)
+	if (!k || --k->users)
 		return;
 	for (i = 0; i < HK_KEYS_GENERATIONS; i++)
 		empty_set(&k->set[i]);
@@ -265,6 +268,7 @@ static void *serve_channel(void *argument)
 
 	hk_keys_serve(c->keys, c->fd);
 	close(c->fd);
+	hk_keys_free(c->keys);
 	free(c);
 	return NULL;
 }
@@ -274,11 +278,16 @@ enum hk_status hk_keys_serve_apart(struct hk_keys *k, int fd)
 	struct channel *c = malloc(sizeof *c);
 	pthread_t thread;
 
-	if (!c || (*c = (struct channel){k, fd}, pthread_create(&thread, NULL, serve_channel, c)) != 0) {
+	if (c) {
+		*c = (struct channel){k, fd};
+		k->users++;
+		if (pthread_create(&thread, NULL, serve_channel, c) == 0) {
+			pthread_detach(thread);
+			return HK_OK;
+		}
+		k->users--;
 		free(c);
-		close(fd);
-		return HK_NOMEM;
 	}
-	pthread_detach(thread);
-	return HK_OK;
+	close(fd);
+	return HK_NOMEM;
 }

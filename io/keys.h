@@ -38,14 +38,14 @@ enum hk_status hk_keys_reply_parse(struct hk_slice, struct hk_keys_reply *ret) H
 struct hk_keys;
 /* returns owned; NULL when out of memory. Safe from several threads. */
 struct hk_keys *hk_keys_new(void);
-void hk_keys_free(struct hk_keys *);
+void hk_keys_free(struct hk_keys *); /* lets go; NULL allowed */
 /* hk_keys_load(k, generation, key, pem, ret): a new generation drops the oldest one held. */
 enum hk_status hk_keys_load(struct hk_keys *, uint32_t generation, uint32_t key, struct hk_slice pem, enum hk_sign_alg *ret) HK_MUSTCHECK;
 /* hk_keys_answer(k, message, reply): always a reply; for bytes that are no request its status is SYNTAX and its seq 0. */
 void hk_keys_answer(struct hk_keys *, struct hk_slice message, uint8_t ret[HK_KEYS_REPLY]);
 /* hk_keys_serve(k, fd): answers on this channel until its other end closes; fd stays the caller's. */
 void hk_keys_serve(struct hk_keys *, int fd);
-/* hk_keys_serve_apart(k, fd): the same in a thread of its own, which takes fd. k must outlive it. */
+/* hk_keys_serve_apart(k, fd): the same in a thread of its own, which takes fd and a use of k. */
 enum hk_status hk_keys_serve_apart(struct hk_keys *, int fd) HK_MUSTCHECK;
 
 #endif

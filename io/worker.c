@@ -351,10 +351,10 @@ static void on_mail(uv_poll_t *poll, int error, int events)
 
 /* ---- the thread ----------------------------------------------------------------------------------------------- */
 
-/* Once in every turn of the loop, after its callbacks. */
-static void after_turn(uv_check_t *check)
+/* In every turn of the loop just before it waits: timers and callbacks have run. */
+static void before_waiting(uv_prepare_t *prepare)
 {
-	struct hk_worker *w = check->data;
+	struct hk_worker *w = prepare->data;
 
 	if (w->is_full && !w->stopping && w->sessions < w->world->sessions_max && !w->accept_again.place)
 		listen_all(w);
@@ -364,13 +364,13 @@ static void after_turn(uv_check_t *check)
 static void *run(void *argument)
 {
 	struct hk_worker *w = argument;
-	uv_check_t check;
+	uv_prepare_t prepare;
 
-	uv_check_init(&w->loop.uv, &check);
-	check.data = w;
-	uv_check_start(&check, after_turn);
+	uv_prepare_init(&w->loop.uv, &prepare);
+	prepare.data = w;
+	uv_prepare_start(&prepare, before_waiting);
 	uv_run(&w->loop.uv, UV_RUN_DEFAULT);
-	uv_close((uv_handle_t *)&check, NULL);
+	uv_close((uv_handle_t *)&prepare, NULL);
 	hk_timers_leave(&w->loop.timers, &w->accept_again);
 	/* waits for blocking work that is under way, and for lingering connections */
 	hk_loop_done(&w->loop);

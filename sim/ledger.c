@@ -50,18 +50,25 @@ void hk_sim_body_add(const struct hk_sim *s, size_t number, struct hk_buf *out)
 		hk_buf_addf(out, "%zu.%zu, a line that says where it is from\r\n", number, i);
 }
 
-/* "rN-I@..." or "sN@..."; rcpt is UINT_MAX for a sender */
+/* "rN-I@..." or "sN@..."; *ret_rcpt is UINT32_MAX for a sender */
 static bool parse_address(struct hk_slice a, size_t *ret_number, unsigned *ret_rcpt)
 {
-	char text[HK_SIM_ADDRESS];
-	char kind;
-	int got;
+	struct hk_slice local = hk_slice_sub(a, 0, hk_slice_find(a, '@')), number, rcpt;
+	size_t dash = hk_slice_find(local, '-');
+	bool is_sender = local.n && local.p[0] == 's' && dash == local.n;
+	uint64_t n, i = UINT32_MAX;
 
-	snprintf(text, sizeof text, "%.*s", HK_FMT(a));
-	got = sscanf(text, "%c%zu-%u", &kind, ret_number, ret_rcpt);
-	if (got >= 2 && kind == 's')
-		*ret_rcpt = UINT32_MAX;
-	return (got == 3 && kind == 'r') || (got >= 2 && kind == 's');
+	if (!is_sender && (!local.n || local.p[0] != 'r'))
+		return false;
+	number = hk_slice_sub(hk_slice_sub(local, 0, dash), 1, local.n);
+	rcpt = hk_slice_from(local, dash + 1);
+	if (hk_slice_u64(number, UINT32_MAX, &n) != HK_OK)
+		return false;
+	if (!is_sender && hk_slice_u64(rcpt, HK_SIM_RCPTS, &i) != HK_OK)
+		return false;
+	*ret_number = (size_t)n;
+	*ret_rcpt = (unsigned)i;
+	return true;
 }
 
 struct hk_sim_rcpt *hk_sim_ledger_find(

@@ -10,7 +10,7 @@ enum { QUIET_EVENTS_MOST = 50000 };
 
 /* ---- what is seen of it --------------------------------------------------------- */
 
-static void say(struct hk_sim *s, const char *format, va_list args)
+static void HK_PRINTF(2, 0) say(struct hk_sim *s, const char *format, va_list args)
 {
 	char text[600];
 	int n = vsnprintf(text, sizeof text, format, args);

@@ -20,6 +20,7 @@ from pathlib import Path
 BUILD = Path(os.environ.get("HIKYAKU_BUILD", "build")).resolve()
 IS_ROOT = os.getuid() == 0
 USER, KEYS_USER = (65534, 65533) if IS_ROOT else (os.getuid(), os.getuid())
+FORMS = (("--single", True), ("the processes", False))  # of the daemon
 PORT = 2525
 SLOW = float(os.environ.get("HIKYAKU_SLOW", "1"))  # sanitizers and valgrind make everything slower
 
@@ -58,10 +59,12 @@ def run_cases(cases, tap):
     for case in cases:
         if wanted and case.__name__ not in wanted:
             continue
+        began = time.monotonic()
         try:
             case(tap)
         except Exception as error:  # noqa: BLE001
             tap.ok(False, f"{case.__name__} runs to its end", f"{type(error).__name__}: {error}")
+        print(f"# {case.__name__}: {time.monotonic() - began:.1f} s", flush=True)
     return tap.end()
 
 
@@ -186,10 +189,20 @@ class Daemon:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(seconds * SLOW)
+            status = self.process.wait(seconds * SLOW)
         except subprocess.TimeoutExpired:
             self.kill()
-            return None
+            status = None
+        self.check_sanitizers()
+        return status
+
+    def check_sanitizers(self):
+        """Roles have no environment, so what a sanitizer says about them is in the log only."""
+        log = self.log()
+        # an access inside a library that is not instrumented proves nothing (tests/tsan.supp)
+        bad = [line for line in re.findall(r"SUMMARY: \w+Sanitizer: .*|.*runtime error: .*", log) if "race (/" not in line]
+        if bad:
+            raise RuntimeError("\n".join(bad) + "\n" + "\n".join(re.findall(r"(?m)^(?:    #.*|.*Sanitizer:.*)$", log)[:60]))
 
     def kill(self):
         self.process.kill()
@@ -211,6 +224,22 @@ class Daemon:
     def wait_mail(self, user="user1", count=1, seconds=10.0):
         wait_until(lambda: len(self.files(user)) >= count, seconds)
         return [path.read_bytes() for path in self.files(user)]
+
+
+def tls_daemon(root, **settings):
+    """One whose listener offers STARTTLS."""
+    make_certificate(root / "tls")
+    listeners = ("listen mx { address %(address)s:%(port)d; reject-early-talkers off; starttls on;"
+                 " certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; }")
+    return Daemon(root, listeners, **settings)
+
+
+def status_of(pid, field):
+    """A field of /proc/PID/status, as a list of words."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return line.split(":", 1)[1].split()
+    return None
 
 
 # ---- SMTP, as raw as it gets --------------------------------------------------------------------------------------

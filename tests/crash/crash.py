@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Crashes under load: kill -9 of the daemon, and power cuts of its file system. What was acknowledged must be delivered.
 
-usage: crash.py [--kills N] [--cuts N] [--sessions N] [--processes] [--seed N]
+usage: crash.py [--kills N] [--cuts N] [--sessions N] [--processes] [--seed N] [--tap]
 
 A kill:  16 sessions send without pause; at a random moment SIGKILL; start again; every message that got its 250 must come to its
          Maildir, whole, and none may come twice but those that were under way at the kill.
@@ -271,10 +271,10 @@ class Campaign:
         return problems
 
     def report(self, rounds):
-        print(f"{self.title}: {rounds}; acknowledged: {len(self.ledger.acknowledged)}; lost: {len(self.lost)}; "
+        print(f"# {self.title}: {rounds}; acknowledged: {len(self.ledger.acknowledged)}; lost: {len(self.lost)}; "
               f"duplicates of messages under way: {self.duplicates}, of others: {self.twice}; "
               f"delivered though not acknowledged: {self.unacknowledged}; refused: {self.ledger.refused}")
-        print(f"{self.title}: {self.rounds_in_flight} of {rounds} hit a commit in flight (the dot was sent, no reply came), "
+        print(f"# {self.title}: {self.rounds_in_flight} of {rounds} hit a commit in flight (the dot was sent, no reply came), "
               f"{self.in_flight} messages in all", flush=True)
         # at least a third: else the moments are badly chosen and the campaign proves little
         if rounds >= 10 and self.rounds_in_flight * 3 < rounds:
@@ -365,21 +365,28 @@ def main():
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--processes", action="store_true", help="the real processes in place of --single")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--tap", action="store_true", help="one TAP line for each campaign, for the test run")
     options = parser.parse_args()
-    passed = failed = skipped = 0
+    passed = failed = skipped = number = 0
     for kind, rounds in ((Campaign, options.kills), (Cuts, options.cuts)):
         if not rounds:
             continue
         with folder() as root:
+            number += 1
             why = can_cut(root) if kind is Cuts else None
             if why:
-                print(f"{kind.title}: skipped: {why}")
+                print(f"ok {number} - {kind.title} # SKIP {why}" if options.tap else f"{kind.title}: skipped: {why}")
                 skipped += 1
                 continue
             campaign = kind(options, root)
             campaign.run(rounds)
             campaign.report(rounds)
             passed, failed = passed + campaign.passed, failed + campaign.failed
+            if options.tap:
+                print(f"{'not ok' if campaign.failed else 'ok'} {number} - nothing acknowledged is lost in {rounds} {kind.title}")
+    if options.tap:
+        print(f"1..{number}")
+        return 1 if failed else 0
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""The daemon's life: command line, start, processes and their privileges, reload, signals, the end. TAP.
+
+usage: daemon_life_test.py [CASE...]"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from harness import (  # noqa: E402
+    BUILD, Daemon, folder, FORMS, fresh_address, IS_ROOT, KEYS_USER, make_certificate, make_key, PORT, RELAY,
+    run_cases, Sink, SLOW, Smtp, status_of, Tap, tls_daemon, USER, wait_until)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# ---- signals ------------------------------------------------------------------------------------------------------------
+
+
+def reloads(t):
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, single=single) as d:
+            old = Smtp(d.address)
+            old.command("EHLO a.test")
+            good = d.conf_text()
+            d.write_conf(good.replace("accept b.test;", "accept b.test;\nacept c.test;"))
+            d.reload()
+            found = d.wait_log(r"ev=reload ok=0 what=\"(\S+hikyakud\.conf:\d+:\d+: [^\"]*)")
+            t.ok(found and "acept" in found[0], f"{form}: a bad configuration is refused with file, line and column", d.log())
+            t.equal(Smtp(d.address).message()[0], 250, f"{form}: the old one stays")
+            other = fresh_address()
+            d.write_conf(good.replace("accept b.test;", "accept b.test c.test;").replace(f"{d.address}:{PORT}", f"{d.address}:{PORT} {other}:{PORT}")
+                         .replace("hostname mx.b.test", "hostname new.b.test"))
+            d.reload()
+            t.ok(d.wait_log("ev=reload ok=1"), f"{form}: a good one comes into force", d.log())
+            new = Smtp(other)
+            t.equal(new.banner[1].split()[0], "new.b.test", f"{form}: on the new address, with the new name")
+            t.equal(new.message(rcpts=["x@c.test"])[0], 250, f"{form}: for the new domain")
+            t.equal(old.message(helo=None)[0], 250, f"{form}: a connection from before goes on")
+            d.write_conf(good)
+            d.reload()
+            t.ok(d.wait_log("ev=reload ok=1", count=2), f"{form}: and back again", d.log())
+            gone = wait_until(lambda: refused(other), 5)
+            t.ok(gone, f"{form}: the address that was taken out is closed")
+            t.equal(new.command("NOOP")[0], 250, f"{form}: but not the connection that came by it")
+            d.write_conf(good.replace(f"spool {root}/spool;", f"spool {root}/other;"))
+            d.reload()
+            t.ok(d.wait_log("spool changed, which needs a restart"), f"{form}: what only a restart changes is refused by name", d.log())
+
+
+def refused(address):
+    try:
+        socket.create_connection((address, PORT), timeout=2).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def a_reload_brings_certificates_and_keys(t):
+    for form, single in FORMS:
+        with folder() as root, tls_daemon(root, single=single) as d:
+            first = certificate_of(d.address)
+            make_certificate(root / "tls", "other.b.test")
+            make_key(root / "dkim.pem")
+            if single and IS_ROOT:  # one process reads them as its user; the supervisor reads them as root
+                os.chown(root / "tls.key", USER, USER)
+                os.chown(root / "dkim.pem", USER, USER)
+            d.rest += f" key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign *@b.test k;"
+            d.write_conf()
+            d.reload()
+            t.ok(d.wait_log("ev=reload ok=1"), f"{form}: a reload with a new key and a new certificate", d.log())
+            t.ok(certificate_of(d.address) != first, f"{form}: new sessions get the new certificate")
+            (root / "dkim.pem").write_text("no key")
+            (root / "tls.key").write_text("no key")
+            d.reload()
+            t.ok(d.wait_log("ev=reload ok=0"), f"{form}: files that hold no key are refused", d.log())
+            t.ok(certificate_of(d.address) != first, f"{form}: and what was served is served on")
+
+
+def certificate_of(address):
+    client = Smtp(address)
+    client.command("EHLO a.test")
+    client.starttls()
+    return client.socket.getpeercert(binary_form=True)
+
+
+def stops_gracefully(t):
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, single=single) as d:
+            idle, busy = Smtp(d.address), Smtp(d.address)
+            idle.command("EHLO a.test")
+            busy.envelope()
+            busy.send("Subject: half\r\n\r\n")
+            d.process.terminate()
+            t.equal(idle.reply()[0], 421, f"{form}: an idle client is told 421 (RFC 5321 3.8)")
+            t.ok(wait_until(lambda: refused(d.address), 5), f"{form}: no new client is served")
+            busy.send("the rest\r\n.\r\n")
+            t.equal(busy.reply()[0], 250, f"{form}: the message under way is finished")
+            t.equal(d.process.wait(20 * SLOW), 0, f"{form}: then it ends")
+            d.start()
+            stored = d.wait_mail()
+            t.ok(len(stored) == 1 and b"the rest" in stored[0], f"{form}: and the message is there", stored)
+
+
+def a_stop_does_not_wait_for_names(t):
+    """The client's name was asked for, the client left, and the answer will never come."""
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, single=single) as d:
+            client = Smtp(d.address)
+            client.command("QUIT")
+            client.close()
+            began = time.monotonic()
+            t.equal(d.stop(), 0, f"{form}: it ends")
+            t.ok(time.monotonic() - began < 5 * SLOW, f"{form}: at once", time.monotonic() - began)
+
+
+# ---- processes --------------------------------------------------------------------------------------------------------------
+
+
+def processes_hold_what_the_table_says(t):
+    with folder() as root:
+        make_key(root / "dkim.pem")
+        rest = f"key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign * k; route * {{ via maildir %(root)s/mail/%%u; }}"
+        with Daemon(root, rest=rest, single=False) as d:
+            pids = d.pids()
+            t.equal(sorted(pids), ["keys", "mta", "supervisor"], "there are three processes")
+            for role, user in (("mta", USER), ("keys", KEYS_USER)):
+                pid = pids[role]
+                t.equal(status_of(pid, "Uid"), [str(user)] * 4, f"{role}: runs as its user")
+                t.equal(status_of(pid, "NoNewPrivs"), ["1"], f"{role}: no new privileges")
+                t.equal(status_of(pid, "CapEff"), ["0" * 16] if IS_ROOT else status_of(pid, "CapEff"), f"{role}: no capabilities")
+                if IS_ROOT:
+                    t.equal(status_of(pid, "Groups"), [], f"{role}: no other groups")
+                    limits = Path(f"/proc/{pid}/limits").read_text()
+                    t.ok(re.search(r"Max core file size\s+0\s+0", limits), f"{role}: no core files")
+                    t.equal(Path(f"/proc/{pid}/environ").read_bytes(), b"", f"{role}: no environment")
+            if IS_ROOT:
+                targets = [os.readlink(f"/proc/{pids['keys']}/fd/{fd}") for fd in os.listdir(f"/proc/{pids['keys']}/fd")]
+                files = [x for x in targets if x.startswith("/") and x not in ("/dev/null", str(root / "log"))]
+                t.equal(files, [], "keys: holds no file open")
+                t.ok(not any("dkim.pem" in os.readlink(f"/proc/{pids['mta']}/fd/{fd}") for fd in os.listdir(f"/proc/{pids['mta']}/fd")),
+                     "mta: holds no key file")
+                t.ok(os.stat(root / "spool").st_uid == USER and os.stat(root / "spool").st_mode & 0o777 == 0o700, "the spool is the mta's alone")
+            else:
+                for title in ("keys: holds no file open", "mta: holds no key file", "the spool is the mta's alone"):
+                    t.skip(title, "needs root")
+
+
+def roles_that_die_are_started_again(t):
+    sink = Sink()
+    with folder() as root:
+        make_key(root / "dkim.pem")
+        rest = f"key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign * k; route * {{ via smtp {sink.address}:{PORT}; }}"
+        body = b"From: user1@b.test\r\nSubject: signed\r\n\r\nhello\r\n"
+        with Daemon(root, RELAY, rest, single=False) as d:
+            os.kill(d.pids()["mta"], signal.SIGKILL)
+            t.ok(d.wait_log("ev=restarted role=mta"), "the mail process is started again", d.log())
+            t.equal(Smtp(d.address).message(body)[0], 250, "and serves")
+            t.ok(wait_until(lambda: len(sink.messages) == 1, 10) and b"DKIM-Signature" in sink.messages[0][2], "and signs", d.log())
+            os.kill(d.pids()["keys"], signal.SIGKILL)
+            t.ok(d.wait_log("ev=ended role=keys"), "the keys process dies", d.log())
+            t.equal(Smtp(d.address).message(body)[0], 250, "mail is taken meanwhile")
+            t.ok(wait_until(lambda: len(sink.messages) == 2, 15), "and goes out when there are keys again", d.log())
+            t.ok(len(sink.messages) == 2 and b"DKIM-Signature" in sink.messages[1][2], "never unsigned")
+    sink.close()
+
+
+def nobody_is_left_when_the_supervisor_is_killed(t):
+    with folder() as root:
+        d = Daemon(root, single=False).start()
+        pids = d.pids()
+        d.kill()
+        t.ok(wait_until(lambda: not any(is_running(pids[role]) for role in ("mta", "keys")), 10), "the roles end by themselves")
+        with d:
+            t.equal(Smtp(d.address).message()[0], 250, "and the next start serves")
+
+
+def is_running(pid):
+    try:
+        return status_of(pid, "State")[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def a_second_daemon_is_refused(t):
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, single=single) as d:
+            other = Daemon(root, single=single)
+            other.log_path = root / "log2"
+            other.start(wait=False)
+            t.equal(other.process.wait(20 * SLOW), 1, f"{form}: a second daemon on the same spool ends")
+            t.ok("another hikyakud uses it" in other.log(), f"{form}: and says why", other.log())
+            t.equal(Smtp(d.address).message()[0], 250, f"{form}: the first one does not care")
+
+
+def errors_at_the_start_are_told(t):
+    with folder() as root:
+        d = Daemon(root, single=False)
+        good = d.conf_text()
+        busy = socket.create_server((d.address, PORT))
+        cases = [
+            (good, "Address already in use"),
+            (good.replace("hostname", "hostnam"), r"hikyakud\.conf:1:1: .*hostname"),
+            (good.replace("via maildir", "via maildr"), r"hikyakud\.conf:\d+:\d+: "),
+            (good + "key k { domain b.test; selector s; file /nowhere/key.pem; }", "/nowhere/key.pem: No such file"),
+            (good.replace("JST-9", "Asia/Nowhere"), "no such zone"),
+        ]
+        if IS_ROOT:
+            cases += [(good.replace(f"user {USER};", "user nosuchuser;", 1), 'no user "nosuchuser"'), (good.replace(f"user {USER};", "user root;", 1), "is root")]
+        for text, pattern in cases:
+            if text != good:
+                busy.close()
+            d.write_conf(text)
+            d.start(wait=False)
+            t.equal(d.process.wait(20 * SLOW), 1, f"does not start: {pattern}")
+            t.ok(re.search(pattern, d.log()), "and says why", d.log())
+            t.ok(not (root / "pid").exists(), "and leaves nothing behind")
+
+
+def tells_the_service_manager(t):
+    for form, single in FORMS:
+        with folder() as root:
+            manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            manager.bind(str(root / "notify"))
+            (root / "notify").chmod(0o777)
+            manager.settimeout(10 * SLOW)
+            d = Daemon(root, single=single)
+            d.start(env=dict(os.environ, NOTIFY_SOCKET=str(root / "notify")))
+            t.ok(manager.recv(4096).startswith(b"READY=1\n"), f"{form}: READY=1 once it serves")
+            d.reload()
+            t.ok(re.match(rb"RELOADING=1\nMONOTONIC_USEC=\d+\n", manager.recv(4096)), f"{form}: RELOADING=1 with the time")
+            t.ok(manager.recv(4096).startswith(b"READY=1\n"), f"{form}: READY=1 again")
+            d.stop()
+            t.equal(manager.recv(4096), b"STOPPING=1\n", f"{form}: STOPPING=1")
+            manager.close()
+
+
+def goes_to_the_background(t):
+    with folder() as root:
+        d = Daemon(root, single=False, pid_file=root / "pid", log=root / "daemon.log")
+        done = subprocess.run(d.command()[:3], capture_output=True, text=True, timeout=30 * SLOW)
+        t.equal(done.returncode, 0, "without --foreground the command ends when mail is served")
+        t.equal(Smtp(d.address).message()[0], 250, "and it is")
+        pid = int((root / "pid").read_text())
+        t.ok(is_running(pid) and os.getsid(pid) == pid, "the pid file names the supervisor, in a session of its own")
+        (root / "daemon.log").rename(root / "daemon.log.1")
+        os.kill(pid, signal.SIGHUP)
+        t.ok(wait_until(lambda: (root / "daemon.log").exists() and "ev=reload ok=1" in (root / "daemon.log").read_text(), 10), "a rotated log is opened anew")
+        Smtp(d.address).message()
+        t.ok(wait_until(lambda: "ev=accept" in (root / "daemon.log").read_text(), 5), "by the roles too")
+        os.kill(pid, signal.SIGTERM)
+        t.ok(wait_until(lambda: not is_running(pid), 20), "SIGTERM ends it")
+        t.ok(not (root / "pid").exists(), "and the pid file goes")
+        d.settings["hostname"] = "-"
+        d.write_conf()
+        t.equal(subprocess.run(d.command()[:3], capture_output=True, timeout=30 * SLOW).returncode, 1, "a failure shows in the exit status")
+
+
+# ---- the command line -----------------------------------------------------------------------------------------------------------
+
+
+def hikyakud(*arguments):
+    return subprocess.run([BUILD / "hikyakud", *arguments], capture_output=True, text=True)
+
+
+def the_command_line(t):
+    done = hikyakud("--help")
+    options = ["--config", "--check-config", "--foreground", "--single", "--help", "--version"]
+    t.ok(done.returncode == 0 and all(o in done.stdout for o in options), "--help lists the options", done.stdout)
+    t.ok("--role" not in done.stdout, "but not those that are for the program itself")
+    t.ok(re.fullmatch(r"hikyakud \d+\.\d+\.\d+\n", hikyakud("--version").stdout), "--version")
+    t.equal(hikyakud("--nonsense").returncode, 2, "an unknown argument is an error of usage")
+    t.equal(hikyakud("--config").returncode, 2, "so is one without its value")
+    t.equal(hikyakud("--role", "king").returncode, 2, "so is an unknown role")
+    if IS_ROOT:
+        t.ok(hikyakud("--role", "mta").returncode != 0, "a role refuses to run as root")
+    done = hikyakud("--check-config", "--config", ROOT / "dist/hikyakud.conf")
+    t.equal(done.returncode, 0, "--check-config accepts the example")
+    done = hikyakud("--check-config", "--config", "/nowhere")
+    t.ok(done.returncode == 1 and "/nowhere: No such file" in done.stderr, "and misses a file", done.stderr)
+    with folder() as root:
+        (root / "bad.conf").write_text("hostname a.test;\nspool /s;\n  nonsense 1;\n")
+        done = hikyakud("--check-config", "--config", root / "bad.conf")
+        t.ok(done.returncode == 1 and "bad.conf:3:3: " in done.stderr, "errors have file, line and column", done.stderr)
+    manual = hikyakud("--manual").stdout
+    page = (ROOT / "dist/hikyakud.8").read_text()
+    t.ok(manual.strip() and manual.strip() in page, "the man page has the items of --manual (tools: hikyakud --manual)")
+
+
+CASES = [
+    the_command_line, reloads, a_reload_brings_certificates_and_keys, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
+    roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused,
+    errors_at_the_start_are_told, tells_the_service_manager, goes_to_the_background,
+]
+
+if __name__ == "__main__":
+    sys.exit(run_cases(CASES, Tap()))
