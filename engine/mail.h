@@ -39,6 +39,7 @@ struct hk_mail {
 	uint64_t body_size;
 	struct hk_slice evidence;  /* hk_verify_record_format; goes to the evidence store, not into the journal */
 	struct hk_slice summary;   /* one line for the log and the evidence store: client, helo, verdicts */
+	uint64_t owner_room[16];   /* the owner's while it has the mail, so that an answer never wants memory */
 };
 
 /* hk_mail_new(limit): returns owned, zeroed, with an arena of that limit; NULL when out of memory. */

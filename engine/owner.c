@@ -74,18 +74,19 @@ static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options
 	return status;
 }
 
-enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
-    const struct hk_now *now, const struct hk_owner_options *options, struct hk_owner **ret)
+enum hk_status hk_owner_new_sized(
+    struct hk_conf *conf, const struct hk_owner_options *options, struct hk_owner **ret)
 {
 	struct hk_owner *o = calloc(1, sizeof *o);
+	struct hk_log *log = options->log;
 	enum hk_status status;
 
 	if (!o)
 		return HK_NOMEM;
 	o->conf = hk_conf_use(conf);
-	o->disk = disk;
+	o->disk = options->disk;
 	o->log = log;
-	o->now = *now;
+	o->now = *options->now;
 	o->jobs_max = options->jobs_max ? options->jobs_max : HK_OWNER_JOBS_MAX;
 	init_lists(o);
 	if (hk_random(&o->seed, sizeof o->seed) != HK_OK)
@@ -106,7 +107,8 @@ enum hk_status hk_owner_new_sized(struct hk_conf *conf, struct hk_disk *disk, st
 enum hk_status hk_owner_new(struct hk_conf *conf, struct hk_disk *disk, struct hk_log *log,
     const struct hk_now *now, struct hk_owner **ret)
 {
-	return hk_owner_new_sized(conf, disk, log, now, &(struct hk_owner_options){0}, ret);
+	return hk_owner_new_sized(
+	    conf, &(struct hk_owner_options){.disk = disk, .log = log, .now = now}, ret);
 }
 
 static void free_lists(struct hk_owner *o)
@@ -118,12 +120,10 @@ static void free_lists(struct hk_owner *o)
 	while ((in = o->inbox)) {
 		o->inbox = in->next;
 		hk_mail_free(in->mail);
-		free(in);
 	}
 	while ((r = o->returned)) {
 		o->returned = r->next;
 		hk_job_free(r->job);
-		free(r);
 	}
 	while (hk_owner_next(o, &order))
 		if (order.type == HK_ORDER_DELIVER)
@@ -241,7 +241,7 @@ bool hk_owner_next(struct hk_owner *o, struct hk_order *ret)
 	o->orders = node->next;
 	if (!o->orders)
 		o->last_order = &o->orders;
-	free(node);
+	hk_mail_free(node->mail);
 	return true;
 }
 

@@ -53,13 +53,15 @@ struct hk_order {
 struct hk_owner;
 /* hk_owner_new(conf, disk, log, now, ret): opens and recovers the spool. As hk_spool_open. Takes a use of conf. */
 enum hk_status hk_owner_new(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, struct hk_owner **ret) HK_MUSTCHECK;
-/* The same with sizes of one's own, for tests and the simulator; 0: the default. */
+/* The same with sizes of one's own, for tests and the simulator. */
 struct hk_owner_options {
-	uint64_t segment_size;
-	size_t jobs_max; /* deliveries out at once */
+	struct hk_disk *disk;
+	struct hk_log *log;
+	const struct hk_now *now;
+	uint64_t segment_size; /* 0: the default */
+	size_t jobs_max;       /* deliveries out at once; 0: the default */
 };
-enum hk_status hk_owner_new_sized(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, const struct hk_owner_options *,
-    struct hk_owner **ret) HK_MUSTCHECK;
+enum hk_status hk_owner_new_sized(struct hk_conf *, const struct hk_owner_options *, struct hk_owner **ret) HK_MUSTCHECK;
 /* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */
 void hk_owner_free(struct hk_owner *);
 /* a new configuration: waiting messages are routed anew. Takes a use. */

@@ -131,6 +131,12 @@ static enum hk_status find_hop(struct hk_owner *o, struct hk_domain *d)
 	return HK_OK;
 }
 
+bool hk_domain_has_hop(struct hk_owner *o, struct hk_domain *d)
+{
+	/* a reload without memory may have left one without */
+	return d->hop || (find_hop(o, d) == HK_OK && d->hop);
+}
+
 static void leave_hop(struct hk_owner *o, struct hk_domain *d)
 {
 	struct hk_hop *hop = d->hop;
@@ -282,7 +288,7 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 				hop_let_go(o, d->hop);
 			}
 			if (find_hop(o, d) != HK_OK)
-				status = HK_NOMEM; /* its mail waits as if it had no route */
+				status = HK_NOMEM; /* found when its mail is due */
 		}
 	}
 	return status;

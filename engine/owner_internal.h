@@ -39,7 +39,7 @@ struct hk_hop {
 
 struct hk_domain {
 	struct hk_domain *next;          /* of the same slot */
-	struct hk_hop *hop;              /* NULL: no route */
+	struct hk_hop *hop;              /* NULL: no route, or not found yet */
 	unsigned users;                  /* recipients */
 	bool is_hold;                    /* its route holds quarantined mail */
 	size_t n;
@@ -71,28 +71,33 @@ struct hk_message {
 	struct hk_message_rcpt rcpt[];
 };
 
-/* A mail whose record is in the batch, or waits to be put. */
+/* Stands in the mail or the job that it is about: an answer or a result never gets lost for want of memory. */
+struct hk_order_node {
+	struct hk_order_node *next;
+	struct hk_order order;
+	struct hk_mail *mail; /* freed when the order is taken; or NULL */
+};
+
+/* A mail whose record is in the batch, or waits to be put: in mail->owner_room. */
 struct hk_incoming {
 	struct hk_incoming *next;
 	struct hk_mail *mail;
 	struct hk_message *message;
 	uint64_t token;
-	enum hk_status status;
-	bool is_ours;                    /* a DSN: no order */
+	bool is_ours;                    /* a DSN: nobody waits for the answer */
+	struct hk_order_node node;
 };
+/* What the owner keeps with a job (owner_private): where it went, and later its results on their way to the journal. */
 struct hk_returned {
 	struct hk_returned *next;
 	struct hk_job *job;
+	struct hk_hop *hop;              /* NULL: it went nowhere, there is no route */
+	struct hk_order_node node;       /* on its way out */
 	bool is_in_batch, ends_round;
 	int64_t next_attempt;            /* utc, when it ends the round */
 	uint64_t delay_ms;
 	unsigned dsns;
 };
-struct hk_order_node {
-	struct hk_order_node *next;
-	struct hk_order order;
-};
-
 struct hk_owner {
 	struct hk_conf *conf;
 	struct hk_disk *disk;
@@ -134,6 +139,7 @@ struct hk_message *hk_heap_first(const struct hk_owner *);
 /* domains and hops: owner_hop.c */
 struct hk_domain *hk_domain_use(struct hk_owner *, struct hk_slice address); /* NULL: NOMEM */
 void hk_domain_release(struct hk_owner *, struct hk_domain *);
+bool hk_domain_has_hop(struct hk_owner *, struct hk_domain *);
 void hk_hop_queue(struct hk_owner *, struct hk_group *);
 struct hk_group *hk_hop_take(struct hk_hop *);
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
@@ -158,12 +164,12 @@ void hk_jobs_dispatch(struct hk_owner *);
 /* results: owner_result.c */
 void hk_results_put(struct hk_owner *);
 void hk_results_done(struct hk_owner *, bool ok);
-void hk_returned_add(struct hk_owner *, struct hk_job *);
+void hk_returned_add(struct hk_owner *, struct hk_returned *);
 /* mail: owner_mail.c */
 void hk_incoming_put(struct hk_owner *);
 void hk_incoming_done(struct hk_owner *, enum hk_status);
 enum hk_status hk_incoming_add_dsn(struct hk_owner *, struct hk_mail *) HK_MUSTCHECK; /* takes */
 void hk_incoming_drop_dsns(struct hk_owner *, unsigned n); /* the last n of the batch */
-void hk_order_add(struct hk_owner *, const struct hk_order *);
+void hk_order_add(struct hk_owner *, struct hk_order_node *);
 
 #endif

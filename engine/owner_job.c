@@ -9,20 +9,23 @@ static struct hk_job *job_new(
     struct hk_owner *o, const struct hk_message *m, const struct hk_domain *domain, size_t n)
 {
 	struct hk_job *job = calloc(1, sizeof *job);
+	struct hk_returned *r;
 	uint8_t *name;
 
 	if (!job)
 		return NULL;
+	job->owner_private = r = calloc(1, sizeof *r);
 	job->rcpt = calloc(n, sizeof *job->rcpt);
 	job->result = calloc(n, sizeof *job->result);
 	name = malloc(domain->n + 1);
-	if (!job->rcpt || !job->result || !name) {
+	if (!r || !job->rcpt || !job->result || !name) {
 		free(name);
 		hk_job_free(job);
 		return NULL;
 	}
 	memcpy(name, domain->name, domain->n + 1);
 	job->domain = hk_slice_of(name, domain->n);
+	r->job = job;
 	job->id = m->id;
 	job->attempt = m->attempts + 1;
 	job->conf = hk_conf_use(o->conf);
@@ -36,6 +39,7 @@ void hk_job_free(struct hk_job *job)
 	hk_conf_free(job->conf);
 	free(job->rcpt);
 	free(job->result);
+	free(job->owner_private);
 	free((void *)(uintptr_t)job->domain.p);
 	free(job);
 }
@@ -61,7 +65,7 @@ static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 	for (i = 0; i < m->n_rcpt; i++) {
 		struct hk_rcpt_result *r;
 
-		if (m->rcpt[i].domain->hop || !hk_message_is_waiting_for(m, i))
+		if (!hk_message_is_waiting_for(m, i) || hk_domain_has_hop(o, m->rcpt[i].domain))
 			continue;
 		if (!job) {
 			job = job_new(o, m, m->rcpt[i].domain, m->n_rcpt - i);
@@ -78,7 +82,7 @@ static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 	}
 	if (job) {
 		m->groups++;
-		hk_returned_add(o, job);
+		hk_returned_add(o, job->owner_private);
 	}
 	return HK_OK;
 }
@@ -156,6 +160,7 @@ static struct hk_job *make_job(
     struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
 {
 	struct hk_message *m = group->message;
+	struct hk_returned *r;
 	struct hk_place place;
 	struct hk_job *job;
 	size_t i;
@@ -170,7 +175,8 @@ static struct hk_job *make_job(
 		return NULL;
 	job->place = place;
 	job->route = group->hop->route;
-	job->owner_private = group->hop;
+	r = job->owner_private;
+	r->hop = group->hop;
 	for (i = first; job->n_rcpt < n; i++)
 		if (m->rcpt[i].domain->hop == group->hop && hk_message_is_waiting_for(m, i))
 			add_rcpt(job, m, i);
@@ -183,6 +189,7 @@ static struct hk_job *make_job(
 static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 {
 	struct hk_group *group = hk_hop_take(hop);
+	struct hk_returned *r;
 	struct hk_job *job;
 	bool has_left = false;
 	size_t first = 0, n;
@@ -203,7 +210,9 @@ static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 		hk_hop_queue(o, group);
 	else
 		group_gone(o, group);
-	hk_order_add(o, &(struct hk_order){.type = HK_ORDER_DELIVER, .job = job});
+	r = job->owner_private;
+	r->node = (struct hk_order_node){.order = {.type = HK_ORDER_DELIVER, .job = job}};
+	hk_order_add(o, &r->node);
 	return true;
 }
 

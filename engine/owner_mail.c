@@ -3,20 +3,9 @@
 
 #include "engine/owner_internal.h"
 
-void hk_order_add(struct hk_owner *o, const struct hk_order *order)
+void hk_order_add(struct hk_owner *o, struct hk_order_node *node)
 {
-	struct hk_order_node *node = calloc(1, sizeof *node);
-
-	if (!node) {
-		/* no way to say it: a job goes back untried, and the client of a mail sees its
-		 * session time out */
-		if (order->type == HK_ORDER_DELIVER) {
-			order->job->released = true;
-			hk_owner_result(o, order->job);
-		}
-		return;
-	}
-	node->order = *order;
+	node->next = NULL;
 	*o->last_order = node;
 	o->last_order = &node->next;
 }
@@ -26,10 +15,14 @@ static size_t size_of(const struct hk_mail *mail)
 	return (size_t)hk_mail_size(mail) + mail->evidence.n + sizeof *mail;
 }
 
-static void answer(struct hk_owner *o, uint64_t token, enum hk_status status)
+static struct hk_incoming *incoming_of(struct hk_mail *mail, uint64_t token, bool is_ours)
 {
-	hk_order_add(
-	    o, &(struct hk_order){.type = HK_ORDER_COMMITTED, .token = token, .status = status});
+	struct hk_incoming *in = (struct hk_incoming *)(void *)mail->owner_room;
+
+	_Static_assert(
+	    sizeof *in <= sizeof mail->owner_room, "the owner's room in a mail is too small");
+	*in = (struct hk_incoming){.mail = mail, .token = token, .is_ours = is_ours};
+	return in;
 }
 
 static void incoming_free(struct hk_owner *o, struct hk_incoming *in)
@@ -37,25 +30,33 @@ static void incoming_free(struct hk_owner *o, struct hk_incoming *in)
 	if (in->message)
 		hk_message_free(o, in->message);
 	hk_mail_free(in->mail);
-	free(in);
+}
+
+/* The end of it, with an answer where somebody waits for one. */
+static void answer(struct hk_owner *o, struct hk_incoming *in, enum hk_status status)
+{
+	if (in->is_ours) {
+		incoming_free(o, in);
+		return;
+	}
+	if (in->message)
+		hk_message_free(o, in->message);
+	hk_arena_done(&in->mail->arena); /* the message's bytes; what is left is small */
+	in->node = (struct hk_order_node){
+	    .order = {.type = HK_ORDER_COMMITTED, .token = in->token, .status = status},
+	    .mail = in->mail};
+	hk_order_add(o, &in->node);
 }
 
 void hk_owner_put(struct hk_owner *o, struct hk_mail *mail, uint64_t token)
 {
-	struct hk_incoming *in = NULL;
-	enum hk_status status = HK_FULL;
+	struct hk_incoming *in = incoming_of(mail, token, false);
 
-	if (o->inbox_bytes + size_of(mail) <= HK_OWNER_INBOX_MAX || !o->inbox) {
-		in = calloc(1, sizeof *in);
-		status = HK_NOMEM;
-	}
-	if (!in) {
+	if (o->inbox && o->inbox_bytes + size_of(mail) > HK_OWNER_INBOX_MAX) {
 		hk_spool_refuse(o->spool, mail);
-		hk_mail_free(mail);
-		answer(o, token, status);
+		answer(o, in, HK_FULL);
 		return;
 	}
-	*in = (struct hk_incoming){.mail = mail, .token = token};
 	o->inbox_bytes += size_of(mail);
 	*o->last_inbox = in;
 	o->last_inbox = &in->next;
@@ -103,26 +104,19 @@ void hk_incoming_put(struct hk_owner *o)
 			add_to_batch(o, in);
 			continue;
 		}
-		answer(o, in->token, status);
-		incoming_free(o, in);
+		answer(o, in, status);
 	}
 }
 
 enum hk_status hk_incoming_add_dsn(struct hk_owner *o, struct hk_mail *mail)
 {
-	struct hk_incoming *in = calloc(1, sizeof *in);
-	enum hk_status status = HK_NOMEM;
+	struct hk_incoming *in = incoming_of(mail, 0, true);
+	enum hk_status status = put_one(o, in);
 
-	if (in) {
-		*in = (struct hk_incoming){.mail = mail, .is_ours = true};
-		status = put_one(o, in);
-	}
-	if (status == HK_OK) {
+	if (status == HK_OK)
 		add_to_batch(o, in);
-		return HK_OK;
-	}
-	hk_mail_free(mail);
-	free(in);
+	else
+		hk_mail_free(mail);
 	return status;
 }
 
@@ -167,9 +161,7 @@ void hk_incoming_done(struct hk_owner *o, enum hk_status status)
 			o->counts.accepted += !in->is_ours;
 			o->counts.dsns += in->is_ours;
 		}
-		if (!in->is_ours)
-			answer(o, in->token, status);
-		incoming_free(o, in);
+		answer(o, in, status);
 	}
 	o->last_batch = &o->batch;
 }

@@ -12,8 +12,7 @@
 #include "engine/owner.h"
 #include "sim/disk.h"
 
-#define HEAD                                                                                       \
-	"hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; }"
+#define HEAD "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; }"
 
 static struct hk_conf *parse(const char *text)
 {
@@ -59,19 +58,20 @@ static void give_back(struct hk_owner *o, struct hk_job *job)
 
 static void a_reload_with_all_deliveries_out_loses_nothing(void **state)
 {
-	const struct hk_owner_options options = {.segment_size = 256 * 1024, .jobs_max = 2};
 	struct hk_now now = {.mono_ms = 1000000, .utc = 1796000000};
 	struct hk_conf *conf = parse(HEAD "route * { via smtp 127.0.0.1:26; concurrency 3; }");
 	struct hk_conf *other = parse(HEAD "route * { via smtp 127.0.0.1:27; concurrency 3; }");
 	struct hk_owner_counts counts;
 	struct hk_sim_disk disk;
+	const struct hk_owner_options options = {
+	    .disk = &disk.disk, .now = &now, .segment_size = 256 * 1024, .jobs_max = 2};
 	struct hk_owner *o;
 	struct hk_job *out[2], *job;
 	uint64_t id;
 
 	(void)state;
 	hk_sim_disk_init(&disk, HK_SIM_POSIX, 1);
-	assert_int_equal(hk_owner_new_sized(conf, &disk.disk, NULL, &now, &options, &o), HK_OK);
+	assert_int_equal(hk_owner_new_sized(conf, &options, &o), HK_OK);
 	for (id = 1; id <= 4; id++)
 		put(o, id, &now);
 	hk_owner_step(o, &now);

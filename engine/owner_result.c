@@ -7,27 +7,20 @@
 
 enum { DSN_MAIL_MOST = 16 * 1024 * 1024 };
 
-void hk_returned_add(struct hk_owner *o, struct hk_job *job)
+void hk_returned_add(struct hk_owner *o, struct hk_returned *r)
 {
-	struct hk_returned *r = calloc(1, sizeof *r);
-
-	if (!r) {
-		/* nothing is lost: the recipients stay out until the next start, which finds them
-		 * waiting */
-		hk_logf(o->log, HK_LOG_ERROR, "ev=result status=NOMEM");
-		hk_job_free(job);
-		return;
-	}
-	r->job = job;
+	r->next = NULL;
 	*o->last_returned = r;
 	o->last_returned = &r->next;
 }
 
 void hk_owner_result(struct hk_owner *o, struct hk_job *job)
 {
+	struct hk_returned *r = job->owner_private;
+
 	o->counts.jobs_out--;
-	hk_hop_job_back(o, job->owner_private);
-	hk_returned_add(o, job);
+	hk_hop_job_back(o, r->hop);
+	hk_returned_add(o, r);
 }
 
 /* ---- before the commit ------------------------------------------------------------- */
@@ -283,7 +276,6 @@ void hk_results_done(struct hk_owner *o, bool ok)
 			apply(o, m, r);
 		*at = r->next;
 		hk_job_free(r->job);
-		free(r);
 	}
 	o->last_returned = at;
 }

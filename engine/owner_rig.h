@@ -36,10 +36,10 @@ static inline struct hk_conf *parse(const char *text)
 
 static inline void open_owner(struct rig *r)
 {
-	struct hk_owner_options options = {.segment_size = 256 * 1024};
+	struct hk_owner_options options = {
+	    .disk = &r->disk.disk, .now = &r->now, .segment_size = 256 * 1024};
 
-	assert_int_equal(
-	    hk_owner_new_sized(r->conf, &r->disk.disk, NULL, &r->now, &options, &r->owner), HK_OK);
+	assert_int_equal(hk_owner_new_sized(r->conf, &options, &r->owner), HK_OK);
 }
 
 static inline void start(struct rig *r, const char *conf)

@@ -4,25 +4,27 @@
 #include "engine/bug.h"
 #include "engine/spool_internal.h"
 
-static void begin_ops(struct hk_spool *s)
+void hk_spool_begin_ops(struct hk_spool *s)
 {
 	if (!s->ops.n)
 		hk_index_base(&s->ops, 0); /* filled in by the commit */
 }
 
 /* Nothing is added when either the record or its entry found no room. */
-static enum hk_status end_record(struct hk_spool *s, size_t mark, size_t ops_mark)
+enum hk_status hk_spool_end_record(struct hk_spool *s, size_t mark, size_t ops_mark)
 {
 	enum hk_status status = hk_batch_end(&s->batch, mark);
 
 	if (status == HK_OK && hk_buf_status(&s->ops) != HK_OK) {
 		s->batch.bytes.n = mark;
 		s->batch.n--;
-		s->ops.failed = HK_OK;
-		status = HK_FULL;
+		status = HK_NOMEM;
 	}
-	if (status != HK_OK)
-		s->ops.n = ops_mark;
+	if (status != HK_OK) {
+		s->ops.failed = HK_OK;
+		s->ops.n =
+		    s->batch.n ? ops_mark : 0; /* a batch without records has no base either */
+	}
 	return status;
 }
 
@@ -31,14 +33,14 @@ static enum hk_status put_record(
 {
 	size_t ops_mark, mark;
 
-	begin_ops(s);
+	hk_spool_begin_ops(s);
 	ops_mark = s->ops.n;
 	mark = hk_batch_begin(&s->batch, HK_RECORD_MESSAGE);
 	hk_mail_format(mail, &s->batch.bytes);
 	if (hk_buf_status(&s->batch.bytes) == HK_OK)
 		hk_index_message(
 		    &s->ops, live, (uint32_t)mark, (uint32_t)(s->batch.bytes.n - mark));
-	return end_record(s, mark, ops_mark);
+	return hk_spool_end_record(s, mark, ops_mark);
 }
 
 static enum hk_status put_new(struct hk_spool *s, const struct hk_mail *mail)
@@ -105,7 +107,7 @@ enum hk_status hk_spool_attempt(
 
 	if (!live || !live->is_committed)
 		return HK_NOTFOUND;
-	begin_ops(s);
+	hk_spool_begin_ops(s);
 	ops_mark = s->ops.n;
 	mark = hk_batch_begin(&s->batch, HK_RECORD_ATTEMPT);
 	hk_buf_add_u64(&s->batch.bytes, id);
@@ -113,7 +115,7 @@ enum hk_status hk_spool_attempt(
 	hk_buf_add_u32(&s->batch.bytes, live->attempts + 1);
 	hk_buf_add_block(&s->batch.bytes, hk_slice_sub(why, 0, HK_SPOOL_WHY_MAX));
 	hk_index_attempt(&s->ops, id, next_attempt, live->attempts + 1);
-	return end_record(s, mark, ops_mark);
+	return hk_spool_end_record(s, mark, ops_mark);
 }
 
 enum hk_status hk_spool_complete(
@@ -126,7 +128,7 @@ enum hk_status hk_spool_complete(
 		return HK_NOTFOUND;
 	if (outcome == HK_RCPT_PENDING)
 		return HK_BUG;
-	begin_ops(s);
+	hk_spool_begin_ops(s);
 	ops_mark = s->ops.n;
 	mark = hk_batch_begin(&s->batch, HK_RECORD_COMPLETE);
 	hk_buf_add_u64(&s->batch.bytes, id);
@@ -134,7 +136,7 @@ enum hk_status hk_spool_complete(
 	hk_buf_add_u8(&s->batch.bytes, (uint8_t)outcome);
 	hk_buf_add_block(&s->batch.bytes, hk_slice_sub(why, 0, HK_SPOOL_WHY_MAX));
 	hk_index_complete(&s->ops, id, (uint32_t)rcpt, (uint8_t)outcome);
-	return end_record(s, mark, ops_mark);
+	return hk_spool_end_record(s, mark, ops_mark);
 }
 
 /* The messages of a batch, from a record on, that did not come to count. Where it may have been

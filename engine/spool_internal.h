@@ -64,6 +64,12 @@ enum hk_status hk_batch_end(struct hk_batch *, size_t mark) HK_MUSTCHECK;
 enum hk_status hk_batch_seal(struct hk_batch *, uint32_t generation, uint32_t offset, uint64_t sequence) HK_MUSTCHECK;
 void hk_batch_reset(struct hk_batch *);
 
+/* A record of the spool's batch, with its index entry: hk_spool_begin_ops, hk_batch_begin, payload, entry, hk_spool_end_record.
+ * FULL, NOMEM: nothing was added. */
+struct hk_spool;
+void hk_spool_begin_ops(struct hk_spool *);
+enum hk_status hk_spool_end_record(struct hk_spool *, size_t mark, size_t ops_mark) HK_MUSTCHECK;
+
 /* ---- scan ------------------------------------------------------------------ */
 
 struct hk_scan {

@@ -10,7 +10,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 {
 	struct hk_mail mail = {0};
 	enum hk_status status;
-	size_t mark, i;
+	size_t mark, ops_mark, i;
 
 	hk_arena_init(&mail.arena, MOVE_ARENA);
 	status = hk_spool_read(s->disk, s->dir, &live->place, &mail);
@@ -19,8 +19,8 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 	if (status == HK_OK) {
 		for (i = 0; i < mail.n_rcpt; i++)
 			mail.rcpt[i].outcome = live->outcome[i];
-		if (!s->ops.n)
-			hk_index_base(&s->ops, 0);
+		hk_spool_begin_ops(s);
+		ops_mark = s->ops.n;
 		mark = hk_batch_begin(&s->batch, HK_RECORD_MOVE);
 		hk_buf_add_u32(&s->batch.bytes, live->attempts);
 		hk_buf_add_u64(&s->batch.bytes, (uint64_t)live->next_attempt);
@@ -28,7 +28,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 		if (hk_buf_status(&s->batch.bytes) == HK_OK)
 			hk_index_move(
 			    &s->ops, live, (uint32_t)mark, (uint32_t)(s->batch.bytes.n - mark));
-		status = hk_batch_end(&s->batch, mark);
+		status = hk_spool_end_record(s, mark, ops_mark);
 	} else if (status == HK_CORRUPT || status == HK_NOTFOUND) {
 		hk_logf(s->log, HK_LOG_ERROR,
 		    "spool: a message in segment %" PRIu32 " at offset %" PRIu64 " cannot be read",
@@ -53,11 +53,9 @@ static enum hk_status move_out(struct hk_spool *s, struct hk_segment *segment, u
 		if (status != HK_OK)
 			break;
 	}
+	/* what could be read and had room goes; the rest another time */
 	s->use |= HK_USE_MOVE;
-	if (status == HK_FULL)
-		status = HK_OK; /* the batch is full; the rest another time */
-	return status == HK_OK ? hk_spool_commit(s)
-	                       : (hk_batch_reset(&s->batch), hk_buf_reset(&s->ops), status);
+	return s->batch.n ? hk_spool_commit(s) : status;
 }
 
 static bool has_movable(const struct hk_segment *segment)

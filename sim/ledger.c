@@ -18,7 +18,7 @@ size_t hk_sim_ledger_new(struct hk_sim *s, unsigned n_rcpt)
 			abort();
 	}
 	m = &l->mail[l->n];
-	*m = (struct hk_sim_mail){.n_rcpt = n_rcpt};
+	*m = (struct hk_sim_mail){.n_rcpt = n_rcpt, .began_ms = s->now.mono_ms};
 	m->has_null_sender = s->plan.has_null_senders && hk_prng_chance(&s->prng, 200000);
 	for (i = 0; i < n_rcpt; i++)
 		snprintf(m->rcpt[i].address, sizeof m->rcpt[i].address, "r%zu-%u@d%u.test", l->n, i,
@@ -32,8 +32,6 @@ void hk_sim_ledger_answer(struct hk_sim *s, size_t number, enum hk_sim_answer an
 
 	m->answer = answer;
 	m->crashes = s->crashes;
-	m->accepted = s->now.utc;
-	m->accepted_ms = s->now.mono_ms;
 	s->ledger.acked += answer == HK_SIM_ACKED;
 	hk_sim_trace(s, "mail %zu is %s", number,
 	    answer == HK_SIM_ACKED     ? "acknowledged"
@@ -108,10 +106,8 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 		r->may_lack_dsn |= !arrived;
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;
-		/* accepted says nothing where the answer got lost: then the lifetime began at the
-		 * put, before it */
 		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED &&
-		    s->now.mono_ms - m->accepted_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
+		    s->now.mono_ms - m->began_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
 			hk_sim_violation(
 			    s, "I8: a bounce for the temporary error of %s", r->address);
 	}
@@ -232,7 +228,7 @@ void hk_sim_ledger_check(struct hk_sim *s)
 
 	for (n = 0; n < s->ledger.n; n++) {
 		const struct hk_sim_mail *m = &s->ledger.mail[n];
-		bool is_old = s->now.mono_ms - m->accepted_ms >= HK_SIM_LIFETIME * 1000ull;
+		bool is_old = s->now.mono_ms - m->began_ms >= HK_SIM_LIFETIME * 1000ull;
 
 		for (i = 0; m->answer == HK_SIM_ACKED && i < m->n_rcpt; i++) {
 			const struct hk_sim_rcpt *r = &m->rcpt[i];

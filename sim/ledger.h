@@ -32,8 +32,7 @@ struct hk_sim_mail {
 	enum hk_sim_answer answer;
 	uint64_t id;                    /* queue id, when it is known; else 0 */
 	uint64_t crashes;               /* when it was answered */
-	int64_t accepted;               /* utc */
-	uint64_t accepted_ms;
+	uint64_t began_ms;              /* when the client began with it; it was received then or later */
 	bool has_null_sender;
 	unsigned n_rcpt;
 	size_t body_n;

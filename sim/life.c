@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/memory.h"
 #include "sim/world.h"
 
 static const char conf_one[] =
@@ -66,20 +67,26 @@ static bool is_excused(const struct hk_sim *s, enum hk_status status)
 	bool is_faulty =
 	    s->disk.dead || s->disk.capacity || f->sync || f->sync_dir || f->write || f->other;
 
+	if (HK_SIM_HAS_MEMORY_FAULTS && !s->is_healed && status == HK_NOMEM)
+		return true;
 	return is_faulty && (status == HK_IO || status == HK_FULL);
 }
 
 void hk_sim_boot(struct hk_sim *s)
 {
-	struct hk_owner_options options = {
-	    .segment_size = s->plan.segment_size, .jobs_max = s->plan.jobs_max};
+	struct hk_owner_options options = {.disk = &s->disk.disk,
+	    .log = &s->log,
+	    .now = &s->now,
+	    .segment_size = s->plan.segment_size,
+	    .jobs_max = s->plan.jobs_max};
 	enum hk_status status;
 	bool has_died;
 
 	if (!s->is_healed && s->plan.has_call_deaths && hk_prng_chance(&s->prng, 300000))
 		s->disk.die_at = s->disk.calls + 1 + hk_prng_below(&s->prng, 60);
-	status = hk_owner_new_sized(
-	    hk_sim_conf(s), &s->disk.disk, &s->log, &s->now, &options, &s->owner);
+	hk_sim_memory_fail(!s->is_healed);
+	status = hk_owner_new_sized(hk_sim_conf(s), &options, &s->owner);
+	hk_sim_memory_fail(false);
 	has_died = s->disk.dead;
 	hk_sim_trace(
 	    s, "the server starts: %s%s", hk_status_name(status), has_died ? ", and dies" : "");
@@ -129,7 +136,9 @@ void hk_sim_step_owner(struct hk_sim *s)
 {
 	struct hk_order order;
 
+	hk_sim_memory_fail(!s->is_healed);
 	hk_owner_step(s->owner, &s->now);
+	hk_sim_memory_fail(false);
 	if (s->disk.dead) {
 		hk_sim_crash(s, hk_prng_coin(&s->prng)); /* before it could say anything */
 		return;

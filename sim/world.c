@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/memory.h"
 #include "sim/world.h"
 
 enum { QUIET_EVENTS_MOST = 50000 };
@@ -97,12 +98,14 @@ static void take_post(struct hk_sim *s)
 		at = &(*at)->next;
 	p = *at;
 	*at = p->next;
-	if (p->mail) {
-		hk_owner_put(s->owner, p->mail, p->token);
-	} else {
+	if (p->job)
 		hk_sim_ledger_posted(s, p->job);
+	hk_sim_memory_fail(!s->is_healed);
+	if (p->mail)
+		hk_owner_put(s->owner, p->mail, p->token);
+	else
 		hk_owner_result(s->owner, p->job);
-	}
+	hk_sim_memory_fail(false);
 	free(p);
 }
 
@@ -151,7 +154,9 @@ static void misfortune(struct hk_sim *s)
 			break;
 		s->conf_now ^= 1;
 		hk_sim_trace(s, "reload");
+		hk_sim_memory_fail(!s->is_healed);
 		hk_owner_reload(s->owner, hk_sim_conf(s));
+		hk_sim_memory_fail(false);
 		break;
 	}
 }
@@ -189,6 +194,7 @@ void hk_sim_init(struct hk_sim *s, uint64_t seed, bool with_sessions, bool is_tr
 {
 	*s = (struct hk_sim){.seed = seed, .is_traced = is_traced, .log = {.line = log_line}};
 	hk_prng_init(&s->prng, seed);
+	hk_sim_memory_seed(seed);
 	pass_time(s, 1000000);
 	hk_sim_plan_make(s);
 	s->client = &hk_sim_client_direct;
