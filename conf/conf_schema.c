@@ -144,8 +144,8 @@ const struct conf_item conf_items[] = {
                   "required does not."},
     {"quarantine", ROUTE(quarantine), .kind = CONF_KIND_QUARANTINE, .preset = "header",
         .manual = "What becomes of a message that is quarantined: it gets a header field, is held "
-                  "in the queue until its "
-                  "lifetime ends, or goes by this route to the junk address instead."},
+                  "in the queue until the "
+                  "configuration lets it go, or goes by this route to the junk address instead."},
     {"return-path", ROUTE(add_return_path), .kind = CONF_KIND_WORD, .words = switches,
         .preset_words = "on for maildir, else off",
         .manual =

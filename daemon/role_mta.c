@@ -224,6 +224,7 @@ int role_mta(void)
 	if (!privileges_check(ROLE_MTA, &why) || server_init(&r.server, r.log) != HK_OK) {
 		hk_logf(r.log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
 		hk_log_sink_close(sink);
+		hk_buf_done(&why);
 		return 1;
 	}
 	fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);

@@ -35,6 +35,15 @@ static bool is_safe_local(struct hk_slice local)
 	return true;
 }
 
+bool hk_delivery_can_store(struct hk_slice address)
+{
+	size_t at = hk_slice_rfind(address, '@');
+	struct hk_slice domain = hk_slice_from(address, at + 1);
+
+	return is_safe_local(hk_slice_sub(address, 0, at)) && domain.n <= HK_DOMAIN_MAX &&
+	       hk_is_hostname(domain, false);
+}
+
 /* The template with %u, %d and %% filled in; false when it is too long. */
 static bool expand(
     struct hk_slice template, struct hk_slice local, struct hk_slice domain, char *to, size_t room)
@@ -74,10 +83,9 @@ static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
 	char lower[HK_DOMAIN_MAX + 1];
 	size_t i;
 
-	domain = hk_slice_from(address, at + 1);
-	if (!is_safe_local(hk_slice_sub(address, 0, at)) || !hk_is_hostname(domain, false) ||
-	    domain.n > HK_DOMAIN_MAX)
+	if (!hk_delivery_can_store(address))
 		return false;
+	domain = hk_slice_from(address, at + 1);
 	for (i = 0; i < domain.n; i++)
 		lower[i] = (char)hk_to_lower(domain.p[i]);
 	if (!expand(d->env.job->route->maildir, hk_slice_sub(address, 0, at),

@@ -4,6 +4,8 @@
  */
 #include "engine/policy.h"
 
+#include "engine/delivery.h"
+
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const struct hk_ip *ip)
 {
 	return (struct hk_policy_client){
@@ -34,27 +36,42 @@ static bool routes_in_local_part(struct hk_slice local)
 	       hk_slice_find(local, '@') < local.n;
 }
 
+static bool is_postmaster(const struct hk_conf *conf, const struct hk_path *path)
+{
+	/* RFC 5321 4.5.1: <postmaster> without a domain is for this host, whoever it comes from; so is the one at
+	 * an address of ours, which is no domain that a route could be for */
+	return hk_slice_eq_nocase(path->local, HK_S("postmaster")) && conf->postmaster.n &&
+	       (!path->domain.n || (path->domain.p[0] == '[' && hk_conf_accepts(conf, path->domain)));
+}
+
+/* What the route is sure to refuse is refused here: a bounce later would go to whoever the sender says it is. */
+static bool has_mailbox(const struct hk_conf *conf, const struct hk_path *path)
+{
+	const struct hk_conf_route *route = hk_conf_find_route(conf, path->domain);
+
+	return path->domain.n && (!route || route->via != HK_VIA_MAILDIR || hk_delivery_can_store(path->text));
+}
+
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l,
     const struct hk_policy_client *c, const struct hk_path *path, struct hk_slice *ret_address)
 {
 	static const struct hk_policy_reply denied = {
 	    550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
+	static const struct hk_policy_reply no_mailbox = {
+	    550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
 
-	if (!path->domain.n) {
-		/* RFC 5321 4.5.1: <postmaster> without a domain is for this host, whoever it comes
-		 * from */
-		if (!hk_slice_eq_nocase(path->local, HK_S("postmaster")) || !conf->postmaster.n)
-			return (struct hk_policy_reply){
-			    550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
+	if (is_postmaster(conf, path)) {
 		*ret_address = conf->postmaster;
 		return (struct hk_policy_reply){0};
 	}
-	if (!c->may_relay) {
+	if (path->domain.n && !c->may_relay) {
 		if (l->role != HK_ROLE_MX || !hk_conf_accepts(conf, path->domain))
 			return denied;
 		if (routes_in_local_part(path->local))
 			return denied;
 	}
+	if (!has_mailbox(conf, path))
+		return no_mailbox;
 	*ret_address = path->text;
 	return (struct hk_policy_reply){0};
 }

@@ -39,6 +39,37 @@ static void assert_has(const char *text, const char *want)
 		fail_msg("no \"%s\" in:\n%s", want, text);
 }
 
+/* ---- recipients ---- */
+
+/* Else it would be taken and bounced to whoever the sender says it is. */
+static void what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt(void **state)
+{
+	static const struct {
+		const char *rcpt, *codes;
+	} cases[] = {
+	    {"user1@b.test", "220 250 250 250 221"},
+	    {"a/b@b.test", "220 250 250 550 221"},
+	    {"\"../x\"@b.test", "220 250 250 550 221"},
+	    {"user1@[10.255.2.40]", "220 250 250 550 221"},
+	    {"a/b@dmarc.b.test", "220 250 250 250 221"}, /* another route's to judge */
+	};
+	char script[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < N(cases); i++) {
+		struct srig r;
+
+		snprintf(script, sizeof script, "EHLO a.test\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nQUIT\r\n",
+		    cases[i].rcpt);
+		srig_init(&r,
+		    CONF "route dmarc.b.test { via smtp 10.0.0.1; }\nroute * { via maildir /m/%u; }\n", ZONE);
+		srig_say(&r, script);
+		assert_codes(&r, cases[i].codes);
+		srig_done(&r);
+	}
+}
+
 /* ---- limits ---- */
 
 static struct hk_slice repeated(
@@ -299,6 +330,7 @@ static void intake_that_is_shut_answers_mail_with_4xx(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt),
 	    cmocka_unit_test(a_message_with_a_hundred_received_fields_is_in_a_loop),
 	    cmocka_unit_test(a_header_section_has_its_limits),
 	    cmocka_unit_test(a_header_section_over_256_kib_is_refused),

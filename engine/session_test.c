@@ -376,7 +376,8 @@ static void no_form_of_an_address_opens_the_relay(void **state)
 /* S3-010 RFC 5321 4.5.1 */
 static void postmaster_without_a_domain_is_always_somebody(void **state)
 {
-	static const char *const forms[] = {"<postmaster>", "<Postmaster>", "<POSTMASTER>"};
+	static const char *const forms[] = {
+	    "<postmaster>", "<Postmaster>", "<POSTMASTER>", "<postmaster@[10.255.2.40]>"};
 	char script[256];
 	size_t i;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@ enum { SLOTS_FIRST = 64 };
 void hk_asks_init(struct hk_asks *a)
 {
 	*a = (struct hk_asks){.first_free = NO_SLOT};
+	a->last_unsent = &a->unsent;
 }
 
 void hk_asks_done(struct hk_asks *a)
@@ -62,6 +64,26 @@ static struct hk_ask *find(const struct hk_asks *a, uint64_t token, enum hk_ask_
 	return a->slot[slot].ask;
 }
 
+static void queue_unsent(struct hk_asks *a, struct hk_ask *ask)
+{
+	ask->next_unsent = NULL;
+	ask->prev_unsent = a->last_unsent;
+	*a->last_unsent = ask;
+	a->last_unsent = &ask->next_unsent;
+}
+
+static void leave_unsent(struct hk_asks *a, struct hk_ask *ask)
+{
+	if (!ask->prev_unsent)
+		return;
+	*ask->prev_unsent = ask->next_unsent;
+	if (ask->next_unsent)
+		ask->next_unsent->prev_unsent = ask->prev_unsent;
+	else
+		a->last_unsent = ask->prev_unsent;
+	ask->prev_unsent = NULL;
+}
+
 static void drop(struct hk_ask *ask)
 {
 	struct hk_worker *w = ask->drive->worker;
@@ -71,6 +93,7 @@ static void drop(struct hk_ask *ask)
 	while (*at != ask)
 		at = &(*at)->next;
 	*at = ask->next;
+	leave_unsent(&w->asks, ask);
 	slot->ask = NULL;
 	slot->turn++;
 	slot->next_free = w->asks.first_free;
@@ -195,21 +218,50 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 
 /* ---- signatures ------------------------------------------------------------------------------------ */
 
+static enum hk_status send_request(const struct hk_worker *w, const struct hk_keys_request *r)
+{
+	uint8_t message[HK_KEYS_REQUEST];
+	ssize_t n;
+
+	hk_keys_request_format(r, message);
+	do
+		n = send(w->keys_fd, message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)sizeof message)
+		return HK_OK;
+	return n < 0 && errno == EAGAIN ? HK_AGAIN : HK_IO;
+}
+
 void hk_ask_sign(struct hk_drive *d, uint32_t id, struct hk_keys_request *r)
 {
 	struct hk_worker *w = d->worker;
 	struct hk_ask *ask = w->keys_fd >= 0 ? ask_new(d, HK_ASK_SIGN, id, HK_ASK_SIGN_MS) : NULL;
-	uint8_t message[HK_KEYS_REQUEST];
+	enum hk_status status;
 
-	if (ask) {
-		r->seq = token_of(&w->asks, ask);
-		hk_keys_request_format(r, message);
-		if (send(w->keys_fd, message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof message)
-			return;
-		/* a channel full of requests that nobody reads: better later than never */
-		drop(ask);
+	if (!ask) {
+		d->ops->signed_(d, id, (struct hk_slice){0});
+		return;
 	}
-	d->ops->signed_(d, id, (struct hk_slice){0});
+	r->seq = token_of(&w->asks, ask);
+	ask->request = *r;
+	/* a burst is more than the channel holds: the rest waits, in its order */
+	status = w->asks.unsent ? HK_AGAIN : send_request(w, r);
+	if (status == HK_AGAIN) {
+		queue_unsent(&w->asks, ask);
+		hk_worker_watch_keys(w);
+	} else if (status != HK_OK) {
+		drop(ask);
+		d->ops->signed_(d, id, (struct hk_slice){0});
+	}
+}
+
+void hk_ask_send_signs(struct hk_worker *w)
+{
+	struct hk_ask *ask;
+
+	/* a channel that is broken shows when it is read */
+	while ((ask = w->asks.unsent) && send_request(w, &ask->request) == HK_OK)
+		leave_unsent(&w->asks, ask);
 }
 
 static void answer_sign(struct hk_ask *ask, struct hk_slice signature)

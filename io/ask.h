@@ -9,6 +9,7 @@
 #define HIKYAKU_IO_ASK_H
 
 #include "io/drive.h"
+#include "io/keys.h"
 
 #define HK_ASK_SIGN_MS 20000 /* a signature takes a millisecond; past this the keys process is not there */
 
@@ -23,6 +24,8 @@ struct hk_ask {
 	uint16_t type; /* of a DNS question; its name: */
 	uint8_t name_n;
 	char name[HK_DNS_NAME_MAX + 1];
+	struct hk_keys_request request; /* of a signature */
+	struct hk_ask *next_unsent, **prev_unsent; /* while the channel to the keys is full; prev_unsent NULL: not waiting for it */
 };
 
 struct hk_ask_slot {
@@ -33,6 +36,7 @@ struct hk_ask_slot {
 struct hk_asks {
 	struct hk_ask_slot *slot;
 	uint32_t n, cap, first_free;
+	struct hk_ask *unsent, **last_unsent;
 };
 
 void hk_asks_init(struct hk_asks *);
@@ -44,7 +48,6 @@ void hk_ask_dns(struct hk_drive *, uint32_t id, const struct hk_dns_question *);
 struct hk_mail;
 /* hk_ask_commit(d, id, mail): takes mail; ends in ops->committed. */
 void hk_ask_commit(struct hk_drive *, uint32_t id, struct hk_mail *);
-struct hk_keys_request;
 /* hk_ask_sign(d, id, request): fills its seq; ends in ops->signed_; an empty signature when there can be none. */
 void hk_ask_sign(struct hk_drive *, uint32_t id, struct hk_keys_request *);
 void hk_ask_drop_all(struct hk_drive *);
@@ -54,6 +57,8 @@ struct hk_dns_post;
 void hk_ask_answer_dns(struct hk_worker *, struct hk_dns_post *); /* takes */
 void hk_ask_answer_commit(struct hk_worker *, uint64_t token, enum hk_status);
 void hk_ask_answer_sign(struct hk_worker *, uint64_t token, struct hk_slice signature);
+/* hk_ask_send_signs(w): the channel to the keys takes requests again. */
+void hk_ask_send_signs(struct hk_worker *);
 /* hk_ask_fail_signs(w): the keys process is gone: every open signature is answered with none. */
 void hk_ask_fail_signs(struct hk_worker *);
 

@@ -208,8 +208,18 @@ static void on_keys(uv_poll_t *poll, int error, int events)
 			hk_ask_answer_sign(w, reply.seq, hk_slice_of(reply.signature, reply.n));
 	}
 	/* gone: the supervisor starts the keys process again and sends a new channel */
-	if (n == 0 || errno != EAGAIN)
+	if (n == 0 || errno != EAGAIN) {
 		close_keys(w);
+		return;
+	}
+	hk_ask_send_signs(w);
+	hk_worker_watch_keys(w);
+}
+
+void hk_worker_watch_keys(struct hk_worker *w)
+{
+	if (w->keys_fd >= 0)
+		uv_poll_start(w->keys_poll, UV_READABLE | (w->asks.unsent ? UV_WRITABLE : 0), on_keys);
 }
 
 static void set_keys(struct hk_worker *w, int fd)
@@ -226,7 +236,7 @@ static void set_keys(struct hk_worker *w, int fd)
 	poll->data = w;
 	w->keys_poll = poll;
 	w->keys_fd = fd;
-	uv_poll_start(poll, UV_READABLE, on_keys);
+	hk_worker_watch_keys(w);
 }
 
 /* ---- mail -------------------------------------------------------------------------------------------------- */

@@ -95,6 +95,9 @@ void hk_worker_free(struct hk_worker *);
 /* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer held. NULL conf: the newest. */
 struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_conf *);
 
+/* hk_worker_watch_keys(w): wakes when the channel to the keys has a reply, or room for what waits for it. */
+void hk_worker_watch_keys(struct hk_worker *);
+
 /* client.c: takes fd. */
 void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener, const struct hk_conf_socket *peer, int fd);
 /* sender.c: takes the order; it comes back to the owner as a RESULT. */

@@ -288,7 +288,8 @@ static void expect_line(struct run *r, const char *what, const struct hk_buf *ha
 	struct hk_slice rest = hk_slice_from(hk_buf_slice(have), *at);
 	size_t n = want.n + strlen(end);
 
-	if (rest.n < n || (want.n && memcmp(rest.p, want.p, want.n) != 0) || memcmp(rest.p + want.n, end, strlen(end)) != 0)
+	if (rest.n < n || !hk_slice_eq(hk_slice_sub(rest, 0, want.n), want) ||
+	    !hk_slice_eq(hk_slice_sub(rest, want.n, strlen(end)), hk_slice_str(end)))
 		fail_msg("%s (cut %d): %s: wanted <%.*s>, have <%.*s>", r->script->name, (int)r->cut, what, HK_FMT(want),
 		    (int)rest.n, rest.n ? (const char *)rest.p : "");
 	*at += n;
