@@ -2,20 +2,14 @@
  *
  * What a next hop gets: the message, its edits, our signature.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/dkim.h>
 
 #include "engine/delivery_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname h.test; spool /spool; accept ours.test;\n"                                       \
@@ -82,7 +76,7 @@ static void a_body_file_is_streamed(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(sizes) * RIG_CUTS; i++) {
+	for (i = 0; i < COUNT(sizes) * RIG_CUTS; i++) {
 		struct rig_peer peer = {.script = OK_SCRIPT};
 		struct rig_mail m = simple;
 		struct rig r;
@@ -171,7 +165,7 @@ static void return_path_belongs_to_the_final_delivery(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.script = OK_SCRIPT};
 		struct rig_mail m = simple;
 		char conf[1024];
@@ -207,7 +201,7 @@ static void a_quarantined_message_goes_where_the_route_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {
 		    .script =
 		        i == 0 ? "220 hi|250 h|250 ok|250 ok|250 ok|354 go|250 done" : OK_SCRIPT};
@@ -363,7 +357,7 @@ static void only_mail_of_our_own_users_is_signed(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.script = OK_SCRIPT};
 		struct rig_mail m = simple;
 		struct rig r;

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/dkim.h>
 
 #include "engine/delivery_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname h.test; spool /spool; accept ours.test;\n"                                       \
@@ -121,7 +115,7 @@ static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		for (cut = RIG_WHOLE; cut < RIG_CUTS; cut++) {
 			struct rig_peer peer = {.script = cases[i].script};
 			struct rig r;
@@ -255,7 +249,7 @@ static void a_silent_server_is_left_at_every_stage(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.script = cases[i].script};
 		struct rig r;
 		uint64_t began;
@@ -288,7 +282,7 @@ static void a_server_that_drips_its_reply_is_left(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.script = cases[i].script, .slow_ms = 10000};
 		struct rig r;
 		uint64_t began;
@@ -343,7 +337,7 @@ static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.ip = cases[i].up, .script = OK_SCRIPT};
 		struct rig_mail m = simple;
 		char conf[1024], rcpt[80], seen[256] = "";
@@ -388,7 +382,7 @@ static void the_next_host_is_tried_only_before_the_dot(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peers[] = {{.ip = "10.0.0.1", .script = cases[i].script},
 		    {.ip = "10.0.0.2", .script = OK_SCRIPT}};
 		struct rig r;
@@ -456,7 +450,7 @@ static void starttls_is_used_as_the_route_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_peer peer = {.script = cases[i].script, .tls_fails = cases[i].fails};
 		char conf[1024];
 		struct rig r;

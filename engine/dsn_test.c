@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/message.h>
 
 #include "engine/owner.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 static const struct hk_now now = {.utc = 1731243549, .zone_minutes = 540, .zone_name = "JST"};
 
@@ -64,7 +58,7 @@ static void parse(const struct hk_mail *m, struct parts *p)
 		next = find(m->body, delimiter, begin);
 		if (next == m->body.n)
 			break;
-		assert_true(p->n < N(p->part));
+		assert_true(p->n < COUNT(p->part));
 		p->part[p->n++] = hk_slice_sub(m->body, begin + 2, next - begin - 2);
 		at = next;
 	}
@@ -215,7 +209,7 @@ static void hostile_text_cannot_change_the_structure(void **state)
 	size_t i, j;
 
 	(void)state;
-	for (i = 0; i < N(hostile); i++) {
+	for (i = 0; i < COUNT(hostile); i++) {
 		struct hk_mail_rcpt rcpt[] = {{hk_slice_str(hostile[i]), 0}};
 		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
 		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550};
@@ -255,8 +249,8 @@ static void hostile_text_cannot_change_the_structure(void **state)
 static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **state)
 {
 	static struct hk_mail_rcpt rcpt[10000];
-	struct hk_rcpt_result *results = calloc(N(rcpt), sizeof *results);
-	struct hk_mail mail = failed_mail(rcpt, N(rcpt)), *m = NULL;
+	struct hk_rcpt_result *results = calloc(COUNT(rcpt), sizeof *results);
+	struct hk_mail mail = failed_mail(rcpt, COUNT(rcpt)), *m = NULL;
 	struct hk_conf *c = conf();
 	uint8_t *header = malloc(200 * 1024);
 	struct parts p;
@@ -272,13 +266,13 @@ static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **stat
 		                      : i % 64 == 63 ? '\n'
 		                                     : 0xe9);
 	mail.header = hk_slice_of(header, 200 * 1024);
-	for (i = 0; i < N(rcpt); i++) {
+	for (i = 0; i < COUNT(rcpt); i++) {
 		rcpt[i].address = HK_S("somebody-with-a-long-name@department.c.test");
 		results[i] = (struct hk_rcpt_result){
 		    .rcpt = (uint32_t)i, .code = 550, .enhanced = "5.1.1", .remote = "h[1.2.3.4]"};
 		memset(results[i].text, 'x', sizeof results[i].text - 1);
 	}
-	assert_int_equal(hk_dsn_make(c, &mail, results, N(rcpt), &now, 7, &m), HK_OK);
+	assert_int_equal(hk_dsn_make(c, &mail, results, COUNT(rcpt), &now, 7, &m), HK_OK);
 	assert_true(m->body.n <= HK_BODY_INLINE_MAX);
 	assert_int_equal(m->flags & HK_MAIL_8BIT, HK_MAIL_8BIT);
 	parse(m, &p);

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "engine/owner_rig.h"
+#include "tests/unit.h"
 
 static void mail_without_a_route_is_given_up_at_the_end_of_its_lifetime_only(void **state)
 {

@@ -2,18 +2,12 @@
  *
  * Limits of a session, and what becomes of a body.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "engine/session_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                        \
@@ -57,7 +51,7 @@ static void what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script, "EHLO a.test\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nQUIT\r\n",
@@ -100,7 +94,7 @@ static void a_message_with_a_hundred_received_fields_is_in_a_loop(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases) * 2; i++) {
+	for (i = 0; i < COUNT(cases) * 2; i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);
@@ -130,7 +124,7 @@ static void a_header_section_has_its_limits(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);
@@ -146,7 +140,7 @@ static void a_header_section_over_256_kib_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(around); i++) {
+	for (i = 0; i < COUNT(around); i++) {
 		size_t size = (size_t)((int)HK_HEADER_SECTION_MAX + around[i]),
 		       lines = (size - 1024) / 512, j;
 		char line[513] = "A: ", last[2048] = "B: ";
@@ -218,7 +212,7 @@ static void a_long_body_is_a_file_that_is_synced_before_the_commit(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(around) * 2; i++) {
+	for (i = 0; i < COUNT(around) * 2; i++) {
 		size_t lines = (size_t)((int)HK_BODY_INLINE_MAX + around[i / 2]) / 64;
 		char line[65], path[64] = "/spool/body/";
 		struct hk_sim_disk after;
@@ -294,7 +288,7 @@ static void a_commit_that_fails_is_4xx_and_resets_the_session(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases) * SRIG_CUTS; i++) {
+	for (i = 0; i < COUNT(cases) * SRIG_CUTS; i++) {
 		struct srig r;
 
 		cut = (enum srig_cut)(i % SRIG_CUTS);

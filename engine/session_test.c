@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/verify.h>
 
 #include "engine/session_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                        \
@@ -145,7 +139,7 @@ static void the_protocol_word_says_how_it_came(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -194,7 +188,7 @@ static void a_client_is_named_only_when_its_name_leads_back_to_it(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, cases[i].zone);
@@ -222,7 +216,7 @@ static void only_submission_fills_in_what_a_user_left_out(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		const char *stored;
 		struct srig r;
 
@@ -283,7 +277,7 @@ static void recipients_are_taken_as_the_role_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -355,7 +349,7 @@ static void no_form_of_an_address_opens_the_relay(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(forms) * 9; i++) {
+	for (i = 0; i < COUNT(forms) * 9; i++) {
 		const char *form = forms[i / 9];
 		struct srig r;
 
@@ -382,7 +376,7 @@ static void postmaster_without_a_domain_is_always_somebody(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(forms); i++) {
+	for (i = 0; i < COUNT(forms); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -436,7 +430,7 @@ static void an_idle_client_is_sent_away_after_five_minutes(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(scripts); i++) {
+	for (i = 0; i < COUNT(scripts); i++) {
 		struct srig r;
 		uint64_t began;
 
@@ -521,7 +515,7 @@ static void shutdown_lets_a_message_be_finished(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);

@@ -2,19 +2,15 @@
  *
  * What a session does with the verdict: trace, enforcement, time, evidence.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/verify.h>
 
 #include "engine/session_rig.h"
 #include "lib/message/vectors_test.h"
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname b.test; spool /spool; accept b.test .b.test;\n"                                  \

@@ -73,6 +73,8 @@ def check_includes(path, text, root):
             continue
         if found[1] in BANNED_HEADERS:
             yield f"{path}:{number}: <{found[1]}> is banned"
+        if found[1].startswith("tests/"):
+            yield f"{path}:{number}: only tests may include {found[1]}"
         target = target_of(found[1], root)
         if target and target in FLOOR and target != home and home in FLOOR:
             allowed = FLOOR[target] < FLOOR[home] or SISTERS.get((home, target))

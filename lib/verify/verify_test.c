@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/authres.h>
+
 #include "verify_world_test.h"
+#include "tests/unit.h"
 
 static struct hk_slice authres(const struct world *w, struct hk_buf *b)
 {
