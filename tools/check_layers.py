@@ -45,7 +45,8 @@ def folder_of(path):
 
 def is_test(path):
     """Tests, their support files and fuzz targets: they may use what they like of the house."""
-    return bool(re.search(r"(_test|_testing|_fuzz|_cases|_harness|_support|_reference|_rig)\b|_test_", path.stem + " "))
+    return path.parts[0] == "tests" or bool(
+        re.search(r"(_test|_testing|_fuzz|_cases|_harness|_support|_reference|_rig)\b|_test_", path.stem + " "))
 
 
 def strip(text):
