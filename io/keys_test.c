@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "io/keys.h"
+#include "tests/unit.h"
 
 static enum hk_sign_alg load(struct hk_keys *k, uint32_t generation, uint32_t index, enum hk_sign_alg alg)
 {
