@@ -67,6 +67,13 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->mail_from = hk_slice_str(o->mail_from);
 	in->has_mail_from = o->mail_from != NULL;
 	in->now = o->now;
+	in->min_rsa_bits = o->min_rsa_bits;
+	in->allow_sha1 = o->allow_sha1;
+	if (o->min_rsa_bits)
+		hk_buf_addf(&c->notes, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
+		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
+	if (o->allow_sha1)
+		hk_buf_add_str(&c->notes, "rsa-sha1 is accepted, which RFC 8301 forbids\n");
 	if (o->client.family == 0 && s->client.family) {
 		in->client = s->client;
 		hk_ip_format(&s->client, text);

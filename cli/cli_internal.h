@@ -28,13 +28,21 @@ enum cli_exit {
 	CLI_LATER = 3, /* temperror: try again */
 };
 
+enum { CLI_WORDS_MAX = 4 };
+
 struct cli_options {
+	const char *word[CLI_WORDS_MAX]; /* those before the file, such as "spf" of "check spf" */
+	size_t n_words;
 	const char *file; /* the message; "-" is the standard input; NULL: none */
 	const char *zone, *resolver, *record, *save_record;
 	const char *queue_id, *evidence_dir;
+	const char *rcpt, *from;
+	const char *key, *domain, *selector, *headers; /* to sign with */
+	enum hk_canon header_canon, body_canon;
+	unsigned min_rsa_bits; /* 0: the RFC's */
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, json, help, matrix;
+	bool has_now, json, help, matrix, allow_sha1;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;
@@ -46,6 +54,8 @@ struct cli_command {
 	const char *summary;
 	const char *usage; /* what stands after the name */
 	enum cli_exit (*run)(const struct cli_options *);
+	size_t words;    /* how many words stand before the file, at most */
+	bool takes_file; /* and needs one, unless an option stands for it */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.

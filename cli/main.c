@@ -6,9 +6,9 @@
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | -]", cli_explain},
+        "[options] [FILE | -]", cli_explain, 0, true},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
-        cli_verify},
+        cli_verify, 0, true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

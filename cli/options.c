@@ -15,54 +15,12 @@ static const char *set_ip(struct cli_options *o, const char *value)
 	return hk_ip_parse(hk_slice_str(value), &o->client) == HK_OK ? NULL : "not an IP address";
 }
 
-static const char *set_helo(struct cli_options *o, const char *value)
-{
-	o->helo = value;
-	return NULL;
-}
-
-static const char *set_mail_from(struct cli_options *o, const char *value)
-{
-	o->mail_from = value;
-	return NULL;
-}
-
-static const char *set_zone(struct cli_options *o, const char *value)
-{
-	o->zone = value;
-	return NULL;
-}
-
-static const char *set_resolver(struct cli_options *o, const char *value)
-{
-	o->resolver = value;
-	return NULL;
-}
-
-static const char *set_record(struct cli_options *o, const char *value)
-{
-	o->record = value;
-	return NULL;
-}
-
 static const char *set_queue_id(struct cli_options *o, const char *value)
 {
 	uint64_t id;
 
 	o->queue_id = value;
 	return hk_mail_id_parse(hk_slice_str(value), &id) == HK_OK ? NULL : "not a queue id";
-}
-
-static const char *set_evidence_dir(struct cli_options *o, const char *value)
-{
-	o->evidence_dir = value;
-	return NULL;
-}
-
-static const char *set_save(struct cli_options *o, const char *value)
-{
-	o->save_record = value;
-	return NULL;
 }
 
 static const char *set_now(struct cli_options *o, const char *value)
@@ -81,33 +39,6 @@ static const char *set_language(struct cli_options *o, const char *value)
 	if (strcmp(value, "en") != 0 && strcmp(value, "ja") != 0)
 		return "neither en nor ja";
 	o->language = strcmp(value, "ja") == 0 ? HK_JAPANESE : HK_ENGLISH;
-	return NULL;
-}
-
-static const char *set_json(struct cli_options *o, const char *value)
-{
-	(void)value;
-	o->json = true;
-	return NULL;
-}
-
-static const char *set_matrix(struct cli_options *o, const char *value)
-{
-	(void)value;
-	o->matrix = true;
-	return NULL;
-}
-
-static const char *set_help(struct cli_options *o, const char *value)
-{
-	(void)value;
-	o->help = true;
-	return NULL;
-}
-
-static const char *set_authserv_id(struct cli_options *o, const char *value)
-{
-	o->authserv_id = value;
 	return NULL;
 }
 
@@ -142,38 +73,81 @@ static const char *set_style(struct cli_options *o, const char *value)
 	return NULL;
 }
 
-/* What --help prints, and what the parser knows. value NULL: the option has none. */
+static const char *set_min_rsa_bits(struct cli_options *o, const char *value)
+{
+	uint64_t bits;
+
+	if (hk_slice_u64(hk_slice_str(value), 4096, &bits) != HK_OK || bits < 512)
+		return "not a number of bits from 512 to 4096";
+	o->min_rsa_bits = (unsigned)bits;
+	return NULL;
+}
+
+static const char *set_canon(struct cli_options *o, const char *value)
+{
+	struct hk_slice list = hk_slice_str(value), item;
+	bool relaxed[2] = {true, false}; /* RFC 6376 3.5: a body's that is not named is simple */
+	size_t n;
+
+	for (n = 0; hk_tags_item(&list, '/', &item); n++) {
+		if (n == 2 || (!hk_slice_eq(item, HK_S("relaxed")) && !hk_slice_eq(item, HK_S("simple"))))
+			return "not two of relaxed and simple with a slash between";
+		relaxed[n] = hk_slice_eq(item, HK_S("relaxed"));
+	}
+	o->header_canon = relaxed[0] ? HK_CANON_RELAXED : HK_CANON_SIMPLE;
+	o->body_canon = relaxed[1] ? HK_CANON_RELAXED : HK_CANON_SIMPLE;
+	return NULL;
+}
+
+#define AT(member) NULL, offsetof(struct cli_options, member)
+
+/* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
+ * the value, or true for an option that has none, goes to the member at this offset. */
 static const struct {
 	const char *name, *value, *help;
 	cli_setter *set;
+	size_t member;
 } table[] = {
     {"--ip", "ADDRESS", "the client's address (default: the Received field of the stored message)",
-        set_ip},
-    {"--helo", "NAME", "what the client said with HELO (default: that Received field)", set_helo},
+        set_ip, 0},
+    {"--helo", "NAME", "what the client said with HELO (default: that Received field)", AT(helo)},
     {"--mail-from", "ADDRESS", "the envelope sender, empty for <> (default: Return-Path)",
-        set_mail_from},
+        AT(mail_from)},
+    {"--rcpt", "ADDRESS", "the envelope recipient", AT(rcpt)},
+    {"--from", "ADDRESS", "check dmarc: the author's address", AT(from)},
     {"--dns", "ZONEFILE", "answer DNS questions from master-file text, never from the network",
-        set_zone},
+        AT(zone)},
     {"--resolver", "IP[@PORT]", "ask this resolver (default: those of /etc/resolv.conf)",
-        set_resolver},
-    {"--evidence", "FILE", "replay a record: no message and no DNS are needed", set_record},
-    {"--queue-id", "ID", "replay what a server of ours kept about the message of this queue id", set_queue_id},
-    {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")", set_evidence_dir},
-    {"--save-evidence", "FILE", "write such a record", set_save},
+        AT(resolver)},
+    {"--evidence", "FILE", "replay a record: no message and no DNS are needed", AT(record)},
+    {"--queue-id", "ID", "replay what a server of ours kept about the message of this queue id",
+        set_queue_id, 0},
+    {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")",
+        AT(evidence_dir)},
+    {"--save-evidence", "FILE", "write such a record", AT(save_record)},
     {"--now", "SECONDS",
-        "judge as of this time since 1970 (default: the time of Received, else now)", set_now},
-    {"--checks", "LIST", "of spf, dkim, dmarc (default: all)", set_checks},
+        "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
+    {"--checks", "LIST", "of spf, dkim, dmarc (default: all)", set_checks, 0},
+    {"--min-rsa-bits", "N", "accept RSA keys from this size (archived messages only)",
+        set_min_rsa_bits, 0},
+    {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
+    {"--key", "PEM", "the file of the private key to sign with", AT(key)},
+    {"--domain", "NAME", "sign for this domain", AT(domain)},
+    {"--selector", "NAME", "the selector of the key", AT(selector)},
+    {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
+        AT(headers)},
+    {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
     {"--authserv-id", "NAME",
         "our name in Authentication-Results (default: that of the message, else localhost)",
-        set_authserv_id},
+        AT(authserv_id)},
     {"--authres-style", "rfc|rspamd", "the wording of Authentication-Results (default: rfc)",
-        set_style},
+        set_style, 0},
     {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
-        set_language},
-    {"--json", NULL, "print JSON", set_json},
+        set_language, 0},
+    {"--json", NULL, "print JSON", AT(json)},
     {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit",
-        set_matrix},
-    {"--help", NULL, "print this", set_help},
+        AT(matrix)},
+    {"--help", NULL, "print this", AT(help)},
 };
 
 enum { OPTIONS = sizeof table / sizeof table[0] };
@@ -209,6 +183,17 @@ static enum hk_language language_of_environment(void)
 	return HK_ENGLISH;
 }
 
+static void put(struct cli_options *o, size_t row, const char *value)
+{
+	static const bool yes = true;
+	void *member = (char *)o + table[row].member;
+
+	if (table[row].value)
+		memcpy(member, &value, sizeof value);
+	else
+		memcpy(member, &yes, sizeof yes);
+}
+
 /* Takes one option and its value off argv; false after saying what is wrong. */
 static bool take_option(char ***argv, struct cli_options *o)
 {
@@ -235,31 +220,45 @@ static bool take_option(char ***argv, struct cli_options *o)
 		cli_complain("the option has no value", given);
 		return false;
 	}
-	wrong = table[i].set(o, value);
+	wrong = table[i].set ? table[i].set(o, value) : NULL;
+	if (!table[i].set)
+		put(o, i, value);
 	if (wrong)
 		cli_complain(wrong, value);
 	return !wrong;
 }
 
+/* The words that are no options: those that say what to do first, then the file. */
+static bool take_word(const struct cli_command *command, const char *word, struct cli_options *o)
+{
+	if (o->n_words < command->words) {
+		o->word[o->n_words++] = word;
+		return true;
+	}
+	if (!command->takes_file || o->file) {
+		cli_complain(command->takes_file ? "one message at a time; this is too many"
+		                                 : "this is one word too many",
+		    word);
+		return false;
+	}
+	o->file = word;
+	return true;
+}
+
 bool cli_options_parse(const struct cli_command *command, char **argv, struct cli_options *ret)
 {
 	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	    .header_canon = HK_CANON_RELAXED,
+	    .body_canon = HK_CANON_RELAXED,
 	    .language = language_of_environment()};
 
 	while (*argv) {
 		bool is_option = strncmp(*argv, "--", 2) == 0 && (*argv)[2];
 
-		if (is_option && !take_option(&argv, &o))
+		if (is_option ? !take_option(&argv, &o) : !take_word(command, *argv++, &o))
 			return false;
-		if (is_option)
-			continue;
-		if (o.file) {
-			cli_complain("one message at a time; this is too many", *argv);
-			return false;
-		}
-		o.file = *argv++;
 	}
-	if (!o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
+	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);
