@@ -9,6 +9,9 @@ static const struct cli_command commands[] = {
         "[options] [FILE | -]", cli_explain, 0, true},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
         cli_verify, 0, true},
+    {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
+        "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
+        .words = 1, .takes_more = true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
