@@ -25,7 +25,7 @@ static void add_problem(struct problems *p, bool is_fault, const char *what, str
 	p->problem[p->n++].is_fault = is_fault;
 }
 
-/* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 and mean nothing now (RFC 9989, appendix A.6 and 4.7). */
+/* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 that it took out. */
 static const struct {
 	const char *name, *gone;
 } tags[] = {
