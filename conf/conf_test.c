@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/conf_internal.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 static struct hk_conf *parse(const char *text)
 {
@@ -39,12 +33,6 @@ static char *errors_of(struct hk_slice text)
 	memcpy(copy, error.text.p, error.text.n);
 	hk_buf_done(&error.text);
 	return copy;
-}
-
-static void assert_slice(struct hk_slice s, const char *text)
-{
-	if (!hk_slice_eq(s, hk_slice_str(text)))
-		fail_msg("\"%.*s\" is not \"%s\"", HK_FMT(s), text);
 }
 
 static const char full[] =
@@ -83,11 +71,11 @@ static void every_item_is_read(void **state)
 
 	(void)state;
 	c = parse(full);
-	assert_slice(c->hostname, "mx.b.test");
-	assert_slice(c->product, "Courier of \"old\" \\ Japan");
-	assert_slice(c->resolver, "10.255.0.254@5353");
+	assert_text(c->hostname, "mx.b.test");
+	assert_text(c->product, "Courier of \"old\" \\ Japan");
+	assert_text(c->resolver, "10.255.0.254@5353");
 	assert_int_equal(c->accept.n, 3);
-	assert_slice(c->accept.at[2], "spf.b.test");
+	assert_text(c->accept.at[2], "spf.b.test");
 	assert_int_equal(c->n_retry, 3);
 	assert_int_equal(c->retry[1], 90);
 	assert_int_equal(c->lifetime, 4 * 86400);
@@ -98,7 +86,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(l->n_sockets, 2);
 	assert_int_equal(l->socket[1].port, 2525);
 	assert_int_equal(l->socket[1].ip.family, 6);
-	assert_slice(l->hostname, "dmarc.mx.b.test");
+	assert_text(l->hostname, "dmarc.mx.b.test");
 	assert_int_equal(l->checks, HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC);
 	assert_int_equal(l->enforce, HK_ENFORCE_REJECT);
 	assert_int_equal(l->authres_style, HK_AUTHRES_RSPAMD);
@@ -106,24 +94,24 @@ static void every_item_is_read(void **state)
 	assert_true(l->starttls && l->strict_envelopes && l->refuse_source_routes &&
 	            !l->reject_early_talkers);
 	assert_int_equal(l->max_message, 157286400);
-	assert_slice(c->listener[1].hostname, "mx.b.test");
-	assert_slice(c->listener[1].authserv_id, "mx.b.test");
+	assert_text(c->listener[1].hostname, "mx.b.test");
+	assert_text(c->listener[1].authserv_id, "mx.b.test");
 	assert_false(c->listener[1].reject_early_talkers);
 	assert_int_equal(c->n_routes, 6);
 	r = c->route;
 	assert_true(r[0].add_return_path && r[2].add_return_path && !r[1].add_return_path);
-	assert_slice(r[0].junk_address, "junk-mail@b.test");
-	assert_slice(r[1].unix_path, "/run/dove cot/lmtp");
+	assert_text(r[0].junk_address, "junk-mail@b.test");
+	assert_text(r[1].unix_path, "/run/dove cot/lmtp");
 	assert_int_equal(r[1].quarantine, HK_QUARANTINE_HOLD);
-	assert_slice(r[2].maildir, "/var/mail/%d/%u");
-	assert_slice(r[3].host, "2001:db8::1");
+	assert_text(r[2].maildir, "/var/mail/%d/%u");
+	assert_text(r[3].host, "2001:db8::1");
 	assert_int_equal(r[3].port, 2525);
 	assert_int_equal(r[3].source6.family, 6);
 	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
 	assert_int_equal(r[4].port, 25);
 	assert_int_equal(r[5].via, HK_VIA_MX);
-	assert_slice(r[5].helo, "mx.b.test");
-	assert_slice(c->sign[1].pattern, "User@z.test");
+	assert_text(r[5].helo, "mx.b.test");
+	assert_text(c->sign[1].pattern, "User@z.test");
 	hk_conf_free(c);
 }
 
@@ -133,9 +121,9 @@ static void defaults_are_those_of_the_table(void **state)
 	    parse("hostname h.test; accept .b.test b.test; listen a { address 1.2.3.4:25; }");
 
 	(void)state;
-	assert_slice(c->product, "Hikyaku");
-	assert_slice(c->spool, "/var/spool/hikyaku");
-	assert_slice(c->postmaster, "postmaster@b.test");
+	assert_text(c->product, "Hikyaku");
+	assert_text(c->spool, "/var/spool/hikyaku");
+	assert_text(c->postmaster, "postmaster@b.test");
 	assert_int_equal(c->lifetime, 5 * 86400);
 	assert_int_equal(c->n_retry, 7);
 	assert_int_equal(c->listener->max_message, 50 * 1024 * 1024);
@@ -160,7 +148,7 @@ static void a_dump_parses_to_the_same_value(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(texts); i++) {
+	for (i = 0; i < COUNT(texts); i++) {
 		struct hk_conf *c = parse(texts[i]), *again = NULL;
 		struct hk_buf first, second;
 
@@ -275,7 +263,7 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		char *got = errors_of(hk_slice_str(cases[i].text));
 
 		if (strcmp(got, cases[i].error) != 0)
@@ -355,10 +343,10 @@ static void patterns_of_domains_fit_as_the_manual_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		if (hk_conf_accepts(c, hk_slice_str(cases[i].domain)) != cases[i].accepted)
 			fail_msg("%s", cases[i].domain);
-		assert_slice(
+		assert_text(
 		    hk_conf_find_route(c, hk_slice_str(cases[i].domain))->pattern, cases[i].route);
 	}
 	hk_conf_free(c);
@@ -377,13 +365,13 @@ static void the_signing_key_is_chosen_by_the_header_from(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		const struct hk_conf_key *k = hk_conf_find_key(
 		    c, hk_slice_str(cases[i].local), hk_slice_str(cases[i].domain));
 
 		assert_int_equal(k != NULL, cases[i].key != NULL);
 		if (k)
-			assert_slice(k->domain, cases[i].key);
+			assert_text(k->domain, cases[i].key);
 	}
 	hk_conf_free(c);
 }
@@ -401,7 +389,7 @@ static void nets_hold_their_addresses(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(hk_ip_parse(hk_slice_str(cases[i].ip), &ip), HK_OK);
 		assert_int_equal(hk_conf_nets_have(&c->listener->relay_from, &ip), cases[i].in);
 	}
@@ -422,7 +410,7 @@ static void a_reload_knows_what_it_cannot_change(void **state)
 	assert_false(hk_conf_needs_restart(a, b, &out));
 	assert_int_equal(out.n, 0);
 	assert_true(hk_conf_needs_restart(a, d, &out));
-	assert_slice(hk_buf_slice(&out), "spool\naddress\n");
+	assert_text(hk_buf_slice(&out), "spool\naddress\n");
 	hk_buf_done(&out);
 	hk_conf_free(a);
 	hk_conf_free(b);

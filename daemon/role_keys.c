@@ -58,6 +58,9 @@ static void take_message(struct hk_keys *keys, const struct hk_control *m)
 	case HK_CONTROL_CHANNEL:
 		(void)!hk_keys_serve_apart(keys, m->fd);
 		break;
+	case HK_CONTROL_FORGET:
+		hk_keys_forget(keys, m->generation);
+		break;
 	case HK_CONTROL_LOG:
 		dup2(m->fd, STDERR_FILENO);
 		close(m->fd);

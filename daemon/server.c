@@ -142,7 +142,7 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 		hk_resolver_use(g->resolver);
 		return HK_OK;
 	}
-	status = hk_resolver_start(g->conf->resolver, s->log, &g->resolver);
+	status = hk_resolver_start(g->conf->resolver, &g->resolver);
 	if (status != HK_OK)
 		hk_buf_addf(why, "resolver \"%.*s\": %s", HK_FMT(g->conf->resolver), hk_status_text(status));
 	return status;

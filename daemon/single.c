@@ -202,6 +202,7 @@ static enum hk_status try_reload(struct single *s, struct hk_buf *why)
 	} else {
 		sockets_undo(&s->sockets);
 		server_drop(&s->server);
+		hk_keys_forget(s->keys, s->number);
 	}
 	bundle_free(b);
 	return status;

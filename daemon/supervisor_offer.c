@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,11 +12,15 @@
 #include "io/clock.h"
 #include "io/control.h"
 
-/* A role that does not take messages is as good as dead: its end is seen by waitpid. */
+/* A role that does not take messages is as good as dead; waitpid sees its end, and it is started again. */
 static void send_to(struct supervisor *s, struct child *c, const struct hk_control *m)
 {
-	if (c->control >= 0 && hk_control_send(c->control, m) != HK_OK)
-		hk_logf(s->log, HK_LOG_WARNING, "ev=control role=%s what=\"it takes no messages\"", role_name(c->role));
+	if (c->control < 0 || hk_control_send(c->control, m) == HK_OK)
+		return;
+	hk_logf(s->log, HK_LOG_ERROR, "ev=control role=%s what=\"it takes no messages\"", role_name(c->role));
+	child_release(c);
+	if (c->pid)
+		kill(c->pid, SIGKILL);
 }
 
 /* ---- to the keys ------------------------------------------------------------------------------------ */
@@ -148,6 +153,7 @@ void offer_refuse(struct supervisor *s, struct hk_slice why)
 		return;
 	}
 	reload_log(s->log, HK_SYNTAX, why);
+	send_to(s, &s->keys, &(struct hk_control){.type = HK_CONTROL_FORGET, .generation = s->next->number, .fd = -1});
 	sockets_undo(&s->sockets);
 	bundle_free(s->next);
 	end_offer(s);

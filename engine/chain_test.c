@@ -3,17 +3,13 @@
  * Several of our own servers behind each other: what one sends, the next receives, over the same
  * bytes as on a wire.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "engine/delivery.h"
 #include "engine/session_rig.h"
+#include "tests/unit.h"
 
 /* A host of the chain as the next one sees it, and its key. */
 struct hop {

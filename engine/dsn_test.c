@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/message.h>
 
 #include "engine/owner.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 static const struct hk_now now = {.utc = 1731243549, .zone_minutes = 540, .zone_name = "JST"};
 
@@ -64,7 +58,7 @@ static void parse(const struct hk_mail *m, struct parts *p)
 		next = find(m->body, delimiter, begin);
 		if (next == m->body.n)
 			break;
-		assert_true(p->n < N(p->part));
+		assert_true(p->n < COUNT(p->part));
 		p->part[p->n++] = hk_slice_sub(m->body, begin + 2, next - begin - 2);
 		at = next;
 	}
@@ -79,7 +73,7 @@ static struct hk_slice content(struct hk_slice part)
 	return hk_slice_from(part, find(part, "\r\n\r\n", 0) + 4);
 }
 
-static void assert_has(struct hk_slice s, const char *text)
+static void assert_says(struct hk_slice s, const char *text)
 {
 	if (find(s, text, 0) == s.n)
 		fail_msg("no \"%s\" in:\n%.*s", text, HK_FMT(s));
@@ -147,11 +141,11 @@ static void a_bounce_has_the_fields_of_rfc_3464(void **state)
 	assert_true(hk_slice_eq(value_of(&p.header, "From", 0),
 	    HK_S("Mail Delivery System <MAILER-DAEMON@mx.b.test>")));
 	assert_true(hk_slice_eq(value_of(&p.header, "Auto-Submitted", 0), HK_S("auto-replied")));
-	assert_has(content(p.part[0]),
+	assert_says(content(p.part[0]),
 	    "  <nobody@c.test>\r\n    mx.c.test[10.0.0.9] said: 550 5.1.1 No such user here\r\n");
-	assert_has(content(p.part[0]),
+	assert_says(content(p.part[0]),
 	    "  <full@c.test>\r\n    451 4.0.0 The mail was too long in the queue\r\n");
-	assert_has(p.part[1], "Content-Type: message/delivery-status\r\n");
+	assert_says(p.part[1], "Content-Type: message/delivery-status\r\n");
 	status = content(p.part[1]);
 	/* RFC 3464 2.1: groups of fields, apart by empty lines */
 	assert_int_equal(hk_header_parse(&p.arena,
@@ -176,8 +170,8 @@ static void a_bounce_has_the_fields_of_rfc_3464(void **state)
 	assert_true(hk_slice_eq(value_of(&fields, "Remote-MTA", 0), HK_S("dns; mx.c.test")));
 	assert_true(hk_slice_eq(value_of(&fields, "Diagnostic-Code", 0),
 	    HK_S("smtp; 550 5.1.1\r\n No such user here")));
-	assert_has(content(p.part[1]), "Final-Recipient: rfc822; full@c.test\r\n");
-	assert_has(p.part[2], "Content-Type: text/rfc822-headers\r\n");
+	assert_says(content(p.part[1]), "Final-Recipient: rfc822; full@c.test\r\n");
+	assert_says(p.part[2], "Content-Type: text/rfc822-headers\r\n");
 	assert_true(hk_slice_eq(content(p.part[2]), mail.header));
 	assert_int_equal(find(m->body, "secret", 0), m->body.n);
 	hk_arena_done(&p.arena);
@@ -215,7 +209,7 @@ static void hostile_text_cannot_change_the_structure(void **state)
 	size_t i, j;
 
 	(void)state;
-	for (i = 0; i < N(hostile); i++) {
+	for (i = 0; i < COUNT(hostile); i++) {
 		struct hk_mail_rcpt rcpt[] = {{hk_slice_str(hostile[i]), 0}};
 		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
 		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550};
@@ -255,8 +249,8 @@ static void hostile_text_cannot_change_the_structure(void **state)
 static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **state)
 {
 	static struct hk_mail_rcpt rcpt[10000];
-	struct hk_rcpt_result *results = calloc(N(rcpt), sizeof *results);
-	struct hk_mail mail = failed_mail(rcpt, N(rcpt)), *m = NULL;
+	struct hk_rcpt_result *results = calloc(COUNT(rcpt), sizeof *results);
+	struct hk_mail mail = failed_mail(rcpt, COUNT(rcpt)), *m = NULL;
 	struct hk_conf *c = conf();
 	uint8_t *header = malloc(200 * 1024);
 	struct parts p;
@@ -272,17 +266,17 @@ static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **stat
 		                      : i % 64 == 63 ? '\n'
 		                                     : 0xe9);
 	mail.header = hk_slice_of(header, 200 * 1024);
-	for (i = 0; i < N(rcpt); i++) {
+	for (i = 0; i < COUNT(rcpt); i++) {
 		rcpt[i].address = HK_S("somebody-with-a-long-name@department.c.test");
 		results[i] = (struct hk_rcpt_result){
 		    .rcpt = (uint32_t)i, .code = 550, .enhanced = "5.1.1", .remote = "h[1.2.3.4]"};
 		memset(results[i].text, 'x', sizeof results[i].text - 1);
 	}
-	assert_int_equal(hk_dsn_make(c, &mail, results, N(rcpt), &now, 7, &m), HK_OK);
+	assert_int_equal(hk_dsn_make(c, &mail, results, COUNT(rcpt), &now, 7, &m), HK_OK);
 	assert_true(m->body.n <= HK_BODY_INLINE_MAX);
 	assert_int_equal(m->flags & HK_MAIL_8BIT, HK_MAIL_8BIT);
 	parse(m, &p);
-	assert_has(p.part[0], "more recipients, which are not listed here.\r\n");
+	assert_says(p.part[0], "more recipients, which are not listed here.\r\n");
 	assert_true(content(p.part[2]).n > 60 * 1024 && content(p.part[2]).n % 64 == 0);
 	hk_arena_done(&p.arena);
 	hk_mail_free(m);

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/verify.h>
 
 #include "engine/evidence_file.h"
 #include "sim/disk.h"
+#include "tests/unit.h"
 
 #define DIR   "spool/evidence"
 #define START 1731333660

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "engine/id_map.h"
 #include "sim/prng.h"
+#include "tests/unit.h"
 
 enum { IDS = 512, STEPS = 200000 };
 

@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "engine/mail.h"
-
-static void assert_same(struct hk_slice a, struct hk_slice b)
-{
-	assert_int_equal(a.n, b.n);
-	if (a.n)
-		assert_memory_equal(a.p, b.p, a.n);
-}
+#include "tests/unit.h"
 
 /* Every field takes `bytes`; what comes back must be the same. */
 static void round_trip(struct hk_slice bytes, struct hk_buf *out)
@@ -48,17 +37,17 @@ static void round_trip(struct hk_slice bytes, struct hk_buf *out)
 	assert_true(back.id == m.id && back.received == -1 && back.flags == 15 &&
 	            back.n_rcpt == 3 && back.body_size == UINT64_MAX);
 	for (i = 0; i < 3; i++) {
-		assert_same(back.rcpt[i].address, rcpt[i].address);
+		assert_slice(back.rcpt[i].address, rcpt[i].address);
 		assert_int_equal(back.rcpt[i].outcome, rcpt[i].outcome);
 	}
-	assert_same(back.listener, bytes);
-	assert_same(back.mail_from, bytes);
-	assert_same(back.header, bytes);
-	assert_same(back.trace, bytes);
-	assert_same(back.edits, bytes);
-	assert_same(back.body, bytes);
-	assert_same(back.body_file, bytes);
-	assert_same(back.summary, bytes);
+	assert_slice(back.listener, bytes);
+	assert_slice(back.mail_from, bytes);
+	assert_slice(back.header, bytes);
+	assert_slice(back.trace, bytes);
+	assert_slice(back.edits, bytes);
+	assert_slice(back.body, bytes);
+	assert_slice(back.body_file, bytes);
+	assert_slice(back.summary, bytes);
 	hk_arena_done(&back.arena);
 }
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <cmocka.h>
 
 #include "engine/delivery_rig.h"
 #include "io/disk.h"
+#include "tests/unit.h"
 
-#define N(array) (sizeof(array) / sizeof(array)[0])
 #define CONF     "hostname h.test; spool /spool; route * { via maildir /m/%d/%u; }"
 
 static const struct rig_mail simple = {
@@ -54,7 +49,7 @@ static void a_stored_message_is_return_path_trace_and_what_came(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct rig_mail m = simple;
 		struct rig r;
 
@@ -103,7 +98,7 @@ static void a_local_part_never_becomes_a_path(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(bad); i++) {
+	for (i = 0; i < COUNT(bad); i++) {
 		struct rig_mail m = simple;
 		struct rig r;
 

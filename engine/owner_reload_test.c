@@ -2,15 +2,11 @@
  *
  * A reload while as many deliveries are out as may be: a hop that has groups waiting and jobs out.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "engine/owner.h"
 #include "sim/disk.h"
+#include "tests/unit.h"
 
 #define HEAD "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; }"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * owner_rig.h - for tests of the owner: one on the simulated disk, mail for it, and jobs given
- * back. Include after cmocka.h.
+ * back.
  */
 #ifndef HIKYAKU_ENGINE_OWNER_RIG_H
 #define HIKYAKU_ENGINE_OWNER_RIG_H
@@ -9,6 +9,7 @@
 #include "engine/owner_internal.h"
 #include "engine/spool_internal.h"
 #include "sim/disk.h"
+#include "tests/unit.h"
 
 #define CONF_HEAD                                                                                  \
 	"hostname mx.b.test; spool /spool; accept b.test; retry 60s 120s; lifetime 1h;"            \

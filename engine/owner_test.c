@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "engine/owner_rig.h"
+#include "tests/unit.h"
 
 static void a_mail_is_committed_then_delivered_then_gone(void **state)
 {

@@ -2,42 +2,11 @@
  *
  * Limits of a session, and what becomes of a body.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-#include "engine/session_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
-
-#define CONF                                                                                       \
-	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                        \
-	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; "   \
-	"max-recipients 100; }\n"                                                                  \
-	"listen out { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; }\n"             \
-	"listen mua { address 10.255.2.40:587; role submission; relay-from 10.7.0.0/16; }\n"       \
-	"listen early { address 10.255.2.40:27; }\n"                                               \
-	"listen tls { address 10.255.2.40:28; starttls on; certificate /c; certificate-key /k; "   \
-	"}\n"
-#define ZONE "9.0.0.10.in-addr.arpa. PTR client.a.test.\nclient.a.test. A 10.0.0.9\n"
-#define HEAD "HELO a.test\r\nMAIL FROM: user1@a.test\r\nRCPT TO:   user1@b.test\r\nDATA\r\n"
-
-static void assert_codes(struct srig *r, const char *want)
-{
-	if (strcmp(srig_codes(r), want) != 0)
-		fail_msg("\"%s\" is not \"%s\":\n%s", srig_codes(r), want, srig_replies(r));
-}
-
-static void assert_has(const char *text, const char *want)
-{
-	if (!strstr(text, want))
-		fail_msg("no \"%s\" in:\n%s", want, text);
-}
+#include "engine/session_testing.h"
 
 /* ---- recipients ---- */
 
@@ -57,7 +26,7 @@ static void what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script, "EHLO a.test\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nQUIT\r\n",
@@ -72,23 +41,6 @@ static void what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt(void **state)
 
 /* ---- limits ---- */
 
-static struct hk_slice repeated(
-    struct srig *r, const char *head, const char *line, size_t n, const char *tail)
-{
-	struct hk_buf b;
-	struct hk_slice s;
-	size_t i;
-
-	hk_buf_init(&b, 64 * 1024 * 1024);
-	hk_buf_add_str(&b, head);
-	for (i = 0; i < n; i++)
-		hk_buf_add_str(&b, line);
-	hk_buf_add_str(&b, tail);
-	assert_int_equal(hk_arena_dup(&r->arena, hk_buf_slice(&b), &s), HK_OK);
-	hk_buf_done(&b);
-	return s;
-}
-
 /* RFC 5321 6.3 */
 static void a_message_with_a_hundred_received_fields_is_in_a_loop(void **state)
 {
@@ -100,7 +52,7 @@ static void a_message_with_a_hundred_received_fields_is_in_a_loop(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases) * 2; i++) {
+	for (i = 0; i < COUNT(cases) * 2; i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);
@@ -130,7 +82,7 @@ static void a_header_section_has_its_limits(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);
@@ -146,7 +98,7 @@ static void a_header_section_over_256_kib_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(around); i++) {
+	for (i = 0; i < COUNT(around); i++) {
 		size_t size = (size_t)((int)HK_HEADER_SECTION_MAX + around[i]),
 		       lines = (size - 1024) / 512, j;
 		char line[513] = "A: ", last[2048] = "B: ";
@@ -218,7 +170,7 @@ static void a_long_body_is_a_file_that_is_synced_before_the_commit(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(around) * 2; i++) {
+	for (i = 0; i < COUNT(around) * 2; i++) {
 		size_t lines = (size_t)((int)HK_BODY_INLINE_MAX + around[i / 2]) / 64;
 		char line[65], path[64] = "/spool/body/";
 		struct hk_sim_disk after;
@@ -294,7 +246,7 @@ static void a_commit_that_fails_is_4xx_and_resets_the_session(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases) * SRIG_CUTS; i++) {
+	for (i = 0; i < COUNT(cases) * SRIG_CUTS; i++) {
 		struct srig r;
 
 		cut = (enum srig_cut)(i % SRIG_CUTS);

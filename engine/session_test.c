@@ -1,42 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/verify.h>
 
-#include "engine/session_rig.h"
-
-#define N(array) (sizeof(array) / sizeof(array)[0])
-
-#define CONF                                                                                       \
-	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                        \
-	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; "   \
-	"max-recipients 100; }\n"                                                                  \
-	"listen out { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; }\n"             \
-	"listen mua { address 10.255.2.40:587; role submission; relay-from 10.7.0.0/16; }\n"       \
-	"listen early { address 10.255.2.40:27; }\n"                                               \
-	"listen tls { address 10.255.2.40:28; starttls on; certificate /c; certificate-key /k; "   \
-	"}\n"
-#define ZONE "9.0.0.10.in-addr.arpa. PTR client.a.test.\nclient.a.test. A 10.0.0.9\n"
-#define HEAD "HELO a.test\r\nMAIL FROM: user1@a.test\r\nRCPT TO:   user1@b.test\r\nDATA\r\n"
-
-static void assert_codes(struct srig *r, const char *want)
-{
-	if (strcmp(srig_codes(r), want) != 0)
-		fail_msg("\"%s\" is not \"%s\":\n%s", srig_codes(r), want, srig_replies(r));
-}
-
-static void assert_has(const char *text, const char *want)
-{
-	if (!strstr(text, want))
-		fail_msg("no \"%s\" in:\n%s", want, text);
-}
+#include "engine/session_testing.h"
 
 static const char *log_of(struct srig *r)
 {
@@ -145,7 +114,7 @@ static void the_protocol_word_says_how_it_came(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -194,7 +163,7 @@ static void a_client_is_named_only_when_its_name_leads_back_to_it(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, cases[i].zone);
@@ -222,7 +191,7 @@ static void only_submission_fills_in_what_a_user_left_out(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		const char *stored;
 		struct srig r;
 
@@ -283,7 +252,7 @@ static void recipients_are_taken_as_the_role_says(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -355,7 +324,7 @@ static void no_form_of_an_address_opens_the_relay(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(forms) * 9; i++) {
+	for (i = 0; i < COUNT(forms) * 9; i++) {
 		const char *form = forms[i / 9];
 		struct srig r;
 
@@ -382,7 +351,7 @@ static void postmaster_without_a_domain_is_always_somebody(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(forms); i++) {
+	for (i = 0; i < COUNT(forms); i++) {
 		struct srig r;
 
 		snprintf(script, sizeof script,
@@ -411,23 +380,6 @@ static void every_refusal_says_its_rule_its_section_and_its_id(void **state)
 
 /* ---- time ---- */
 
-static struct hk_slice repeated(
-    struct srig *r, const char *head, const char *line, size_t n, const char *tail)
-{
-	struct hk_buf b;
-	struct hk_slice s;
-	size_t i;
-
-	hk_buf_init(&b, 64 * 1024 * 1024);
-	hk_buf_add_str(&b, head);
-	for (i = 0; i < n; i++)
-		hk_buf_add_str(&b, line);
-	hk_buf_add_str(&b, tail);
-	assert_int_equal(hk_arena_dup(&r->arena, hk_buf_slice(&b), &s), HK_OK);
-	hk_buf_done(&b);
-	return s;
-}
-
 /* RFC 5321 4.5.3.2.7 */
 static void an_idle_client_is_sent_away_after_five_minutes(void **state)
 {
@@ -436,7 +388,7 @@ static void an_idle_client_is_sent_away_after_five_minutes(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(scripts); i++) {
+	for (i = 0; i < COUNT(scripts); i++) {
 		struct srig r;
 		uint64_t began;
 
@@ -521,7 +473,7 @@ static void shutdown_lets_a_message_be_finished(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < N(cases); i++) {
+	for (i = 0; i < COUNT(cases); i++) {
 		struct srig r;
 
 		srig_init(&r, CONF, ZONE);

@@ -2,19 +2,15 @@
  *
  * What a session does with the verdict: trace, enforcement, time, evidence.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/verify.h>
 
 #include "engine/session_rig.h"
 #include "lib/message/vectors_test.h"
+#include "tests/unit.h"
 
 #define CONF                                                                                       \
 	"hostname b.test; spool /spool; accept b.test .b.test;\n"                                  \
@@ -43,12 +39,6 @@
 	"soft.test. TXT \"v=spf1 ~all\"\n_dmarc.soft.test. TXT \"v=DMARC1; p=reject\"\n"           \
 	"$TIMEOUT slow.test. TXT\n$TIMEOUT _dmarc.slow.test. TXT\n"                                \
 	"$SERVFAIL broken.test. TXT\n_dmarc.broken.test. TXT \"v=DMARC1; p=reject\"\n"
-
-static void assert_has(const char *text, const char *want)
-{
-	if (!strstr(text, want))
-		fail_msg("no \"%s\" in:\n%s", want, text);
-}
 
 static void send(
     struct srig *r, const char *listener, const char *client, const char *from, const char *header)

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "engine/spool_testing.h"
+#include "tests/unit.h"
 
 /* What was said about each message, by a scenario during which the disk fails; and what recovery
  * must then say. */

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "engine/spool_rig.h"
+#include "tests/unit.h"
 
 #define GOLDEN_ONE 0x419cf0acu
 #define GOLDEN_TWO 0x55a67bcfu

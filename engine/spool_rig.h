@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * spool_rig.h - for tests of the spool: begin, begin again, end. Include after cmocka.h.
+ * spool_rig.h - for tests of the spool: begin, begin again, end.
  */
 #ifndef HIKYAKU_ENGINE_SPOOL_RIG_H
 #define HIKYAKU_ENGINE_SPOOL_RIG_H
 
 #include "engine/spool_testing.h"
+#include "tests/unit.h"
 
 #define FIRST "spool/journal/00000001.seg"
 

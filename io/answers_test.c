@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "io/answers.h"
+#include "tests/unit.h"
 
 static struct hk_dns_post *answer(const char *name, uint16_t type, enum hk_dns_rcode rcode, uint32_t ttl)
 {

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "io/clock.h"
+#include "tests/unit.h"
 
 /* S0-027 */
 static void tokyo_is_nine_hours_ahead_and_called_jst(void **state)

@@ -5,6 +5,7 @@
  *
  *	supervisor -> keys:  KEY* (one for each key)          <- ALG or REFUSED for each
  *	supervisor -> mta:   CONF, CERTIFICATE*, CERTIFICATE_KEY*, LISTEN*, ALG*, SERVE   <- SERVING or REFUSED
+ *	supervisor -> keys:  FORGET (a generation that was refused)
  *	supervisor -> both:  CHANNEL (one end of a pair for a worker)
  *	supervisor -> both:  LOG (a new log file)
  *	supervisor -> mta:   STOP
@@ -29,6 +30,7 @@ enum hk_control_type {
 	HK_CONTROL_SERVING,         /* generation */
 	HK_CONTROL_REFUSED,         /* generation, text: why */
 	HK_CONTROL_CHANNEL,         /* worker, fd */
+	HK_CONTROL_FORGET,          /* generation: it did not come into force */
 	HK_CONTROL_LOG,             /* fd */
 	HK_CONTROL_STOP,
 	HK_CONTROL_TYPES

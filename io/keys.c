@@ -148,22 +148,40 @@ void hk_keys_free(struct hk_keys *k)
 
 static struct key_set *find_set(struct hk_keys *k, uint32_t generation)
 {
-	struct key_set *set = &k->set[generation % HK_KEYS_GENERATIONS];
+	size_t i;
 
-	return set->generation == generation && generation ? set : NULL;
+	for (i = 0; i < HK_KEYS_GENERATIONS; i++)
+		if (k->set[i].generation == generation && generation)
+			return &k->set[i];
+	return NULL;
 }
 
-/* Generations are numbered from 1 without gaps, so the one in the same place is the oldest. */
+/* A free place, or that of the oldest one. */
 static struct key_set *make_set(struct hk_keys *k, uint32_t generation)
 {
 	struct key_set *set = find_set(k, generation);
+	size_t i;
 
-	if (!set && generation) {
-		set = &k->set[generation % HK_KEYS_GENERATIONS];
-		empty_set(set);
-		set->generation = generation;
-	}
+	if (set)
+		return set;
+	set = &k->set[0];
+	for (i = 1; i < HK_KEYS_GENERATIONS; i++)
+		if (k->set[i].generation < set->generation)
+			set = &k->set[i];
+	empty_set(set);
+	set->generation = generation;
 	return set;
+}
+
+void hk_keys_forget(struct hk_keys *k, uint32_t generation)
+{
+	struct key_set *set;
+
+	pthread_rwlock_wrlock(&k->lock);
+	set = find_set(k, generation);
+	if (set)
+		empty_set(set);
+	pthread_rwlock_unlock(&k->lock);
 }
 
 static enum hk_status set_key(struct key_set *set, uint32_t index, struct hk_private_key *key)

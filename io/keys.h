@@ -41,6 +41,8 @@ struct hk_keys *hk_keys_new(void);
 void hk_keys_free(struct hk_keys *); /* lets go; NULL allowed */
 /* hk_keys_load(k, generation, key, pem, ret): a new generation drops the oldest one held. */
 enum hk_status hk_keys_load(struct hk_keys *, uint32_t generation, uint32_t key, struct hk_slice pem, enum hk_sign_alg *ret) HK_MUSTCHECK;
+/* hk_keys_forget(k, generation): it never came into force; else refused ones would push out the one that is. */
+void hk_keys_forget(struct hk_keys *, uint32_t generation);
 /* hk_keys_answer(k, message, reply): always a reply; for bytes that are no request its status is SYNTAX and its seq 0. */
 void hk_keys_answer(struct hk_keys *, struct hk_slice message, uint8_t ret[HK_KEYS_REPLY]);
 /* hk_keys_serve(k, fd): answers on this channel until its other end closes; fd stays the caller's. */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "io/keys.h"
+#include "tests/unit.h"
 
 static enum hk_sign_alg load(struct hk_keys *k, uint32_t generation, uint32_t index, enum hk_sign_alg alg)
 {
@@ -82,6 +78,23 @@ static void the_oldest_generation_goes_when_a_fifth_comes(void **state)
 	hk_keys_free(k);
 }
 
+static void refused_generations_never_push_out_the_one_in_force(void **state)
+{
+	struct hk_keys *k = hk_keys_new();
+	struct hk_keys_request r = {.generation = 1, .alg = HK_SIGN_ED25519_SHA256};
+	uint32_t g;
+
+	(void)state;
+	load(k, 1, 0, HK_SIGN_ED25519_SHA256);
+	for (g = 2; g <= 3 * HK_KEYS_GENERATIONS; g++) {
+		load(k, g, 0, HK_SIGN_ED25519_SHA256);
+		hk_keys_forget(k, g);
+	}
+	hk_keys_forget(k, 99);
+	assert_int_equal(ask(k, &r).status, HK_OK);
+	hk_keys_free(k);
+}
+
 static void bytes_that_are_no_request_are_answered_and_never_signed(void **state)
 {
 	struct hk_keys *k = hk_keys_new();
@@ -152,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_signs_only_under_its_generation_index_and_algorithm),
 		cmocka_unit_test(the_oldest_generation_goes_when_a_fifth_comes),
+		cmocka_unit_test(refused_generations_never_push_out_the_one_in_force),
 		cmocka_unit_test(bytes_that_are_no_request_are_answered_and_never_signed),
 		cmocka_unit_test(a_channel_answers_until_it_is_closed),
 		cmocka_unit_test(a_bad_key_is_refused),

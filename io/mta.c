@@ -44,6 +44,12 @@ static size_t sessions_max(unsigned workers)
 	return (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
 }
 
+/* libuv's pool does what blocks: syncs of body files, Maildirs. It waits for disks, not for processors. */
+static void set_pool(void)
+{
+	setenv("UV_THREADPOOL_SIZE", "8", 0);
+}
+
 static enum hk_status start_workers(struct hk_mta *m, unsigned n)
 {
 	enum hk_status status = HK_OK;
@@ -100,6 +106,7 @@ enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_
 
 	if (!m)
 		return HK_NOMEM;
+	set_pool();
 	m->owner = (struct hk_owner_thread){.log = log, .main = main};
 	status = hk_owner_thread_open(&m->owner, conf, hk_disk_kernel());
 	if (status != HK_OK) {

@@ -9,6 +9,7 @@
 #ifndef HIKYAKU_IO_MTA_H
 #define HIKYAKU_IO_MTA_H
 
+#include "engine/world.h"
 #include "io/generation.h"
 #include "io/mailbox.h"
 

@@ -12,7 +12,6 @@
 struct hk_resolver {
 	_Atomic unsigned users;
 	struct ub_ctx *ub;
-	struct hk_log *log;
 	struct hk_mailbox box;
 	struct hk_dns_post *open;
 	unsigned n_open;
@@ -253,14 +252,13 @@ static struct ub_ctx *context_new(struct hk_slice where)
 	return NULL;
 }
 
-enum hk_status hk_resolver_start(struct hk_slice where, struct hk_log *log, struct hk_resolver **ret)
+enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret)
 {
 	struct hk_resolver *r = calloc(1, sizeof *r);
 
 	if (!r)
 		return HK_NOMEM;
 	r->users = 1;
-	r->log = log;
 	r->ub = context_new(where);
 	if (!r->ub) {
 		free(r);

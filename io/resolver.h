@@ -11,7 +11,6 @@
 
 #include <hikyaku/dns.h>
 
-#include "engine/world.h"
 #include "io/mailbox.h"
 
 #define HK_RESOLVER_OPEN_MAX 8192        /* questions under way; past it TIMEOUT at once */
@@ -35,9 +34,9 @@ struct hk_dns_post *hk_dns_post_new(const struct hk_dns_question *, struct hk_ma
 void hk_dns_post_free(struct hk_dns_post *);
 
 struct hk_resolver;
-/* hk_resolver_start(where, log, ret): where is "" (the system's), "IP[@PORT]" (a resolver), or "stub:IP[@PORT]" (a laboratory's
+/* hk_resolver_start(where, ret): where is "" (the system's), "IP[@PORT]" (a resolver), or "stub:IP[@PORT]" (a laboratory's
  * server, authoritative for test. and the reverse zones; nothing else exists then). SYNTAX when it is none of them. */
-enum hk_status hk_resolver_start(struct hk_slice where, struct hk_log *, struct hk_resolver **ret) HK_MUSTCHECK;
+enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret) HK_MUSTCHECK;
 /* hk_resolver_ask(r, post): takes post; it comes back to post->back. After stop it may never come back. */
 void hk_resolver_ask(struct hk_resolver *, struct hk_dns_post *);
 /* counted: the one who started it holds one use. The last use stops the thread. */

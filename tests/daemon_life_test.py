@@ -76,10 +76,36 @@ def a_reload_brings_certificates_and_keys(t):
             t.ok(d.wait_log("ev=reload ok=1"), f"{form}: a reload with a new key and a new certificate", d.log())
             t.ok(certificate_of(d.address) != first, f"{form}: new sessions get the new certificate")
             (root / "dkim.pem").write_text("no key")
+            d.reload()
+            t.ok(d.wait_log("ev=reload ok=0 what=.*dkim.pem"), f"{form}: a file that holds no key is refused", d.log())
+            make_key(root / "dkim.pem")
             (root / "tls.key").write_text("no key")
             d.reload()
-            t.ok(d.wait_log("ev=reload ok=0"), f"{form}: files that hold no key are refused", d.log())
+            t.ok(d.wait_log("ev=reload ok=0 what=.*certificate"), f"{form}: also for a certificate", d.log())
             t.ok(certificate_of(d.address) != first, f"{form}: and what was served is served on")
+
+
+def refused_reloads_leave_the_keys_alone(t):
+    """More of them than the keys process holds configurations."""
+    for form, single in FORMS:
+        sink = Sink()
+        with folder() as root:
+            make_certificate(root / "tls")
+            make_key(root / "dkim.pem")
+            if IS_ROOT:
+                for name in ("tls.key", "dkim.pem"):
+                    os.chown(root / name, USER, USER)
+            listeners = RELAY.replace("}", "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; }")
+            rest = f"key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign * k; route * {{ via smtp {sink.address}:{PORT}; }}"
+            with Daemon(root, listeners, rest, single=single) as d:
+                (root / "tls.key").write_text("no key")
+                for number in range(1, 7):
+                    d.reload()
+                    d.wait_log("stays in force", count=number)
+                t.equal(len(re.findall("stays in force", d.log())), 6, f"{form}: six reloads are refused")
+                Smtp(d.address).message(b"From: u@b.test\r\nSubject: x\r\n\r\nhi\r\n")
+                t.ok(wait_until(lambda: sink.messages, 10) and b"DKIM-Signature" in sink.messages[0][2], f"{form}: mail is signed as before", d.log())
+        sink.close()
 
 
 def certificate_of(address):
@@ -293,7 +319,7 @@ def the_command_line(t):
 
 
 CASES = [
-    the_command_line, reloads, a_reload_brings_certificates_and_keys, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
+    the_command_line, reloads, a_reload_brings_certificates_and_keys, refused_reloads_leave_the_keys_alone, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
     roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused,
     errors_at_the_start_are_told, tells_the_service_manager, goes_to_the_background,
 ]

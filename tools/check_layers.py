@@ -45,7 +45,8 @@ def folder_of(path):
 
 def is_test(path):
     """Tests, their support files and fuzz targets: they may use what they like of the house."""
-    return bool(re.search(r"(_test|_testing|_fuzz|_cases|_harness|_support|_reference|_rig)\b|_test_", path.stem + " "))
+    return path.parts[0] == "tests" or bool(
+        re.search(r"(_test|_testing|_fuzz|_cases|_harness|_support|_reference|_rig)\b|_test_", path.stem + " "))
 
 
 def strip(text):
@@ -73,6 +74,8 @@ def check_includes(path, text, root):
             continue
         if found[1] in BANNED_HEADERS:
             yield f"{path}:{number}: <{found[1]}> is banned"
+        if found[1].startswith("tests/"):
+            yield f"{path}:{number}: only tests may include {found[1]}"
         target = target_of(found[1], root)
         if target and target in FLOOR and target != home and home in FLOOR:
             allowed = FLOOR[target] < FLOOR[home] or SISTERS.get((home, target))

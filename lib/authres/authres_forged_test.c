@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/authres.h>
+
+#include "tests/unit.h"
 
 static const char *const plain[] = {
     "Received: from a\r\n\tby b; x\r\n",

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/authres.h>
 
+#include "tests/unit.h"
+
 /* for initialisers, where HK_S would be no constant */
-#define S(text)                                                                                    \
-	{                                                                                          \
-		(const uint8_t *)("" text), sizeof(text) - 1                                       \
-	}
 
 static struct hk_ip ip(const char *text)
 {

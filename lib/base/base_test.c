@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-#include <hikyaku/base.h>
+#include "tests/unit.h"
 
 static void ip_text_round_trips(void **state)
 {
@@ -74,8 +69,6 @@ static void base64_of_every_length_round_trips(void **state)
 		hk_buf_done(&b);
 	}
 }
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static void a_buffer_takes_limit_octets_and_not_one_more(void **state)
 {
@@ -178,11 +171,9 @@ static void quoted_text_is_printable_and_bounded(void **state)
 		size_t max;
 		const char *want;
 	} cases[] = {
-#define ROW(literal, most, expected) {{(const uint8_t *)(literal), sizeof(literal) - 1}, most, expected}
-	    ROW("", 10, ""), ROW("plain text~", 100, "plain text~"), ROW("a\\b", 100, "a\\\\b"),
-	    ROW("a\r\nb\x1b[31m", 100, "a\\x0D\\x0Ab\\x1B[31m"), ROW("\x00\x7f\x80\xff", 100, "\\x00\\x7F\\x80\\xFF"),
-	    ROW("abc", 2, "ab..."), ROW("abc", 3, "abc"), ROW("abc", 4, "abc"), ROW("abc", 0, "..."),
-#undef ROW
+	    {S(""), 10, ""}, {S("plain text~"), 100, "plain text~"}, {S("a\\b"), 100, "a\\\\b"},
+	    {S("a\r\nb\x1b[31m"), 100, "a\\x0D\\x0Ab\\x1B[31m"}, {S("\x00\x7f\x80\xff"), 100, "\\x00\\x7F\\x80\\xFF"},
+	    {S("abc"), 2, "ab..."}, {S("abc"), 3, "abc"}, {S("abc"), 4, "abc"}, {S("abc"), 0, "..."},
 	};
 	size_t i;
 

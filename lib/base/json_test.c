@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/json.h>
 
 #include "lib/base/base_internal.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 /* One letter per token, texts in between; "!" and the status's name where it ends in a failure. */
 static void list_tokens(struct hk_slice doc, size_t arena_limit, struct hk_buf *out)
@@ -225,12 +219,11 @@ static void utf_8_is_well_formed_or_not_rfc_3629_4(void **state)
 		struct hk_slice text;
 		size_t length;
 	} cases[] = {
-#define ROW(literal, length) {{(const uint8_t *)(literal), sizeof(literal) - 1}, length}
-	    ROW("", 0), ROW("\x00", 1), ROW("\x7f", 1), ROW("\x80", 0), ROW("\xc1\xbf", 0), ROW("\xc2\x80", 2),
-	    ROW("\xdf\xbf", 2), ROW("\xdf", 0), ROW("\xdf\xc0", 0), ROW("\xe0\x9f\xbf", 0), ROW("\xe0\xa0\x80", 3),
-	    ROW("\xed\x9f\xbf", 3), ROW("\xed\xa0\x80", 0), ROW("\xee\x80\x80", 3), ROW("\xef\xbf\xbf", 3), ROW("\xef\xbf", 0),
-	    ROW("\xef\xbf\x7f", 0), ROW("\xf0\x8f\xbf\xbf", 0), ROW("\xf0\x90\x80\x80", 4), ROW("\xf4\x8f\xbf\xbf", 4),
-	    ROW("\xf4\x90\x80\x80", 0), ROW("\xf5\x80\x80\x80", 0), ROW("\xff", 0), ROW("ab", 1),
+	    {S(""), 0}, {S("\x00"), 1}, {S("\x7f"), 1}, {S("\x80"), 0}, {S("\xc1\xbf"), 0}, {S("\xc2\x80"), 2},
+	    {S("\xdf\xbf"), 2}, {S("\xdf"), 0}, {S("\xdf\xc0"), 0}, {S("\xe0\x9f\xbf"), 0}, {S("\xe0\xa0\x80"), 3},
+	    {S("\xed\x9f\xbf"), 3}, {S("\xed\xa0\x80"), 0}, {S("\xee\x80\x80"), 3}, {S("\xef\xbf\xbf"), 3}, {S("\xef\xbf"), 0},
+	    {S("\xef\xbf\x7f"), 0}, {S("\xf0\x8f\xbf\xbf"), 0}, {S("\xf0\x90\x80\x80"), 4}, {S("\xf4\x8f\xbf\xbf"), 4},
+	    {S("\xf4\x90\x80\x80"), 0}, {S("\xf5\x80\x80\x80"), 0}, {S("\xff"), 0}, {S("ab"), 1},
 	};
 	size_t i;
 

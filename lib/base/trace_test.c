@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/trace.h>
+
+#include "tests/unit.h"
 
 static void steps_are_kept_in_order_with_copies_of_their_texts(void **state)
 {

@@ -2,17 +2,12 @@
  *
  * The keys here were made for this test alone and open nothing.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/crypto.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit_arena.h"
 
 static const char rsa_pem[] = /* PKCS#1, 1024 bits */
     "-----BEGIN RSA PRIVATE KEY-----\n"
@@ -92,22 +87,6 @@ static const char small_pem[] = /* 1023 bits */
     "BW4+E0g+05k=\n"
     "-----END PRIVATE KEY-----\n";
 
-static struct hk_arena arena;
-
-static int begin(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 4 << 20);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
 static struct hk_slice unbase64(const char *text)
 {
 	struct hk_slice out;
@@ -169,6 +148,8 @@ static void hmac_gives_the_values_of_rfc_4231_and_takes_an_empty_key(void **stat
 	assert_hex(hk_slice_of(out, sizeof out), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	assert_int_equal(hk_hmac_sha256((struct hk_slice){0}, (struct hk_slice){0}, out), HK_OK);
 	assert_hex(hk_slice_of(out, sizeof out), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+	assert_int_equal(hk_hmac_sha1(HK_S("Jefe"), HK_S("what do ya want for nothing?"), out), HK_OK);
+	assert_hex(hk_slice_of(out, HK_SHA1_SIZE), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"); /* RFC 2202 3 */
 }
 
 /* One bit of octets turned over. */
@@ -296,23 +277,23 @@ static void an_rsa_key_has_512_to_4096_bits_and_an_odd_exponent_of_at_most_32(vo
 		uint8_t last_octet;
 		enum hk_status want;
 	} cases[] = {
-	    {511, {(const uint8_t *)"\x03", 1}, 1, HK_LIMIT},
-	    {512, {(const uint8_t *)"\x03", 1}, 1, HK_OK},
-	    {513, {(const uint8_t *)"\x03", 1}, 1, HK_OK},
-	    {4095, {(const uint8_t *)"\x03", 1}, 1, HK_OK},
-	    {4096, {(const uint8_t *)"\x03", 1}, 1, HK_OK},
-	    {4097, {(const uint8_t *)"\x03", 1}, 1, HK_LIMIT},
-	    {2048, {(const uint8_t *)"\x03", 1}, 0, HK_SYNTAX}, /* even */
-	    {2048, {(const uint8_t *)"\x01", 1}, 1, HK_SYNTAX},
-	    {2048, {(const uint8_t *)"\x02", 1}, 1, HK_SYNTAX},
-	    {2048, {(const uint8_t *)"\x00", 1}, 1, HK_SYNTAX},
-	    {2048, {(const uint8_t *)"\x83", 1}, 1, HK_SYNTAX},     /* negative */
-	    {2048, {(const uint8_t *)"\x00\x03", 2}, 1, HK_SYNTAX}, /* not the shortest form */
-	    {2048, {(const uint8_t *)"", 0}, 1, HK_SYNTAX},
-	    {2048, {(const uint8_t *)"\x01\x00\x01", 3}, 1, HK_OK},
-	    {2048, {(const uint8_t *)"\x7f\xff\xff\xff", 4}, 1, HK_OK},
-	    {2048, {(const uint8_t *)"\x00\xff\xff\xff\xff", 5}, 1, HK_OK}, /* 32 bits */
-	    {2048, {(const uint8_t *)"\x01\x00\x00\x00\x01", 5}, 1, HK_LIMIT}, /* 33 bits */
+	    {511, S("\x03"), 1, HK_LIMIT},
+	    {512, S("\x03"), 1, HK_OK},
+	    {513, S("\x03"), 1, HK_OK},
+	    {4095, S("\x03"), 1, HK_OK},
+	    {4096, S("\x03"), 1, HK_OK},
+	    {4097, S("\x03"), 1, HK_LIMIT},
+	    {2048, S("\x03"), 0, HK_SYNTAX}, /* even */
+	    {2048, S("\x01"), 1, HK_SYNTAX},
+	    {2048, S("\x02"), 1, HK_SYNTAX},
+	    {2048, S("\x00"), 1, HK_SYNTAX},
+	    {2048, S("\x83"), 1, HK_SYNTAX},     /* negative */
+	    {2048, S("\x00\x03"), 1, HK_SYNTAX}, /* not the shortest form */
+	    {2048, S(""), 1, HK_SYNTAX},
+	    {2048, S("\x01\x00\x01"), 1, HK_OK},
+	    {2048, S("\x7f\xff\xff\xff"), 1, HK_OK},
+	    {2048, S("\x00\xff\xff\xff\xff"), 1, HK_OK}, /* 32 bits */
+	    {2048, S("\x01\x00\x00\x00\x01"), 1, HK_LIMIT}, /* 33 bits */
 	};
 	size_t i;
 
@@ -532,7 +513,6 @@ static void equality_and_randomness_behave(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 	const struct CMUnitTest tests[] = {
 	    TEST(digests_of_every_split_equal_the_published_ones),
 	    TEST(hmac_gives_the_values_of_rfc_4231_and_takes_an_empty_key),

@@ -5,19 +5,14 @@
 #ifndef HIKYAKU_DKIM_TEST_SUPPORT_H
 #define HIKYAKU_DKIM_TEST_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/dkim.h>
 #include <hikyaku/dns.h>
 #include <hikyaku/message.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit.h"
 
 enum cut { CUT_WHOLE, CUT_BYTES, CUT_RANDOM, CUTS };
 

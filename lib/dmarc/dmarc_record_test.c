@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include <hikyaku/dmarc.h>
+
+#include "tests/unit.h"
 
 static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 {

@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/dns.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#include "tests/unit_arena.h"
+
 #define L63 "a23456789012345678901234567890123456789012345678901234567890123"
-
-static struct hk_arena arena;
-
-static int fresh_arena(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 4 << 20);
-	return 0;
-}
-
-static int drop_arena(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
-#define assert_slice(s, text) \
-	do { \
-		struct hk_slice s_ = (s); \
-		assert_int_equal(s_.n, strlen(text)); \
-		assert_memory_equal(s_.p, text, s_.n); \
-	} while (0)
 
 /* ---- names -------------------------------------------------------------------- */
 
@@ -60,7 +33,7 @@ static void names_are_lower_case_without_the_final_dot(void **state)
 
 		assert_int_equal(status, rows[i].want ? HK_OK : HK_SYNTAX);
 		if (rows[i].want)
-			assert_slice(name, rows[i].want);
+			assert_text(name, rows[i].want);
 	}
 }
 
@@ -70,9 +43,9 @@ static void names_have_labels_and_parents(void **state)
 	assert_int_equal(hk_dns_name_labels(HK_S("")), 0);
 	assert_int_equal(hk_dns_name_labels(HK_S("com")), 1);
 	assert_int_equal(hk_dns_name_labels(HK_S("a\\046b.example.com")), 3);
-	assert_slice(hk_dns_name_parent(HK_S("a.b")), "b");
-	assert_slice(hk_dns_name_parent(HK_S("b")), "");
-	assert_slice(hk_dns_name_parent(HK_S("")), "");
+	assert_text(hk_dns_name_parent(HK_S("a.b")), "b");
+	assert_text(hk_dns_name_parent(HK_S("b")), "");
+	assert_text(hk_dns_name_parent(HK_S("")), "");
 	assert_true(hk_dns_name_is_below(HK_S("a.b"), HK_S("b")));
 	assert_true(hk_dns_name_is_below(HK_S("b"), HK_S("b")));
 	assert_true(hk_dns_name_is_below(HK_S("b"), HK_S("")));
@@ -178,7 +151,7 @@ static void wire_addresses_are_decoded(void **state)
 	assert_int_equal(answer.rcode, HK_DNS_NOERROR);
 	assert_int_equal(answer.n, 2);
 	assert_int_equal(answer.ttl, 200);
-	assert_slice(answer.question.name, "www.example.com");
+	assert_text(answer.question.name, "www.example.com");
 	hk_ip_format(&answer.rr[1].ip, text);
 	assert_string_equal(text, "192.0.2.2");
 	begin(0x8180, 1, 0, HK_DNS_AAAA);
@@ -197,7 +170,7 @@ static void strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3(void **st
 	begin(0x8180, 1, 0, HK_DNS_TXT);
 	add_rr(OWNER, HK_DNS_TXT, 300, HK_S("\10v=spf1 i\0\14p4:192.0.2.1\5 -all"));
 	assert_int_equal(parse_wire(HK_DNS_TXT, &answer), HK_OK);
-	assert_slice(answer.rr[0].data, "v=spf1 ip4:192.0.2.1 -all");
+	assert_text(answer.rr[0].data, "v=spf1 ip4:192.0.2.1 -all");
 	begin(0x8180, 1, 0, HK_DNS_TXT);
 	add_rr(OWNER, HK_DNS_TXT, 300, HK_S("\10v=spf1")); /* the string is longer than its record */
 	assert_int_equal(parse_wire(HK_DNS_TXT, &answer), HK_SYNTAX);
@@ -212,19 +185,19 @@ static void wire_names_in_rdata_may_be_compressed(void **state)
 	add_rr(OWNER, HK_DNS_MX, 300, HK_S("\0\12\2MX\xc0\x10"));
 	assert_int_equal(parse_wire(HK_DNS_MX, &answer), HK_OK);
 	assert_int_equal(answer.rr[0].preference, 10);
-	assert_slice(answer.rr[0].data, "mx.example.com");
+	assert_text(answer.rr[0].data, "mx.example.com");
 	begin(0x8180, 1, 0, HK_DNS_SRV);
 	add_rr(OWNER, HK_DNS_SRV, 300, HK_S("\0\1\0\2\0\31\1s\xc0\x10"));
 	assert_int_equal(parse_wire(HK_DNS_SRV, &answer), HK_OK);
 	assert_int_equal(answer.rr[0].weight, 2);
 	assert_int_equal(answer.rr[0].port, 25);
-	assert_slice(answer.rr[0].data, "s.example.com");
+	assert_text(answer.rr[0].data, "s.example.com");
 	begin(0x8180, 1, 0, HK_DNS_TLSA);
 	add_rr(OWNER, HK_DNS_TLSA, 300, HK_S("\3\1\1\xab\xcd"));
 	assert_int_equal(parse_wire(HK_DNS_TLSA, &answer), HK_OK);
 	assert_int_equal(answer.rr[0].preference, 0x301);
 	assert_int_equal(answer.rr[0].weight, 1);
-	assert_slice(answer.rr[0].data, "\xab\xcd");
+	assert_text(answer.rr[0].data, "\xab\xcd");
 }
 
 static void wire_dots_inside_labels_are_escaped(void **state)
@@ -235,7 +208,7 @@ static void wire_dots_inside_labels_are_escaped(void **state)
 	begin(0x8180, 1, 0, HK_DNS_PTR);
 	add_rr(OWNER, HK_DNS_PTR, 300, HK_S("\4a.\\\n\xc0\x10"));
 	assert_int_equal(parse_wire(HK_DNS_PTR, &answer), HK_OK);
-	assert_slice(answer.rr[0].data, "a\\046\\092\\010.example.com");
+	assert_text(answer.rr[0].data, "a\\046\\092\\010.example.com");
 }
 
 static void wire_cname_chains_are_followed_in_any_order(void **state)
@@ -254,7 +227,7 @@ static void wire_cname_chains_are_followed_in_any_order(void **state)
 	begin(0x8180, 1, 0, HK_DNS_CNAME);
 	add_rr(OWNER, HK_DNS_CNAME, 100, HK_S("\1a\xc0\x10"));
 	assert_int_equal(parse_wire(HK_DNS_CNAME, &answer), HK_OK);
-	assert_slice(answer.rr[0].data, "a.example.com");
+	assert_text(answer.rr[0].data, "a.example.com");
 	/* a loop */
 	begin(0x8180, 2, 0, HK_DNS_A);
 	add_rr(OWNER, HK_DNS_CNAME, 100, HK_S("\1a\xc0\x10"));
@@ -384,22 +357,21 @@ static void wire_keeps_no_more_than_its_limit_of_records(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
 	const struct CMUnitTest tests[] = {
-	    T(names_are_lower_case_without_the_final_dot),
-	    T(names_have_labels_and_parents),
-	    T(host_names_are_letters_digits_and_hyphens),
-	    T(types_and_rcodes_have_names),
-	    T(wire_addresses_are_decoded),
-	    T(strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3),
-	    T(wire_names_in_rdata_may_be_compressed),
-	    T(wire_dots_inside_labels_are_escaped),
-	    T(wire_cname_chains_are_followed_in_any_order),
-	    T(wire_chains_end_at_their_limit),
-	    T(wire_names_jump_no_more_often_than_they_can_have_labels_rfc_1035_2_3_4),
-	    T(wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5),
-	    T(wire_messages_that_do_not_answer_are_refused),
-	    T(wire_keeps_no_more_than_its_limit_of_records),
+	    TEST(names_are_lower_case_without_the_final_dot),
+	    TEST(names_have_labels_and_parents),
+	    TEST(host_names_are_letters_digits_and_hyphens),
+	    TEST(types_and_rcodes_have_names),
+	    TEST(wire_addresses_are_decoded),
+	    TEST(strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3),
+	    TEST(wire_names_in_rdata_may_be_compressed),
+	    TEST(wire_dots_inside_labels_are_escaped),
+	    TEST(wire_cname_chains_are_followed_in_any_order),
+	    TEST(wire_chains_end_at_their_limit),
+	    TEST(wire_names_jump_no_more_often_than_they_can_have_labels_rfc_1035_2_3_4),
+	    TEST(wire_negative_answers_take_their_ttl_from_the_soa_rfc_2308_5),
+	    TEST(wire_messages_that_do_not_answer_are_refused),
+	    TEST(wire_keeps_no_more_than_its_limit_of_records),
 	};
 
 	return cmocka_run_group_tests_name("dns", tests, NULL, NULL);

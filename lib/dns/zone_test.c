@@ -1,38 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/dns.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static struct hk_arena arena;
-
-static int fresh_arena(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 4 << 20);
-	return 0;
-}
-
-static int drop_arena(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
-#define assert_slice(s, text) \
-	do { \
-		struct hk_slice s_ = (s); \
-		assert_int_equal(s_.n, strlen(text)); \
-		assert_memory_equal(s_.p, text, s_.n); \
-	} while (0)
+#include "tests/unit_arena.h"
 
 /* ---- zone text ---------------------------------------------------------------- */
 
@@ -80,20 +52,20 @@ static void zone_text_is_read_rfc_1035_5_1(void **state)
 	assert_int_equal(answer.n, 2);
 	assert_int_equal(answer.ttl, 200);
 	assert_int_equal(answer.rr[0].preference, 10);
-	assert_slice(answer.rr[0].data, "mx.a.test");
-	assert_slice(answer.rr[1].data, "mx.b.test");
+	assert_text(answer.rr[0].data, "mx.a.test");
+	assert_text(answer.rr[1].data, "mx.b.test");
 	answer = ask(zone, "a.test", HK_DNS_TXT);
 	assert_int_equal(answer.n, 2);
-	assert_slice(answer.rr[0].data, "v=spf1 ip4:10.255.1.20/31 -all");
-	assert_slice(answer.rr[1].data, "this is \"top\" level;");
+	assert_text(answer.rr[0].data, "v=spf1 ip4:10.255.1.20/31 -all");
+	assert_text(answer.rr[1].data, "this is \"top\" level;");
 	assert_int_equal(ask(zone, "ns.a.test", HK_DNS_A).n, 1);
 	assert_int_equal(ask(zone, "ns.a.test", HK_DNS_AAAA).n, 1);
 	assert_int_equal(ask(zone, "ns.a.test", HK_DNS_A).ttl, 3600);
 	answer = ask(zone, "_25._tcp.a.test", HK_DNS_TLSA);
-	assert_slice(answer.rr[0].data, "\xab\xcd");
+	assert_text(answer.rr[0].data, "\xab\xcd");
 	assert_int_equal(ask(zone, "_sip._udp.a.test", HK_DNS_SRV).rr[0].port, 5060);
-	assert_slice(ask(zone, "1.1.255.10.in-addr.arpa", HK_DNS_PTR).rr[0].data, "ns.a.test");
-	assert_slice(ask(zone, "a.test", HK_DNS_SOA).rr[0].data, "ns.a.test");
+	assert_text(ask(zone, "1.1.255.10.in-addr.arpa", HK_DNS_PTR).rr[0].data, "ns.a.test");
+	assert_text(ask(zone, "a.test", HK_DNS_SOA).rr[0].data, "ns.a.test");
 	assert_int_equal(ask(zone, "m.a.test", HK_DNS_AAAA).rr[0].ip.family, 6);
 }
 
@@ -190,7 +162,7 @@ static void wildcards_follow_rfc_4592_2_2_1(void **state)
 		assert_int_equal(answer.rcode, rows[i].rcode);
 		assert_int_equal(answer.n, rows[i].n);
 	}
-	assert_slice(ask(zone, "Foo.Bar.Example", HK_DNS_TXT).question.name, "foo.bar.example");
+	assert_text(ask(zone, "Foo.Bar.Example", HK_DNS_TXT).question.name, "foo.bar.example");
 }
 
 static void a_full_arena_fails_the_zone_and_not_the_program(void **state)
@@ -250,7 +222,7 @@ static void evidence_comes_back_as_it_was(void **state)
 	assert_true(hk_evidence_at(back, 2)->bogus);
 	assert_null(hk_evidence_at(back, 5));
 	assert_int_equal(hk_evidence_at(back, 3)->rcode, HK_DNS_NXDOMAIN);
-	assert_slice(hk_evidence_find(back, &q)->rr[0].data, "host1.example");
+	assert_text(hk_evidence_find(back, &q)->rr[0].data, "host1.example");
 	q.type = HK_DNS_A;
 	assert_null(hk_evidence_find(back, &q));
 	hk_evidence_format(back, &again);
@@ -313,16 +285,15 @@ static void stored_records_are_of_the_type_that_was_asked(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
 	const struct CMUnitTest tests[] = {
-	    T(zone_text_is_read_rfc_1035_5_1),
-	    T(zone_errors_name_their_line),
-	    T(a_string_of_zone_text_has_at_most_255_octets),
-	    T(wildcards_follow_rfc_4592_2_2_1),
-	    T(a_full_arena_fails_the_zone_and_not_the_program),
-	    T(evidence_comes_back_as_it_was),
-	    T(evidence_version_1_has_these_bytes),
-	    T(stored_records_are_of_the_type_that_was_asked),
+	    TEST(zone_text_is_read_rfc_1035_5_1),
+	    TEST(zone_errors_name_their_line),
+	    TEST(a_string_of_zone_text_has_at_most_255_octets),
+	    TEST(wildcards_follow_rfc_4592_2_2_1),
+	    TEST(a_full_arena_fails_the_zone_and_not_the_program),
+	    TEST(evidence_comes_back_as_it_was),
+	    TEST(evidence_version_1_has_these_bytes),
+	    TEST(stored_records_are_of_the_type_that_was_asked),
 	};
 
 	return cmocka_run_group_tests_name("dns-zone", tests, NULL, NULL);

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "explain_internal.h"
 #include "../verify/verify_world_test.h"
+#include "tests/unit.h"
 
 /* Every template: braces and brackets closed, numbers in range, and the same texts in both
  * languages. */

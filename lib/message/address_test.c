@@ -1,41 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/message.h>
 
 #include "lib/message/vectors_test.h"
-
-#define S(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
-
-static struct hk_arena arena;
-
-static int begin(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 64u << 20);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_slice(struct hk_slice got, struct hk_slice want)
-{
-	if (hk_slice_eq(got, want))
-		return;
-	print_message("# got  \"%.*s\"\n# want \"%.*s\"\n", HK_FMT(got), HK_FMT(want));
-	fail();
-}
+#include "tests/unit_arena.h"
 
 /* A copy of exactly the length of s, so that a sanitizer sees one octet read too far. */
 static uint8_t *exact_copy(struct hk_slice s)
@@ -572,7 +542,6 @@ static void the_mailboxes_that_flanker_calls_valid_are_valid(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 	const struct CMUnitTest tests[] = {
 	    TEST(words_behind_a_domain_are_no_part_of_it),
 	    TEST(paths_are_read_as_rfc_5321_4_1_2_says),

@@ -2,14 +2,9 @@
  *
  * Messages and expectations that others made; skipped where they are not at hand.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ftw.h>
-#include <cmocka.h>
 
 #include <openssl/sha.h>
 
@@ -17,6 +12,7 @@
 
 #include "lib/message/canon_reference.h"
 #include "lib/message/vectors_test.h"
+#include "tests/unit.h"
 
 #define BIG (16u << 20)
 

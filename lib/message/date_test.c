@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <cmocka.h>
 
 #include <hikyaku/message.h>
 
 #include "lib/message/vectors_test.h"
+#include "tests/unit.h"
 
 static enum hk_status parse(const char *text, size_t n, int64_t *utc, int *offset, bool *weekday_ok)
 {

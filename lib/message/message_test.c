@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <openssl/sha.h>
 
@@ -13,33 +8,9 @@
 
 #include "lib/message/canon_reference.h"
 #include "lib/message/vectors_test.h"
+#include "tests/unit_arena.h"
 
-#define S(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
 #define BIG (8u << 20)
-
-static struct hk_arena arena;
-
-static int begin(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, BIG);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_slice(struct hk_slice got, struct hk_slice want)
-{
-	if (hk_slice_eq(got, want))
-		return;
-	print_message("# got  \"%.*s\"\n# want \"%.*s\"\n", HK_FMT(got), HK_FMT(want));
-	fail();
-}
 
 /* ---- splitter ---- */
 
@@ -525,7 +496,6 @@ static void an_edit_list_holds_1000_changes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 	const struct CMUnitTest tests[] = {
 	    TEST(the_first_empty_line_ends_the_header_rfc_5322_2_1),
 	    TEST(a_header_of_limit_octets_passes_and_one_more_does_not),

@@ -10,8 +10,6 @@
 
 #include <hikyaku/base.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
 /* Every test cuts its input in these ways: whole, octet by octet, and at random. */
 enum cut { CUT_WHOLE, CUT_OCTETS, CUT_RANDOM, CUTS = CUT_RANDOM + 16 };
 

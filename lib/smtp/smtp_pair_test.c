@@ -3,15 +3,12 @@
  * Client against server in memory, with random envelopes, messages and cuts: what was sent is what arrives, and the client
  * tells the fate of every recipient as the server decided it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/smtp.h>
+
+#include "tests/unit.h"
 
 enum { RCPT_MOST = 8, TRANSACTIONS = 4 };
 

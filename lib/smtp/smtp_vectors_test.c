@@ -3,17 +3,13 @@
  * Dialogues of two other servers' test suites, replayed: chasquid's .cmy files and James' MPT scripts. Texts are each
  * server's own, so the class of the reply code is compared; every row where we differ on purpose says why.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <dirent.h>
-#include <cmocka.h>
 
 #include "smtpd_harness.h"
+#include "tests/unit.h"
 
 enum { PATH_MOST = 512, FILES_MOST = 64 };
 

@@ -2,15 +2,11 @@
  *
  * The limits of the client (T6), what it refuses to send, and its stages' times.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "smtpc_internal.h"
+#include "tests/unit.h"
 
 /* ---- limits ---- */
 

@@ -13,16 +13,12 @@
  *
  * Each runs with the server's text whole, byte by byte and randomly split (T5). At the end nothing may be left over.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "smtpc_internal.h"
+#include "tests/unit.h"
 
 enum cut { CUT_WHOLE, CUT_BYTES, CUT_RANDOM };
 

@@ -4,15 +4,11 @@
  * at the beginning of a line and inside one, whole and byte by byte, against an oracle that knows one sentence only:
  * the message ends where CRLF "." CRLF stands for the first time, the CRLF of the DATA line counted (RFC 5321 4.1.1.4).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "smtpd_internal.h"
+#include "tests/unit.h"
 
 enum { WORD_MAX = 8, STREAM_MAX = 32 };
 

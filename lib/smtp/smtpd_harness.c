@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "smtpd_harness.h"
+#include "tests/unit.h"
 
 uint64_t harness_random(uint64_t *seed)
 {

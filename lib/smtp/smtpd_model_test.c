@@ -3,16 +3,12 @@
  * T4: random command streams against a small model of the session. The model knows the state, the counters and the rule of
  * each command, and nothing of bytes; it predicts the code of every reply, and the state at the end. HK_LONG=1 runs about 10^7 commands.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "smtpd_harness.h"
 #include "smtpd_internal.h"
+#include "tests/unit.h"
 
 enum { SESSION_MAX = 150, RCPTS = 3 };
 

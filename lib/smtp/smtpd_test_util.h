@@ -5,17 +5,13 @@
 #ifndef HIKYAKU_SMTPD_TEST_UTIL_H
 #define HIKYAKU_SMTPD_TEST_UTIL_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "smtp_internal.h"
 #include "smtpd_harness.h"
+#include "tests/unit.h"
 
 #define BANNER "220 mx.test ESMTP Hikyaku\r\n"
 #define EHLO_REPLY                                                                                  \
@@ -33,8 +29,8 @@
 #define TOO_MANY  "421 4.7.0 Too many errors in this session (RFC 5321 7.8)\r\n"
 
 static const struct hk_smtpd_options plain = {
-	.hostname = {(const uint8_t *)"mx.test", 7},
-	.banner_text = {(const uint8_t *)"Hikyaku", 7},
+	.hostname = S("mx.test"),
+	.banner_text = S("Hikyaku"),
 	.max_message = 1000,
 	.offer_starttls = true,
 };

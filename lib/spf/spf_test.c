@@ -1,32 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "spf_internal.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static struct hk_arena arena;
-
-static int fresh_arena(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 64 << 20);
-	return 0;
-}
-
-static int drop_arena(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
+#include "tests/unit_arena.h"
 
 /* ---- one evaluation, with every question written down ------------------------------- */
 
@@ -94,12 +72,6 @@ static enum hk_spf_result evaluate(struct run *run)
 	return run->verdict.result;
 }
 
-static void assert_slice(struct hk_slice s, const char *text)
-{
-	if (!hk_slice_eq(s, hk_slice_str(text)))
-		fail_msg("\"%.*s\" is not \"%s\"", HK_FMT(s), text);
-}
-
 struct row {
 	const char *ip, *from;
 	enum hk_spf_result result;
@@ -134,9 +106,9 @@ static void the_labs_record_covers_two_addresses_and_no_more(void **state)
 	(void)state;
 	check_rows(zone, rows, COUNT(rows));
 	evaluate(&run);
-	assert_slice(run.verdict.domain, "a.test");
-	assert_slice(run.verdict.sender, "User1@A.Test");
-	assert_slice(run.verdict.mechanism, "ip4:10.255.1.20/31");
+	assert_text(run.verdict.domain, "a.test");
+	assert_text(run.verdict.sender, "User1@A.Test");
+	assert_text(run.verdict.mechanism, "ip4:10.255.1.20/31");
 	assert_false(run.verdict.is_helo);
 	assert_string_equal(run.asked, "TXT a.test; ");
 }
@@ -174,7 +146,7 @@ static void two_records_are_a_permerror_rfc_7208_4_5(void **state)
 
 	(void)state;
 	assert_int_equal(evaluate(&run), HK_SPF_PERMERROR);
-	assert_slice(run.verdict.reason, "multiple SPF records");
+	assert_text(run.verdict.reason, "multiple SPF records");
 }
 
 static const char mixed[] =
@@ -199,8 +171,8 @@ static void hosts_of_the_other_family_are_void_lookups(void **state)
 	assert_string_equal(run.asked, "TXT example.test; A m41.test; A m42.test; A m43.test; A m61.test; A m62.test; A m63.test; ");
 	assert_int_equal(run.verdict.lookups, 6);
 	assert_int_equal(run.verdict.voids, 3);
-	assert_slice(run.verdict.mechanism, "a:m63.test");
-	assert_slice(run.verdict.reason, "more than 2 void DNS lookups");
+	assert_text(run.verdict.mechanism, "a:m63.test");
+	assert_text(run.verdict.reason, "more than 2 void DNS lookups");
 	run.max_voids = 3;
 	assert_int_equal(evaluate(&run), HK_SPF_PASS);
 }
@@ -216,8 +188,8 @@ static void the_null_sender_is_checked_by_its_helo_rfc_7208_2_4(void **state)
 	(void)state;
 	assert_int_equal(evaluate(&run), HK_SPF_PASS);
 	assert_true(run.verdict.is_helo);
-	assert_slice(run.verdict.domain, "mx.a.test");
-	assert_slice(run.verdict.sender, "postmaster@MX.a.test");
+	assert_text(run.verdict.domain, "mx.a.test");
+	assert_text(run.verdict.sender, "postmaster@MX.a.test");
 	run.from = "x@a.test";
 	assert_int_equal(evaluate(&run), HK_SPF_FAIL);
 	assert_false(run.verdict.is_helo);
@@ -282,7 +254,7 @@ static void redirect_and_p_count_as_lookups(void **state)
 	(void)state;
 	assert_int_equal(evaluate(&run), HK_SPF_PERMERROR);
 	assert_int_equal(run.verdict.lookups, 11); /* 8 a, exists, its %{p}, redirect */
-	assert_slice(run.verdict.mechanism, "redirect=b.test");
+	assert_text(run.verdict.mechanism, "redirect=b.test");
 	run.max_lookups = 11;
 	assert_int_equal(evaluate(&run), HK_SPF_PASS);
 	assert_int_equal(run.verdict.voids, 2); /* no PTR, and exists */
@@ -384,8 +356,8 @@ static void a_dns_error_is_a_temperror_but_not_for_ptr_rfc_7208_5(void **state)
 	(void)state;
 	check_rows(zone, rows, COUNT(rows));
 	evaluate(&run);
-	assert_slice(run.verdict.reason, "TIMEOUT for TXT of slow.test");
-	assert_slice(run.verdict.mechanism, "include:slow.test");
+	assert_text(run.verdict.reason, "TIMEOUT for TXT of slow.test");
+	assert_text(run.verdict.mechanism, "include:slow.test");
 }
 
 /* ---- macros in an evaluation ------------------------------------------------------- */
@@ -399,7 +371,7 @@ static void an_ipv6_client_is_written_in_nibbles_rfc_7208_7_4(void **state)
 	(void)state;
 	assert_int_equal(evaluate(&run), HK_SPF_FAIL);
 	assert_non_null(strstr(run.asked, "A 1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.x.test; "));
-	assert_slice(run.verdict.explanation, "2001:db8::cb01 2.0.0.1.0.D.B.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.C.B.0.1");
+	assert_text(run.verdict.explanation, "2001:db8::cb01 2.0.0.1.0.D.B.8.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.C.B.0.1");
 }
 
 static void the_explanation_is_the_checked_domains_alone(void **state)
@@ -412,12 +384,12 @@ static void the_explanation_is_the_checked_domains_alone(void **state)
 
 	(void)state;
 	assert_int_equal(evaluate(&run), HK_SPF_FAIL);
-	assert_slice(run.verdict.explanation, "192.0.2.1 is not one of a.test's; unknown");
+	assert_text(run.verdict.explanation, "192.0.2.1 is not one of a.test's; unknown");
 	assert_int_equal(run.verdict.lookups, 1); /* neither exp= nor its %{p} counts */
 	assert_int_equal(run.verdict.voids, 0);
 	run.from = "x@c.test";
 	assert_int_equal(evaluate(&run), HK_SPF_FAIL);
-	assert_slice(run.verdict.explanation, "b.test says so");
+	assert_text(run.verdict.explanation, "b.test says so");
 	run.from = "x@d.test";
 	assert_int_equal(evaluate(&run), HK_SPF_SOFTFAIL);
 	assert_int_equal(run.verdict.explanation.n, 0);
@@ -501,7 +473,7 @@ static void the_trace_tells_every_term_with_its_counters(void **state)
 	    "0 SPF_LEAVE|include|c.test|pass\n"
 	    "0 SPF_TERM|a.test|include:b.test|match|4/1\n"
 	    "0 SPF_RESULT|pass|a mechanism matched\n");
-	assert_slice(run.verdict.mechanism, "include:b.test");
+	assert_text(run.verdict.mechanism, "include:b.test");
 }
 
 static void the_trace_of_an_error_tells_the_counters_too(void **state)
@@ -554,7 +526,7 @@ static void a_full_arena_gives_a_status_and_never_a_verdict(void **state)
 		status = q ? drive(q, zone, &run) : HK_LIMIT;
 		if (status == HK_OK) {
 			assert_int_equal(hk_spf_result(q)->result, HK_SPF_FAIL);
-			assert_slice(hk_spf_result(q)->explanation, "go away 192.0.2.1");
+			assert_text(hk_spf_result(q)->explanation, "go away 192.0.2.1");
 		} else {
 			assert_int_equal(status, HK_LIMIT);
 			if (q)
@@ -568,29 +540,28 @@ static void a_full_arena_gives_a_status_and_never_a_verdict(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
 	const struct CMUnitTest tests[] = {
-	    T(the_labs_record_covers_two_addresses_and_no_more),
-	    T(an_include_with_softfail_inside_does_not_match),
-	    T(strings_are_joined_inside_a_term_and_at_spaces_rfc_7208_3_3),
-	    T(two_records_are_a_permerror_rfc_7208_4_5),
-	    T(hosts_of_the_other_family_are_void_lookups),
-	    T(the_null_sender_is_checked_by_its_helo_rfc_7208_2_4),
-	    T(a_domain_that_dns_cannot_hold_has_no_record_rfc_7208_4_3),
-	    T(the_eleventh_lookup_is_a_permerror),
-	    T(redirect_and_p_count_as_lookups),
-	    T(more_than_ten_mx_hosts_are_a_permerror_whatever_their_order),
-	    T(names_beyond_the_tenth_are_ignored_by_ptr),
-	    T(a_record_has_at_most_4096_octets),
-	    T(depth_is_bounded_by_the_limit_alone),
-	    T(a_dns_error_is_a_temperror_but_not_for_ptr_rfc_7208_5),
-	    T(an_ipv6_client_is_written_in_nibbles_rfc_7208_7_4),
-	    T(the_explanation_is_the_checked_domains_alone),
-	    T(p_prefers_the_domain_then_what_is_below_it_rfc_7208_7_3),
-	    T(mapped_networks_are_ipv6_networks),
-	    T(the_trace_tells_every_term_with_its_counters),
-	    T(the_trace_of_an_error_tells_the_counters_too),
-	    T(a_full_arena_gives_a_status_and_never_a_verdict),
+	    TEST(the_labs_record_covers_two_addresses_and_no_more),
+	    TEST(an_include_with_softfail_inside_does_not_match),
+	    TEST(strings_are_joined_inside_a_term_and_at_spaces_rfc_7208_3_3),
+	    TEST(two_records_are_a_permerror_rfc_7208_4_5),
+	    TEST(hosts_of_the_other_family_are_void_lookups),
+	    TEST(the_null_sender_is_checked_by_its_helo_rfc_7208_2_4),
+	    TEST(a_domain_that_dns_cannot_hold_has_no_record_rfc_7208_4_3),
+	    TEST(the_eleventh_lookup_is_a_permerror),
+	    TEST(redirect_and_p_count_as_lookups),
+	    TEST(more_than_ten_mx_hosts_are_a_permerror_whatever_their_order),
+	    TEST(names_beyond_the_tenth_are_ignored_by_ptr),
+	    TEST(a_record_has_at_most_4096_octets),
+	    TEST(depth_is_bounded_by_the_limit_alone),
+	    TEST(a_dns_error_is_a_temperror_but_not_for_ptr_rfc_7208_5),
+	    TEST(an_ipv6_client_is_written_in_nibbles_rfc_7208_7_4),
+	    TEST(the_explanation_is_the_checked_domains_alone),
+	    TEST(p_prefers_the_domain_then_what_is_below_it_rfc_7208_7_3),
+	    TEST(mapped_networks_are_ipv6_networks),
+	    TEST(the_trace_tells_every_term_with_its_counters),
+	    TEST(the_trace_of_an_error_tells_the_counters_too),
+	    TEST(a_full_arena_gives_a_status_and_never_a_verdict),
 	};
 
 	return cmocka_run_group_tests_name("spf", tests, NULL, NULL);

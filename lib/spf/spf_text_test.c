@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "spf_internal.h"
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static struct hk_arena arena;
-
-static int fresh_arena(void **state)
-{
-	(void)state;
-	hk_arena_init(&arena, 4 << 20);
-	return 0;
-}
-
-static int drop_arena(void **state)
-{
-	(void)state;
-	hk_arena_done(&arena);
-	return 0;
-}
-
-static void assert_slice(struct hk_slice s, const char *text)
-{
-	if (!hk_slice_eq(s, hk_slice_str(text)))
-		fail_msg("\"%.*s\" is not \"%s\"", HK_FMT(s), text);
-}
+#include "tests/unit_arena.h"
 
 /* ---- syntax -------------------------------------------------------------------------------------- */
 
@@ -70,7 +42,7 @@ static void terms_follow_the_grammar_rfc_7208_12(void **state)
 		if (status != (rows[i].good ? HK_OK : HK_SYNTAX))
 			fail_msg("%s", rows[i].term);
 		if (!rows[i].good) {
-			assert_slice(bad, rows[i].term);
+			assert_text(bad, rows[i].term);
 			assert_non_null(what);
 		}
 	}
@@ -131,7 +103,7 @@ static void macros_expand_as_in_rfc_7208_7_4(void **state)
 	for (i = 0; i < COUNT(rows); i++) {
 		assert_true(hk_spf_domain_spec_is_valid(hk_slice_str(rows[i].spec)));
 		assert_int_equal(hk_spf_expand_name(&arena, &macros, hk_slice_str(rows[i].spec), &name), HK_OK);
-		assert_slice(name, rows[i].want);
+		assert_text(name, rows[i].want);
 	}
 	macros.value['l' - 'a'] = HK_S("..");
 	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{l}.x"), &name), HK_NOTFOUND);
@@ -186,7 +158,7 @@ static void an_explanation_is_sanitised_and_bounded_rfc_7208_6_2(void **state)
 	(void)state;
 	macros.value['l' - 'a'] = HK_S("a\r\n\0\x1b\xff" "b");
 	assert_int_equal(hk_spf_expand_text(&arena, &macros, HK_S("%{l}: see http://%{r}/%{t}?%{S}%_%%%-."), &got), HK_OK);
-	assert_slice(got, "a?????b: see http://mx.b.test/42?strong-bad%40email.example.com %%20.");
+	assert_text(got, "a?????b: see http://mx.b.test/42?strong-bad%40email.example.com %%20.");
 	for (i = 0; i < COUNT(lengths); i++) {
 		memset(text, 'x', lengths[i]);
 		macros.value['l' - 'a'] = hk_slice_of(text, lengths[i]);
@@ -197,13 +169,12 @@ static void an_explanation_is_sanitised_and_bounded_rfc_7208_6_2(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, fresh_arena, drop_arena)
 	const struct CMUnitTest tests[] = {
-	    T(terms_follow_the_grammar_rfc_7208_12),
-	    T(the_version_stands_alone_rfc_7208_4_5),
-	    T(macros_expand_as_in_rfc_7208_7_4),
-	    T(long_names_lose_labels_on_the_left_rfc_7208_7_3),
-	    T(an_explanation_is_sanitised_and_bounded_rfc_7208_6_2),
+	    TEST(terms_follow_the_grammar_rfc_7208_12),
+	    TEST(the_version_stands_alone_rfc_7208_4_5),
+	    TEST(macros_expand_as_in_rfc_7208_7_4),
+	    TEST(long_names_lose_labels_on_the_left_rfc_7208_7_3),
+	    TEST(an_explanation_is_sanitised_and_bounded_rfc_7208_6_2),
 	};
 
 	return cmocka_run_group_tests_name("spf-text", tests, NULL, NULL);

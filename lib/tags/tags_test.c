@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/tags.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-/* HK_S without the type: a static table wants constant initialisers. */
-#define S(literal)                                                                                 \
-	{                                                                                          \
-		(const uint8_t *)("" literal), sizeof(literal) - 1                                 \
-	}
+#include "tests/unit.h"
 
 struct row {
 	struct hk_slice text;

@@ -2,17 +2,13 @@
  *
  * Signatures with l=: what a signer of today never writes, so they are made by hand here.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/crypto.h>
 
 #include "verify_world_test.h"
+#include "tests/unit.h"
 
 #define FROM   "u@a.test"
 #define SIGNED "abc\r\n" /* all that is signed of the body */

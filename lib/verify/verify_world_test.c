@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "verify_world_test.h"
+#include "tests/unit.h"
 
 const char *const lab_zone = "a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"
                              "a.test. TXT \"this is top level\"\n"

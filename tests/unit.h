@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * unit.h - what every unit test begins with: cmocka behind the headers that it wants before itself,
+ * tables of slices, and a comparison that shows both texts. Nothing but tests may include it.
+ */
+#ifndef HIKYAKU_TESTS_UNIT_H
+#define HIKYAKU_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <hikyaku/base.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* HK_S without the type: a static table wants constant initialisers. */
+#define S(literal)                                                                                 \
+	{                                                                                          \
+		(const uint8_t *)("" literal), sizeof(literal) - 1                                 \
+	}
+
+#define assert_slice(got, want) unit_compare((got), (want), __FILE__, __LINE__)
+#define assert_text(got, want)  assert_slice((got), hk_slice_str(want))
+
+/* want stands somewhere in text */
+#define assert_has(text, want) unit_search((text), (want), __FILE__, __LINE__)
+
+static inline void unit_compare(
+    struct hk_slice got, struct hk_slice want, const char *file, int line)
+{
+	if (hk_slice_eq(got, want))
+		return;
+	print_message("# got  \"%.*s\"\n# want \"%.*s\"\n", HK_FMT(got), HK_FMT(want));
+	_fail(file, line);
+}
+
+static inline void unit_search(const char *text, const char *want, const char *file, int line)
+{
+	if (strstr(text, want))
+		return;
+	print_message("# no \"%s\" in:\n# %s\n", want, text);
+	_fail(file, line);
+}
+
+#endif
