@@ -99,6 +99,30 @@ static const char *set_canon(struct cli_options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_rsa_bits(struct cli_options *o, const char *value)
+{
+	uint64_t bits;
+
+	if (hk_slice_u64(hk_slice_str(value), 4096, &bits) != HK_OK || bits < HK_DKIM_MIN_RSA_BITS)
+		return "not a number of bits from 1024 to 4096";
+	o->rsa_bits = (unsigned)bits;
+	return NULL;
+}
+
+static const char *set_algs(struct cli_options *o, const char *value)
+{
+	static const char *const names[] = {"both", "rsa", "ed25519"}; /* as enum cli_algs */
+	unsigned i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(names[i], value) == 0) {
+			o->algs = (enum cli_algs)i;
+			return NULL;
+		}
+	}
+	return "none of both, rsa and ed25519";
+}
+
 #define AT(member) NULL, offsetof(struct cli_options, member)
 
 /* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
@@ -137,6 +161,17 @@ static const struct {
     {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
     {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
+    {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
+    {"--selector-template", "TEXT",
+        "keys: selectors of new keys, with %Y %m %d %a (default: %Y%m)", AT(selector_template)},
+    {"--alg", "rsa|ed25519|both", "keys: which keys to make (default: both)", set_algs, 0},
+    {"--rsa-bits", "N", "keys: the size of new RSA keys (default: 2048)", set_rsa_bits, 0},
+    {"--nsupdate", NULL, "keys dns: a script for nsupdate, not zone text", AT(nsupdate)},
+    {"--server", "IP[@PORT],...",
+        "keys: the name servers to ask (default: those of each domain's NS records)", AT(server)},
+    {"--opendkim", "KEYTABLE", "keys import: read this and the signing table that follows",
+        AT(opendkim)},
+    {"--rspamd", "FOLDER", "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
     {"--authserv-id", "NAME",
         "our name in Authentication-Results (default: that of the message, else localhost)",
         AT(authserv_id)},
@@ -145,6 +180,8 @@ static const struct {
     {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
         set_language, 0},
     {"--json", NULL, "print JSON", AT(json)},
+    {"--batch", NULL, "one JSON request a line on the standard input, one result a line out",
+        AT(batch)},
     {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit",
         AT(matrix)},
     {"--help", NULL, "print this", AT(help)},
@@ -194,21 +231,44 @@ static void put(struct cli_options *o, size_t row, const char *value)
 		memcpy(member, &yes, sizeof yes);
 }
 
+static size_t find_row(struct hk_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (hk_slice_eq(hk_slice_str(table[i].name), name))
+			break;
+	return i;
+}
+
+static const char *set_row(struct cli_options *o, size_t row, const char *value)
+{
+	if (table[row].set)
+		return table[row].set(o, value);
+	put(o, row, value);
+	return NULL;
+}
+
+const char *cli_option_set(struct cli_options *o, const char *name, const char *value)
+{
+	size_t row = find_row(hk_slice_str(name));
+
+	return row == OPTIONS ? "no such option" : set_row(o, row, value);
+}
+
 /* Takes one option and its value off argv; false after saying what is wrong. */
 static bool take_option(char ***argv, struct cli_options *o)
 {
 	const char *given = **argv, *equals = strchr(given, '='), *value = NULL, *wrong;
-	size_t length = equals ? (size_t)(equals - given) : strlen(given), i;
+	size_t length = equals ? (size_t)(equals - given) : strlen(given),
+	       row = find_row(hk_slice_of(given, length));
 
-	for (i = 0; i < OPTIONS; i++)
-		if (strlen(table[i].name) == length && strncmp(table[i].name, given, length) == 0)
-			break;
-	if (i == OPTIONS) {
+	if (row == OPTIONS) {
 		cli_complain("no such option", given);
 		return false;
 	}
 	(*argv)++;
-	if (table[i].value) {
+	if (table[row].value) {
 		value = equals ? equals + 1 : **argv;
 		if (!value) {
 			cli_complain("the option needs a value", given);
@@ -220,19 +280,21 @@ static bool take_option(char ***argv, struct cli_options *o)
 		cli_complain("the option has no value", given);
 		return false;
 	}
-	wrong = table[i].set ? table[i].set(o, value) : NULL;
-	if (!table[i].set)
-		put(o, i, value);
+	wrong = set_row(o, row, value);
 	if (wrong)
 		cli_complain(wrong, value);
 	return !wrong;
 }
 
 /* The words that are no options: those that say what to do first, then the file. */
-static bool take_word(const struct cli_command *command, const char *word, struct cli_options *o)
+static bool take_word(const struct cli_command *command, char *word, struct cli_options *o)
 {
 	if (o->n_words < command->words) {
 		o->word[o->n_words++] = word;
+		return true;
+	}
+	if (command->takes_more) {
+		o->more[o->n_more++] = word;
 		return true;
 	}
 	if (!command->takes_file || o->file) {
@@ -250,7 +312,8 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED,
-	    .language = language_of_environment()};
+	    .language = language_of_environment(),
+	    .more = argv}; /* words are kept where words and options were */
 
 	while (*argv) {
 		bool is_option = strncmp(*argv, "--", 2) == 0 && (*argv)[2];
@@ -258,7 +321,8 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		if (is_option ? !take_option(&argv, &o) : !take_word(command, *argv++, &o))
 			return false;
 	}
-	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
+	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix &&
+	    !o.batch) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);
