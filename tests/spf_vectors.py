@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from harness import Tap
+
 VECTORS = pathlib.Path(os.environ.get("HIKYAKU_VECTORS", "../shared/vectors"))
 TYPES = ("A", "AAAA", "MX", "PTR", "TXT")
 NO_VOID_LIMIT = "1000"
@@ -171,21 +173,12 @@ def mailauth_documents(path):
 
 # ---- running ------------------------------------------------------------------------------
 
-class Tap:
-    def __init__(self):
-        self.count = self.failed = 0
-        self.titles = collections.Counter()
+TITLES = collections.Counter()
 
-    def unique(self, title):
-        self.titles[title] += 1
-        return title if self.titles[title] == 1 else "%s, number %d" % (title, self.titles[title])
 
-    def ok(self, good, name, detail=""):
-        self.count += 1
-        self.failed += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name.replace("#", "")))
-        if not good:
-            print("# " + detail)
+def unique(title):
+    TITLES[title] += 1
+    return title if TITLES[title] == 1 else "%s, number %d" % (title, TITLES[title])
 
 
 def field(text):
@@ -214,10 +207,9 @@ def run_suite(tap, program, suite, documents, options=()):
             good = result in wanted
             if good and case.explanation is not None and result == "fail":
                 good = explanation == ("" if case.explanation == "DEFAULT" else case.explanation)
-            title = "%s: %s" % (suite, case.name.replace("#", ""))
-            title = tap.unique(title)
+            title = unique(("%s: %s" % (suite, case.name)).replace("#", ""))  # which would begin a directive
             print("# differs %s/%s | RFC 7208 %s" % (folder, title, why.strip(" ()")) if why else "# vector %s/%s" % (folder, title))
-            tap.ok(good, "%s: %s%s" % (suite, case.name, why), "wanted %s %s, got %s %s" % (
+            tap.ok(good, title + why, "wanted %s %s, got %s %s" % (
                 wanted, case.explanation or "", result, explanation))
 
 
@@ -238,8 +230,7 @@ def main():
     for path in sorted(mailauth.glob("*.yml")):
         # mail-auth has no void limit, so its suite counts on none
         run_suite(tap, program, "mailauth " + path.stem, mailauth_documents(path), (NO_VOID_LIMIT,))
-    print("1..%d" % tap.count)
-    return tap.failed != 0
+    return tap.end()
 
 
 if __name__ == "__main__":
