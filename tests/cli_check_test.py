@@ -2,15 +2,15 @@
 """`hikyaku check`, `sign` and `--batch`: results, exit status, and every JSON output against its schema in docs/schema. TAP."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from harness import Tap, hikyaku
+
 ROOT = Path(__file__).resolve().parent.parent
-HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 
 ZONE = """
 a.test. TXT "v=spf1 ip4:192.0.2.0/24 include:b.test exp=e.a.test -all"
@@ -33,22 +33,8 @@ junk._domainkey.a.test. TXT "v=DKIM1; p=AAAA"
 """
 MESSAGE = b"From: u@a.test\r\nTo: v@b.test\r\nSubject: one\r\n\r\nhello\r\n"
 
-number = failed = 0
-
-
-def ok(good, title, *detail):
-    global number, failed
-    number += 1
-    failed += not good
-    for line in "\n".join(str(part) for part in detail).splitlines() if not good else []:
-        print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
-
-
-def hikyaku(*arguments, given=b""):
-    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1"}
-    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True, env=environment, timeout=120)
-    return done.returncode, done.stdout, done.stderr.decode("utf-8")
+tap = Tap()
+ok = tap.ok
 
 
 # ---- the part of JSON Schema that docs/schema uses -----------------------------------------------
@@ -327,8 +313,7 @@ def main():
         check_archive_options(folder, zone)
         check_batch(folder, zone)
         check_usage(folder, zone)
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":
