@@ -8,41 +8,8 @@
 
 #include <hikyaku/dkim.h>
 
-#include "engine/delivery_rig.h"
+#include "engine/delivery_testing.h"
 #include "tests/unit.h"
-
-#define CONF                                                                                       \
-	"hostname h.test; spool /spool; accept ours.test;\n"                                       \
-	"listen out { address 10.9.9.9:25; role relay; relay-from 10.0.0.0/8; hostname "           \
-	"out.h.test; }\n"                                                                          \
-	"listen mx { address 10.9.9.8:25; role mx; }\n"
-#define ZONE                                                                                       \
-	"a.test. MX 10 one.a.test.\n"                                                              \
-	"a.test. MX 20 two.a.test.\n"                                                              \
-	"one.a.test. A 10.0.0.1\n"                                                                 \
-	"two.a.test. A 10.0.0.2\n"                                                                 \
-	"six.test. MX 1 host.six.test.\nhost.six.test. A 10.0.0.6\nhost.six.test. AAAA "           \
-	"2001:db8::6\n"                                                                            \
-	"plain.test. A 10.0.0.3\n"                                                                 \
-	"nothing.test. TXT x\n"                                                                    \
-	"null.test. MX 0 .\n"                                                                      \
-	"fail.test. MX 1 gone.test.\n$SERVFAIL broken.test. MX\n$TIMEOUT slow.test. MX\n"          \
-	"us.test. MX 5 best.test.\nus.test. MX 10 h.test.\nus.test. MX 20 "                        \
-	"two.a.test.\nbest.test. A 10.0.0.5\n"                                                     \
-	"loop.test. MX 10 OUT.h.test.\n"                                                           \
-	"address.test. A 10.9.9.9\n"                                                               \
-	"softmx.test. MX 1 soft.test.\n$SERVFAIL soft.test. A\n$SERVFAIL soft.test. AAAA\n"
-
-static const struct rig_mail simple = {
-    .listener = "out",
-    .from = "s@x.test",
-    .rcpt = "r@a.test",
-    .header = "Subject: hi\r\nFrom: s@x.test\r\n",
-    .trace = "Received: from z\r\n",
-    .body = "Hello\r\n.dot\r\n",
-    .summary = "client=1.2.3.4",
-};
-#define OK_SCRIPT "220 hi|250 h|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
 
 static size_t count(const struct hk_buf *b, const char *text)
 {
@@ -87,9 +54,7 @@ static void a_body_file_is_streamed(void **state)
 			continue; /* slow, and the same */
 		m.body = NULL;
 		m.body_size = sizes[i / RIG_CUTS];
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 		r.cut = cut;
 		rig_put(&r, &m);
 		rig_run(&r);
@@ -114,9 +79,7 @@ static void a_message_that_cannot_be_read_to_its_end_never_gets_its_dot(void **s
 
 		m.body = NULL;
 		m.body_size = 64 * 1024;
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 		rig_put(&r, &m);
 		r.fail_disk_at = i;
 		rig_run(&r);
@@ -137,9 +100,7 @@ static void edits_are_applied_on_the_way_out(void **state)
 	(void)state;
 	m.header = "A: 1\r\nB: 2\r\n\tfolded\r\nC: 3\r\n";
 	m.remove = 2;
-	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
+	rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 	rig_put(&r, &m);
 	rig_run(&r);
 	assert_string_equal(
@@ -175,9 +136,7 @@ static void return_path_belongs_to_the_final_delivery(void **state)
 		m.header =
 		    "return-path: <evil@z.test>\r\nSubject: hi\r\nReturn-Path : <a@b.test>\r\n";
 		m.from = cases[i].from;
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, conf, &peer);
 		rig_put(&r, &m);
 		rig_run(&r);
 		*(strstr(data_of(&peer), "\r\n\r\n") + 4) = 0;
@@ -214,9 +173,7 @@ static void a_quarantined_message_goes_where_the_route_says(void **state)
 		m.flags = HK_MAIL_QUARANTINE;
 		m.rcpt = "a@a.test b@a.test";
 		m.summary = "client=1.2.3.4 dmarc=fail policy=quarantine";
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, conf, &peer);
 		rig_put(&r, &m);
 		rig_run(&r);
 		assert_int_equal(r.result[0].outcome, cases[i].outcome);
@@ -302,9 +259,7 @@ static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
 			m.body = "Hello\r\ndot\r\n";
 		}
 		m.header = "Return-Path: <x>\r\nSubject: hi\r\nFrom: S <S@X.test>\r\n";
-		rig_init(&r, SIGNING, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, SIGNING, &peer);
 		r.signer = key;
 		r.cut = RIG_RANDOM;
 		rig_put(&r, &m);
@@ -328,9 +283,7 @@ static void what_cannot_be_signed_is_deferred_and_never_sent(void **state)
 	struct rig r;
 
 	(void)state;
-	rig_init(&r, SIGNING, ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
+	rig_begin(&r, SIGNING, &peer);
 	rig_put(&r, &simple);
 	rig_run(&r);
 	assert_true(rig_saw(&r, "sign 0\n"));
@@ -364,9 +317,7 @@ static void only_mail_of_our_own_users_is_signed(void **state)
 
 		m.listener = cases[i].listener;
 		m.header = cases[i].header;
-		rig_init(&r, SIGNING, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, SIGNING, &peer);
 		rig_put(&r, &m);
 		rig_run(&r);
 		if (rig_saw(&r, "sign") != cases[i].is_signed)

@@ -5,41 +5,8 @@
 
 #include <hikyaku/dkim.h>
 
-#include "engine/delivery_rig.h"
+#include "engine/delivery_testing.h"
 #include "tests/unit.h"
-
-#define CONF                                                                                       \
-	"hostname h.test; spool /spool; accept ours.test;\n"                                       \
-	"listen out { address 10.9.9.9:25; role relay; relay-from 10.0.0.0/8; hostname "           \
-	"out.h.test; }\n"                                                                          \
-	"listen mx { address 10.9.9.8:25; role mx; }\n"
-#define ZONE                                                                                       \
-	"a.test. MX 10 one.a.test.\n"                                                              \
-	"a.test. MX 20 two.a.test.\n"                                                              \
-	"one.a.test. A 10.0.0.1\n"                                                                 \
-	"two.a.test. A 10.0.0.2\n"                                                                 \
-	"six.test. MX 1 host.six.test.\nhost.six.test. A 10.0.0.6\nhost.six.test. AAAA "           \
-	"2001:db8::6\n"                                                                            \
-	"plain.test. A 10.0.0.3\n"                                                                 \
-	"nothing.test. TXT x\n"                                                                    \
-	"null.test. MX 0 .\n"                                                                      \
-	"fail.test. MX 1 gone.test.\n$SERVFAIL broken.test. MX\n$TIMEOUT slow.test. MX\n"          \
-	"us.test. MX 5 best.test.\nus.test. MX 10 h.test.\nus.test. MX 20 "                        \
-	"two.a.test.\nbest.test. A 10.0.0.5\n"                                                     \
-	"loop.test. MX 10 OUT.h.test.\n"                                                           \
-	"address.test. A 10.9.9.9\n"                                                               \
-	"softmx.test. MX 1 soft.test.\n$SERVFAIL soft.test. A\n$SERVFAIL soft.test. AAAA\n"
-
-static const struct rig_mail simple = {
-    .listener = "out",
-    .from = "s@x.test",
-    .rcpt = "r@a.test",
-    .header = "Subject: hi\r\nFrom: s@x.test\r\n",
-    .trace = "Received: from z\r\n",
-    .body = "Hello\r\n.dot\r\n",
-    .summary = "client=1.2.3.4",
-};
-#define OK_SCRIPT "220 hi|250 h|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
 
 /* ---- one host ---- */
 
@@ -52,12 +19,9 @@ static void a_message_goes_out_as_trace_header_and_body(void **state)
 		struct rig_peer peer = {.script = OK_SCRIPT};
 		struct rig r;
 
-		rig_init(&r,
+		rig_begin(&r,
 		    CONF "route a.test { via smtp 10.0.0.7:2525; source 10.1.1.1 2001:db8::1; helo "
-		         "name.test; }",
-		    ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		         "name.test; }", &peer);
 		r.cut = cut;
 		rig_put(&r, &simple);
 		rig_run(&r);
@@ -120,9 +84,7 @@ static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 			struct rig_peer peer = {.script = cases[i].script};
 			struct rig r;
 
-			rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-			r.peer = &peer;
-			r.n_peers = 1;
+			rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 			r.cut = cut;
 			rig_put(&r, &simple);
 			rig_run(&r);
@@ -148,9 +110,7 @@ static void each_recipient_has_its_own_outcome(void **state)
 
 	(void)state;
 	m.rcpt = "a@a.test b@a.test c@a.test d@a.test";
-	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
+	rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 	rig_put(&r, &m);
 	rig_run(&r);
 	for (i = 0; i < 4; i++) {
@@ -177,9 +137,7 @@ static void lmtp_answers_for_each_recipient_after_the_dot(void **state)
 		struct rig r;
 
 		m.rcpt = "pat@a.test jones@a.test green@a.test";
-		rig_init(&r, CONF "route * { via lmtp unix:/run/lmtp; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, CONF "route * { via lmtp unix:/run/lmtp; }", &peer);
 		r.cut = cut;
 		rig_put(&r, &m);
 		rig_run(&r);
@@ -220,9 +178,7 @@ static void many_recipients_go_in_transactions_of_a_hundred(void **state)
 			k += (size_t)snprintf(script + k, sizeof script - k, "|354 go|250 done");
 	}
 	m.rcpt = rcpt;
-	rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
+	rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 	rig_put(&r, &m);
 	rig_run(&r);
 	for (i = 0; i < 250; i++)
@@ -254,9 +210,7 @@ static void a_silent_server_is_left_at_every_stage(void **state)
 		struct rig r;
 		uint64_t began;
 
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 		rig_put(&r, &simple);
 		began = r.now.mono_ms;
 		rig_run(&r);
@@ -287,10 +241,8 @@ static void a_server_that_drips_its_reply_is_left(void **state)
 		struct rig r;
 		uint64_t began;
 
-		rig_init(&r, CONF "route * { via smtp 10.0.0.7; }", ZONE);
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
 		r.cut = RIG_BYTES;
-		r.peer = &peer;
-		r.n_peers = 1;
 		rig_put(&r, &simple);
 		began = r.now.mono_ms;
 		rig_run(&r);
@@ -347,9 +299,7 @@ static void hosts_are_found_and_tried_as_rfc_5321_5_says(void **state)
 		snprintf(conf, sizeof conf, CONF "route * { via mx; }%s", cases[i].conf);
 		snprintf(rcpt, sizeof rcpt, "r@%s", cases[i].domain);
 		m.rcpt = rcpt;
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, conf, &peer);
 		rig_put(&r, &m);
 		rig_run(&r);
 		hk_buf_add_byte(&r.events, 0);
@@ -457,9 +407,7 @@ static void starttls_is_used_as_the_route_says(void **state)
 
 		snprintf(conf, sizeof conf, CONF "route * { via smtp plain.test; tls %s; }",
 		    cases[i].level);
-		rig_init(&r, conf, ZONE);
-		r.peer = &peer;
-		r.n_peers = 1;
+		rig_begin(&r, conf, &peer);
 		rig_put(&r, &simple);
 		rig_run(&r);
 		if (r.result->outcome != cases[i].outcome ||
@@ -481,9 +429,7 @@ static void a_failed_handshake_goes_on_in_clear_when_tls_is_opportunistic(void *
 	struct rig r;
 
 	(void)state;
-	rig_init(&r, CONF "route * { via smtp plain.test; }", ZONE);
-	r.peer = &peer;
-	r.n_peers = 1;
+	rig_begin(&r, CONF "route * { via smtp plain.test; }", &peer);
 	rig_put(&r, &simple);
 	rig_run(&r);
 	assert_int_equal(peer.connections, 2);

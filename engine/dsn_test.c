@@ -73,7 +73,7 @@ static struct hk_slice content(struct hk_slice part)
 	return hk_slice_from(part, find(part, "\r\n\r\n", 0) + 4);
 }
 
-static void assert_has(struct hk_slice s, const char *text)
+static void assert_says(struct hk_slice s, const char *text)
 {
 	if (find(s, text, 0) == s.n)
 		fail_msg("no \"%s\" in:\n%.*s", text, HK_FMT(s));
@@ -141,11 +141,11 @@ static void a_bounce_has_the_fields_of_rfc_3464(void **state)
 	assert_true(hk_slice_eq(value_of(&p.header, "From", 0),
 	    HK_S("Mail Delivery System <MAILER-DAEMON@mx.b.test>")));
 	assert_true(hk_slice_eq(value_of(&p.header, "Auto-Submitted", 0), HK_S("auto-replied")));
-	assert_has(content(p.part[0]),
+	assert_says(content(p.part[0]),
 	    "  <nobody@c.test>\r\n    mx.c.test[10.0.0.9] said: 550 5.1.1 No such user here\r\n");
-	assert_has(content(p.part[0]),
+	assert_says(content(p.part[0]),
 	    "  <full@c.test>\r\n    451 4.0.0 The mail was too long in the queue\r\n");
-	assert_has(p.part[1], "Content-Type: message/delivery-status\r\n");
+	assert_says(p.part[1], "Content-Type: message/delivery-status\r\n");
 	status = content(p.part[1]);
 	/* RFC 3464 2.1: groups of fields, apart by empty lines */
 	assert_int_equal(hk_header_parse(&p.arena,
@@ -170,8 +170,8 @@ static void a_bounce_has_the_fields_of_rfc_3464(void **state)
 	assert_true(hk_slice_eq(value_of(&fields, "Remote-MTA", 0), HK_S("dns; mx.c.test")));
 	assert_true(hk_slice_eq(value_of(&fields, "Diagnostic-Code", 0),
 	    HK_S("smtp; 550 5.1.1\r\n No such user here")));
-	assert_has(content(p.part[1]), "Final-Recipient: rfc822; full@c.test\r\n");
-	assert_has(p.part[2], "Content-Type: text/rfc822-headers\r\n");
+	assert_says(content(p.part[1]), "Final-Recipient: rfc822; full@c.test\r\n");
+	assert_says(p.part[2], "Content-Type: text/rfc822-headers\r\n");
 	assert_true(hk_slice_eq(content(p.part[2]), mail.header));
 	assert_int_equal(find(m->body, "secret", 0), m->body.n);
 	hk_arena_done(&p.arena);
@@ -276,7 +276,7 @@ static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **stat
 	assert_true(m->body.n <= HK_BODY_INLINE_MAX);
 	assert_int_equal(m->flags & HK_MAIL_8BIT, HK_MAIL_8BIT);
 	parse(m, &p);
-	assert_has(p.part[0], "more recipients, which are not listed here.\r\n");
+	assert_says(p.part[0], "more recipients, which are not listed here.\r\n");
 	assert_true(content(p.part[2]).n > 60 * 1024 && content(p.part[2]).n % 64 == 0);
 	hk_arena_done(&p.arena);
 	hk_mail_free(m);

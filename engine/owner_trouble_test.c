@@ -5,6 +5,13 @@
 #include "engine/owner_rig.h"
 #include "tests/unit.h"
 
+static struct hk_job *start_with_a_job(struct rig *r)
+{
+	start(r, CONF_MX);
+	assert_int_equal(put(r, make(r, "s@a.test", "u@b.test", 0)), HK_OK);
+	return next_job(r);
+}
+
 static void mail_without_a_route_is_given_up_at_the_end_of_its_lifetime_only(void **state)
 {
 	struct rig r;
@@ -29,9 +36,7 @@ static void a_released_job_is_as_if_never_tried(void **state)
 	struct hk_job *job;
 
 	(void)state;
-	start(&r, CONF_MX);
-	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
-	job = next_job(&r);
+	job = start_with_a_job(&r);
 	job->released = true;
 	give_back(&r, job, HK_RCPT_DELIVERED); /* what it says does not count */
 	pass(&r, 0);
@@ -57,9 +62,7 @@ static void results_wait_for_a_disk_that_fails_and_no_delivery_begins(void **sta
 	struct hk_job *job;
 
 	(void)state;
-	start(&r, CONF_MX);
-	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
-	job = next_job(&r);
+	job = start_with_a_job(&r);
 	r.disk.faults.sync = 1000000;
 	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_IO);
 	pass(&r, 1);
@@ -88,9 +91,7 @@ static void after_stop_nothing_begins_and_what_is_out_comes_home(void **state)
 	struct hk_job *job;
 
 	(void)state;
-	start(&r, CONF_MX);
-	assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
-	job = next_job(&r);
+	job = start_with_a_job(&r);
 	hk_owner_stop(r.owner);
 	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
 	assert_null(next_job(&r));

@@ -40,12 +40,6 @@
 	"$TIMEOUT slow.test. TXT\n$TIMEOUT _dmarc.slow.test. TXT\n"                                \
 	"$SERVFAIL broken.test. TXT\n_dmarc.broken.test. TXT \"v=DMARC1; p=reject\"\n"
 
-static void assert_has(const char *text, const char *want)
-{
-	if (!strstr(text, want))
-		fail_msg("no \"%s\" in:\n%s", want, text);
-}
-
 static void send(
     struct srig *r, const char *listener, const char *client, const char *from, const char *header)
 {

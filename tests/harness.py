@@ -143,7 +143,7 @@ class Daemon:
         mail.mkdir(exist_ok=True)
         if IS_ROOT:
             os.chown(mail, USER, USER)
-        self.log_path = self.root / "log"
+        self.log_path, self.conf_path = self.root / "log", self.root / "hikyakud.conf"
         self.write_conf()
 
     def conf_text(self):
@@ -152,10 +152,10 @@ class Daemon:
         return "\n".join(rows) + "\n" + listener % self.values + "\n" + self.rest % self.values + "\n"
 
     def write_conf(self, text=None):
-        (self.root / "hikyakud.conf").write_text(text or self.conf_text())
+        self.conf_path.write_text(text or self.conf_text())
 
     def command(self):
-        return [str(BUILD / "hikyakud"), "--config", str(self.root / "hikyakud.conf"), "--foreground"] + (["--single"] if self.single else [])
+        return [str(BUILD / "hikyakud"), "--config", str(self.conf_path), "--foreground"] + (["--single"] if self.single else [])
 
     def start(self, wait=True, **options):
         self.log_at = self.log_path.stat().st_size if self.log_path.exists() else 0

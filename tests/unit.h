@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include <hikyaku/base.h>
@@ -25,12 +26,23 @@
 #define assert_slice(got, want) unit_compare((got), (want), __FILE__, __LINE__)
 #define assert_text(got, want)  assert_slice((got), hk_slice_str(want))
 
+/* want stands somewhere in text */
+#define assert_has(text, want) unit_search((text), (want), __FILE__, __LINE__)
+
 static inline void unit_compare(
     struct hk_slice got, struct hk_slice want, const char *file, int line)
 {
 	if (hk_slice_eq(got, want))
 		return;
 	print_message("# got  \"%.*s\"\n# want \"%.*s\"\n", HK_FMT(got), HK_FMT(want));
+	_fail(file, line);
+}
+
+static inline void unit_search(const char *text, const char *want, const char *file, int line)
+{
+	if (strstr(text, want))
+		return;
+	print_message("# no \"%s\" in:\n# %s\n", want, text);
 	_fail(file, line);
 }
 

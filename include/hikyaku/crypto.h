@@ -13,6 +13,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 #define HK_SHA256_SIZE   32
+#define HK_SHA1_SIZE     20
 #define HK_SIGNATURE_MAX 512 /* RSA-4096 */
 
 enum hk_digest_alg { HK_DIGEST_SHA256, HK_DIGEST_SHA1 }; /* SHA-1 only where --allow-sha1 asks for it */
@@ -29,6 +30,8 @@ size_t hk_digest_end(struct hk_digest *, uint8_t out[HK_SHA256_SIZE]);
 enum hk_status hk_sha256(struct hk_slice, uint8_t out[HK_SHA256_SIZE]);
 /* hk_hmac_sha256(key, data, out): RFC 2104; an empty key is allowed. OK or CRYPTO. */
 enum hk_status hk_hmac_sha256(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA256_SIZE]) HK_MUSTCHECK;
+/* hk_hmac_sha1(key, data, out): the same with SHA-1, whose collisions do not touch HMAC (RFC 6194 3.3): for SRS. */
+enum hk_status hk_hmac_sha1(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA1_SIZE]) HK_MUSTCHECK;
 
 /* A public key as published in DNS. */
 struct hk_public_key;

@@ -9,7 +9,6 @@
 
 #include <hikyaku/crypto.h>
 
-#define HK_SHA1_SIZE        20
 #define HK_ED25519_KEY_SIZE 32
 #define HK_ED25519_SIG_SIZE 64
 

@@ -148,6 +148,8 @@ static void hmac_gives_the_values_of_rfc_4231_and_takes_an_empty_key(void **stat
 	assert_hex(hk_slice_of(out, sizeof out), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	assert_int_equal(hk_hmac_sha256((struct hk_slice){0}, (struct hk_slice){0}, out), HK_OK);
 	assert_hex(hk_slice_of(out, sizeof out), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+	assert_int_equal(hk_hmac_sha1(HK_S("Jefe"), HK_S("what do ya want for nothing?"), out), HK_OK);
+	assert_hex(hk_slice_of(out, HK_SHA1_SIZE), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"); /* RFC 2202 3 */
 }
 
 /* One bit of octets turned over. */

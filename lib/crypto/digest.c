@@ -108,21 +108,32 @@ enum hk_status hk_sha256(struct hk_slice s, uint8_t out[HK_SHA256_SIZE])
 	return HK_OK;
 }
 
-enum hk_status hk_hmac_sha256(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA256_SIZE])
+/* RFC 2104 */
+static enum hk_status hmac(enum hk_digest_alg alg, struct hk_slice key, struct hk_slice data, uint8_t *out)
 {
 	uint8_t all[EVP_MAX_MD_SIZE];
 	bool ok;
 	size_t n = 0;
 
 	ERR_set_mark();
-	ok = EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.n ? key.p : (const uint8_t *)"", key.n, data.p,
+	ok = EVP_Q_mac(NULL, "HMAC", NULL, digests[alg].name, NULL, key.n ? key.p : (const uint8_t *)"", key.n, data.p,
 		 data.n, all, sizeof all, &n) &&
-	    n == HK_SHA256_SIZE;
+	    n == digests[alg].size;
 	ERR_pop_to_mark();
 	if (!ok)
 		return HK_CRYPTO;
-	memcpy(out, all, HK_SHA256_SIZE);
+	memcpy(out, all, n);
 	return HK_OK;
+}
+
+enum hk_status hk_hmac_sha256(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA256_SIZE])
+{
+	return hmac(HK_DIGEST_SHA256, key, data, out);
+}
+
+enum hk_status hk_hmac_sha1(struct hk_slice key, struct hk_slice data, uint8_t out[HK_SHA1_SIZE])
+{
+	return hmac(HK_DIGEST_SHA1, key, data, out);
 }
 
 enum hk_status hk_random(void *out, size_t n)

@@ -294,8 +294,9 @@ class Cuts(Campaign):
         self.mount()
         os.chown(self.where, USER, USER)
         self.daemon = self.new_daemon(self.where)
-        # the log is not what is tested: it stays on a disk that goes on
-        self.daemon.log_path = self.root / "log"
+        # configuration and log are not what is tested: they stay on a disk that goes on
+        self.daemon.log_path, self.daemon.conf_path = self.root / "log", self.root / "hikyakud.conf"
+        self.daemon.write_conf()
         self.store = Store(self.where)
         subprocess.run(["sync", "-f", self.where], check=True)
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include <hikyaku/srs.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* Reverse takes any bytes; what forward made is undone: to the address itself, but for quotes that it did not need. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hk_slice secrets[] = {HK_S("one"), HK_S("two")}, address = hk_slice_of(data, size);
+	struct hk_srs_config old = {.secret = &secrets[1], .n_secrets = 1, .domain = HK_S("f.test")},
+			     config = {.secret = secrets, .n_secrets = 2, .domain = HK_S("f.test"),
+				 .fold = HK_SRS_FOLD_LONG};
+	struct hk_srs_verdict there, back, again;
+	struct hk_arena a;
+	int64_t now = (int64_t)size * 86400;
+
+	hk_arena_init(&a, 1 << 20);
+	old.fold = (enum hk_srs_fold)(size % 3);
+	must(hk_srs_reverse(&config, address, now, &a, &back) == HK_OK);
+	must(hk_srs_forward(&old, address, now, &a, &there) == HK_OK);
+	if (there.result == HK_SRS_OK || there.result == HK_SRS_FOLDED) {
+		must(hk_srs_reverse(&config, there.address, now + 20 * 86400, &a, &back) == HK_OK);
+		must(back.result == there.result);
+		must(hk_slice_eq(back.fold_key, there.fold_key));
+	}
+	if (there.result == HK_SRS_OK) {
+		bool was_srs = hk_slice_starts_nocase(there.address, HK_S("SRS1")) ||
+		    hk_slice_starts_nocase(there.address, HK_S("\"SRS1"));
+
+		must(was_srs || data[0] == '"' || hk_slice_eq(back.address, address));
+		must(hk_srs_forward(&old, back.address, now, &a, &again) == HK_OK);
+		must(hk_slice_eq(again.address, there.address));
+	}
+	hk_arena_done(&a);
+	return 0;
+}
