@@ -9,50 +9,13 @@
 
 #include "cli_internal.h"
 
-/* The message's own copy, the zone and all answers, besides what the verifier may take. */
-#define CLI_ARENA ((size_t)HK_VERIFY_ARENA + 64 * 1024 * 1024)
-
-enum { NOTES_MAX = 16384, VALUE_SHOWN = 300 };
+enum { NOTES_MAX = 16384 };
 
 static void note(struct cli_checked *c, const char *what, struct hk_slice value, const char *from)
 {
 	hk_buf_addf(&c->notes, "%s ", what);
-	hk_quote_add(&c->notes, value, VALUE_SHOWN);
+	hk_quote_add(&c->notes, value, CLI_VALUE_SHOWN);
 	hk_buf_addf(&c->notes, " (%s)\n", from);
-}
-
-static bool has_crlf(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 1; i < s.n; i++)
-		if (s.p[i] == '\n' && s.p[i - 1] == '\r')
-			return true;
-	return false;
-}
-
-/* A message kept by a mailbox on disk has LF line ends; on the wire, where it was signed, they were
- * CRLF. Only a file without any CRLF is read so: where both stand, a lone LF is content. */
-static bool read_message(const struct cli_options *o, struct cli_checked *c)
-{
-	struct hk_buf file = {0};
-	size_t i;
-
-	if (!cli_read_file(o->file, CLI_MESSAGE_MAX, &file))
-		return false;
-	if (has_crlf(hk_buf_slice(&file)) || hk_slice_find(hk_buf_slice(&file), '\n') == file.n) {
-		c->message = file;
-		return true;
-	}
-	hk_buf_init(&c->message, CLI_MESSAGE_MAX * 2);
-	for (i = 0; i < file.n; i++) {
-		if (file.p[i] == '\n')
-			hk_buf_add_byte(&c->message, '\r');
-		hk_buf_add_byte(&c->message, file.p[i]);
-	}
-	hk_buf_done(&file);
-	hk_buf_add_str(&c->notes, "line ends: LF was read as CRLF\n");
-	return hk_buf_status(&c->message) == HK_OK;
 }
 
 /* What was not given is taken from the message itself, and said. */
@@ -134,10 +97,7 @@ static enum hk_status judge(
 	struct hk_header header;
 	enum hk_status status;
 
-	hk_splitter_init(&c->splitter, HK_HEADER_SECTION_MAX);
-	status = hk_splitter_feed(&c->splitter, hk_buf_slice(&c->message), &c->body);
-	if (status == HK_OK)
-		status = hk_header_parse(&c->arena, hk_splitter_header(&c->splitter), &header);
+	status = hk_header_parse(&c->arena, c->message.header, &header);
 	if (status != HK_OK)
 		return status;
 	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), &stored);
@@ -145,10 +105,10 @@ static enum hk_status judge(
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)
 		return HK_NOMEM;
-	status = hk_verify_header(c->verify, hk_splitter_header(&c->splitter));
+	status = hk_verify_header(c->verify, c->message.header);
 	if (status != HK_OK)
 		return status;
-	hk_verify_body(c->verify, c->body);
+	hk_verify_body(c->verify, c->message.body);
 	hk_verify_end(c->verify);
 	return answer_all(c, r);
 }
@@ -224,9 +184,9 @@ static bool save(const struct cli_options *o, const struct cli_checked *c)
 	return ok;
 }
 
-enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
+enum cli_exit cli_check(
+    const struct cli_options *o, struct cli_resolver *resolver, struct cli_checked *c)
 {
-	struct cli_resolver *resolver = NULL;
 	enum hk_status status;
 
 	memset(c, 0, sizeof *c);
@@ -234,13 +194,15 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 	hk_buf_init(&c->notes, NOTES_MAX);
 	if (o->record || o->queue_id) {
 		status = replay(o, c);
+	} else if (!o->file && !o->message.p) {
+		cli_complain("a message is needed", NULL);
+		return CLI_USAGE;
 	} else {
-		if (!cli_resolver_new(&c->arena, o, &resolver) || !read_message(o, c)) {
-			cli_resolver_free(resolver);
+		if (!cli_message_read(o, &c->message))
 			return CLI_USAGE;
-		}
+		if (c->message.was_lf)
+			hk_buf_add_str(&c->notes, "line ends: LF was read as CRLF\n");
 		status = judge(o, c, resolver);
-		cli_resolver_free(resolver);
 	}
 	if (status != HK_OK) {
 		if (status != HK_IO && status != HK_NOTFOUND) /* said already */
@@ -253,8 +215,7 @@ enum cli_exit cli_check(const struct cli_options *o, struct cli_checked *c)
 void cli_checked_done(struct cli_checked *c)
 {
 	hk_verify_done(c->verify);
-	hk_splitter_done(&c->splitter);
-	hk_buf_done(&c->message);
+	cli_message_done(&c->message);
 	hk_buf_done(&c->notes);
 	hk_arena_done(&c->arena);
 }
@@ -273,7 +234,7 @@ static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
 	return code;
 }
 
-static enum cli_exit spf_exit(enum hk_spf_result result)
+enum cli_exit cli_spf_exit(enum hk_spf_result result)
 {
 	switch (result) {
 	case HK_SPF_FAIL:
@@ -298,7 +259,7 @@ enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
 		       : v->dmarc.result == HK_DMARC_TEMPERROR ? CLI_LATER
 		                                               : CLI_OK;
 	if (v->checks & HK_CHECK_SPF)
-		code = spf_exit(v->spf.result);
+		code = cli_spf_exit(v->spf.result);
 	if (v->checks & HK_CHECK_DKIM) {
 		other = dkim_exit(v);
 		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))

@@ -6,7 +6,11 @@
  *	options.c   the table of options, their parser and --help
  *	stored.c    what a stored message says about the way it came
  *	resolve.c   where DNS answers come from: zone text or the network
- *	check.c     from options to a verdict
+ *	message.c   the message that a command works on
+ *	check.c     from options to a verdict about a message
+ *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
+ *	batch.c     --batch: requests and results as lines of JSON
+ *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
  */
@@ -15,10 +19,14 @@
 
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
+#include <hikyaku/json.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
 #define CLI_OUTPUT_MAX  (64 * 1024 * 1024)
 #define CLI_BODY_SHOWN  4096 /* of the body, by explain */
+#define CLI_VALUE_SHOWN 300  /* of a value in a line for people */
+/* A message's own copy, the zone and all answers, besides what the verifier may take. */
+#define CLI_ARENA ((size_t)HK_VERIFY_ARENA + 64 * 1024 * 1024)
 #define CLI_EVIDENCE_DIR "/var/spool/hikyaku/evidence"
 
 enum cli_exit {
@@ -33,6 +41,7 @@ enum { CLI_WORDS_MAX = 4 };
 struct cli_options {
 	const char *word[CLI_WORDS_MAX]; /* those before the file, such as "spf" of "check spf" */
 	size_t n_words;
+	struct hk_slice message; /* of a batch request, in place of file */
 	const char *file; /* the message; "-" is the standard input; NULL: none */
 	const char *zone, *resolver, *record, *save_record;
 	const char *queue_id, *evidence_dir;
@@ -42,7 +51,7 @@ struct cli_options {
 	unsigned min_rsa_bits; /* 0: the RFC's */
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, json, help, matrix, allow_sha1;
+	bool has_now, json, help, matrix, allow_sha1, batch;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;
@@ -61,6 +70,8 @@ struct cli_command {
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
  */
 bool cli_options_parse(const struct cli_command *, char **argv, struct cli_options *ret);
+/* cli_option_set(options, "--name", value): NULL, or what is wrong; value NULL where none is taken. */
+const char *cli_option_set(struct cli_options *, const char *name, const char *value);
 /* cli_options_help(command): on stdout. */
 void cli_options_help(const struct cli_command *);
 
@@ -71,6 +82,28 @@ bool cli_read_file(const char *name, size_t max, struct hk_buf *ret);
 void cli_write(const struct hk_buf *out);
 /* cli_complain(text, about): one line on stderr, about quoted; about may be NULL. */
 void cli_complain(const char *text, const char *about);
+/* cli_complain_into(out): complaints go there from now on; NULL: to stderr again. */
+void cli_complain_into(struct hk_buf *out);
+/* cli_line_add(out, name, value): "name value", quoted; nothing where value is empty. */
+void cli_line_add(struct hk_buf *out, const char *name, struct hk_slice value);
+/* cli_steps_add(out, trace, language): the numbered steps. */
+void cli_steps_add(struct hk_buf *out, const struct hk_trace *, enum hk_language);
+
+/* ---- the message ------------------------------------------------------------------------------ */
+
+struct cli_message {
+	struct hk_buf bytes; /* with CRLF */
+	struct hk_splitter splitter;
+	struct hk_slice header, body;
+	bool was_lf; /* all its line ends were LF */
+};
+/* cli_message_read(options, ret): *ret zeroed before; cli_message_done in any case. false: said why. */
+bool cli_message_read(const struct cli_options *, struct cli_message *ret);
+void cli_message_done(struct cli_message *);
+/* cli_message_write(m, fields): fields, then the message, to stdout, with the line ends it came with. */
+void cli_message_write(const struct cli_message *, struct hk_slice fields);
+/* cli_read_key(name, ret): a private key in a PEM file; returns owned. false: said why. */
+bool cli_read_key(const char *name, struct hk_private_key **ret);
 
 /* ---- what a stored message tells ------------------------------------------------------------- */
 
@@ -106,22 +139,35 @@ enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *
 
 struct cli_checked {
 	struct hk_arena arena;
-	struct hk_buf message,
-	    notes; /* notes: lines for people, of what was taken from the message */
-	struct hk_splitter splitter;
-	struct hk_slice body;
+	struct hk_buf notes; /* lines for people, of what was taken from the message */
+	struct cli_message message;
 	struct hk_verify *verify;
 	struct hk_slice authserv_id;
 };
-/* cli_check(options, ret): CLI_OK and a verdict, else what to exit with, said on stderr.
- * cli_checked_done in any case. */
-enum cli_exit cli_check(const struct cli_options *, struct cli_checked *ret);
+/* cli_check(options, resolver, ret): CLI_OK and a verdict, else what to exit with, said by
+ * cli_complain. resolver may be NULL for a replay. cli_checked_done in any case. */
+enum cli_exit cli_check(const struct cli_options *, struct cli_resolver *, struct cli_checked *ret);
 void cli_checked_done(struct cli_checked *);
 /* cli_verdict_exit(verdict): the exit code that it stands for. */
 enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *);
+enum cli_exit cli_spf_exit(enum hk_spf_result);
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
+/* One request: what is to be printed goes to out, the exit code back. */
+typedef enum cli_exit cli_answer(
+    const struct cli_options *, struct cli_resolver *, struct hk_arena *, struct hk_buf *out);
+cli_answer cli_answer_spf, cli_answer_dmarc, cli_answer_dkim_key;
+/* cli_answer_once(options, run): prints run's answer, or those to a batch. */
+enum cli_exit cli_answer_once(const struct cli_options *, cli_answer *);
+/* cli_answer_failed(status): says that there is no verdict. */
+enum cli_exit cli_answer_failed(enum hk_status);
+enum cli_exit cli_batch(const struct cli_options *, struct cli_resolver *, cli_answer *);
 
 enum cli_exit cli_explain(const struct cli_options *);
 enum cli_exit cli_verify(const struct cli_options *);
 enum cli_exit cli_matrix(const struct cli_options *);
+enum cli_exit cli_check_command(const struct cli_options *);
+enum cli_exit cli_sign(const struct cli_options *);
 
 #endif

@@ -44,8 +44,8 @@ static void page(const struct cli_options *o, const struct cli_checked *c, struc
 {
 	struct hk_explain_options options = {.language = o->language,
 	    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
-	    .show_body = c->body.n > 0,
-	    .body = hk_slice_sub(c->body, 0, CLI_BODY_SHOWN)};
+	    .show_body = c->message.body.n > 0,
+	    .body = hk_slice_sub(c->message.body, 0, CLI_BODY_SHOWN)};
 
 	if (c->notes.n) {
 		hk_buf_add(out, hk_buf_slice(&c->notes));
@@ -56,39 +56,55 @@ static void page(const struct cli_options *o, const struct cli_checked *c, struc
 	add_field(field, out);
 }
 
-static enum cli_exit print(const struct cli_options *o, bool whole_page)
+static enum cli_exit print(
+    const struct cli_options *o, struct cli_resolver *resolver, bool whole_page, struct hk_buf *out)
 {
-	struct hk_buf out = {0}, field = {0};
+	struct hk_buf field = {0};
 	struct cli_checked c;
-	enum cli_exit code = cli_check(o, &c);
+	enum cli_exit code = cli_check(o, resolver, &c);
 
 	if (code == CLI_OK) {
-		hk_buf_init(&out, CLI_OUTPUT_MAX);
 		hk_buf_init(&field, CLI_OUTPUT_MAX);
 		authres(o, &c, &field);
 		if (o->json)
-			json(&c, hk_buf_slice(&field), &out);
+			json(&c, hk_buf_slice(&field), out);
 		else if (whole_page)
-			page(o, &c, hk_buf_slice(&field), &out);
+			page(o, &c, hk_buf_slice(&field), out);
 		else
-			add_field(hk_buf_slice(&field), &out);
-		if (c.notes.n && (o->json || !whole_page))
+			add_field(hk_buf_slice(&field), out);
+		if (c.notes.n && !o->batch && (o->json || !whole_page))
 			fwrite(c.notes.p, 1, c.notes.n, stderr);
-		cli_write(&out);
 		code = cli_verdict_exit(hk_verify_result(c.verify));
 		hk_buf_done(&field);
-		hk_buf_done(&out);
 	}
 	cli_checked_done(&c);
 	return code;
 }
 
+static enum cli_exit answer_explain(
+    const struct cli_options *o, struct cli_resolver *resolver, struct hk_arena *a, struct hk_buf *out)
+{
+	(void)a;
+	return print(o, resolver, true, out);
+}
+
+static enum cli_exit answer_verify(
+    const struct cli_options *o, struct cli_resolver *resolver, struct hk_arena *a, struct hk_buf *out)
+{
+	(void)a;
+	return print(o, resolver, false, out);
+}
+
 enum cli_exit cli_explain(const struct cli_options *o)
 {
-	return o->matrix ? cli_matrix(o) : print(o, true);
+	if (o->batch) {
+		cli_complain("there is no batch of", "explain");
+		return CLI_USAGE;
+	}
+	return o->matrix ? cli_matrix(o) : cli_answer_once(o, answer_explain);
 }
 
 enum cli_exit cli_verify(const struct cli_options *o)
 {
-	return print(o, false);
+	return cli_answer_once(o, answer_verify);
 }

@@ -7,6 +7,13 @@
 
 enum { CHUNK = 65536, ABOUT_SHOWN = 200 };
 
+static struct hk_buf *complaints;
+
+void cli_complain_into(struct hk_buf *out)
+{
+	complaints = out;
+}
+
 void cli_complain(const char *text, const char *about)
 {
 	struct hk_buf b;
@@ -18,7 +25,10 @@ void cli_complain(const char *text, const char *about)
 		hk_quote_add(&b, hk_slice_str(about), ABOUT_SHOWN);
 	}
 	hk_buf_add_byte(&b, '\n');
-	fwrite(b.p, 1, b.n, stderr);
+	if (complaints)
+		hk_buf_add(complaints, hk_slice_from(hk_buf_slice(&b), strlen("hikyaku: ")));
+	else
+		fwrite(b.p, 1, b.n, stderr);
 	hk_buf_done(&b);
 }
 

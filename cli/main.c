@@ -9,6 +9,9 @@ static const struct cli_command commands[] = {
         "[options] [FILE | -]", cli_explain, 0, true},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
         cli_verify, 0, true},
+    {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
+        "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false},
+    {"sign", "print a message with a DKIM-Signature of ours", "[options] [FILE | -]", cli_sign, 0, true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

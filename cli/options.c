@@ -145,6 +145,8 @@ static const struct {
     {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
         set_language, 0},
     {"--json", NULL, "print JSON", AT(json)},
+    {"--batch", NULL, "one JSON request a line on the standard input, one result a line out",
+        AT(batch)},
     {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit",
         AT(matrix)},
     {"--help", NULL, "print this", AT(help)},
@@ -194,21 +196,44 @@ static void put(struct cli_options *o, size_t row, const char *value)
 		memcpy(member, &yes, sizeof yes);
 }
 
+static size_t find_row(struct hk_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (hk_slice_eq(hk_slice_str(table[i].name), name))
+			break;
+	return i;
+}
+
+static const char *set_row(struct cli_options *o, size_t row, const char *value)
+{
+	if (table[row].set)
+		return table[row].set(o, value);
+	put(o, row, value);
+	return NULL;
+}
+
+const char *cli_option_set(struct cli_options *o, const char *name, const char *value)
+{
+	size_t row = find_row(hk_slice_str(name));
+
+	return row == OPTIONS ? "no such option" : set_row(o, row, value);
+}
+
 /* Takes one option and its value off argv; false after saying what is wrong. */
 static bool take_option(char ***argv, struct cli_options *o)
 {
 	const char *given = **argv, *equals = strchr(given, '='), *value = NULL, *wrong;
-	size_t length = equals ? (size_t)(equals - given) : strlen(given), i;
+	size_t length = equals ? (size_t)(equals - given) : strlen(given),
+	       row = find_row(hk_slice_of(given, length));
 
-	for (i = 0; i < OPTIONS; i++)
-		if (strlen(table[i].name) == length && strncmp(table[i].name, given, length) == 0)
-			break;
-	if (i == OPTIONS) {
+	if (row == OPTIONS) {
 		cli_complain("no such option", given);
 		return false;
 	}
 	(*argv)++;
-	if (table[i].value) {
+	if (table[row].value) {
 		value = equals ? equals + 1 : **argv;
 		if (!value) {
 			cli_complain("the option needs a value", given);
@@ -220,9 +245,7 @@ static bool take_option(char ***argv, struct cli_options *o)
 		cli_complain("the option has no value", given);
 		return false;
 	}
-	wrong = table[i].set ? table[i].set(o, value) : NULL;
-	if (!table[i].set)
-		put(o, i, value);
+	wrong = set_row(o, row, value);
 	if (wrong)
 		cli_complain(wrong, value);
 	return !wrong;
@@ -258,7 +281,8 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		if (is_option ? !take_option(&argv, &o) : !take_word(command, *argv++, &o))
 			return false;
 	}
-	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix) {
+	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix &&
+	    !o.batch) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <hikyaku/explain.h>
-#include <hikyaku/json.h>
 
 enum { RECORD_TEXT_MAX = HK_DNS_TXT_MAX + 64 };
 
@@ -21,12 +20,16 @@ static void message(
 	hk_json_string(w, "helo", in->helo);
 	hk_json_text(w, "client", ip[0] ? ip : NULL);
 	hk_json_int(w, "time", in->now);
+	/* what RFC 8301 forbids, allowed for archived messages */
+	if (in->min_rsa_bits)
+		hk_json_int(w, "min_rsa_bits", in->min_rsa_bits);
+	if (in->allow_sha1)
+		hk_json_bool(w, "allow_sha1", true);
 	hk_json_close_object(w);
 }
 
-static void spf(struct hk_json_writer *w, const struct hk_spf_verdict *v)
+void hk_explain_json_spf(struct hk_json_writer *w, const struct hk_spf_verdict *v)
 {
-	hk_json_object(w, "spf");
 	hk_json_text(w, "result", hk_spf_result_name(v->result));
 	hk_json_text(w, "identity", v->is_helo ? "helo" : "mailfrom");
 	hk_json_string(w, "domain", v->domain);
@@ -36,7 +39,6 @@ static void spf(struct hk_json_writer *w, const struct hk_spf_verdict *v)
 	hk_json_string(w, "explanation", v->explanation);
 	hk_json_int(w, "lookups", v->lookups);
 	hk_json_int(w, "voids", v->voids);
-	hk_json_close_object(w);
 }
 
 static void dkim(struct hk_json_writer *w, const struct hk_dkim_verdict *v)
@@ -133,6 +135,20 @@ static void step(struct hk_json_writer *w, const struct hk_trace_step *s, struct
 	hk_json_close_object(w);
 }
 
+void hk_explain_json_trace(struct hk_json_writer *w, const struct hk_trace *trace)
+{
+	struct hk_buf text;
+	size_t i;
+
+	hk_buf_init(&text, RECORD_TEXT_MAX);
+	hk_json_array(w, "trace");
+	for (i = 0; i < hk_trace_count(trace); i++)
+		step(w, hk_trace_at(trace, i), &text);
+	hk_json_close_array(w);
+	hk_json_bool(w, "trace_is_cut", hk_trace_is_cut(trace));
+	hk_buf_done(&text);
+}
+
 void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct hk_buf *out)
 {
 	const struct hk_verify_verdict *r = hk_verify_result(v);
@@ -146,8 +162,11 @@ void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct 
 	hk_json_begin(&w, out);
 	hk_json_object(&w, NULL);
 	message(&w, v, r);
-	if (r->checks & HK_CHECK_SPF)
-		spf(&w, &r->spf);
+	if (r->checks & HK_CHECK_SPF) {
+		hk_json_object(&w, "spf");
+		hk_explain_json_spf(&w, &r->spf);
+		hk_json_close_object(&w);
+	}
 	if (r->checks & HK_CHECK_DKIM) {
 		hk_json_array(&w, "dkim");
 		for (i = 0; i < r->n_dkim; i++)
@@ -161,11 +180,7 @@ void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct 
 	for (i = 0; i < hk_evidence_count(hk_verify_evidence(v)); i++)
 		evidence(&w, hk_evidence_at(hk_verify_evidence(v), i), &text);
 	hk_json_close_array(&w);
-	hk_json_array(&w, "trace");
-	for (i = 0; i < hk_trace_count(hk_verify_trace(v)); i++)
-		step(&w, hk_trace_at(hk_verify_trace(v), i), &text);
-	hk_json_close_array(&w);
-	hk_json_bool(&w, "trace_is_cut", hk_trace_is_cut(hk_verify_trace(v)));
+	hk_explain_json_trace(&w, hk_verify_trace(v));
 	hk_json_close_object(&w);
 	hk_buf_done(&text);
 }

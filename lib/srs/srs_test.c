@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-#include <cmocka.h>
 
 #include <hikyaku/srs.h>
 
-enum { NOW = 1577836860, DAY = 86400 };
+#include "tests/unit.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+enum { NOW = 1577836860, DAY = 86400 };
 
 static struct hk_arena arena;
 

@@ -2,16 +2,10 @@
  *
  * The vectors of postsrsd's tests. Here every row holds, those with its database of aliases too: the test is the store.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include <hikyaku/srs.h>
 
 #include "lib/message/vectors_test.h"
+#include "tests/unit.h"
 
 enum { NOW = 1577836860, ROWS = 34, ALIASES_FROM = 24, ALIASES_TO = 32 };
 

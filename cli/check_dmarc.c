@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `hikyaku check dmarc`: the policy that holds for a domain, how it was found, and what is wrong
+ * with its record (RFC 9989).
+ */
+#include "cli_internal.h"
+
+enum { PROBLEMS_MAX = 32 };
+
+struct problems {
+	struct {
+		const char *what;
+		struct hk_slice about;
+		bool is_fault; /* the record does not say what its owner meant */
+	} problem[PROBLEMS_MAX];
+	size_t n;
+};
+
+static void add_problem(struct problems *p, bool is_fault, const char *what, struct hk_slice about)
+{
+	if (p->n == PROBLEMS_MAX)
+		return;
+	p->problem[p->n].what = what;
+	p->problem[p->n].about = about;
+	p->problem[p->n++].is_fault = is_fault;
+}
+
+/* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 that it took out. */
+static const struct {
+	const char *name, *gone;
+} tags[] = {
+    {"v", NULL},
+    {"p", NULL},
+    {"sp", NULL},
+    {"np", NULL},
+    {"adkim", NULL},
+    {"aspf", NULL},
+    {"fo", NULL},
+    {"psd", NULL},
+    {"rua", NULL},
+    {"ruf", NULL},
+    {"t", NULL},
+    {"pct", "pct is no longer a tag; receivers ignore it, t=y is what remains of it"},
+    {"rf", "rf is no longer a tag; receivers ignore it"},
+    {"ri", "ri is no longer a tag; receivers ignore it"},
+};
+
+static void judge_tag(const struct hk_tag *tag, struct problems *p)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+		if (!hk_slice_eq_nocase(tag->name, hk_slice_str(tags[i].name)))
+			continue;
+		if (tags[i].gone)
+			add_problem(p, false, tags[i].gone, tag->value);
+		return;
+	}
+	add_problem(p, false, "no tag of DMARC has this name; receivers ignore it", tag->name);
+}
+
+static void judge_record(struct hk_slice text, struct problems *p)
+{
+	struct hk_dmarc_record r;
+	struct hk_tags list;
+	size_t i;
+
+	if (hk_dmarc_record_parse(text, &r) != HK_OK)
+		return;
+	if (!r.has_p)
+		add_problem(p, true, r.bad_p ? "p is not one of none, quarantine, reject" : "p is missing", (struct hk_slice){0});
+	if (r.bad_sp)
+		add_problem(p, true, "sp is not one of none, quarantine, reject", (struct hk_slice){0});
+	if (r.bad_np)
+		add_problem(p, true, "np is not one of none, quarantine, reject", (struct hk_slice){0});
+	if (r.rua.n && !r.has_rua)
+		add_problem(p, true, "rua has no URI that can be used", r.rua);
+	if (!r.rua.n)
+		add_problem(p, false, "rua is missing: nobody gets reports", (struct hk_slice){0});
+	if (hk_tags_parse(text, HK_TAGS_NOCASE, &list) != HK_OK) {
+		add_problem(p, true, "a tag is malformed or stands there twice", (struct hk_slice){0});
+		return;
+	}
+	for (i = 0; i < list.n; i++)
+		judge_tag(&list.tag[i], p);
+}
+
+static bool is_faulty(const struct problems *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->problem[i].is_fault)
+			return true;
+	return false;
+}
+
+static enum hk_status evaluate(struct hk_dmarc *d, struct cli_resolver *r, struct hk_arena *a)
+{
+	struct hk_dns_question question;
+	struct hk_dns_answer answer;
+	enum hk_status status;
+
+	while ((status = hk_dmarc_step(d)) == HK_AGAIN) {
+		bool asked = false;
+
+		while (hk_dmarc_question(d, &question)) {
+			asked = true;
+			status = cli_resolve(r, &question, a, &answer);
+			if (status == HK_OK)
+				status = hk_dmarc_answer(d, &answer);
+			if (status != HK_OK)
+				return status;
+		}
+		if (!asked)
+			return HK_BUG;
+	}
+	return status;
+}
+
+/* Nothing has passed here, so "fail" is what every policy that was found gives. */
+static const char *result_name(const struct hk_dmarc_verdict *v)
+{
+	return v->result == HK_DMARC_FAIL ? "found" : hk_dmarc_result_name(v->result);
+}
+
+static struct hk_slice reason_of(const struct hk_dmarc_verdict *v)
+{
+	return v->result == HK_DMARC_FAIL ? (struct hk_slice){0} : v->reason;
+}
+
+static void write_json(const struct hk_dmarc_verdict *v, const struct problems *p,
+    const struct hk_trace *trace, struct hk_buf *out)
+{
+	struct hk_json_writer w;
+	size_t i;
+
+	hk_json_begin(&w, out);
+	hk_json_object(&w, NULL);
+	hk_json_text(&w, "result", result_name(v));
+	hk_json_text(&w, "policy", hk_dmarc_policy_name(v->policy));
+	hk_json_text(&w, "disposition", hk_dmarc_policy_name(v->disposition));
+	hk_json_bool(&w, "testing", v->testing);
+	hk_json_text(&w, "aspf", v->spf_strict ? "s" : "r");
+	hk_json_text(&w, "adkim", v->dkim_strict ? "s" : "r");
+	hk_json_string(&w, "author_domain", v->author_domain);
+	hk_json_string(&w, "org_domain", v->org_domain);
+	hk_json_string(&w, "record_domain", v->record_domain);
+	hk_json_string(&w, "record", v->record);
+	hk_json_string(&w, "reason", reason_of(v));
+	hk_json_array(&w, "problems");
+	for (i = 0; i < p->n; i++) {
+		hk_json_object(&w, NULL);
+		hk_json_text(&w, "what", p->problem[i].what);
+		hk_json_string(&w, "about", p->problem[i].about);
+		hk_json_bool(&w, "is_fault", p->problem[i].is_fault);
+		hk_json_close_object(&w);
+	}
+	hk_json_close_array(&w);
+	hk_explain_json_trace(&w, trace);
+	hk_json_close_object(&w);
+	hk_buf_add_byte(out, '\n');
+}
+
+static void write_text(
+    const struct hk_dmarc_verdict *v, const struct problems *p, struct hk_buf *out)
+{
+	size_t i;
+
+	cli_line_add(out, "result", hk_slice_str(result_name(v)));
+	cli_line_add(out, "domain", v->author_domain);
+	cli_line_add(out, "organization", v->org_domain);
+	cli_line_add(out, "record of", v->record_domain);
+	cli_line_add(out, "record", v->record);
+	if (v->record.n)
+		cli_line_add(out, "policy", hk_slice_str(hk_dmarc_policy_name(v->policy)));
+	cli_line_add(out, "reason", reason_of(v));
+	for (i = 0; i < p->n; i++) {
+		hk_buf_addf(out, "%-14s%s", p->problem[i].is_fault ? "fault" : "note", p->problem[i].what);
+		if (p->problem[i].about.n) {
+			hk_buf_add_str(out, ": ");
+			hk_quote_add(out, p->problem[i].about, CLI_VALUE_SHOWN);
+		}
+		hk_buf_add_byte(out, '\n');
+	}
+}
+
+/* The domain that was given as such, or behind the "@" of the author's address. */
+static enum hk_status read_domain(const struct cli_options *o, struct hk_arena *a, struct hk_slice *ret)
+{
+	struct hk_slice text = hk_slice_str(o->n_words > 1 ? o->word[1] : o->domain ? o->domain : o->from);
+	size_t at = hk_slice_rfind(text, '@');
+	enum hk_status status;
+
+	if (at < text.n)
+		text = hk_slice_from(text, at + 1);
+	status = hk_dns_name_normalise(a, text, ret);
+	return status == HK_OK && ret->n == 0 ? HK_SYNTAX : status;
+}
+
+enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver *r, struct hk_arena *a, struct hk_buf *out)
+{
+	struct hk_trace *trace = hk_trace_new(a);
+	const struct hk_dmarc_verdict *v;
+	struct problems problems = {0};
+	struct hk_dmarc *d;
+	struct hk_slice domain;
+	enum hk_status status = read_domain(o, a, &domain);
+
+	if (status != HK_OK) {
+		cli_complain("a domain is needed: as a word, or --from", NULL);
+		return CLI_USAGE;
+	}
+	d = trace ? hk_dmarc_new(a, domain, trace) : NULL;
+	if (!d)
+		return cli_answer_failed(HK_NOMEM);
+	hk_dmarc_ready(d);
+	status = evaluate(d, r, a);
+	if (status != HK_OK)
+		return cli_answer_failed(status);
+	v = hk_dmarc_result(d);
+	judge_record(v->record, &problems);
+	if (o->json) {
+		write_json(v, &problems, trace, out);
+	} else {
+		write_text(v, &problems, out);
+		cli_steps_add(out, trace, o->language);
+	}
+	if (v->result == HK_DMARC_TEMPERROR)
+		return CLI_LATER;
+	return v->result == HK_DMARC_PERMERROR || is_faulty(&problems) ? CLI_FAIL : CLI_OK;
+}

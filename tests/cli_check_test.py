@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""`hikyaku check`, `sign` and `--batch`: results, exit status, and every JSON output against its schema in docs/schema. TAP."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
+
+ZONE = """
+a.test. TXT "v=spf1 ip4:192.0.2.0/24 include:b.test exp=e.a.test -all"
+b.test. TXT "v=spf1 a ip6:2001:db8::/32 ~all"
+b.test. A 198.51.100.5
+e.a.test. TXT "%{i} may not send for %{d}"
+loop.test. TXT "v=spf1 include:loop.test -all"
+soft.test. TXT "v=spf1 ~all"
+h.test. TXT "v=spf1 ip4:192.0.2.1 -all"
+$SERVFAIL broken.test. TXT
+$SERVFAIL _dmarc.broken.test. TXT
+$TIMEOUT late._domainkey.a.test. TXT
+_dmarc.a.test. TXT "v=DMARC1; p=reject; sp=quarantine; adkim=s; rua=mailto:d@a.test; pct=50"
+_dmarc.bad.test. TXT "v=DMARC1; p=maybe; rua=mailto:d@bad.test"
+_dmarc.good.test. TXT "v=DMARC1; p=reject; rua=mailto:d@good.test"
+_dmarc.twice.test. TXT "v=DMARC1; p=reject"
+_dmarc.twice.test. TXT "v=DMARC1; p=none"
+revoked._domainkey.a.test. TXT "v=DKIM1; p="
+junk._domainkey.a.test. TXT "v=DKIM1; p=AAAA"
+"""
+MESSAGE = b"From: u@a.test\r\nTo: v@b.test\r\nSubject: one\r\n\r\nhello\r\n"
+
+number = failed = 0
+
+
+def ok(good, title, *detail):
+    global number, failed
+    number += 1
+    failed += not good
+    for line in "\n".join(str(part) for part in detail).splitlines() if not good else []:
+        print(f"# {line}")
+    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+
+
+def hikyaku(*arguments, given=b""):
+    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1"}
+    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True, env=environment, timeout=120)
+    return done.returncode, done.stdout, done.stderr.decode("utf-8")
+
+
+# ---- the part of JSON Schema that docs/schema uses -----------------------------------------------
+
+KNOWN = {"$schema", "title", "type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "pattern"}
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "null": type(None)}
+
+
+def is_type(value, name):
+    return isinstance(value, TYPES[name]) and not (name == "integer" and isinstance(value, bool))
+
+
+def faults(schema, value, at="$"):
+    """What of value is not as the schema says; a keyword that is not known here is a fault as well."""
+    found = [f"{at}: the schema has {key}" for key in schema.keys() - KNOWN]
+    types = schema.get("type", [])
+    types = [types] if isinstance(types, str) else types
+    if types and not any(is_type(value, name) for name in types):
+        return found + [f"{at}: {value!r} is no {types}"]
+    if "enum" in schema and value not in schema["enum"]:
+        found.append(f"{at}: {value!r} is none of {schema['enum']}")
+    if "minimum" in schema and value < schema["minimum"]:
+        found.append(f"{at}: {value} is too small")
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        found.append(f"{at}: {value!r} does not match {schema['pattern']}")
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        found += [f"{at}: {key} is missing" for key in schema.get("required", []) if key not in value]
+        if schema.get("additionalProperties") is False:
+            found += [f"{at}: {key} is not in the schema" for key in value if key not in properties]
+        for key in value.keys() & properties.keys():
+            found += faults(properties[key], value[key], f"{at}.{key}")
+    if isinstance(value, list) and "items" in schema:
+        for i, item in enumerate(value):
+            found += faults(schema["items"], item, f"{at}[{i}]")
+    return found
+
+
+def schema(name):
+    return json.loads((ROOT / f"docs/schema/{name}.json").read_text())
+
+
+def told(name, *arguments, given=b""):
+    """Exit status and the JSON that came, which must be as the schema of that name."""
+    code, out, err = hikyaku(*arguments, "--json", given=given)
+    value = json.loads(out) if out else {}
+    wrong = faults(schema(name), value) if out else ["no output", err]
+    ok(not wrong, f"{' '.join(map(str, arguments[:3]))} is as docs/schema/{name}.json", *wrong)
+    return code, value
+
+
+def check_schema():
+    one = schema("spf")
+    good = {key: 0 if key in ("lookups", "voids") else [] if key == "trace" else False if key == "trace_is_cut" else "" for key in one["required"]}
+    good.update(result="pass", identity="helo")
+    ok(not faults(one, good), "the checker takes what the schema allows", *faults(one, good))
+    for title, change in {"a result that is none": {"result": "maybe"}, "a boolean for a number": {"lookups": True},
+                          "a negative number": {"voids": -1}, "a member too many": {"more": 1}, "a step without members": {"trace": [{}]}}.items():
+        ok(faults(one, {**good, **change}), f"the checker refuses {title}")
+    del good["reason"]
+    ok(faults(one, good), "the checker refuses a member too few")
+
+
+# ---- check ---------------------------------------------------------------------------------------
+
+def check_spf(zone):
+    base = ("check", "spf", "--dns", zone)
+    for title, arguments, code, wanted in [
+        ("a client that is listed", ("--ip", "192.0.2.9", "--mail-from", "u@a.test"), 0,
+         {"result": "pass", "identity": "mailfrom", "mechanism": "ip4:192.0.2.0/24", "lookups": 0}),
+        ("a client of an include, with its counters", ("--ip", "198.51.100.5", "--mail-from", "u@a.test"), 0, {"result": "pass", "lookups": 2, "voids": 0}),
+        ("IPv6", ("--ip", "2001:db8::1", "--mail-from", "u@a.test"), 0, {"result": "pass", "voids": 1}),
+        ("the domain's own explanation (RFC 7208 6.2)", ("--ip", "203.0.113.1", "--mail-from", "u@a.test"), 1,
+         {"result": "fail", "explanation": "203.0.113.1 may not send for a.test"}),
+        ("softfail", ("--ip", "203.0.113.1", "--mail-from", "u@soft.test"), 1, {"result": "softfail"}),
+        ("no record", ("--ip", "203.0.113.1", "--mail-from", "u@none.test"), 0, {"result": "none"}),
+        ("the lookup limit (RFC 7208 4.6.4)", ("--ip", "203.0.113.1", "--mail-from", "u@loop.test"), 1, {"result": "permerror", "lookups": 11}),
+        ("a server failure", ("--ip", "203.0.113.1", "--mail-from", "u@broken.test"), 3, {"result": "temperror"}),
+        ("HELO alone (RFC 7208 2.3)", ("--ip", "192.0.2.1", "--helo", "h.test"), 0, {"result": "pass", "identity": "helo", "domain": "h.test"}),
+        ("the null sender (RFC 7208 2.4)", ("--ip", "192.0.2.1", "--helo", "h.test", "--mail-from", ""), 0,
+         {"result": "pass", "identity": "helo", "sender": "postmaster@h.test"}),
+    ]:
+        status, value = told("spf", *base, *arguments)
+        found = {key: value.get(key) for key in wanted}
+        ok(status == code and found == wanted and value["trace"], f"check spf: {title}", status, found)
+    _, value = told("spf", *base, "--ip", "203.0.113.1", "--mail-from", "u@loop.test")
+    terms = [step["texts"][3] for step in value["trace"] if step["event"] == "SPF_TERM"]
+    ok(sum(step["event"] == "SPF_ENTER" for step in value["trace"]) == 10 and terms, "a permerror has the steps that led to it, with counters", terms)
+    code, out, _ = hikyaku(*base, "--ip", "192.0.2.9", "--mail-from", "u@a.test")
+    ok(code == 0 and out.startswith(b"result        pass\n") and b"\nlookups       0 of 10\n" in out and b"[RFC 7208 5]" in out, "check spf for people", out)
+
+
+def check_dmarc(zone):
+    base = ("check", "dmarc", "--dns", zone)
+    for title, arguments, code, wanted in [
+        ("the organizational domain's record", ("x.a.test",), 0,
+         {"result": "found", "policy": "quarantine", "org_domain": "a.test", "record_domain": "a.test", "adkim": "s"}),
+        ("the domain's own, by the author's address", ("--from", "u@good.test"), 0, {"result": "found", "policy": "reject", "problems": []}),
+        ("an invalid p is p=none (RFC 9989 4.10.1)", ("bad.test",), 1, {"result": "found", "policy": "none"}),
+        ("two records are none (RFC 9989 4.10)", ("twice.test",), 0, {"result": "none"}),
+        ("a server failure", ("broken.test",), 3, {"result": "temperror"}),
+        ("no record", ("none.test",), 0, {"result": "none", "record": ""}),
+    ]:
+        status, value = told("dmarc", *base, *arguments)
+        found = {key: value.get(key) for key in wanted}
+        ok(status == code and found == wanted, f"check dmarc: {title}", status, value)
+    _, value = told("dmarc", *base, "a.test")
+    ok([p["about"] for p in value["problems"]] == ["50"], "check dmarc: pct is said to mean nothing any more", value["problems"])
+    names = [s["texts"][0] for s in value["trace"]]
+    ok("author" in names, "check dmarc: the walk is in the trace", names)
+    code, out, _ = hikyaku(*base, "bad.test")
+    ok(code == 1 and b"fault         p is not one of none, quarantine, reject\n" in out, "check dmarc for people", out)
+
+
+def check_key(zone):
+    base = ("check", "dkim-key", "--dns", zone)
+    for title, selector, code, result, problem in [
+        ("an RSA key", "rsa", 0, "ok", None),
+        ("an Ed25519 key (RFC 8463)", "ed", 0, "ok", None),
+        ("1024 bits are allowed, and said to be few (RFC 8301 3.2)", "small", 0, "ok", "2048"),
+        ("a revoked key (RFC 6376 3.6.1)", "revoked", 1, "permerror", "revoked"),
+        ("a key that is none", "junk", 1, "permerror", "syntax"),
+        ("no record", "none", 1, "permerror", None),
+        ("no answer", "late", 3, "temperror", None),
+    ]:
+        status, value = told("dkim-key", *base, selector, "a.test")
+        problems = " ".join(p for record in value["records"] for p in record["problems"])
+        ok((status, value["result"]) == (code, result) and (problem in problems if problem else not problems),
+           f"check dkim-key: {title}", status, value)
+    bits = [told("dkim-key", *base, selector, "a.test")[1]["records"][0]["bits"] for selector in ("rsa", "ed", "small")]
+    ok(bits == [2048, 256, 1024], "check dkim-key: the sizes", bits)
+    code, out, _ = hikyaku(*base, "rsa", "a.test")
+    ok(code == 0 and b"\nbits          2048\n" in out, "check dkim-key for people", out)
+
+
+# ---- sign ----------------------------------------------------------------------------------------
+
+def make_key(path, *kind):
+    subprocess.run(["openssl", "genpkey", *kind, "-out", path], check=True, capture_output=True)
+    der = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    return der
+
+
+def publish(folder):
+    import base64
+    zone = ZONE
+    for name, kind in {"rsa": ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"), "small": ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"),
+                       "tiny": ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:768"), "ed": ("-algorithm", "ED25519")}.items():
+        der = make_key(folder / f"{name}.pem", *kind)
+        text = f"v=DKIM1; k={'ed25519' if name == 'ed' else 'rsa'}; p={base64.b64encode(der[-32:] if name == 'ed' else der).decode()}"
+        zone += f"{name}._domainkey.a.test. TXT {' '.join(chr(34) + text[i:i + 200] + chr(34) for i in range(0, len(text), 200))}\n"
+    (folder / "zone").write_text(zone)
+    return folder / "zone"
+
+
+def check_sign(folder, zone):
+    def sign(name, *more, given=MESSAGE):
+        return hikyaku("sign", "--key", folder / f"{name}.pem", "--domain", "a.test", "--selector", name, *more, "-", given=given)
+
+    for name in ("rsa", "ed", "small"):
+        for canon in ("relaxed/relaxed", "simple/simple", "relaxed/simple", "simple"):
+            code, signed, err = sign(name, "--canon", canon)
+            status, value = told("verify", "verify", "--checks", "dkim", "--dns", zone, "-", given=signed)
+            ok(code == status == 0 and signed.endswith(MESSAGE) and value["dkim"][0]["result"] == "pass",
+               f"what sign made with {name} in {canon} verifies", err, value.get("dkim"))
+    _, once, _ = sign("rsa")
+    _, twice, _ = sign("ed", given=once)
+    _, value = told("verify", "verify", "--checks", "dkim", "--dns", zone, "-", given=twice)
+    ok([s["result"] for s in value["dkim"]] == ["pass", "pass"], "a message can be signed twice", value["dkim"])
+    _, changed, _ = hikyaku("verify", "--checks", "dkim", "--dns", zone, "-", given=once.replace(b"hello", b"hullo"))
+    ok(b"dkim=fail" in changed, "a changed body fails", changed)
+    _, stamped, _ = sign("rsa", "--now", "1700000000")
+    ok(b"t=1700000000;" in stamped, "--now is t=", stamped)
+    _, again, _ = sign("rsa", "--now", "1700000000")
+    ok(stamped == again, "the same time gives the same bytes", again)
+    _, some, _ = sign("rsa", "--headers", "from:subject")
+    ok(b"h=from:from:subject:subject;" in some, "--headers is h=, each once more than it occurs (RFC 6376 8.15)", some)
+    _, plain, _ = sign("rsa", given=MESSAGE.replace(b"\r\n", b"\n"))
+    status, _, _ = hikyaku("verify", "--checks", "dkim", "--dns", zone, "-", given=plain)
+    ok(status == 0 and b"\r" not in plain, "a message with LF line ends keeps them, and verifies", plain)
+    for title, arguments, given in [
+        ("no key", ["--domain", "a.test", "--selector", "s", "-"], MESSAGE),
+        ("a file that is no key", ["--key", zone, "--domain", "a.test", "--selector", "s", "-"], MESSAGE),
+        ("a key that is too small (RFC 8301 3.2)", ["--key", folder / "tiny.pem", "--domain", "a.test", "--selector", "s", "-"], MESSAGE),
+        ("a domain that is none", ["--key", folder / "rsa.pem", "--domain", "a.test;x", "--selector", "s", "-"], MESSAGE),
+        ("a selector that is none", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s;d=b.test", "-"], MESSAGE),
+        ("no From (RFC 6376 5.4)", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s", "-"], b"To: v@b.test\r\n\r\n"),
+        ("a canonical form that is none", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s", "--canon", "nofws", "-"], MESSAGE),
+    ]:
+        code, out, err = hikyaku("sign", *arguments, given=given)
+        ok(code == 2 and not out and err, f"sign refuses {title}", code, out, err)
+
+
+# ---- verify's options, --batch ---------------------------------------------------------------------
+
+def check_archive_options(folder, zone):
+    """A 768-bit key, signed by openssl since we do not."""
+    import base64
+    import hashlib
+    body = base64.b64encode(hashlib.sha256(b"hello\r\n").digest()).decode()
+    field = f"DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple; d=a.test; s=tiny; h=from; bh={body}; b="
+    digest = subprocess.run(["openssl", "dgst", "-sha256", "-sign", folder / "tiny.pem"], check=True, capture_output=True,
+                            input=b"From: u@a.test\r\n" + field.encode()).stdout
+    old = field.encode() + base64.b64encode(digest) + b"\r\nFrom: u@a.test\r\n\r\nhello\r\n"
+    base = ("verify", "--checks", "dkim", "--dns", zone)
+    code, value = told("verify", *base, "-", given=old)
+    ok(code == 1 and value["dkim"][0]["result"] == "policy" and "min_rsa_bits" not in value["message"], "768 bits are too few (RFC 8301 3.2)", value["dkim"])
+    code, value = told("verify", *base, "--min-rsa-bits", "512", "-", given=old)
+    ok(code == 0 and value["dkim"][0]["result"] == "pass" and value["message"]["min_rsa_bits"] == 512, "--min-rsa-bits takes them, and JSON says so", value)
+    _, out, err = hikyaku(*base, "--min-rsa-bits", "512", "--allow-sha1", "-", given=old)
+    ok("RSA keys from 512 bits" in err and "rsa-sha1 is accepted" in err, "both options are said", err)
+    _, value = told("verify", *base, "--allow-sha1", "-", given=old)
+    ok(value["message"]["allow_sha1"] is True, "--allow-sha1 is said in JSON", value["message"])
+
+
+def batch(*arguments, lines):
+    code, out, err = hikyaku(*arguments, "--batch", given="".join(line + "\n" for line in lines).encode())
+    results = [json.loads(line) for line in out.decode().splitlines()]
+    wrong = [fault for result in results for fault in faults(schema("batch"), result)]
+    ok(len(results) == len(lines) and not wrong and not err, f"{' '.join(map(str, arguments[:2]))} --batch: a result for each request", *wrong, out, err)
+    return code, results
+
+
+def check_batch(folder, zone):
+    requests = [{"id": "a", "ip": "192.0.2.9", "mail_from": "u@a.test"}, {"id": "b", "ip": "203.0.113.1", "mail_from": "u@a.test"},
+                {"id": "c", "ip": "203.0.113.1", "mail_from": "u@broken.test"}, {"id": 7, "ip": "192.0.2.1", "helo": "h.test"}]
+    code, results = batch("check", "spf", "--dns", zone, lines=[json.dumps(r) for r in requests])
+    ok(code == 0 and [(r["id"], r["exit"], r["result"]["result"]) for r in results] ==
+       [("a", 0, "pass"), ("b", 1, "fail"), ("c", 3, "temperror"), ("7", 0, "pass")], "check spf --batch: in order, each with its exit status", results)
+    for request, result in zip(requests[:3], results, strict=False):
+        _, alone = told("spf", "check", "spf", "--dns", zone, "--ip", request["ip"], "--mail-from", request["mail_from"])
+        ok(alone == result["result"], "a batch gives what the command gives", result)
+    bad = ["", "[]", "{", '{"ip":1}', '{"ip":"192.0.2.1"}', '{"dns":"/etc/passwd"}', '{"key":"x"}', '{"ip":{"x":1}}', '{"ip":"192.0.2.1"} x',
+           '{"helo":"a\\u0000b"}', "[" * 100, json.dumps(requests[0])]
+    code, results = batch("check", "spf", "--dns", zone, lines=bad)
+    ok(code == 2 and all("error" in r and r["exit"] == 2 for r in results[:-1]) and results[-1]["exit"] == 0,
+       "a bad request is an error, and the next is read", results)
+    code, results = batch("check", "dmarc", "--dns", zone, lines=['{"domain":"x.a.test"}', '{"from":"u@bad.test"}', '{"id":"z"}'])
+    ok(code == 2 and [r["exit"] for r in results] == [0, 1, 2] and not faults(schema("dmarc"), results[0]["result"]), "check dmarc --batch", results)
+    _, signed, _ = hikyaku("sign", "--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "-", given=MESSAGE)
+    (folder / "signed.eml").write_bytes(signed)
+    requests = [{"id": "f", "file": str(folder / "signed.eml")}, {"id": "m", "message": signed.decode()}, {"id": "e", "message": ""}, {"id": "n", "file": "/absent"},
+                {"id": "s", "message": signed.decode(), "ip": "192.0.2.9", "helo": "h.test", "mail_from": "u@a.test", "checks": "spf,dkim,dmarc"}]
+    code, results = batch("verify", "--dns", zone, "--checks", "dkim", lines=[json.dumps(r) for r in requests])
+    ok(code == 2 and [r["exit"] for r in results] == [0, 0, 0, 2, 0], "verify --batch: files and messages", results)
+    ok(not any(faults(schema("verify"), r["result"]) for r in results if "result" in r) and results[4]["result"]["dmarc"]["spf_aligned"],
+       "verify --batch: each result is as the schema", results[4])
+    code, out, _ = hikyaku("check", "spf", "--dns", zone, "--batch", given=b"x" * (52 * 1024 * 1024) + b"\n" + json.dumps(requests[4]).encode())
+    ok(b"too long" in out.splitlines()[0] and len(out.splitlines()) == 2 and code == 2, "a line that is too long is an error of its own", out[:300])
+
+
+def check_usage(folder, zone):
+    for title, arguments in [
+        ("check alone", ["check"]), ("check of what is not", ["check", "dnssec"]), ("a word too many", ["check", "spf", "a.test"]),
+        ("spf without an address", ["check", "spf", "--mail-from", "u@a.test"]), ("spf without an identity", ["check", "spf", "--ip", "192.0.2.1"]),
+        ("dmarc without a domain", ["check", "dmarc"]), ("dmarc of what is no name", ["check", "dmarc", "a..b"]),
+        ("dkim-key without a domain", ["check", "dkim-key", "s"]), ("a batch of keys", ["check", "dkim-key", "--batch"]),
+        ("a batch of explain", ["explain", "--batch"]), ("a batch from a file", ["verify", "--batch", "x"]),
+        ("RSA of 100 bits", ["verify", "--min-rsa-bits", "100", "-"]),
+    ]:
+        code, out, err = hikyaku(*arguments, *(["--dns", zone] if len(arguments) > 1 else []))
+        ok(code == 2 and not out and err, f"usage: {title}", code, out, err)
+    code, out, _ = hikyaku("check", "--help")
+    ok(code == 0 and b"--batch" in out, "check --help", out)
+
+
+def main():
+    check_schema()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        zone = publish(folder)
+        check_spf(zone)
+        check_dmarc(zone)
+        check_key(zone)
+        check_sign(folder, zone)
+        check_archive_options(folder, zone)
+        check_batch(folder, zone)
+        check_usage(folder, zone)
+    print(f"1..{number}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
