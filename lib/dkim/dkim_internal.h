@@ -158,6 +158,12 @@ struct hk_dkim_lookup {
 	struct hk_dkim_key *key;
 	size_t n;
 };
+/* hk_dkim_lookup_answer(a, lookup, answer): copies. */
+enum hk_status hk_dkim_lookup_answer(
+    struct hk_arena *, struct hk_dkim_lookup *, const struct hk_dns_answer *) HK_MUSTCHECK;
+void hk_dkim_lookup_done(struct hk_dkim_lookup *);
+
+/* All of a message. */
 struct hk_dkim_lookups {
 	struct hk_arena *arena;
 	struct hk_dkim_lookup *at;

@@ -12,16 +12,22 @@ enum hk_status hk_dkim_lookups_init(struct hk_dkim_lookups *l, struct hk_arena *
 	return l->at ? HK_OK : a->failed;
 }
 
+void hk_dkim_lookup_done(struct hk_dkim_lookup *lookup)
+{
+	size_t i;
+
+	for (i = 0; i < lookup->n; i++) {
+		hk_public_key_free(lookup->key[i].public);
+		lookup->key[i].public = NULL;
+	}
+}
+
 void hk_dkim_lookups_done(struct hk_dkim_lookups *l)
 {
-	size_t i, k;
+	size_t i;
 
-	for (i = 0; i < l->n; i++) {
-		for (k = 0; k < l->at[i].n; k++) {
-			hk_public_key_free(l->at[i].key[k].public);
-			l->at[i].key[k].public = NULL;
-		}
-	}
+	for (i = 0; i < l->n; i++)
+		hk_dkim_lookup_done(&l->at[i]);
 }
 
 static struct hk_dkim_lookup *find(const struct hk_dkim_lookups *l, struct hk_slice name)
@@ -82,7 +88,7 @@ bool hk_dkim_lookups_are_waiting(const struct hk_dkim_lookups *l)
 	return false;
 }
 
-static enum hk_status take_answer(
+enum hk_status hk_dkim_lookup_answer(
     struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
 {
 	size_t i;
@@ -161,5 +167,5 @@ enum hk_status hk_dkim_lookups_answer(
 
 	if (!lookup || answer->question.type != HK_DNS_TXT)
 		return HK_NOTFOUND;
-	return lookup->is_answered ? HK_OK : take_answer(l->arena, lookup, answer);
+	return lookup->is_answered ? HK_OK : hk_dkim_lookup_answer(l->arena, lookup, answer);
 }
