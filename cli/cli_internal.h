@@ -10,9 +10,11 @@
  *	check.c     from options to a verdict about a message
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
+ *	arc.c       the command arc seal
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
+ *	keys*.c     keys (keys.h)
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -37,6 +39,7 @@ enum cli_exit {
 };
 
 enum { CLI_WORDS_MAX = 4 };
+enum cli_algs { CLI_ALG_BOTH, CLI_ALG_RSA, CLI_ALG_ED25519 };
 
 struct cli_options {
 	const char *word[CLI_WORDS_MAX]; /* those before the file, such as "spf" of "check spf" */
@@ -49,6 +52,12 @@ struct cli_options {
 	const char *key, *domain, *selector, *headers; /* to sign with */
 	enum hk_canon header_canon, body_canon;
 	unsigned min_rsa_bits; /* 0: the RFC's */
+	char **more;           /* all words after those, of a command that takes any number */
+	size_t n_more;
+	const char *dir, *selector_template, *server, *opendkim, *rspamd; /* keys */
+	unsigned rsa_bits;                                                /* 0: 2048 */
+	enum cli_algs algs;
+	bool nsupdate;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
 	bool has_now, json, help, matrix, allow_sha1, batch;
@@ -65,6 +74,7 @@ struct cli_command {
 	enum cli_exit (*run)(const struct cli_options *);
 	size_t words;    /* how many words stand before the file, at most */
 	bool takes_file; /* and needs one, unless an option stands for it */
+	bool takes_more; /* any number of words after those */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -168,6 +178,8 @@ enum cli_exit cli_explain(const struct cli_options *);
 enum cli_exit cli_verify(const struct cli_options *);
 enum cli_exit cli_matrix(const struct cli_options *);
 enum cli_exit cli_check_command(const struct cli_options *);
+enum cli_exit cli_arc(const struct cli_options *);
 enum cli_exit cli_sign(const struct cli_options *);
+enum cli_exit cli_keys(const struct cli_options *);
 
 #endif

@@ -12,6 +12,11 @@ static const struct cli_command commands[] = {
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
         "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false},
     {"sign", "print a message with a DKIM-Signature of ours", "[options] [FILE | -]", cli_sign, 0, true},
+    {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
+        "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
+        .words = 1, .takes_more = true},
+    {"arc", "print a message with one more set of ARC (RFC 8617; historic)", "seal [options] FILE | -",
+        cli_arc, 1, true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -99,6 +99,30 @@ static const char *set_canon(struct cli_options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_rsa_bits(struct cli_options *o, const char *value)
+{
+	uint64_t bits;
+
+	if (hk_slice_u64(hk_slice_str(value), 4096, &bits) != HK_OK || bits < HK_DKIM_MIN_RSA_BITS)
+		return "not a number of bits from 1024 to 4096";
+	o->rsa_bits = (unsigned)bits;
+	return NULL;
+}
+
+static const char *set_algs(struct cli_options *o, const char *value)
+{
+	static const char *const names[] = {"both", "rsa", "ed25519"}; /* as enum cli_algs */
+	unsigned i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(names[i], value) == 0) {
+			o->algs = (enum cli_algs)i;
+			return NULL;
+		}
+	}
+	return "none of both, rsa and ed25519";
+}
+
 #define AT(member) NULL, offsetof(struct cli_options, member)
 
 /* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
@@ -137,6 +161,17 @@ static const struct {
     {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
     {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
+    {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
+    {"--selector-template", "TEXT",
+        "keys: selectors of new keys, with %Y %m %d %a (default: %Y%m)", AT(selector_template)},
+    {"--alg", "rsa|ed25519|both", "keys: which keys to make (default: both)", set_algs, 0},
+    {"--rsa-bits", "N", "keys: the size of new RSA keys (default: 2048)", set_rsa_bits, 0},
+    {"--nsupdate", NULL, "keys dns: a script for nsupdate, not zone text", AT(nsupdate)},
+    {"--server", "IP[@PORT],...",
+        "keys: the name servers to ask (default: those of each domain's NS records)", AT(server)},
+    {"--opendkim", "KEYTABLE", "keys import: read this and the signing table that follows",
+        AT(opendkim)},
+    {"--rspamd", "FOLDER", "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
     {"--authserv-id", "NAME",
         "our name in Authentication-Results (default: that of the message, else localhost)",
         AT(authserv_id)},
@@ -252,10 +287,14 @@ static bool take_option(char ***argv, struct cli_options *o)
 }
 
 /* The words that are no options: those that say what to do first, then the file. */
-static bool take_word(const struct cli_command *command, const char *word, struct cli_options *o)
+static bool take_word(const struct cli_command *command, char *word, struct cli_options *o)
 {
 	if (o->n_words < command->words) {
 		o->word[o->n_words++] = word;
+		return true;
+	}
+	if (command->takes_more) {
+		o->more[o->n_more++] = word;
 		return true;
 	}
 	if (!command->takes_file || o->file) {
@@ -273,7 +312,8 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED,
-	    .language = language_of_environment()};
+	    .language = language_of_environment(),
+	    .more = argv}; /* words are kept where words and options were */
 
 	while (*argv) {
 		bool is_option = strncmp(*argv, "--", 2) == 0 && (*argv)[2];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/session_internal.h"
+#include "lib/base/base_internal.h"
 
 const struct hk_policy_reply reply_no_memory = {
     452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
@@ -85,15 +86,12 @@ enum hk_status message_add_rcpt(struct message *m, struct hk_slice address)
 	enum hk_status status;
 
 	if (m->n_rcpt == m->rcpt_room) {
-		size_t room = m->rcpt_room ? m->rcpt_room * 2 : 8;
-		struct hk_slice *more = hk_arena_array(&m->arena, room, sizeof *more);
+		struct hk_slice *more =
+		    hk_arena_double(&m->arena, m->rcpt, &m->rcpt_room, 8, sizeof *more);
 
 		if (!more)
 			return m->arena.failed;
-		if (m->n_rcpt)
-			memcpy(more, m->rcpt, m->n_rcpt * sizeof *more);
 		m->rcpt = more;
-		m->rcpt_room = room;
 	}
 	status = hk_arena_dup(&m->arena, address, &m->rcpt[m->n_rcpt]);
 	if (status == HK_OK)

@@ -173,11 +173,8 @@ static enum hk_status write_batch(struct hk_spool *s)
 	if (status != HK_OK)
 		return status; /* nothing was written */
 	status = s->disk->ops->write(s->disk, s->file, last->used, hk_buf_slice(&s->batch.bytes));
-	if (status == HK_OK && !HK_PLANTED_ACK_BEFORE_SYNC) {
-		status = s->disk->ops->sync(s->disk, s->file);
-		s->counts.syncs++;
-		s->counts.failed_syncs += status != HK_OK;
-	}
+	if (status == HK_OK && !HK_PLANTED_ACK_BEFORE_SYNC)
+		status = hk_spool_sync(s, s->file);
 	if (status != HK_OK)
 		hk_segment_fail(s);
 	return status;

@@ -192,6 +192,8 @@ void hk_segment_fail(struct hk_spool *);
 /* hk_segment_load(s, number, ret, ret_n): the whole file, as the medium has it; returns owned, with free(). */
 enum hk_status hk_segment_load(struct hk_spool *, uint32_t number, uint8_t **ret, size_t *ret_n) HK_MUSTCHECK;
 enum hk_status hk_spool_sync_journal(struct hk_spool *) HK_MUSTCHECK;
+/* hk_spool_sync(s, file): one file, and the count of syncs. */
+enum hk_status hk_spool_sync(struct hk_spool *, int file) HK_MUSTCHECK;
 /* recycling and the reserve: one step each, errors only postpone */
 void hk_spool_recycle(struct hk_spool *);
 void hk_spool_make_reserve(struct hk_spool *);

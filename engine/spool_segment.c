@@ -109,6 +109,18 @@ enum hk_status hk_segment_head_format(
 	return status;
 }
 
+static enum hk_status count_sync(struct hk_spool *s, enum hk_status status)
+{
+	s->counts.syncs++;
+	s->counts.failed_syncs += status != HK_OK;
+	return status;
+}
+
+enum hk_status hk_spool_sync(struct hk_spool *s, int file)
+{
+	return count_sync(s, s->disk->ops->sync(s->disk, file));
+}
+
 enum hk_status hk_spool_sync_journal(struct hk_spool *s)
 {
 	struct hk_spool_path dir = hk_spool_path(s->dir, "journal");
@@ -116,9 +128,7 @@ enum hk_status hk_spool_sync_journal(struct hk_spool *s)
 
 	if (HK_PLANTED_SKIP_DIR_SYNC)
 		return HK_OK;
-	status = s->disk->ops->sync_dir(s->disk, dir.text);
-	s->counts.syncs++;
-	s->counts.failed_syncs += status != HK_OK;
+	status = count_sync(s, s->disk->ops->sync_dir(s->disk, dir.text));
 	s->is_dir_in_doubt = status != HK_OK;
 	return status;
 }
@@ -178,11 +188,8 @@ static enum hk_status make_file(
 		status = hk_segment_head_format(s, segment, segment->size, &head);
 	if (status == HK_OK)
 		status = ops->write(s->disk, file, 0, hk_buf_slice(&head.bytes));
-	if (status == HK_OK) {
-		status = ops->sync(s->disk, file);
-		s->counts.syncs++;
-		s->counts.failed_syncs += status != HK_OK;
-	}
+	if (status == HK_OK)
+		status = hk_spool_sync(s, file);
 	segment->used = head.bytes.n;
 	*ret = segment->first + head.n;
 	hk_buf_done(&head.bytes);

@@ -106,9 +106,7 @@ static enum hk_status write_ahead(struct hk_spool *s)
 	}
 	if (status == HK_OK) {
 		last->size = size;
-		status = s->disk->ops->sync(s->disk, s->file);
-		s->counts.syncs++;
-		s->counts.failed_syncs += status != HK_OK;
+		status = hk_spool_sync(s, s->file);
 	}
 	if (status != HK_OK)
 		hk_segment_fail(s);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "io/disk.h"
+#include "lib/base/base_internal.h"
 
 enum {
 	DIRECT_ALIGN = 4096,        /* no block device asks for more */
@@ -266,15 +267,12 @@ struct names {
 static enum hk_status names_add(struct names *names, struct hk_arena *a, const char *name)
 {
 	if (names->n == names->cap) {
-		size_t cap = names->cap ? names->cap * 2 : NAMES_FIRST;
-		struct hk_slice *at = hk_arena_array(a, cap, sizeof *at);
+		struct hk_slice *at =
+		    hk_arena_double(a, names->at, &names->cap, NAMES_FIRST, sizeof *at);
 
 		if (!at)
 			return a->failed;
-		if (names->n)
-			memcpy(at, names->at, names->n * sizeof *at);
 		names->at = at;
-		names->cap = cap;
 	}
 	return hk_arena_dup(a, hk_slice_str(name), &names->at[names->n++]);
 }

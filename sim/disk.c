@@ -235,15 +235,21 @@ static enum hk_status disk_make_dir(struct hk_disk *disk, const char *path)
 	return HK_OK;
 }
 
+/* A call on a name that has to be there. */
+static enum hk_status enter_name(struct hk_sim_disk *d, const char *path)
+{
+	enum hk_status status = enter(d, d->faults.other);
+
+	return status == HK_OK && !hk_sim_name_find(d, path) ? HK_NOTFOUND : status;
+}
+
 static enum hk_status disk_link(struct hk_disk *disk, const char *from, const char *to)
 {
 	struct hk_sim_disk *d = sim(disk);
-	enum hk_status status = enter(d, d->faults.other);
+	enum hk_status status = enter_name(d, from);
 
 	if (status != HK_OK)
 		return status;
-	if (!hk_sim_name_find(d, from))
-		return HK_NOTFOUND;
 	if (hk_sim_name_find(d, to))
 		return HK_BUSY;
 	hk_sim_name_change(d, "", to, hk_sim_name_find(d, from));
@@ -253,12 +259,10 @@ static enum hk_status disk_link(struct hk_disk *disk, const char *from, const ch
 static enum hk_status disk_rename(struct hk_disk *disk, const char *from, const char *to)
 {
 	struct hk_sim_disk *d = sim(disk);
-	enum hk_status status = enter(d, d->faults.other);
+	enum hk_status status = enter_name(d, from);
 
 	if (status != HK_OK)
 		return status;
-	if (!hk_sim_name_find(d, from))
-		return HK_NOTFOUND;
 	hk_sim_name_change(d, from, to, hk_sim_name_find(d, from));
 	return HK_OK;
 }
@@ -266,12 +270,10 @@ static enum hk_status disk_rename(struct hk_disk *disk, const char *from, const 
 static enum hk_status disk_unlink(struct hk_disk *disk, const char *path)
 {
 	struct hk_sim_disk *d = sim(disk);
-	enum hk_status status = enter(d, d->faults.other);
+	enum hk_status status = enter_name(d, path);
 
 	if (status != HK_OK)
 		return status;
-	if (!hk_sim_name_find(d, path))
-		return HK_NOTFOUND;
 	hk_sim_name_change(d, path, "", NULL);
 	return HK_OK;
 }

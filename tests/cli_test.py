@@ -12,6 +12,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from harness import Tap
+
 ROOT = Path(__file__).resolve().parent.parent
 HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 VECTORS = Path(os.environ.get("HIKYAKU_VECTORS", ROOT.parent / "shared/vectors")) / "seed-lab"
@@ -36,16 +38,8 @@ SCENARIOS = {
     "4-4": ("spf,dkim,dmarc", "pass", "permerror", "fail", 1),  # S0-057
 }
 
-number = failed = 0
-
-
-def ok(good, title, *detail):
-    global number, failed
-    number += 1
-    failed += not good
-    for line in "\n".join(str(part) for part in detail).splitlines() if not good else []:
-        print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+tap = Tap()
+ok = tap.ok
 
 
 def hikyaku(*arguments, given=None):
@@ -258,15 +252,14 @@ def main():
     check_matrix()
     check_manual()
     if not (VECTORS / "recovered_keys.txt").exists():
-        ok(True, "the messages of the lab # SKIP no vectors")
+        tap.skip("the messages of the lab", "no vectors")
     else:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare(folder)
             for check in (check_scenarios, check_senders_and_elements, check_page, check_evidence, check_input, check_statuses, check_network):
                 check(folder)
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

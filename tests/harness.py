@@ -32,10 +32,10 @@ class Tap:
     def __init__(self):
         self.number = self.failed = 0
 
-    def ok(self, good, title, detail=""):
+    def ok(self, good, title, *details):
         self.number += 1
         self.failed += not good
-        if not good:
+        for detail in details if not good else ():
             for line in str(detail).splitlines()[-40:]:
                 print(f"# {line}")
         print(f"{'ok' if good else 'not ok'} {self.number} - {title}", flush=True)

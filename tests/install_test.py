@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from harness import Tap
+
 BUILD = Path(os.environ["HIKYAKU_BUILD"])
 ROOT = Path(__file__).resolve().parent.parent
 WANTED = {
@@ -39,16 +41,8 @@ int main(void)
 }
 """
 
-number = failed = 0
-
-
-def ok(good, title, detail=""):
-    global number, failed
-    number += 1
-    failed += not good
-    for line in str(detail).splitlines() if not good else []:
-        print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+tap = Tap()
+ok = tap.ok
 
 
 def find(tree, end):
@@ -84,8 +78,7 @@ def main():
             ok(exported and (sanitized or not foreign), "it exports hk_* names only", foreign[:10])
         example_program(tree, Path(folder))
         headers_alone(Path(folder))
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 def example_program(tree, folder):

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "lab"))
 import topology
+from harness import Tap
 
 DATE = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [ 0-9]\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d \+0900 \(JST\)"
 QID = r"[0-9A-F]{11,16}"
@@ -50,18 +51,8 @@ ASKED = {
     "4-4": [("_dmarc.x.test", "TXT")],
 }
 
-number = 0
-failed = 0
-
-
-def ok(good, title, *details):
-    global number, failed
-    number += 1
-    failed += not good
-    for detail in details if not good else ():
-        for line in str(detail).splitlines():
-            print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+tap = Tap()
+ok = tap.ok
 
 
 def hops(scenario):
@@ -174,15 +165,13 @@ def main(kind):
             return 0
         if not done.stdout.startswith("{"):
             ok(False, "the lab runs", done.stderr)
-            print(f"1..{number}")
-            return 1
+            return tap.end()
         told = {row["id"]: row for row in json.loads(done.stdout)["scenarios"]}
         ok(len(told) == 11 and done.returncode == 0, "eleven scenarios, all as expected (S0-050 to S0-057, S0-067, S0-071, S0-073, S3-019)", done.stdout, done.stderr)
         for scenario in topology.SCENARIOS:
             ok(told[scenario.id]["ok"], f"{scenario.id}: {told[scenario.id]['expected']}", told[scenario.id])
             check_scenario(net, scenario, Path(folder))
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -10,20 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness import Tap
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("HIKYAKU_BUILD", ROOT / "build"))
 
-number = failed = 0
-
-
-def ok(good, title, *details):
-    global number, failed
-    number += 1
-    failed += not good
-    for detail in details if not good else ():
-        for line in str(detail).splitlines():
-            print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+tap = Tap()
+ok = tap.ok
 
 
 def lab(*words, given="", **environment):
@@ -68,8 +61,7 @@ def capture(folder):
     path = Path(folder) / "lab.pcap"
     done = lab("send", "2-1", "--pcap", str(path))
     if done.returncode == 3 and "namespace" in done.stderr:
-        print(f"ok {number + 1} - pcap # SKIP no namespace")
-        globals()["number"] += 1
+        tap.skip("pcap", "no namespace")
         return
     data = path.read_bytes() if path.exists() else b""
     ok(data[:4] == b"\xd4\xc3\xb2\xa1" and b"MAIL FROM: user1@a.test" in data, "pcap keeps what crossed the wire", len(data), done.stderr)
@@ -123,8 +115,7 @@ def main():
         capture(folder)
         refuses_foreign_network()
         stays_up(folder)
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

@@ -107,6 +107,17 @@ enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *, struct hk_slice *ret_dige
  * v a c d s t [x] h bh b, in that order. */
 enum hk_status hk_dkim_sign_finish(struct hk_dkim_sign *, struct hk_slice signature, struct hk_buf *out) HK_MUSTCHECK;
 
+/* ---- publishing ------------------------------------------------------------------------- */
+
+/* hk_dkim_record_add(key, alg, out): the key record (RFC 6376 3.6.1) for key, the text of one TXT record, not yet cut
+ * into strings. NULL gives the record of a key of that algorithm that was revoked: p= is empty. */
+enum hk_status hk_dkim_record_add(const struct hk_private_key *, enum hk_sign_alg, struct hk_buf *out) HK_MUSTCHECK;
+/* hk_dkim_record_fits(a, record, key, ret_reason): OK when verifiers that find this record accept what key signs;
+ * NOTFOUND when they do not, and *ret_reason, a fixed text, says why ("key revoked", "another key is published").
+ * Any SubjectPublicKeyInfo or PKCS#1 form of the same RSA key fits. */
+enum hk_status hk_dkim_record_fits(struct hk_arena *, struct hk_slice record, const struct hk_private_key *,
+    struct hk_slice *ret_reason) HK_MUSTCHECK;
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hikyaku/base.h>
+#include "lib/base/base_internal.h"
 
 /* Under AddressSanitizer each piece ends where it ends, and a byte past it is found like one past a malloc. */
 #ifndef __has_feature
@@ -104,6 +104,20 @@ void *hk_arena_array(struct hk_arena *a, size_t count, size_t size)
 		return NULL;
 	}
 	return hk_arena_alloc(a, n);
+}
+
+void *hk_arena_double(
+    struct hk_arena *a, const void *list, size_t *room, size_t first, size_t size)
+{
+	size_t more = *room ? *room * 2 : first;
+	void *longer = hk_arena_array(a, more, size);
+
+	if (!longer)
+		return NULL;
+	if (*room)
+		memcpy(longer, list, *room * size);
+	*room = more;
+	return longer;
 }
 
 enum hk_status hk_arena_dup(struct hk_arena *a, struct hk_slice s, struct hk_slice *ret)

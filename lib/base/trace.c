@@ -3,6 +3,8 @@
 
 #include <hikyaku/trace.h>
 
+#include "lib/base/base_internal.h"
+
 static const struct {
 	const char *name, *rfc;
 	enum hk_method method;
@@ -32,19 +34,14 @@ struct hk_trace *hk_trace_new(struct hk_arena *a)
 
 static bool grow(struct hk_trace *t)
 {
-	size_t cap = t->cap ? t->cap * 2 : STEPS_FIRST, i;
 	struct hk_trace_step *step;
 
 	if (t->n >= HK_TRACE_STEPS_MAX)
 		return false;
-	step = hk_arena_array(t->arena, cap, sizeof *step);
-	if (!step)
-		return false;
-	for (i = 0; i < t->n; i++)
-		step[i] = t->step[i];
-	t->step = step;
-	t->cap = cap;
-	return true;
+	step = hk_arena_double(t->arena, t->step, &t->cap, STEPS_FIRST, sizeof *step);
+	if (step)
+		t->step = step;
+	return step != NULL;
 }
 
 static bool keep(struct hk_trace *t, struct hk_slice text, struct hk_slice *ret)

@@ -4,6 +4,7 @@
  *	"HKEV" u16 version, u16 count, count answers (answer.c), u32 CRC-32C of all before it
  */
 #include "dns_internal.h"
+#include "lib/base/base_internal.h"
 
 enum {
 	VERSION = 1,
@@ -30,20 +31,16 @@ struct hk_evidence *hk_evidence_new(struct hk_arena *a)
 
 static enum hk_status grow(struct hk_evidence *e)
 {
-	size_t cap = e->cap ? e->cap * 2 : FIRST, i;
 	struct hk_dns_answer *wider;
 
 	if (e->n < e->cap)
 		return HK_OK;
 	if (e->n >= ANSWERS_MAX)
 		return HK_LIMIT;
-	wider = hk_arena_array(e->a, cap, sizeof *wider);
+	wider = hk_arena_double(e->a, e->answer, &e->cap, FIRST, sizeof *wider);
 	if (!wider)
 		return e->a->failed;
-	for (i = 0; i < e->n; i++)
-		wider[i] = e->answer[i];
 	e->answer = wider;
-	e->cap = cap;
 	return HK_OK;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "zone_internal.h"
 
 enum { TTL_DEFAULT = 3600, FIRST = 64 };
@@ -304,15 +305,12 @@ static enum hk_status add_record(struct reader *r, const struct hk_zone_record *
 	struct hk_zone *zone = r->zone;
 
 	if (zone->n == zone->cap) {
-		size_t cap = zone->cap ? zone->cap * 2 : FIRST;
-		struct hk_zone_record *wider = hk_arena_array(r->a, cap, sizeof *wider);
+		struct hk_zone_record *wider =
+		    hk_arena_double(r->a, zone->record, &zone->cap, FIRST, sizeof *wider);
 
 		if (!wider)
 			return r->a->failed;
-		if (zone->n)
-			memcpy(wider, zone->record, zone->n * sizeof *wider);
 		zone->record = wider;
-		zone->cap = cap;
 	}
 	zone->record[zone->n] = *record;
 	zone->record[zone->n].order = zone->n;

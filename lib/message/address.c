@@ -313,19 +313,15 @@ static enum hk_status parse_display(struct parser *p, struct lexer l, struct hk_
 
 static enum hk_status keep(struct parser *p, const struct hk_address *address)
 {
-	size_t room = p->room ? p->room * 2 : 8, i;
 	struct hk_address *more;
 
 	if (p->list.n >= HK_ADDRESSES_MAX)
 		return HK_LIMIT;
 	if (p->list.n == p->room) {
-		more = hk_arena_array(p->arena, room, sizeof *more);
+		more = hk_arena_double(p->arena, p->list.at, &p->room, 8, sizeof *more);
 		if (!more)
 			return p->arena->failed;
-		for (i = 0; i < p->list.n; i++)
-			more[i] = p->list.at[i];
 		p->list.at = more;
-		p->room = room;
 	}
 	p->list.at[p->list.n++] = *address;
 	return HK_OK;

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""`hikyaku keys`: keys are made once, published as text that verifiers accept, watched at each name server, changed and imported. TAP."""
+
+import json
+import os
+import re
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from harness import Tap
+
+HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
+NOW = "1795000000"  # 18 November 2026
+tap = Tap()
+ok = tap.ok
+
+
+def hikyaku(*arguments, given=None):
+    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True,
+                          env={**os.environ, "LC_ALL": "C"}, timeout=120)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def keys(what, folder, *arguments):
+    return hikyaku("keys", what, "--dir", folder, "--now", NOW, *arguments)
+
+
+def states(folder):
+    lines = [line.split() for line in (folder / "_keys").read_text().splitlines()[1:]]
+    return {f"{line[0]} {line[1]}": line[3] for line in lines}
+
+
+def records(folder):
+    """What dns prints, as name -> the strings."""
+    _, out, _ = keys("dns", folder)
+    return {line.split()[0].rstrip("."): re.findall(r'"([^"]*)"', line) for line in out.splitlines()}
+
+
+class Server:
+    """A name server of TXT records on loopback, authoritative and not recursive."""
+
+    def __init__(self, texts):
+        self.texts = texts
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            if query == b"stop":
+                return
+            labels, at = [], 12
+            while query[at]:
+                labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
+                at += 1 + query[at]
+            parts = self.texts.get(".".join(labels)) if struct.unpack("!H", query[at + 1:at + 3])[0] == 16 else None
+            data = b"".join(bytes([len(part)]) + part.encode() for part in parts or [])
+            answer = b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 60, len(data)) + data if parts else b""
+            self.socket.sendto(query[:2] + struct.pack("!HHHHH", 0x8400, 1, bool(parts), 0, 0) + query[12:at + 5] + answer, peer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.sendto(b"stop", self.socket.getsockname())
+        self.thread.join()
+        self.socket.close()
+
+
+def check_new(folder):
+    code, out, err = keys("new", folder, "a.test", "B.test.")
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.pem"))
+    ok(code == 0 and files == [f"{d}.test/202611-{a}.pem" for d in "ab" for a in ("ed25519", "rsa")],
+       "new makes a pair for each domain, named after the month", f"{code} {files} {err}")
+    ok(all((folder / name).as_posix() in out for name in files), "the files are named", out)
+    modes = {stat.S_IMODE((folder / name).stat().st_mode) for name in files}
+    ok(modes == {0o600}, "nobody else may read a key", modes)
+    before = {name: (folder / name).read_bytes() for name in files}
+    code, _, err = keys("new", folder, "a.test")
+    ok(code == 2 and "already" in err and before == {name: (folder / name).read_bytes() for name in files},
+       "new never writes over a key", err)
+    (folder / "c.test").mkdir()
+    (folder / "c.test/202611-rsa.pem").write_text("a stranger's")
+    code, _, err = keys("new", folder, "c.test", "d.test")
+    ok(code == 2 and (folder / "c.test/202611-rsa.pem").read_text() == "a stranger's" and (folder / "d.test/202611-rsa.pem").exists(),
+       "a file that is there already stays, and the other domains get theirs", err)
+    for title, arguments in [("a name with a slash", ["../e.test"]), ("no domain", []), ("a name that is no domain", ["a..test"]),
+                             ("a template that makes no selector", ["--selector-template", "a/b", "e.test"]),
+                             ("an unknown letter in a template", ["--selector-template", "%H", "e.test"]),
+                             ("RSA under 1024 bits", ["--rsa-bits", "512", "e.test"]), ("an unknown algorithm", ["--alg", "dsa", "e.test"])]:
+        code, out, err = keys("new", folder, *arguments)
+        ok(code == 2 and err and not out, f"refused: {title}", err)
+    code, _, err = keys("new", folder, "--selector-template", "Mail%d.%a", "--alg", "rsa", "--rsa-bits", "1024", "e.test")
+    ok(code == 0 and (folder / "e.test/mail18.rsa.pem").exists(), "a template may name day and algorithm", err)
+
+
+def check_dns(folder):
+    _, out, _ = keys("dns", folder, "a.test")
+    lines = out.splitlines()
+    ok(len(lines) == 2 and all(re.fullmatch(r'202611-(rsa|ed25519)\._domainkey\.a\.test\. \d+ IN TXT( "[^"]{1,255}")+', line) for line in lines),
+       "zone text has strings of at most 255 octets", out)
+    ok('" "' in lines[0] and "v=DKIM1; k=rsa; p=MII" in lines[0] and re.search(r'"v=DKIM1; k=ed25519; p=[A-Za-z0-9+/]{43}="', lines[1]),
+       "RSA-2048 takes two strings, Ed25519 one", out)
+    _, script, _ = keys("dns", folder, "--nsupdate", "a.test")
+    ok(script.count("\nsend\n") == 2 and script.startswith("update delete 202611-rsa._domainkey.a.test. TXT\nupdate add 202611-rsa._domainkey.a.test. 3600 TXT \"v=DKIM1"),
+       "--nsupdate gives a message for each record", script)
+    code, _, err = keys("dns", folder, "nobody.test")
+    ok(code == 2 and err, "a domain without keys is said", err)
+
+
+def check_sign(folder):
+    """A message signed with the files verifies by the text that dns printed."""
+    _, zone, _ = keys("dns", folder)
+    (folder / "zone").write_text(zone)
+    message = b"From: u@a.test\r\nSubject: hello\r\n\r\nbody\r\n"
+    (folder / "message").write_bytes(message)
+    for selector in ("202611-rsa", "202611-ed25519"):
+        code, out, err = hikyaku("sign", "--key", folder / f"a.test/{selector}.pem", "--domain", "a.test", "--selector", selector,
+                                 "--now", NOW, folder / "message")
+        signed = out.replace("\r\n", "\n").replace("\n", "\r\n").encode()
+        code, out, err = hikyaku("verify", "--dns", folder / "zone", "--checks", "dkim", "--now", NOW, "-", given=signed)
+        ok(code == 0 and "dkim=pass" in out, f"a message signed with {selector} verifies by the published text", out + err)
+
+
+def check_life(folder):
+    published = records(folder)
+    both = {name: text for name, text in published.items() if name.endswith("a.test")}
+    some = {name: text for name, text in both.items() if "-rsa" in name}
+    with Server(both) as one, Server(some) as two:
+        servers = f"{one.address},{two.address}"
+        code, out, _ = keys("status", folder, "--json", "--server", servers, "a.test")
+        told = {key["selector"]: key for key in json.loads(out)["keys"]}
+        ok(code == 0 and told["202611-rsa"]["state"] == "published" and told["202611-ed25519"]["state"] == "staged",
+           "a key is published when each name server shows it", out)
+        ok([server["sight"] for server in told["202611-ed25519"]["servers"]] == ["seen", "absent"], "each name server is told", out)
+        code, out, err = keys("activate", folder, "--server", servers, "a.test")
+        ok(code == 3 and states(folder)["a.test 202611-rsa"] == "active" and states(folder)["a.test 202611-ed25519"] == "staged",
+           "only what every name server shows becomes active", out + err)
+        two.texts = both
+        code, out, err = keys("activate", folder, "--server", servers, "a.test")
+        ok(code == 0 and states(folder)["a.test 202611-ed25519"] == "active", "the other follows when it is seen", out + err)
+        code, out, _ = keys("rotate", folder, "a.test")
+        ok(code == 0 and states(folder)["a.test 202611-rsa-2"] == "staged" and states(folder)["a.test 202611-rsa"] == "active",
+           "rotate makes the next pair, staged", out)
+        code, out, _ = keys("activate", folder, "--server", servers, "a.test")
+        ok(code == 3 and states(folder)["a.test 202611-rsa"] == "active", "the old key signs until the new one is seen", out)
+        one.texts = two.texts = records(folder)
+        code, out, _ = keys("activate", folder, "--server", servers, "a.test")
+        now = states(folder)
+        ok(code == 0 and [now[f"a.test 202611-{name}"] for name in ("rsa", "ed25519", "rsa-2", "ed25519-2")] == ["retiring"] * 2 + ["active"] * 2,
+           "then the new pair is active and the old one retiring", now)
+        code, out, _ = keys("status", folder, "--server", servers, "a.test")
+        ok(code == 0 and out.count("2 of 2") == 4 and "retiring" in out, "status shows a table", out)
+        other = dict(one.texts)
+        other["202611-rsa-2._domainkey.a.test"] = published["202611-rsa._domainkey.a.test"]
+        one.texts = other
+        code, out, _ = keys("status", folder, "--server", servers, "a.test")
+        ok(code == 1 and "another key is published" in out, "an active key whose record is another's is a failure", out)
+        one.texts = two.texts
+        code, out, err = keys("revoke", folder, "a.test", "202611-rsa")
+        ok(code == 0 and records(folder)["202611-rsa._domainkey.a.test"] == ["v=DKIM1; k=rsa; p="], "revoke empties p=", out + err)
+        code, out, _ = keys("status", folder, "--server", servers, "a.test")
+        ok(code == 1, "a revoked key whose record still stands is a failure", out)
+        one.texts = two.texts = records(folder)
+        code, out, _ = keys("status", folder, "--json", "--server", servers, "a.test")
+        ok(code == 0 and json.loads(out)["keys"][0]["state"] == "revoked" and json.loads(out)["keys"][0]["servers"][0]["sight"] == "revoked",
+           "until the name servers have the empty record", out)
+    code, _, err = keys("retire", folder, "a.test", "202611-rsa")
+    ok(code == 2 and "final" in err, "a revoked key stays revoked", err)
+    code, _, err = keys("retire", folder, "a.test", "202611-rsa-2")
+    ok(code == 0 and states(folder)["a.test 202611-rsa-2"] == "retiring", "retire takes a key out of use", err)
+    (folder / "broken").write_text("$TIMEOUT 202611-rsa-2._domainkey.a.test. TXT\na.test. A 192.0.2.1\n")
+    code, out, _ = keys("status", folder, "--dns", folder / "broken", "a.test")
+    ok(code == 1 and "TIMEOUT" in out, "a zone file may stand for the name servers", out)
+
+
+def check_state(folder):
+    code, _, err = hikyaku("keys", "status", "--dns", folder / "zone")
+    ok(code == 2 and "--dir" in err, "--dir is needed", err)
+    code, _, err = keys("dns", folder / "absent")
+    ok(code == 2 and err, "a folder that is not there is said", err)
+    good = (folder / "_keys").read_text()
+    for title, text in [("another version", good.replace("version 1", "version 2")), ("a path for a domain", good + "../x 1 rsa staged 1\n"),
+                        ("an unknown state", good + "x.test 1 rsa new 1\n"), ("a line cut short", good + "x.test 1 rsa")]:
+        (folder / "_keys").write_text(text)
+        code, _, err = keys("rotate", folder)
+        ok(code == 2 and err and (folder / "_keys").read_text() == text, f"a state file is refused and left alone: {title}", err)
+    (folder / "_keys").write_text(good)
+    code, _, err = keys("frobnicate", folder)
+    ok(code == 2 and "rotate" in err, "an unknown verb", err)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "keys"
+        for check in (check_new, check_dns, check_sign, check_life, check_state):
+            check(folder)
+    print(f"1..{tap.number}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
