@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from harness import Tap
+
 ROOT = Path(__file__).resolve().parent.parent
 HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 
@@ -33,16 +35,8 @@ junk._domainkey.a.test. TXT "v=DKIM1; p=AAAA"
 """
 MESSAGE = b"From: u@a.test\r\nTo: v@b.test\r\nSubject: one\r\n\r\nhello\r\n"
 
-number = failed = 0
-
-
-def ok(good, title, *detail):
-    global number, failed
-    number += 1
-    failed += not good
-    for line in "\n".join(str(part) for part in detail).splitlines() if not good else []:
-        print(f"# {line}")
-    print(f"{'ok' if good else 'not ok'} {number} - {title}", flush=True)
+tap = Tap()
+ok = tap.ok
 
 
 def hikyaku(*arguments, given=b""):
@@ -327,8 +321,7 @@ def main():
         check_archive_options(folder, zone)
         check_batch(folder, zone)
         check_usage(folder, zone)
-    print(f"1..{number}")
-    return 1 if failed else 0
+    return tap.end()
 
 
 if __name__ == "__main__":

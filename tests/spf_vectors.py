@@ -5,6 +5,7 @@
 Each suite document becomes zone text and a list of cases for spf-cases; its answers are compared here.
 A case whose expectation is not RFC 7208's is in DIFFERS with the result that is, and the reason."""
 
+import collections
 import ipaddress
 import os
 import pathlib
@@ -19,7 +20,7 @@ TYPES = ("A", "AAAA", "MX", "PTR", "TXT")
 NO_VOID_LIMIT = "1000"
 
 # (suite, case) -> (our result, why it is right)
-VOIDS = "its names do not exist: the void limit of 4.6.4 is newer than RFC 4408"
+VOIDS = "4.6.4: its names do not exist, and the void limit is newer than RFC 4408"
 TEN_MX = "4.6.4: more than ten MX hosts are a permerror; RFC 4408 was read otherwise"
 ONLY_A = "5.7: exists asks for A, whatever the client's family"
 DIFFERS = {
@@ -172,6 +173,14 @@ def mailauth_documents(path):
 
 # ---- running ------------------------------------------------------------------------------
 
+TITLES = collections.Counter()
+
+
+def unique(title):
+    TITLES[title] += 1
+    return title if TITLES[title] == 1 else "%s, number %d" % (title, TITLES[title])
+
+
 def field(text):
     return text.encode("latin-1", "replace").replace(b"\t", b" ").replace(b"\n", b" ")
 
@@ -189,6 +198,7 @@ def evaluate(program, zone, cases, options):
 
 
 def run_suite(tap, program, suite, documents, options=()):
+    folder = "spf-mailauth-yml" if suite.startswith("mailauth") else "spf-openspf-history"  # for tools/conformance.py
     for zone, cases in documents:
         for case, (result, explanation) in zip(cases, evaluate(program, zone, cases, options), strict=True):
             wanted, why = case.results, ""
@@ -197,8 +207,9 @@ def run_suite(tap, program, suite, documents, options=()):
             good = result in wanted
             if good and case.explanation is not None and result == "fail":
                 good = explanation == ("" if case.explanation == "DEFAULT" else case.explanation)
-            title = ("%s: %s%s" % (suite, case.name, why)).replace("#", "")  # which would begin a directive
-            tap.ok(good, title, "wanted %s %s, got %s %s" % (
+            title = unique(("%s: %s" % (suite, case.name)).replace("#", ""))  # which would begin a directive
+            print("# differs %s/%s | RFC 7208 %s" % (folder, title, why.strip(" ()")) if why else "# vector %s/%s" % (folder, title))
+            tap.ok(good, title + why, "wanted %s %s, got %s %s" % (
                 wanted, case.explanation or "", result, explanation))
 
 

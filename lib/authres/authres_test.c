@@ -522,6 +522,7 @@ static void fields_that_others_wrote_are_told_apart(void **state)
 		if (!hk_authres_is_ours(&field, HK_S("Example.NET")) ||
 		    hk_authres_is_ours(&field, HK_S("unrelated.com")) == cases[i].readable)
 			fail_msg("%s", cases[i].file);
+		print_message("# vector authres-lieser/%s\n", cases[i].file);
 	}
 }
 

@@ -79,6 +79,7 @@ static bool run_file(
 			    HK_FMT(i ? check_verdict(&c, 0)->reason : HK_S("")));
 		check_done(&c);
 	}
+	print_message("# vector %s\n", row->file); /* for tools/conformance.py, as all such lines */
 	return true;
 }
 
@@ -224,6 +225,7 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 		assert_true(k > 0);
 		for (; k < hk_dkim_verify_count(c.v); k++)
 			expect_verdict(&c, k, HK_DKIM_POLICY, "over the limit");
+		print_message("# vector dkim-chasquid/%s %s\n", rows[i].msg, rows[i].result);
 		check_done(&c);
 		world_done(&w);
 	}
@@ -283,6 +285,7 @@ static void the_messages_of_mail_auth_verify(void **state)
 				    HK_FMT(check_verdict(&c, k)->reason));
 		}
 		assert_string_equal(got, rows[i].results);
+		print_message("# vector dkim-mailauth-rs/%s\n", rows[i].file);
 		check_done(&c);
 		world_done(&w);
 	}
@@ -432,6 +435,7 @@ static void the_body_hashes_of_real_mail_are_right(void **state)
 			if (!check_verdict(&c, k)->body_hash_ok)
 				fail_msg("%s %zu: %.*s", files[i], k,
 				    HK_FMT(check_verdict(&c, k)->reason));
+		print_message("# vector %s\n", files[i]);
 		check_done(&c);
 		world_done(&w);
 	}
@@ -493,6 +497,7 @@ static void the_records_of_dkimpy_are_judged_for_a_signature_of_ours(void **stat
 		check_begin(&c, hk_buf_slice(&signed_message), &at_2026);
 		check_run(&c, &w, CUT_RANDOM);
 		expect_verdict(&c, 0, rows[i].result, rows[i].reason);
+		print_message("# vector dkim-dkimpy/%s\n", rows[i].record);
 		check_done(&c);
 		world_done(&w);
 	}

@@ -116,6 +116,11 @@ static void canonical_messages_equal_those_of_flanker(void **state)
 				assert_true(hk_slice_eq(hk_buf_slice(&got), hk_buf_slice(&want)));
 				parts_done(&p);
 			}
+			if (number == 24 && canon == HK_CANON_RELAXED)
+				print_message("# differs %s | RFC 6376 3.4.4: the last line is a line like the others, "
+					      "so nothing is left of a body of spaces\n", expected);
+			else
+				print_message("# vector %s\n", expected);
 			hk_buf_reset(&message);
 			met++;
 		}

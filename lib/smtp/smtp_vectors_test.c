@@ -293,6 +293,7 @@ static size_t replay_all(const char *sub, const char *suffix)
 		if (n < tail || strcmp(entry->d_name + n - tail, suffix) != 0 || is_left_out(entry->d_name))
 			continue;
 		replay(dir, entry->d_name, &r);
+		print_message("# vector %s/%s\n", sub, entry->d_name);
 		files++;
 	}
 	closedir(d);

@@ -102,6 +102,7 @@ static void every_vector_of_postsrsd_holds(void **state)
 		check_row(++row, column, &store);
 	}
 	assert_int_equal(row, ROWS);
+	print_message("# vectors srs %zu\n", row);
 	hk_buf_done(&text);
 }
 

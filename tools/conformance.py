@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Makes docs/conformance.md from what the tests of others' test sets print.
+
+usage: conformance.py BUILD [--check]     --check: only says whether the page is what the tests give
+
+A test that runs such a set prints one line for each case that holds, after it held:
+    # vector SET/CASE                     one case
+    # vectors SET N                       N cases at once
+    # differs SET/CASE | RFC n s: why     held to another outcome than the set has, by this section
+Only tests that pass are counted: a case of a test that failed proves nothing."""
+
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/conformance.md"
+HEAD = """# Conformance
+
+Test sets that others made, and how many of their cases the tests of this tree run and hold. Made by `tools/conformance.py BUILD`
+from a run of the tests; not written by hand. The sets themselves are no part of the tree (`HIKYAKU_VECTORS`).
+
+A case stands here only when a test ran it and passed. A set may have more cases than are run yet: what is not run is not counted.
+A *difference* is a case whose expected outcome is not what the RFC says; the tests hold it to the RFC's outcome, and it is named below.
+`dkim-*`: where the keys are no longer published, the case is the body hash. `spf-mailauth-yml` runs with the void limit lifted, which that
+set does not know.
+
+"""
+LINE = re.compile(r"^\s*# (vectors?|differs) ([a-z0-9][a-z0-9-]*)(?:/(.*?)| (\d+))\s*$")
+
+
+def tests_of(build):
+    listed = json.loads(subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True).stdout)
+    return [test for test in listed if "unit" in " ".join(test["suite"])]
+
+
+def run(test):
+    """What one test prints, or nothing when it fails."""
+    environment = {**os.environ, **test["env"], "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+    done = subprocess.run(test["cmd"], capture_output=True, text=True, errors="replace", env=environment, cwd=test["workdir"] or ROOT, check=False)
+    if done.returncode != 0:
+        print(f"conformance: {test['name']} failed, its cases are left out", file=sys.stderr)
+        return ""
+    return done.stdout + "\n" + done.stderr
+
+
+def mentions_vectors(test):
+    """Tests whose program has a line for us in it: the others need not run."""
+    for word in test["cmd"][:2]:
+        data = Path(word).read_bytes() if Path(word).is_file() else b""
+        if re.search(rb"# (?:vectors?|differs) ", data):
+            return True
+    return False
+
+
+def gather(build):
+    cases, bulk, differs = collections.defaultdict(set), collections.Counter(), collections.defaultdict(dict)
+    for test in filter(mentions_vectors, tests_of(build)):
+        for line in run(test).splitlines():
+            found = LINE.match(line)
+            if not found:
+                continue
+            kind, name, case, count = found.groups()
+            if kind == "vectors" and count:
+                bulk[name] += int(count)
+            elif kind == "vector" and case:
+                cases[name].add(case)
+            elif kind == "differs" and case and " | " in case:
+                title, why = case.split(" | ", 1)
+                differs[name][title] = why
+    return cases, bulk, differs
+
+
+def page(cases, bulk, differs):
+    rows, named = [], []
+    for name in sorted(cases.keys() | bulk.keys() | differs.keys()):
+        other = differs.get(name, {})
+        inside = len(other) if name in bulk else 0  # a count has the differing ones in it
+        held = len(cases.get(name, ())) + bulk[name] - inside
+        rows.append(f"| {name} | {held + len(other)} | {held} | {len(other)} |\n")
+        named += [f"| {name} | {case.replace('|', '/')} | {why.replace('|', '/')} |\n" for case, why in sorted(other.items())]
+    text = HEAD + "| set | cases run | as the set has it | differences |\n|---|---|---|---|\n" + "".join(rows)
+    if named:
+        text += "\n## Differences\n\n| set | case | section and reason |\n|---|---|---|\n" + "".join(named)
+    return text
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    text = page(*gather(sys.argv[1]))
+    if "--check" in sys.argv:
+        return 0 if PAGE.read_text(encoding="utf-8") == text else 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
