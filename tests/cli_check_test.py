@@ -2,17 +2,15 @@
 """`hikyaku check`, `sign` and `--batch`: results, exit status, and every JSON output against its schema in docs/schema. TAP."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from harness import Tap
+from harness import Tap, hikyaku
 
 ROOT = Path(__file__).resolve().parent.parent
-HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 
 ZONE = """
 a.test. TXT "v=spf1 ip4:192.0.2.0/24 include:b.test exp=e.a.test -all"
@@ -38,12 +36,6 @@ MESSAGE = b"From: u@a.test\r\nTo: v@b.test\r\nSubject: one\r\n\r\nhello\r\n"
 
 tap = Tap()
 ok = tap.ok
-
-
-def hikyaku(*arguments, given=b""):
-    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1"}
-    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True, env=environment, timeout=120)
-    return done.returncode, done.stdout, done.stderr.decode("utf-8")
 
 
 # ---- the part of JSON Schema that docs/schema uses -----------------------------------------------

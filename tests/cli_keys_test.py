@@ -199,10 +199,103 @@ def check_state(folder):
     ok(code == 2 and "rotate" in err, "an unknown verb", err)
 
 
+KEYTABLE = """# keys
+book x.test:smtpbook:/etc/opendkim/x.pem
+any %:s1:/etc/opendkim/%/s1.pem   # of each domain
+idle w.test:s2:/k"1.pem
+odd/name v.test:s3:/k3
+relative u.test:s4:./k4
+"""
+SIGNINGTABLE = """*@x.test book
+boss@y.test any
+*@y.test any
+*@*.x.test book
+z.test any
+*@v.test odd/name
+a*@x.test book
+*@*.y.test any
+*@u.test relative
+*@t.test nobody
+* book
+"""
+CONFIGURATION = """hostname mx.test;
+listen in { address 127.0.0.1:2525; role relay; relay-from 127.0.0.1; }
+route * { via smtp 127.0.0.1:2526; }
+"""
+
+
+def conf_accepts(folder, items):
+    """What the daemon finds wrong with the items, but for the keys' files."""
+    (folder / "conf").write_text(CONFIGURATION + items)
+    done = subprocess.run([HIKYAKU.parent / "hikyakud", "--check-config", "--config", folder / "conf"], capture_output=True, timeout=60)
+    return done.returncode, done.stderr.decode()
+
+
+def check_import(folder):
+    (folder / "KeyTable").write_text(KEYTABLE)
+    (folder / "SigningTable").write_text(SIGNINGTABLE)
+    code, out, err = hikyaku("keys", "import", "--opendkim", folder / "KeyTable", f"refile:{folder}/SigningTable")
+    ok(out == """key book {
+	domain x.test;
+	selector smtpbook;
+	file "/etc/opendkim/x.pem";
+}
+key any-y.test {
+	domain y.test;
+	selector s1;
+	file "/etc/opendkim/y.test/s1.pem";
+}
+key any-z.test {
+	domain z.test;
+	selector s1;
+	file "/etc/opendkim/z.test/s1.pem";
+}
+key imported-4 {
+	domain v.test;
+	selector s3;
+	file "/k3";
+}
+key idle {
+	domain w.test;
+	selector s2;
+	file "/k\\"1.pem";
+}
+sign *@x.test book;
+sign boss@y.test any-y.test;
+sign *@y.test any-y.test;
+sign .x.test book;
+sign z.test any-z.test;
+sign *@v.test imported-4;
+sign * book;
+""", "KeyTable and SigningTable of OpenDKIM become key and sign items", out)
+    places = re.findall(r"(SigningTable|KeyTable):(\d+)", err)
+    ok(code == 1 and places == [("SigningTable", "7"), ("SigningTable", "8"), ("KeyTable", "6"), ("SigningTable", "10"), ("KeyTable", "6")],
+       "what has no equal is named by file and line", err)
+    ok(conf_accepts(folder, out)[0] == 0, "the configuration takes the items", conf_accepts(folder, out)[1])
+    (folder / "plain").write_text("* book\n.y.test any\n.a.y.test book\nx.test book\nu@x.test book\n")
+    code, out, err = hikyaku("keys", "import", "--opendkim", folder / "KeyTable", folder / "plain")
+    ok([line.split()[1] for line in out.splitlines() if line.startswith("sign")] == ["u@x.test", "x.test", ".a.y.test", "*"],
+       "a table without patterns is put in the order of its look-ups", out)
+    rspamd = folder / "rspamd"
+    rspamd.mkdir()
+    for name in ("x.test.smtpbook.key", "sub.x.test.dkim.key", "x.test.zweite.key", "x.test.smtpbook.pub", "nonsense.key"):
+        (rspamd / name).write_text("")
+    code, out, err = hikyaku("keys", "import", "--rspamd", rspamd)
+    signs = [line for line in out.splitlines() if line.startswith("sign")]
+    ok(signs == ["sign sub.x.test sub.x.test.dkim;", "sign .sub.x.test sub.x.test.dkim;", "sign x.test x.test.smtpbook;", "sign .x.test x.test.smtpbook;"]
+       and out.count("key ") == 3 and f'file "{rspamd.resolve()}/x.test.smtpbook.key";' in out,
+       "DOMAIN.SELECTOR.key of rspamd becomes key and sign items", out)
+    ok(code == 1 and "nonsense" in err, "another name is said", err)
+    for title, arguments in [("no layout", []), ("no signing table", ["--opendkim", folder / "KeyTable"]),
+                             ("no such folder", ["--rspamd", folder / "absent"]), ("no such table", ["--opendkim", folder / "absent", folder / "plain"])]:
+        code, out, err = hikyaku("keys", "import", *arguments)
+        ok(code == 2 and err and not out, f"import refuses: {title}", err)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "keys"
-        for check in (check_new, check_dns, check_sign, check_life, check_state):
+        for check in (check_new, check_dns, check_sign, check_life, check_state, check_import):
             check(folder)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0

@@ -6,16 +6,14 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from harness import Tap
+import harness
 
 ROOT = Path(__file__).resolve().parent.parent
-HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 VECTORS = Path(os.environ.get("HIKYAKU_VECTORS", ROOT.parent / "shared/vectors")) / "seed-lab"
 
 RECORDS = {
@@ -38,14 +36,13 @@ SCENARIOS = {
     "4-4": ("spf,dkim,dmarc", "pass", "permerror", "fail", 1),  # S0-057
 }
 
-tap = Tap()
+tap = harness.Tap()
 ok = tap.ok
 
 
-def hikyaku(*arguments, given=None):
-    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1"}
-    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True, env=environment, timeout=120)
-    return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+def hikyaku(*arguments, given=b""):
+    status, out, told = harness.hikyaku(*arguments, given=given)
+    return status, out.decode("utf-8"), told
 
 
 def quoted(text):

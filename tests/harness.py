@@ -118,6 +118,16 @@ def make_key(path, kind="rsa"):
     return done.stdout[-32:] if kind == "ed25519" else done.stdout
 
 
+# ---- the command ----------------------------------------------------------------------------------------------
+
+
+def hikyaku(*arguments, given=b""):
+    """The exit status, what it printed as bytes, and what it said to people as text."""
+    environment = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1"}
+    done = subprocess.run([BUILD / "hikyaku", *map(str, arguments)], input=given, capture_output=True, env=environment, timeout=120)
+    return done.returncode, done.stdout, done.stderr.decode("utf-8")
+
+
 # ---- the daemon -----------------------------------------------------------------------------------------------
 
 

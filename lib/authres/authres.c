@@ -1,157 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
+#include "lib/authres/authres_internal.h"
 
-#include <hikyaku/authres.h>
+enum { B_SHOWN = 8 }; /* RFC 6008 4: this much of b= names a signature */
 
-enum {
-	LINE_MAX = 990,  /* RFC 5322 2.1.1 allows 998 */
-	VALUE_MAX = 320, /* of one value as written: a path of 256 (RFC 5321 4.5.3.1.3) and some
-	                    escapes; two fit in a line */
-	PART_MAX = 2048, /* the longest part is a comment with two values */
-	B_SHOWN = 8,     /* RFC 6008 4: this much of b= names a signature */
-};
-
-struct writer {
-	struct hk_buf *out;
-	struct hk_buf part; /* what must stand on one line */
-	size_t line_from;   /* where the line begins in out */
-};
-
-/* ---- words ------------------------------------------------------------------------------- */
-
-/* token of RFC 2045 5.1, which is what RFC 8601 2.2 leaves unquoted */
-static bool is_token_byte(uint8_t c)
+static void add_comment_text(struct hk_buf *b, struct hk_slice s)
 {
-	return hk_is_graph(c) && !strchr("()<>@,;:\\\"/[]?=", c);
+	hk_authres_add_escaped(b, s, "()\\", HK_AUTHRES_CUT);
 }
 
-static bool is_token(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (!is_token_byte(s.p[i]))
-			return false;
-	return s.n > 0;
-}
-
-/* dot-atom of RFC 5322 3.2.3 */
-static bool is_dot_atom(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		bool dot = s.p[i] == '.';
-
-		if (!dot && !hk_is_alnum(s.p[i]) &&
-		    (!hk_is_graph(s.p[i]) || !strchr("!#$%&'*+-/=?^_`{|}~", s.p[i])))
-			return false;
-		if (dot && (i == 0 || i + 1 == s.n || s.p[i - 1] == '.'))
-			return false;
-	}
-	return s.n > 0;
-}
-
-/* The bytes that a quoted-string or a comment holds, escaped; what is not printable becomes \xHH in
- * clear text. */
-static void add_escaped(struct hk_buf *b, struct hk_slice s, const char *special)
-{
-	size_t from = b->n, i;
-
-	for (i = 0; i < s.n && b->n - from < VALUE_MAX; i++) {
-		uint8_t c = s.p[i];
-
-		if (c < 0x20 || c > 0x7e) {
-			hk_buf_add_byte(b, '\\');
-			hk_quote_add(b, hk_slice_of(&c, 1), 1);
-			continue;
-		}
-		if (strchr(special, c))
-			hk_buf_add_byte(b, '\\');
-		hk_buf_add_byte(b, c);
-	}
-	if (i < s.n)
-		hk_buf_add_str(b, "...");
-}
-
-static void add_quoted(struct hk_buf *b, struct hk_slice s)
-{
-	hk_buf_add_byte(b, '"');
-	add_escaped(b, s, "\"\\");
-	hk_buf_add_byte(b, '"');
-}
-
-/* value = token / quoted-string (RFC 8601 2.2, RFC 2045 5.1) */
-static void add_value(struct hk_buf *b, struct hk_slice s)
-{
-	if (is_token(s) && s.n <= VALUE_MAX)
-		hk_buf_add(b, s);
-	else
-		add_quoted(b, s);
-}
-
-/* pvalue = value / [[local-part] "@"] domain-name (RFC 8601 2.2) */
-static void add_pvalue(struct hk_buf *b, struct hk_slice s)
-{
-	size_t at = hk_slice_rfind(s, '@');
-
-	if (at < s.n && s.n <= VALUE_MAX && is_dot_atom(hk_slice_sub(s, 0, at)) &&
-	    hk_is_hostname(hk_slice_from(s, at + 1), true))
-		hk_buf_add(b, s);
-	else
-		add_value(b, s);
-}
-
-/* ---- parts of a result, folded where a line would get too long ------------------------------ */
-
-static void flush(struct writer *w)
-{
-	struct hk_slice part = hk_buf_slice(&w->part);
-
-	if (hk_buf_status(&w->part) != HK_OK && w->out->failed == HK_OK)
-		w->out->failed = w->part.failed;
-	if (w->out->n - w->line_from + part.n + 1 > LINE_MAX) {
-		hk_buf_add_str(w->out, "\r\n\t");
-		w->line_from = w->out->n;
-	} else {
-		hk_buf_add_byte(w->out, ' ');
-	}
-	hk_buf_add(w->out, part);
-	hk_buf_reset(&w->part);
-}
-
-static void begin(struct writer *w, const char *method, const char *result)
+static void begin(struct hk_authres_writer *w, const char *method, const char *result)
 {
 	hk_buf_add_str(w->out, ";\r\n\t");
 	w->line_from = w->out->n;
 	hk_buf_addf(w->out, "%s=%s", method, result);
 }
 
-static void property(struct writer *w, const char *name, struct hk_slice value)
+static void property(struct hk_authres_writer *w, const char *name, struct hk_slice value)
 {
 	if (value.n == 0)
 		return;
 	hk_buf_addf(&w->part, "%s=", name);
-	add_pvalue(&w->part, value);
-	flush(w);
+	hk_authres_add_pvalue(&w->part, value, HK_AUTHRES_CUT);
+	hk_authres_flush(w);
 }
 
-static void reason(struct writer *w, struct hk_slice text)
+static void reason(struct hk_authres_writer *w, struct hk_slice text)
 {
 	if (text.n == 0)
 		return;
 	hk_buf_add_str(&w->part, "reason=");
-	add_quoted(&w->part, text);
-	flush(w);
+	hk_authres_add_quoted(&w->part, text, HK_AUTHRES_CUT);
+	hk_authres_flush(w);
 }
 
 /* One comment of any pieces; those of outside are escaped. */
-static void comment(struct writer *w, const char *before, struct hk_slice text, const char *after)
+static void comment(struct hk_authres_writer *w, const char *before, struct hk_slice text, const char *after)
 {
 	hk_buf_addf(&w->part, "(%s", before);
-	add_escaped(&w->part, text, "()\\");
+	add_comment_text(&w->part, text);
 	hk_buf_addf(&w->part, "%s)", after);
-	flush(w);
+	hk_authres_flush(w);
 }
 
 /* ---- dkim ------------------------------------------------------------------------------------ */
@@ -170,7 +58,7 @@ static struct hk_slice rspamd_reason(const struct hk_dkim_verdict *v)
 	return v->reason;
 }
 
-static void dkim(struct writer *w, enum hk_authres_style style, const struct hk_dkim_verdict *v)
+static void dkim(struct hk_authres_writer *w, enum hk_authres_style style, const struct hk_dkim_verdict *v)
 {
 	begin(w, "dkim", hk_dkim_result_name(v->result));
 	if (style == HK_AUTHRES_RFC)
@@ -184,7 +72,7 @@ static void dkim(struct writer *w, enum hk_authres_style style, const struct hk_
 	property(w, "header.b", hk_slice_sub(v->b, 0, B_SHOWN));
 }
 
-static void dkim_all(struct writer *w, const struct hk_authres_input *in)
+static void dkim_all(struct hk_authres_writer *w, const struct hk_authres_input *in)
 {
 	size_t i, over = 0;
 
@@ -216,7 +104,7 @@ static const struct {
     {HK_SPF_NONE, "%H: domain of %S has no SPF policy when checking %I"},
 };
 
-static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *in)
+static void rspamd_spf_comment(struct hk_authres_writer *w, const struct hk_authres_input *in)
 {
 	const char *text = "";
 	char ip[HK_IP_TEXT_MAX];
@@ -233,18 +121,17 @@ static void rspamd_spf_comment(struct writer *w, const struct hk_authres_input *
 			continue;
 		}
 		text++;
-		add_escaped(&w->part,
+		add_comment_text(&w->part,
 		    *text == 'H'   ? in->authserv_id
 		    : *text == 'S' ? in->spf->sender
-		                   : hk_slice_str(ip[0] ? ip : "unknown"),
-		    "()\\");
+		                   : hk_slice_str(ip[0] ? ip : "unknown"));
 	}
 	hk_buf_add_byte(&w->part, ')');
-	flush(w);
+	hk_authres_flush(w);
 }
 
 /* The term that decided says more than any words of ours. */
-static void rfc_spf_comment(struct writer *w, const struct hk_authres_input *in)
+static void rfc_spf_comment(struct hk_authres_writer *w, const struct hk_authres_input *in)
 {
 	char ip[HK_IP_TEXT_MAX];
 
@@ -255,14 +142,14 @@ static void rfc_spf_comment(struct writer *w, const struct hk_authres_input *in)
 	}
 	hk_ip_format(&in->client, ip);
 	hk_buf_addf(&w->part, "(%s: ", ip[0] ? ip : "unknown");
-	add_escaped(&w->part, in->spf->mechanism, "()\\");
+	add_comment_text(&w->part, in->spf->mechanism);
 	hk_buf_add_str(&w->part, " of ");
-	add_escaped(&w->part, in->spf->domain, "()\\");
+	add_comment_text(&w->part, in->spf->domain);
 	hk_buf_add_byte(&w->part, ')');
-	flush(w);
+	hk_authres_flush(w);
 }
 
-static void spf(struct writer *w, const struct hk_authres_input *in)
+static void spf(struct hk_authres_writer *w, const struct hk_authres_input *in)
 {
 	begin(w, "spf", hk_spf_result_name(in->spf->result));
 	if (in->style == HK_AUTHRES_RSPAMD)
@@ -278,7 +165,7 @@ static void spf(struct writer *w, const struct hk_authres_input *in)
 /* ---- dmarc
  * --------------------------------------------------------------------------------------- */
 
-static void dmarc_rspamd(struct writer *w, const struct hk_dmarc_verdict *v)
+static void dmarc_rspamd(struct hk_authres_writer *w, const struct hk_dmarc_verdict *v)
 {
 	const char *policy = hk_dmarc_policy_name(v->policy);
 
@@ -293,7 +180,7 @@ static void dmarc_rspamd(struct writer *w, const struct hk_dmarc_verdict *v)
 		comment(w, "policy=", hk_slice_str(policy), "");
 }
 
-static void dmarc_rfc(struct writer *w, const struct hk_dmarc_verdict *v)
+static void dmarc_rfc(struct hk_authres_writer *w, const struct hk_dmarc_verdict *v)
 {
 	if (v->result != HK_DMARC_PASS)
 		reason(w, v->reason);
@@ -304,7 +191,7 @@ static void dmarc_rfc(struct writer *w, const struct hk_dmarc_verdict *v)
 		    hk_slice_str(hk_dmarc_policy_name(hk_dmarc_lower(v->policy, v->testing))));
 }
 
-static void dmarc(struct writer *w, const struct hk_authres_input *in)
+static void dmarc(struct hk_authres_writer *w, const struct hk_authres_input *in)
 {
 	begin(w, "dmarc", hk_dmarc_result_name(in->dmarc->result));
 	(in->style == HK_AUTHRES_RSPAMD ? dmarc_rspamd : dmarc_rfc)(w, in->dmarc);
@@ -312,11 +199,11 @@ static void dmarc(struct writer *w, const struct hk_authres_input *in)
 
 void hk_authres_format(const struct hk_authres_input *in, struct hk_buf *out)
 {
-	struct writer w = {.out = out};
+	struct hk_authres_writer w = {.out = out};
 
-	hk_buf_init(&w.part, PART_MAX);
+	hk_buf_init(&w.part, HK_AUTHRES_PART_MAX);
 	hk_buf_add_str(out, "Authentication-Results: ");
-	add_value(out, in->authserv_id);
+	hk_authres_add_value(out, in->authserv_id, HK_AUTHRES_CUT);
 	if (in->print_dkim)
 		dkim_all(&w, in);
 	if (in->spf)

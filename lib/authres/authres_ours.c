@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
-#include <hikyaku/authres.h>
+#include "lib/authres/authres_internal.h"
 
 /* An authserv-id longer than a host name can be is not ours. */
 enum { ID_MAX = HK_DOMAIN_MAX + 1 };
@@ -18,45 +16,6 @@ static void keep(struct id *id, uint8_t c)
 		id->too_long = true;
 	else
 		id->bytes[id->n++] = c;
-}
-
-/* comment = "(" *([FWS] ccontent) [FWS] ")" (RFC 5322 3.2.2); *s stands at the "(". false: it does
- * not end. */
-static bool skip_comment(struct hk_slice *s)
-{
-	size_t depth = 0, i;
-
-	for (i = 0; i < s->n; i++) {
-		uint8_t c = s->p[i];
-
-		if (c == '\\')
-			i++;
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && --depth == 0) {
-			*s = hk_slice_from(*s, i + 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_fws(uint8_t c)
-{
-	return hk_is_wsp(c) || c == '\r' || c == '\n';
-}
-
-static bool skip_cfws(struct hk_slice *s)
-{
-	while (s->n) {
-		if (is_fws(s->p[0]))
-			*s = hk_slice_from(*s, 1);
-		else if (s->p[0] != '(')
-			return true;
-		else if (!skip_comment(s))
-			return false;
-	}
-	return true;
 }
 
 static bool read_quoted(struct hk_slice *s, struct id *id)
@@ -82,12 +41,12 @@ static bool read_token(struct hk_slice *s, struct id *id)
 {
 	size_t i;
 
-	/* Bytes over 0x7e are let in: an id in UTF-8 (RFC 8601 5, EAI) can be read, and is not
+	/* Bytes over 0x7f are let in: an id in UTF-8 (RFC 8601 5, EAI) can be read, and is not
 	 * ours. */
 	for (i = 0; i < s->n; i++) {
 		uint8_t c = s->p[i];
 
-		if (c <= 0x20 || c == 0x7f || strchr("()<>@,;:\\\"/[]?=", c))
+		if (!hk_authres_is_token_byte(c) && c < 0x80)
 			break;
 		keep(id, c);
 	}
@@ -98,13 +57,13 @@ static bool read_token(struct hk_slice *s, struct id *id)
 /* What may stand behind the id: CFWS, a version of digits, and ";" or the end (RFC 8601 2.2). */
 static bool ends_well(struct hk_slice s)
 {
-	if (s.n && !is_fws(s.p[0]) && s.p[0] != '(' && s.p[0] != ';')
+	if (s.n && !hk_authres_is_fws(s.p[0]) && s.p[0] != '(' && s.p[0] != ';')
 		return false;
-	if (!skip_cfws(&s))
+	if (!hk_authres_skip_cfws(&s))
 		return false;
 	while (s.n && hk_is_digit(s.p[0]))
 		s = hk_slice_from(s, 1);
-	return skip_cfws(&s) && (s.n == 0 || s.p[0] == ';');
+	return hk_authres_skip_cfws(&s) && (s.n == 0 || s.p[0] == ';');
 }
 
 bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_id)
@@ -114,7 +73,7 @@ bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_i
 
 	if (!hk_slice_eq_nocase(hk_slice_trim(field->name), HK_S("Authentication-Results")))
 		return false;
-	if (!skip_cfws(&s) || s.n == 0)
+	if (!hk_authres_skip_cfws(&s) || s.n == 0)
 		return true;
 	if (s.p[0] == '"' ? !read_quoted(&s, &id) : !read_token(&s, &id))
 		return true;

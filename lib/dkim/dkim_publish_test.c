@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <hikyaku/dkim.h>
+
+#include "tests/unit.h"
 
 /* SubjectPublicKeyInfo of RSA-2048 begins with 24 octets that are not RSAPublicKey's. */
 enum { RSA_2048_PREFIX = 24 };

@@ -123,14 +123,14 @@ static enum hk_status sign(struct srs_job *job, const struct srs_parts *parts)
 	const struct hk_srs_config *c = &job->config;
 	uint8_t hash[HK_SRS_HASH_MAX];
 	struct hk_slice local;
-	enum hk_status status = srs_hash(job, parts, c->secret[0], hash);
+	enum hk_status status = hk_srs_hash(job, parts, c->secret[0], hash);
 
 	if (status == HK_OK)
 		status = hk_arena_fmt(job->arena, &local, "SRS%c%c%.*s=%.*s%s%.*s=%.*s", parts->stamp.n ? '0' : '1',
 		    c->separator, (int)c->hash_length, (const char *)hash, HK_FMT(parts->stamp),
 		    parts->stamp.n ? "=" : "", HK_FMT(parts->host), HK_FMT(parts->user));
 	if (status == HK_OK)
-		status = srs_address_write(
+		status = hk_srs_address_write(
 		    job->arena, local, c->domain, &job->verdict.address, &job->verdict.result);
 	return status;
 }
@@ -139,7 +139,7 @@ static enum hk_status fold(struct srs_job *job, const struct srs_address *from, 
 {
 	uint8_t key[HK_SRS_FOLD_KEY_SIZE] = {0};
 	struct srs_parts parts = {.stamp = stamp, .host = HK_S("1"), .user = hk_slice_of(key, sizeof key)};
-	enum hk_status status = srs_fold_key(job, from->text, key);
+	enum hk_status status = hk_srs_fold_key(job, from->text, key);
 
 	if (status == HK_OK)
 		status = sign(job, &parts);
@@ -177,7 +177,7 @@ static enum hk_status forward(struct srs_job *job, struct hk_slice address)
 	uint8_t stamp[SRS_STAMP_SIZE];
 	struct srs_address from;
 	struct srs_parts parts;
-	enum hk_status status = srs_address_read(job->arena, address, &from, &v->result);
+	enum hk_status status = hk_srs_address_read(job->arena, address, &from, &v->result);
 
 	if (status != HK_OK || v->result != HK_SRS_OK)
 		return status;
@@ -189,7 +189,7 @@ static enum hk_status forward(struct srs_job *job, struct hk_slice address)
 		v->result = HK_SRS_NO_USER;
 		return HK_OK;
 	}
-	srs_stamp_make(job->now, stamp);
+	hk_srs_stamp_make(job->now, stamp);
 	choose(&from, hk_slice_of(stamp, sizeof stamp), &parts);
 	if (job->config.fold == HK_SRS_FOLD_ALL && parts.stamp.n)
 		return fold(job, &from, hk_slice_of(stamp, sizeof stamp));
@@ -207,7 +207,7 @@ static enum hk_status unfold(struct srs_job *job, struct hk_slice text)
 	if (job->config.fold == HK_SRS_FOLD_NEVER)
 		return HK_OK;
 	job->verdict.result = HK_SRS_NO_USER;
-	if (!srs_fold_key_read(text, key))
+	if (!hk_srs_fold_key_read(text, key))
 		return HK_OK;
 	job->verdict.result = HK_SRS_FOLDED;
 	return hk_arena_dup(job->arena, hk_slice_of(key, sizeof key), &job->verdict.fold_key);
@@ -222,16 +222,16 @@ static enum hk_status reverse_srs0(struct srs_job *job, struct hk_slice body)
 
 	v->result = read_srs0(body, &hash, &parts);
 	if (v->result == HK_SRS_OK)
-		status = srs_check(job, &parts, hash, &v->result);
+		status = hk_srs_check(job, &parts, hash, &v->result);
 	if (status != HK_OK || v->result != HK_SRS_OK)
 		return status;
-	if (!srs_stamp_is_fresh(job, parts.stamp)) {
+	if (!hk_srs_stamp_is_fresh(job, parts.stamp)) {
 		v->result = HK_SRS_EXPIRED;
 		return HK_OK;
 	}
 	if (hk_slice_eq(parts.host, HK_S("1")))
 		return unfold(job, parts.user);
-	return srs_address_write(job->arena, parts.user, parts.host, &v->address, &v->result);
+	return hk_srs_address_write(job->arena, parts.user, parts.host, &v->address, &v->result);
 }
 
 static enum hk_status reverse_srs1(struct srs_job *job, struct hk_slice body)
@@ -243,7 +243,7 @@ static enum hk_status reverse_srs1(struct srs_job *job, struct hk_slice body)
 
 	v->result = read_srs1(body, &hash, &parts);
 	if (v->result == HK_SRS_OK)
-		status = srs_check(job, &parts, hash, &v->result);
+		status = hk_srs_check(job, &parts, hash, &v->result);
 	if (status != HK_OK || v->result != HK_SRS_OK)
 		return status;
 	/* The message passed us, then others, then us again: what we would send to ourselves is undone at once. */
@@ -251,7 +251,7 @@ static enum hk_status reverse_srs1(struct srs_job *job, struct hk_slice body)
 		return reverse_srs0(job, hk_slice_from(parts.user, 1));
 	status = hk_arena_fmt(job->arena, &local, "SRS0%.*s", HK_FMT(parts.user));
 	if (status == HK_OK)
-		status = srs_address_write(job->arena, local, parts.host, &v->address, &v->result);
+		status = hk_srs_address_write(job->arena, local, parts.host, &v->address, &v->result);
 	return status;
 }
 
@@ -260,7 +260,7 @@ static enum hk_status reverse(struct srs_job *job, struct hk_slice address)
 	struct hk_srs_verdict *v = &job->verdict;
 	struct srs_address from;
 	struct hk_slice body;
-	enum hk_status status = srs_address_read(job->arena, address, &from, &v->result);
+	enum hk_status status = hk_srs_address_read(job->arena, address, &from, &v->result);
 	int tag;
 
 	if (status != HK_OK || v->result != HK_SRS_OK)

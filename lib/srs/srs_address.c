@@ -50,7 +50,7 @@ static enum hk_status unquote(struct hk_arena *a, struct hk_slice local, struct 
 	return HK_OK;
 }
 
-enum hk_status srs_address_read(
+enum hk_status hk_srs_address_read(
     struct hk_arena *a, struct hk_slice text, struct srs_address *ret, enum hk_srs_result *why)
 {
 	size_t at = hk_slice_rfind(text, '@');
@@ -70,7 +70,7 @@ enum hk_status srs_address_read(
 	return status;
 }
 
-enum hk_status srs_address_write(struct hk_arena *a, struct hk_slice local, struct hk_slice domain,
+enum hk_status hk_srs_address_write(struct hk_arena *a, struct hk_slice local, struct hk_slice domain,
     struct hk_slice *ret, enum hk_srs_result *why)
 {
 	struct hk_slice plain, quoted = {0};

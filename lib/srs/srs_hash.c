@@ -41,7 +41,7 @@ static uint8_t url_byte(uint8_t c)
 	return c == '+' ? '-' : c == '/' ? '_' : c;
 }
 
-enum hk_status srs_hash(
+enum hk_status hk_srs_hash(
     const struct srs_job *job, const struct srs_parts *parts, struct hk_slice secret, uint8_t ret[HK_SRS_HASH_MAX])
 {
 	struct hk_buf text, hash;
@@ -64,7 +64,7 @@ enum hk_status srs_hash(
 	return status;
 }
 
-enum hk_status srs_check(
+enum hk_status hk_srs_check(
     const struct srs_job *job, const struct srs_parts *parts, struct hk_slice hash, enum hk_srs_result *ret)
 {
 	uint8_t given[HK_SRS_HASH_MAX], ours[HK_SRS_HASH_MAX];
@@ -82,7 +82,7 @@ enum hk_status srs_check(
 	for (k = 0; k < hash.n; k++)
 		given[k] = hk_to_lower(url_byte(hash.p[k]));
 	for (i = 0; i < job->config.n_secrets; i++) {
-		enum hk_status status = srs_hash(job, parts, job->config.secret[i], ours);
+		enum hk_status status = hk_srs_hash(job, parts, job->config.secret[i], ours);
 
 		if (status != HK_OK)
 			return status;
@@ -99,7 +99,7 @@ static unsigned day_of(int64_t now)
 	return (unsigned)(now / SECONDS_A_DAY % STAMP_DAYS);
 }
 
-void srs_stamp_make(int64_t now, uint8_t ret[SRS_STAMP_SIZE])
+void hk_srs_stamp_make(int64_t now, uint8_t ret[SRS_STAMP_SIZE])
 {
 	unsigned day = day_of(now);
 
@@ -115,7 +115,7 @@ static unsigned digit_of(const char *alphabet, uint8_t c)
 	return at ? (unsigned)(at - alphabet) : 32;
 }
 
-bool srs_stamp_is_fresh(const struct srs_job *job, struct hk_slice stamp)
+bool hk_srs_stamp_is_fresh(const struct srs_job *job, struct hk_slice stamp)
 {
 	unsigned high, low, age;
 
@@ -129,7 +129,7 @@ bool srs_stamp_is_fresh(const struct srs_job *job, struct hk_slice stamp)
 	return age <= job->config.max_age_days || age == STAMP_DAYS - 1;
 }
 
-enum hk_status srs_fold_key(const struct srs_job *job, struct hk_slice address, uint8_t ret[HK_SRS_FOLD_KEY_SIZE])
+enum hk_status hk_srs_fold_key(const struct srs_job *job, struct hk_slice address, uint8_t ret[HK_SRS_FOLD_KEY_SIZE])
 {
 	struct hk_digest *d =
 	    hk_digest_new(job->config.mac == HK_SRS_HMAC_SHA1 ? HK_DIGEST_SHA1 : HK_DIGEST_SHA256);
@@ -152,7 +152,7 @@ enum hk_status srs_fold_key(const struct srs_job *job, struct hk_slice address, 
 	return HK_OK;
 }
 
-bool srs_fold_key_read(struct hk_slice text, uint8_t ret[HK_SRS_FOLD_KEY_SIZE])
+bool hk_srs_fold_key_read(struct hk_slice text, uint8_t ret[HK_SRS_FOLD_KEY_SIZE])
 {
 	size_t i;
 
