@@ -10,6 +10,7 @@
  *	check.c     from options to a verdict about a message
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
+ *	arc.c       the command arc seal
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
@@ -177,6 +178,7 @@ enum cli_exit cli_explain(const struct cli_options *);
 enum cli_exit cli_verify(const struct cli_options *);
 enum cli_exit cli_matrix(const struct cli_options *);
 enum cli_exit cli_check_command(const struct cli_options *);
+enum cli_exit cli_arc(const struct cli_options *);
 enum cli_exit cli_sign(const struct cli_options *);
 enum cli_exit cli_keys(const struct cli_options *);
 

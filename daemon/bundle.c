@@ -11,7 +11,8 @@
 #include "daemon/bundle.h"
 #include "io/disk.h"
 
-/* ---- files ----------------------------------------------------------------------------------------- */
+/* ---- files
+ * ----------------------------------------------------------------------------------------- */
 
 enum hk_status bundle_read(int fd, struct hk_arena *a, size_t max, struct hk_slice *ret)
 {
@@ -35,7 +36,8 @@ enum hk_status bundle_read(int fd, struct hk_arena *a, size_t max, struct hk_sli
 	return status;
 }
 
-/* Deliberate: symbolic links are followed here, where certificates are usually reached through them; the path is the operator's. */
+/* Deliberate: symbolic links are followed here, where certificates are usually reached through
+ * them; the path is the operator's. */
 enum hk_status bundle_open_file(struct hk_slice path, struct hk_buf *why, int *ret)
 {
 	char text[4096];
@@ -60,9 +62,11 @@ enum hk_status bundle_open_file(struct hk_slice path, struct hk_buf *why, int *r
 	return HK_OK;
 }
 
-/* ---- the text ---------------------------------------------------------------------------------------- */
+/* ---- the text
+ * ---------------------------------------------------------------------------------------- */
 
-static enum hk_status read_text(const char *path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
+static enum hk_status read_text(
+    const char *path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
 {
 	enum hk_status status;
 	int fd;
@@ -77,7 +81,8 @@ static enum hk_status read_text(const char *path, struct hk_arena *a, struct hk_
 	return status;
 }
 
-static enum hk_status parse_text(const char *path, struct hk_slice text, struct hk_buf *why, struct hk_conf **ret)
+static enum hk_status parse_text(
+    const char *path, struct hk_slice text, struct hk_buf *why, struct hk_conf **ret)
 {
 	struct hk_conf_error error = {0};
 	enum hk_status status = hk_conf_parse(path, text, ret, &error);
@@ -114,7 +119,8 @@ static enum hk_status keep_text(struct bundle *b, struct hk_slice text)
 	return b->text_fd < 0 ? HK_IO : disk->ops->write(disk, b->text_fd, 0, text);
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * --------------------------------------------------------------------------------------- */
 
 /* n descriptors, none of them open yet */
 static int *new_files(size_t n)
@@ -156,7 +162,8 @@ static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 	return status;
 }
 
-static enum hk_status fill(struct bundle *b, const char *path, struct hk_arena *a, struct hk_buf *why)
+static enum hk_status fill(
+    struct bundle *b, const char *path, struct hk_arena *a, struct hk_buf *why)
 {
 	enum hk_status status;
 	struct hk_slice text;
@@ -174,7 +181,8 @@ static enum hk_status fill(struct bundle *b, const char *path, struct hk_arena *
 	return open_files(b, why);
 }
 
-enum hk_status bundle_open(const char *path, uint32_t number, struct hk_buf *why, struct bundle **ret)
+enum hk_status bundle_open(
+    const char *path, uint32_t number, struct hk_buf *why, struct bundle **ret)
 {
 	struct bundle *b = calloc(1, sizeof *b);
 	enum hk_status status;

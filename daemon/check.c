@@ -12,7 +12,8 @@
 #include "io/keys.h"
 #include "io/tls.h"
 
-/* What a host lacks may come later (a key, a certificate, a user): told, but no error of the configuration. */
+/* What a host lacks may come later (a key, a certificate, a user): told, but no error of the
+ * configuration. */
 static void warn(const struct options *o, struct hk_buf *why)
 {
 	if (why->n)
@@ -20,7 +21,8 @@ static void warn(const struct options *o, struct hk_buf *why)
 	hk_buf_reset(why);
 }
 
-static enum hk_status read_file(struct hk_slice path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
+static enum hk_status read_file(
+    struct hk_slice path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
 {
 	enum hk_status status;
 	int fd;
@@ -42,7 +44,8 @@ static void check_certificate(const struct hk_conf_listener *l, struct hk_buf *w
 	struct hk_arena a;
 
 	hk_arena_init(&a, 2 * HK_TLS_PEM_MAX + 4096);
-	if (read_file(l->certificate, &a, why, &certificate) == HK_OK && read_file(l->certificate_key, &a, why, &key) == HK_OK) {
+	if (read_file(l->certificate, &a, why, &certificate) == HK_OK &&
+	    read_file(l->certificate_key, &a, why, &key) == HK_OK) {
 		hk_buf_addf(why, "listen %.*s: ", HK_FMT(l->name));
 		if (hk_tls_context_server(certificate, key, why, &context) == HK_OK) {
 			hk_tls_context_free(context);
@@ -65,7 +68,9 @@ static void check_key(const struct hk_conf_key *k, struct hk_buf *why)
 		if (status == HK_OK)
 			hk_private_key_free(key);
 		else
-			hk_buf_addf(why, "key %.*s: %.*s: no unencrypted RSA or Ed25519 private key in PEM", HK_FMT(k->name), HK_FMT(k->file));
+			hk_buf_addf(why,
+			    "key %.*s: %.*s: no unencrypted RSA or Ed25519 private key in PEM",
+			    HK_FMT(k->name), HK_FMT(k->file));
 	}
 	hk_arena_done(&a);
 }
@@ -82,7 +87,8 @@ static void check_host(const struct options *o, const struct hk_conf *conf)
 	(void)!privileges_find(ROLE_KEYS, conf, &why, &who);
 	warn(o, &why);
 	if (hk_clock_set_zone(conf->timezone) != HK_OK)
-		hk_buf_addf(&why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
+		hk_buf_addf(
+		    &why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
 	warn(o, &why);
 	for (i = 0; i < conf->n_listeners; i++) {
 		if (conf->listener[i].starttls)
@@ -110,7 +116,8 @@ int check_run(const struct options *o)
 			fputc('\n', stderr);
 	} else {
 		check_host(o, conf);
-		printf("%s: ok: %zu listeners, %zu routes, %zu keys\n", o->config, conf->n_listeners, conf->n_routes, conf->n_keys);
+		printf("%s: ok: %zu listeners, %zu routes, %zu keys\n", o->config,
+		    conf->n_listeners, conf->n_routes, conf->n_keys);
 		hk_conf_free(conf);
 	}
 	hk_buf_done(&why);

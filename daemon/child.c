@@ -14,10 +14,12 @@
 
 void child_init(struct child *c, enum role role)
 {
-	*c = (struct child){.role = role, .control = -1, .start_at = UINT64_MAX, .backoff = CHILD_BACKOFF_MS};
+	*c = (struct child){
+	    .role = role, .control = -1, .start_at = UINT64_MAX, .backoff = CHILD_BACKOFF_MS};
 }
 
-/* Descriptors as roles.h says, and no other: not even one that somebody forgot O_CLOEXEC for (CVE-2020-28012). */
+/* Descriptors as roles.h says, and no other: not even one that somebody forgot O_CLOEXEC for
+ * (CVE-2020-28012). */
 static bool arrange(int control)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -25,7 +27,8 @@ static bool arrange(int control)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return false;
 	/* dup2 onto itself would keep close-on-exec */
-	if (control == ROLE_CONTROL_FD ? fcntl(control, F_SETFD, 0) < 0 : dup2(control, ROLE_CONTROL_FD) < 0)
+	if (control == ROLE_CONTROL_FD ? fcntl(control, F_SETFD, 0) < 0
+	                               : dup2(control, ROLE_CONTROL_FD) < 0)
 		return false;
 	return close_range(ROLE_CONTROL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC) == 0;
 }
@@ -40,7 +43,8 @@ static void become_role(const struct child *c, int self, int control)
 	signals_reset();
 	if (arrange(control) && privileges_become(&c->who))
 		execveat(self, "", argv, environment, AT_EMPTY_PATH);
-	dprintf(STDERR_FILENO, "hikyakud: cannot start the %s process as user %ld: %s\n", role, (long)c->who.uid, strerror(errno));
+	dprintf(STDERR_FILENO, "hikyakud: cannot start the %s process as user %ld: %s\n", role,
+	    (long)c->who.uid, strerror(errno));
 	_exit(127);
 }
 

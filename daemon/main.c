@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * main.c - hikyakud, the mail server: one program that is supervisor, mail process and keys process, as it is asked to be.
+ * main.c - hikyakud, the mail server: one program that is supervisor, mail process and keys
+ * process, as it is asked to be.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,5 +95,6 @@ int main(int argc, char **argv)
 		return check_run(&o);
 	if (!o.foreground)
 		go_to_background();
-	return o.single ? single_run(&o, o.foreground ? nothing : let_parent_go) : supervisor_run(&o, o.foreground ? nothing : let_parent_go);
+	return o.single ? single_run(&o, o.foreground ? nothing : let_parent_go)
+	                : supervisor_run(&o, o.foreground ? nothing : let_parent_go);
 }

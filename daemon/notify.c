@@ -44,7 +44,8 @@ void notify_reloading(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld\n", (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+	    (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 	say(text);
 }
 

@@ -26,15 +26,24 @@ static const struct row {
 	bool is_secret; /* no dump, no ptrace, no swap: it holds private keys */
 	const char *holds;
 } table[ROLES] = {
-	[ROLE_SUPERVISOR] = {"supervisor", 0, false, false, "root until the end; listening sockets, the configuration; reads no byte of the network"},
-	[ROLE_MTA] = {"mta", offsetof(struct hk_conf, user), true, false, "sessions, deliveries, the spool, TLS keys of listeners; no DKIM key"},
-	[ROLE_KEYS] = {"keys", offsetof(struct hk_conf, keys_user), true, true, "DKIM keys; no file, no network"},
-	[ROLE_SINGLE] = {"single", offsetof(struct hk_conf, user), false, false, "everything, for debugging and tests"},
+    [ROLE_SUPERVISOR] = {"supervisor", 0, false, false,
+        "root until the end; listening sockets, the configuration; reads no byte of the network"},
+    [ROLE_MTA] = {"mta", offsetof(struct hk_conf, user), true, false,
+        "sessions, deliveries, the spool, TLS keys of listeners; no DKIM key"},
+    [ROLE_KEYS] = {"keys", offsetof(struct hk_conf, keys_user), true, true,
+        "DKIM keys; no file, no network"},
+    [ROLE_SINGLE] = {"single", offsetof(struct hk_conf, user), false, false,
+        "everything, for debugging and tests"},
 };
 
 const char *role_name(enum role role)
 {
 	return table[role].name;
+}
+
+const char *role_holds(enum role role)
+{
+	return table[role].holds;
 }
 
 enum hk_status role_find(const char *name, enum role *ret)
@@ -69,9 +78,11 @@ static bool look_up(struct hk_slice name, struct identity *ret)
 	return p != NULL;
 }
 
-enum hk_status privileges_find(enum role role, const struct hk_conf *conf, struct hk_buf *why, struct identity *ret)
+enum hk_status privileges_find(
+    enum role role, const struct hk_conf *conf, struct hk_buf *why, struct identity *ret)
 {
-	const struct hk_slice *name = (const struct hk_slice *)((const char *)conf + table[role].user);
+	const struct hk_slice *name =
+	    (const struct hk_slice *)((const char *)conf + table[role].user);
 	struct identity found;
 
 	if (geteuid() != 0) {
@@ -79,11 +90,15 @@ enum hk_status privileges_find(enum role role, const struct hk_conf *conf, struc
 		return HK_OK;
 	}
 	if (!look_up(*name, &found)) {
-		hk_buf_addf(why, "there is no user \"%.*s\" on this host; make one (useradd --system), or name another one in the configuration", HK_FMT(*name));
+		hk_buf_addf(why,
+		    "there is no user \"%.*s\" on this host; make one (useradd --system), or name "
+		    "another one in the configuration",
+		    HK_FMT(*name));
 		return HK_NOTFOUND;
 	}
 	if (found.uid == 0 || found.gid == 0) {
-		hk_buf_addf(why, "\"%.*s\" is root: the %s process never runs as root", HK_FMT(*name), table[role].name);
+		hk_buf_addf(why, "\"%.*s\" is root: the %s process never runs as root",
+		    HK_FMT(*name), table[role].name);
 		return HK_LIMIT;
 	}
 	*ret = found;
@@ -99,7 +114,8 @@ bool privileges_become(const struct identity *who)
 	umask(077);
 	if (geteuid() != 0)
 		return true;
-	if (setgroups(0, NULL) != 0 || setresgid(who->gid, who->gid, who->gid) != 0 || setresuid(who->uid, who->uid, who->uid) != 0)
+	if (setgroups(0, NULL) != 0 || setresgid(who->gid, who->gid, who->gid) != 0 ||
+	    setresuid(who->uid, who->uid, who->uid) != 0)
 		return false;
 	/* CVE-2024-35179 and its like: a drop that did not happen */
 	errno = EPERM;
@@ -132,10 +148,12 @@ bool privileges_check(enum role role, struct hk_buf *why)
 	}
 	if (table[role].is_secret) {
 		if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-			hk_buf_add_str(why, "the keys process refuses to run: its memory could be read");
+			hk_buf_add_str(
+			    why, "the keys process refuses to run: its memory could be read");
 			return false;
 		}
-		/* as far as RLIMIT_MEMLOCK lets us: a key in swap is a smaller evil than no signatures */
+		/* as far as RLIMIT_MEMLOCK lets us: a key in swap is a smaller evil than no
+		 * signatures */
 		(void)!mlockall(MCL_CURRENT | MCL_FUTURE);
 	}
 	return true;

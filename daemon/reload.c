@@ -2,13 +2,15 @@
 #include "daemon/reload.h"
 #include "engine/log_value.h"
 
-/* Items that the schema keeps for a restart, but that the supervisor can change: it binds and closes sockets at a reload. */
+/* Items that the schema keeps for a restart, but that the supervisor can change: it binds and
+ * closes sockets at a reload. */
 static bool is_ours(struct hk_slice item)
 {
 	return hk_slice_eq(item, HK_S("address"));
 }
 
-enum hk_status reload_is_possible(const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *why)
+enum hk_status reload_is_possible(
+    const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *why)
 {
 	struct hk_buf items;
 	struct hk_slice rest;
@@ -43,8 +45,10 @@ void reload_log(struct hk_log *log, enum hk_status status, struct hk_slice why)
 		size_t end = hk_slice_find(why, '\n');
 
 		if (end)
-			hk_logf(log, HK_LOG_ERROR, "ev=reload ok=0 what=%s", hk_log_value(hk_slice_sub(why, 0, end)).text);
+			hk_logf(log, HK_LOG_ERROR, "ev=reload ok=0 what=%s",
+			    hk_log_value(hk_slice_sub(why, 0, end)).text);
 		why = hk_slice_from(why, end + 1);
 	}
-	hk_logf(log, HK_LOG_WARNING, "ev=reload ok=0 what=\"the configuration before stays in force\"");
+	hk_logf(
+	    log, HK_LOG_WARNING, "ev=reload ok=0 what=\"the configuration before stays in force\"");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * role_keys.c - the process that holds private keys. Its main thread takes keys and channels from the supervisor; each
- * channel has a thread that signs.
+ * role_keys.c - the process that holds private keys. Its main thread takes keys and channels from
+ * the supervisor; each channel has a thread that signs.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -35,14 +35,16 @@ static enum hk_status load(struct hk_keys *keys, const struct hk_control *m, enu
 
 static void take_key(struct hk_keys *keys, const struct hk_control *m)
 {
-	struct hk_control answer = {.type = HK_CONTROL_ALG, .generation = m->generation, .index = m->index, .fd = -1};
+	struct hk_control answer = {
+	    .type = HK_CONTROL_ALG, .generation = m->generation, .index = m->index, .fd = -1};
 	enum hk_status status = load(keys, m, &answer.alg);
 
 	if (status != HK_OK) {
 		answer.type = HK_CONTROL_REFUSED;
-		answer.text = status == HK_SYNTAX || status == HK_CRYPTO
-		    ? HK_S("it holds no unencrypted RSA or Ed25519 private key in PEM")
-		    : hk_slice_str(hk_status_text(status));
+		answer.text =
+		    status == HK_SYNTAX || status == HK_CRYPTO
+		        ? HK_S("it holds no unencrypted RSA or Ed25519 private key in PEM")
+		        : hk_slice_str(hk_status_text(status));
 	}
 	/* a supervisor that is gone shows as END on the next receive */
 	(void)!hk_control_send(ROLE_CONTROL_FD, &answer);
@@ -73,7 +75,8 @@ static void take_message(struct hk_keys *keys, const struct hk_control *m)
 /* Until the supervisor closes its end. */
 static void run(struct hk_keys *keys, int signals)
 {
-	struct pollfd p[2] = {{.fd = ROLE_CONTROL_FD, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	struct pollfd p[2] = {
+	    {.fd = ROLE_CONTROL_FD, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	uint8_t buffer[HK_CONTROL_MAX];
 	enum hk_status status = HK_OK;
 	struct hk_control m;
@@ -98,12 +101,13 @@ int role_keys(void)
 	if (!keys || signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_DIRECT, &sink) != HK_OK)
 		return 1;
 	if (!privileges_check(ROLE_KEYS, &why)) {
-		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
+		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=%s",
+		    hk_log_value(hk_buf_slice(&why)).text);
 		return 1;
 	}
 	fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);
 	run(keys, signals);
-	/* Deliberate: channel threads may still sign, so the keys are not freed under them: the process ends, and its memory
-	 * with it, without a core file. */
+	/* Deliberate: channel threads may still sign, so the keys are not freed under them: the
+	 * process ends, and its memory with it, without a core file. */
 	return 0;
 }

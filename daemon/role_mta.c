@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * role_mta.c - the mail process: takes what the supervisor sends, serves it, ends when it is told to or left alone.
+ * role_mta.c - the mail process: takes what the supervisor sends, serves it, ends when it is told
+ * to or left alone.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -32,19 +33,24 @@ struct mta_role {
 static void answer(const struct mta_role *r, enum hk_control_type type, struct hk_slice text)
 {
 	/* a supervisor that is gone shows as END on the next receive */
-	(void)!hk_control_send(ROLE_CONTROL_FD, &(struct hk_control){.type = type, .generation = r->generation, .text = text, .fd = -1});
+	(void)!hk_control_send(ROLE_CONTROL_FD,
+	    &(struct hk_control){
+	        .type = type, .generation = r->generation, .text = text, .fd = -1});
 }
 
 /* The first thing wrong is told with SERVE. */
 static void note(struct mta_role *r, enum hk_status status, struct hk_buf *why)
 {
 	if (status != HK_OK && !r->why.n)
-		hk_buf_add(&r->why, why->n ? hk_buf_slice(why) : hk_slice_str(hk_status_text(status)));
+		hk_buf_add(
+		    &r->why, why->n ? hk_buf_slice(why) : hk_slice_str(hk_status_text(status)));
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------------ */
+/* ---- pieces
+ * ------------------------------------------------------------------------------------------ */
 
-static enum hk_status take_conf(struct mta_role *r, const struct hk_control *m, struct hk_slice text, struct hk_buf *why)
+static enum hk_status take_conf(
+    struct mta_role *r, const struct hk_control *m, struct hk_slice text, struct hk_buf *why)
 {
 	char name[HK_CONTROL_TEXT_MAX + 1] = "";
 	struct hk_conf_error error = {0};
@@ -73,7 +79,8 @@ static enum hk_status take_file(struct mta_role *r, const struct hk_control *m, 
 	struct hk_arena a;
 
 	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
-	status = bundle_read(m->fd, &a, m->type == HK_CONTROL_CONF ? HK_CONF_TEXT_MAX : HK_TLS_PEM_MAX, &text);
+	status = bundle_read(
+	    m->fd, &a, m->type == HK_CONTROL_CONF ? HK_CONF_TEXT_MAX : HK_TLS_PEM_MAX, &text);
 	if (status == HK_OK && m->type == HK_CONTROL_CONF)
 		status = take_conf(r, m, text, why);
 	else if (status == HK_OK && m->type == HK_CONTROL_CERTIFICATE)
@@ -87,7 +94,8 @@ static enum hk_status take_file(struct mta_role *r, const struct hk_control *m, 
 
 static enum hk_status take_socket(struct mta_role *r, const struct hk_control *m)
 {
-	struct server_socket s = {.socket = m->socket, .worker = m->worker, .listener = m->index, .fd = m->fd};
+	struct server_socket s = {
+	    .socket = m->socket, .worker = m->worker, .listener = m->index, .fd = m->fd};
 
 	return server_listen(&r->server, &s);
 }
@@ -112,7 +120,8 @@ static void serve(struct mta_role *r)
 	}
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * -------------------------------------------------------------------------------------------- */
 
 static void begin_stop(struct mta_role *r)
 {
@@ -133,7 +142,8 @@ static int time_left(const struct mta_role *r)
 	return r->stop_until > now ? (int)(r->stop_until - now) : 0;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------- */
+/* ---- messages
+ * --------------------------------------------------------------------------------------------- */
 
 static void take_message(struct mta_role *r, const struct hk_control *m)
 {
@@ -188,15 +198,17 @@ static void take_messages(struct mta_role *r)
 
 static void run(struct mta_role *r)
 {
-	struct pollfd p[3] = {{.fd = ROLE_CONTROL_FD, .events = POLLIN}, {.fd = r->signals, .events = POLLIN},
-		{.fd = r->server.box.fd, .events = POLLIN}};
+	struct pollfd p[3] = {{.fd = ROLE_CONTROL_FD, .events = POLLIN},
+	    {.fd = r->signals, .events = POLLIN}, {.fd = r->server.box.fd, .events = POLLIN}};
 	int signal_number;
 
 	while (!r->over) {
 		/* a closed control descriptor is readable for ever */
 		p[0].fd = r->stopping ? -1 : ROLE_CONTROL_FD;
 		if (poll(p, 3, time_left(r)) == 0) {
-			hk_logf(r->log, HK_LOG_WARNING, "ev=stop what=\"sessions or deliveries did not end in time and are dropped\"");
+			hk_logf(r->log, HK_LOG_WARNING,
+			    "ev=stop what=\"sessions or deliveries did not end in time and are "
+			    "dropped\"");
 			return;
 		}
 		while ((signal_number = signals_next(r->signals)))
@@ -222,7 +234,8 @@ int role_mta(void)
 		return 1;
 	r.log = hk_log_sink_log(sink);
 	if (!privileges_check(ROLE_MTA, &why) || server_init(&r.server, r.log) != HK_OK) {
-		hk_logf(r.log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
+		hk_logf(
+		    r.log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
 		hk_log_sink_close(sink);
 		hk_buf_done(&why);
 		return 1;

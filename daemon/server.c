@@ -81,7 +81,8 @@ enum hk_status server_certificate(struct server *s, size_t listener, struct hk_s
 	return hk_arena_dup(&s->arena, pem, &s->certificate[listener]);
 }
 
-enum hk_status server_certificate_key(struct server *s, size_t listener, struct hk_slice pem, struct hk_buf *why)
+enum hk_status server_certificate_key(
+    struct server *s, size_t listener, struct hk_slice pem, struct hk_buf *why)
 {
 	if (!s->next || listener >= s->next->conf->n_listeners || s->next->tls[listener])
 		return HK_BUG;
@@ -105,7 +106,8 @@ static int known_socket(const struct server *s, const struct server_socket *want
 	for (i = 0; i < s->now_sockets.n; i++) {
 		const struct server_socket *k = &s->now_sockets.at[i];
 
-		if (k->worker == want->worker && k->socket.port == want->socket.port && hk_ip_eq(&k->socket.ip, &want->socket.ip))
+		if (k->worker == want->worker && k->socket.port == want->socket.port &&
+		    hk_ip_eq(&k->socket.ip, &want->socket.ip))
 			return k->fd;
 	}
 	return -1;
@@ -144,7 +146,8 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 	}
 	status = hk_resolver_start(g->conf->resolver, &g->resolver);
 	if (status != HK_OK)
-		hk_buf_addf(why, "resolver \"%.*s\": %s", HK_FMT(g->conf->resolver), hk_status_text(status));
+		hk_buf_addf(why, "resolver \"%.*s\": %s", HK_FMT(g->conf->resolver),
+		    hk_status_text(status));
 	return status;
 }
 
@@ -154,7 +157,8 @@ static enum hk_status first_start(struct server *s, struct hk_buf *why)
 	enum hk_status status;
 
 	if (hk_clock_set_zone(conf->timezone) != HK_OK) {
-		hk_buf_addf(why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
+		hk_buf_addf(
+		    why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
 		return HK_NOTFOUND;
 	}
 	status = hk_mta_start(s->next->conf, s->log, &s->box, &s->mta);
@@ -178,7 +182,8 @@ static enum hk_status set_up(struct server *s)
 	for (i = 0; i < n; i++) {
 		const struct server_socket *from = &s->next_sockets.at[i];
 
-		sockets[i] = (struct hk_mta_socket){.fd = from->fd, .worker = from->worker, .listener = from->listener};
+		sockets[i] = (struct hk_mta_socket){
+		    .fd = from->fd, .worker = from->worker, .listener = from->listener};
 	}
 	status = hk_mta_setup(s->mta, s->next, sockets, n);
 	free(sockets);

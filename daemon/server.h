@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * server.h - the mail process seen from its main thread: a generation is put together piece by piece, then served.
+ * server.h - the mail process seen from its main thread: a generation is put together piece by
+ *piece, then served.
  *
  *	conf -> certificate*, alg*, listen* -> serve
  *
@@ -34,15 +35,19 @@ struct server {
 	struct server_sockets now_sockets, next_sockets;
 	struct hk_slice *certificate; /* of next, for each listener; in arena */
 	struct hk_arena arena;
-	int channel[HK_SERVER_CHANNELS]; /* to the keys, that came before there was a worker for them; -1: none */
+	int channel[HK_SERVER_CHANNELS]; /* to the keys, that came before there was a worker for
+	                                    them; -1: none */
 };
 
 enum hk_status server_init(struct server *, struct hk_log *) HK_MUSTCHECK;
 /* server_begin(s, conf, number): takes a use of conf; what was begun before is dropped. */
 enum hk_status server_begin(struct server *, struct hk_conf *, uint32_t number) HK_MUSTCHECK;
-/* The pieces of what was begun. PEM texts are copied. server_listen takes fd; -1: the one of the generation that is served. */
-enum hk_status server_certificate(struct server *, size_t listener, struct hk_slice pem) HK_MUSTCHECK;
-enum hk_status server_certificate_key(struct server *, size_t listener, struct hk_slice pem, struct hk_buf *why) HK_MUSTCHECK;
+/* The pieces of what was begun. PEM texts are copied. server_listen takes fd; -1: the one of the
+ * generation that is served. */
+enum hk_status server_certificate(
+    struct server *, size_t listener, struct hk_slice pem) HK_MUSTCHECK;
+enum hk_status server_certificate_key(
+    struct server *, size_t listener, struct hk_slice pem, struct hk_buf *why) HK_MUSTCHECK;
 enum hk_status server_alg(struct server *, size_t key, enum hk_sign_alg) HK_MUSTCHECK;
 enum hk_status server_listen(struct server *, const struct server_socket *) HK_MUSTCHECK;
 /* server_channel(s, worker, fd): takes fd, a channel to the keys. */
@@ -50,7 +55,8 @@ void server_channel(struct server *, unsigned worker, int fd);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */
 enum hk_status server_serve(struct server *, struct hk_buf *why) HK_MUSTCHECK;
 void server_drop(struct server *);
-/* server_stop(s), then server_take_mail when s->box is readable: true once nothing is under way any more. */
+/* server_stop(s), then server_take_mail when s->box is readable: true once nothing is under way any
+ * more. */
 void server_stop(struct server *);
 bool server_take_mail(struct server *);
 void server_done(struct server *);

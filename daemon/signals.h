@@ -5,7 +5,8 @@
 #ifndef HIKYAKU_DAEMON_SIGNALS_H
 #define HIKYAKU_DAEMON_SIGNALS_H
 
-/* signals_open(): blocks what we know of in this thread and those it starts later; SIGPIPE is ignored. A signalfd, or -1. */
+/* signals_open(): blocks what we know of in this thread and those it starts later; SIGPIPE is
+ * ignored. A signalfd, or -1. */
 int signals_open(void);
 /* signals_next(fd): the number of the next one, 0 when there is none. */
 int signals_next(int fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * single.c - all in one process: no supervisor, and the keys in threads. For debugging, fuzzing and small tests.
+ * single.c - all in one process: no supervisor, and the keys in threads. For debugging, fuzzing and
+ * small tests.
  */
 #include <errno.h>
 #include <poll.h>
@@ -37,9 +38,11 @@ struct single {
 	uint64_t stop_until;
 };
 
-/* ---- a generation, from our own hands ------------------------------------------------------------------ */
+/* ---- a generation, from our own hands
+ * ------------------------------------------------------------------ */
 
-static enum hk_status give_certificate(struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
+static enum hk_status give_certificate(
+    struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
 {
 	enum hk_status status;
 	struct hk_slice pem;
@@ -57,7 +60,8 @@ static enum hk_status give_certificate(struct single *s, const struct bundle *b,
 	return status;
 }
 
-static enum hk_status give_key(struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
+static enum hk_status give_key(
+    struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
 {
 	enum hk_sign_alg alg;
 	enum hk_status status;
@@ -77,7 +81,8 @@ static enum hk_status give_key(struct single *s, const struct bundle *b, size_t 
 
 static enum hk_status give_socket(struct single *s, size_t listener, const struct bound *b)
 {
-	struct server_socket give = {.socket = b->socket, .worker = b->worker, .listener = listener, .fd = -1};
+	struct server_socket give = {
+	    .socket = b->socket, .worker = b->worker, .listener = listener, .fd = -1};
 
 	if (b->is_new) {
 		give.fd = dup(b->fd);
@@ -87,7 +92,8 @@ static enum hk_status give_socket(struct single *s, size_t listener, const struc
 	return server_listen(&s->server, &give);
 }
 
-static enum hk_status give_sockets(struct single *s, const struct hk_conf_listener *l, size_t listener)
+static enum hk_status give_sockets(
+    struct single *s, const struct hk_conf_listener *l, size_t listener)
 {
 	enum hk_status status = HK_OK;
 	unsigned worker;
@@ -95,7 +101,8 @@ static enum hk_status give_sockets(struct single *s, const struct hk_conf_listen
 
 	for (i = 0; i < l->n_sockets; i++)
 		for (worker = 0; status == HK_OK && worker < s->workers; worker++)
-			status = give_socket(s, listener, sockets_find(&s->sockets, &l->socket[i], worker));
+			status = give_socket(
+			    s, listener, sockets_find(&s->sockets, &l->socket[i], worker));
 	return status;
 }
 
@@ -115,7 +122,8 @@ static enum hk_status put_together(struct single *s, const struct bundle *b, str
 	return status;
 }
 
-/* ---- start --------------------------------------------------------------------------------------------- */
+/* ---- start
+ * --------------------------------------------------------------------------------------------- */
 
 static enum hk_status start_channels(struct single *s)
 {
@@ -181,7 +189,9 @@ static enum hk_status start(struct single *s, struct hk_buf *why)
 	return status;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static enum hk_status try_reload(struct single *s, struct hk_buf *why)
 {
@@ -256,11 +266,14 @@ static void take_signals(struct single *s, int signals)
 
 static void run(struct single *s, int signals)
 {
-	struct pollfd p[2] = {{.fd = signals, .events = POLLIN}, {.fd = s->server.box.fd, .events = POLLIN}};
+	struct pollfd p[2] = {
+	    {.fd = signals, .events = POLLIN}, {.fd = s->server.box.fd, .events = POLLIN}};
 
 	for (;;) {
 		if (poll(p, 2, time_left(s)) == 0) {
-			hk_logf(s->log, HK_LOG_WARNING, "ev=stop what=\"sessions or deliveries did not end in time and are dropped\"");
+			hk_logf(s->log, HK_LOG_WARNING,
+			    "ev=stop what=\"sessions or deliveries did not end in time and are "
+			    "dropped\"");
 			return;
 		}
 		take_signals(s, signals);
@@ -288,9 +301,11 @@ int single_run(const struct options *options, void (*ready)(void))
 	hk_buf_init(&why, 65536);
 	status = signals < 0 ? HK_IO : start(&s, &why);
 	if (status != HK_OK) {
-		fprintf(stderr, "hikyakud: %.*s\n", HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
+		fprintf(stderr, "hikyakud: %.*s\n",
+		    HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
 	} else {
-		hk_logf(s.log, HK_LOG_INFO, "ev=ready pid=%ld workers=%u single=1", (long)getpid(), s.workers);
+		hk_logf(s.log, HK_LOG_INFO, "ev=ready pid=%ld workers=%u single=1", (long)getpid(),
+		    s.workers);
 		notify_ready();
 		ready();
 		run(&s, signals);

@@ -7,22 +7,26 @@
 #include "daemon/sockets.h"
 #include "io/net.h"
 
-static struct bound *find(const struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
+static struct bound *find(
+    const struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
 {
 	size_t i;
 
 	for (i = 0; i < s->n; i++)
-		if (s->at[i].worker == worker && s->at[i].socket.port == socket->port && hk_ip_eq(&s->at[i].socket.ip, &socket->ip))
+		if (s->at[i].worker == worker && s->at[i].socket.port == socket->port &&
+		    hk_ip_eq(&s->at[i].socket.ip, &socket->ip))
 			return &s->at[i];
 	return NULL;
 }
 
-const struct bound *sockets_find(const struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
+const struct bound *sockets_find(
+    const struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
 {
 	return find(s, socket, worker);
 }
 
-static enum hk_status bind_one(struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
+static enum hk_status bind_one(
+    struct sockets *s, const struct hk_conf_socket *socket, unsigned worker)
 {
 	struct bound *b = find(s, socket, worker), *at;
 	enum hk_status status;
@@ -41,21 +45,25 @@ static enum hk_status bind_one(struct sockets *s, const struct hk_conf_socket *s
 		return HK_NOMEM;
 	}
 	s->at = at;
-	s->at[s->n++] = (struct bound){.socket = *socket, .worker = worker, .fd = fd, .is_new = true, .is_wanted = true};
+	s->at[s->n++] = (struct bound){
+	    .socket = *socket, .worker = worker, .fd = fd, .is_new = true, .is_wanted = true};
 	return HK_OK;
 }
 
-static void say_why(const struct hk_conf_listener *l, const struct hk_conf_socket *socket, int error, struct hk_buf *why)
+static void say_why(const struct hk_conf_listener *l, const struct hk_conf_socket *socket,
+    int error, struct hk_buf *why)
 {
 	char ip[HK_IP_TEXT_MAX];
 
 	hk_ip_format(&socket->ip, ip);
-	hk_buf_addf(why, "listen %.*s: %s port %u: %s", HK_FMT(l->name), ip, socket->port, strerror(error));
+	hk_buf_addf(
+	    why, "listen %.*s: %s port %u: %s", HK_FMT(l->name), ip, socket->port, strerror(error));
 	if (error == EACCES)
 		hk_buf_add_str(why, " (ports under 1024 need root, or CAP_NET_BIND_SERVICE)");
 }
 
-static enum hk_status bind_listener(struct sockets *s, const struct hk_conf_listener *l, unsigned workers, struct hk_buf *why)
+static enum hk_status bind_listener(
+    struct sockets *s, const struct hk_conf_listener *l, unsigned workers, struct hk_buf *why)
 {
 	enum hk_status status = HK_OK;
 	unsigned worker;
@@ -72,7 +80,8 @@ static enum hk_status bind_listener(struct sockets *s, const struct hk_conf_list
 	return status;
 }
 
-enum hk_status sockets_bind(struct sockets *s, const struct hk_conf *conf, unsigned workers, struct hk_buf *why)
+enum hk_status sockets_bind(
+    struct sockets *s, const struct hk_conf *conf, unsigned workers, struct hk_buf *why)
 {
 	enum hk_status status = HK_OK;
 	size_t i;

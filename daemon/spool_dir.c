@@ -14,8 +14,10 @@ static enum hk_status fail(struct hk_buf *why, const char *path, const char *wha
 	return HK_IO;
 }
 
-/* Through a descriptor, so that nothing can be put in the place of the directory between two looks at it. */
-static enum hk_status give_to(int fd, const char *path, const struct identity *who, bool is_new, struct hk_buf *why)
+/* Through a descriptor, so that nothing can be put in the place of the directory between two looks
+ * at it. */
+static enum hk_status give_to(
+    int fd, const char *path, const struct identity *who, bool is_new, struct hk_buf *why)
 {
 	char text[96];
 	struct stat st;
@@ -25,7 +27,8 @@ static enum hk_status give_to(int fd, const char *path, const struct identity *w
 	if (fstat(fd, &st) != 0)
 		return fail(why, path, strerror(errno));
 	if (st.st_uid != who->uid) {
-		snprintf(text, sizeof text, "it belongs to user %ld, not to user %ld", (long)st.st_uid, (long)who->uid);
+		snprintf(text, sizeof text, "it belongs to user %ld, not to user %ld",
+		    (long)st.st_uid, (long)who->uid);
 		return fail(why, path, text);
 	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
@@ -33,7 +36,8 @@ static enum hk_status give_to(int fd, const char *path, const struct identity *w
 	return HK_OK;
 }
 
-enum hk_status spool_dir_make(const struct hk_conf *conf, const struct identity *who, struct hk_buf *why)
+enum hk_status spool_dir_make(
+    const struct hk_conf *conf, const struct identity *who, struct hk_buf *why)
 {
 	char path[4096];
 	enum hk_status status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * supervisor.c - binds, starts the roles, starts them again when they die, reloads, ends. It reads no byte of the network.
+ * supervisor.c - binds, starts the roles, starts them again when they die, reloads, ends. It reads
+ * no byte of the network.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,8 @@
 #include "io/log.h"
 #include "io/mta.h"
 
-/* ---- start ------------------------------------------------------------------------------------------ */
+/* ---- start
+ * ------------------------------------------------------------------------------------------ */
 
 static enum hk_status prepare(struct supervisor *s, const struct bundle *b, struct hk_buf *why)
 {
@@ -35,7 +37,8 @@ static enum hk_status prepare(struct supervisor *s, const struct bundle *b, stru
 	if (status == HK_OK)
 		status = privileges_find(ROLE_KEYS, b->conf, why, &s->keys.who);
 	if (status == HK_OK && geteuid() == 0 && s->mta.who.uid == s->keys.who.uid) {
-		hk_buf_add_str(why, "user and keys-user must be two users: else the mail process could read the keys from memory");
+		hk_buf_add_str(why, "user and keys-user must be two users: else the mail process "
+		                    "could read the keys from memory");
 		status = HK_LIMIT;
 	}
 	if (status == HK_OK)
@@ -72,7 +75,8 @@ static enum hk_status start(struct supervisor *s, struct hk_buf *why)
 	return status;
 }
 
-/* ---- pid file ----------------------------------------------------------------------------------------- */
+/* ---- pid file
+ * ----------------------------------------------------------------------------------------- */
 
 static bool pid_path(const struct supervisor *s, char *ret, size_t size)
 {
@@ -95,7 +99,8 @@ static void write_pid(const struct supervisor *s)
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
-		hk_logf(s->log, HK_LOG_WARNING, "ev=pid_file what=%s", hk_log_value(hk_slice_str(strerror(errno))).text);
+		hk_logf(s->log, HK_LOG_WARNING, "ev=pid_file what=%s",
+		    hk_log_value(hk_slice_str(strerror(errno))).text);
 	if (fd >= 0)
 		close(fd);
 }
@@ -108,7 +113,8 @@ static void remove_pid(const struct supervisor *s)
 		unlink(path);
 }
 
-/* ---- reload --------------------------------------------------------------------------------------------- */
+/* ---- reload
+ * --------------------------------------------------------------------------------------------- */
 
 static enum hk_status begin_reload(struct supervisor *s, struct hk_buf *why)
 {
@@ -149,7 +155,8 @@ void supervisor_reload(struct supervisor *s)
 	hk_buf_done(&why);
 }
 
-/* ---- the end --------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * --------------------------------------------------------------------------------------------- */
 
 static void begin_stop(struct supervisor *s)
 {
@@ -160,8 +167,9 @@ static void begin_stop(struct supervisor *s)
 	s->stopping = true;
 	sockets_close(&s->sockets);
 	s->stop_until = hk_clock_mono_ms() + STOP_MS;
-	if (s->mta.pid && (s->mta.control < 0 ||
-	    hk_control_send(s->mta.control, &(struct hk_control){.type = HK_CONTROL_STOP, .fd = -1}) != HK_OK))
+	if (s->mta.pid && (s->mta.control < 0 || hk_control_send(s->mta.control,
+	                                             &(struct hk_control){.type = HK_CONTROL_STOP,
+	                                                 .fd = -1}) != HK_OK))
 		kill(s->mta.pid, SIGKILL);
 	s->over = !s->mta.pid;
 }
@@ -180,14 +188,17 @@ static void end_child(struct child *c)
 	reap_now(c);
 }
 
-/* ---- deaths ------------------------------------------------------------------------------------------------ */
+/* ---- deaths
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void log_end(const struct supervisor *s, const struct child *c, int how)
 {
 	bool by_signal = WIFSIGNALED(how);
 
-	hk_logf(s->log, s->stopping ? HK_LOG_INFO : HK_LOG_ERROR, "ev=ended role=%s pid=%ld %s=%d", role_name(c->role), (long)c->pid,
-	    by_signal ? "signal" : "status", by_signal ? WTERMSIG(how) : WEXITSTATUS(how));
+	hk_logf(s->log, s->stopping ? HK_LOG_INFO : HK_LOG_ERROR, "ev=ended role=%s pid=%ld %s=%d",
+	    role_name(c->role), (long)c->pid, by_signal ? "signal" : "status",
+	    by_signal ? WTERMSIG(how) : WEXITSTATUS(how));
 }
 
 static void bury(struct supervisor *s, struct child *c, int how)
@@ -225,7 +236,9 @@ static void start_again(struct supervisor *s, struct child *c, uint64_t now)
 		child_ended(c, now);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------ */
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void take_signals(struct supervisor *s)
 {
@@ -257,7 +270,8 @@ static void take_time(struct supervisor *s)
 	uint64_t now = hk_clock_mono_ms();
 
 	if (s->stopping && now >= s->stop_until) {
-		hk_logf(s->log, HK_LOG_WARNING, "ev=stop what=\"the mail process did not end in time\"");
+		hk_logf(s->log, HK_LOG_WARNING,
+		    "ev=stop what=\"the mail process did not end in time\"");
 		s->over = true;
 	}
 	if (s->next && now >= s->next_until)
@@ -278,8 +292,9 @@ static int time_left(const struct supervisor *s)
 static void run(struct supervisor *s)
 {
 	while (!s->over) {
-		struct pollfd p[3] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->mta.control, .events = POLLIN},
-			{.fd = s->keys.control, .events = POLLIN}};
+		struct pollfd p[3] = {{.fd = s->signals, .events = POLLIN},
+		    {.fd = s->mta.control, .events = POLLIN},
+		    {.fd = s->keys.control, .events = POLLIN}};
 
 		poll(p, 3, time_left(s));
 		if (p[1].revents)
@@ -299,7 +314,10 @@ void supervisor_is_ready(struct supervisor *s)
 
 int supervisor_run(const struct options *options, void (*ready)(void))
 {
-	struct supervisor s = {.options = options, .next_until = UINT64_MAX, .ready = ready, .signals = signals_open()};
+	struct supervisor s = {.options = options,
+	    .next_until = UINT64_MAX,
+	    .ready = ready,
+	    .signals = signals_open()};
 	struct hk_log_sink *sink;
 	enum hk_status status;
 	struct hk_buf why;
@@ -312,7 +330,8 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	hk_buf_init(&why, 65536);
 	status = start(&s, &why);
 	if (status != HK_OK) {
-		fprintf(stderr, "hikyakud: %.*s\n", HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
+		fprintf(stderr, "hikyakud: %.*s\n",
+		    HK_FMT(why.n ? hk_buf_slice(&why) : hk_slice_str(hk_status_text(status))));
 		s.failed = true;
 	} else {
 		run(&s);

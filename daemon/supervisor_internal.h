@@ -14,8 +14,10 @@
 #include "daemon/sockets.h"
 #include "engine/world.h"
 
-#define OFFER_MS 60000 /* a role that says nothing about a configuration for so long will not (recovery of a large spool takes seconds) */
-#define STOP_MS  35000 /* the mta's own patience (HK_MTA_STOP_MS) and some more */
+#define OFFER_MS                                                                                   \
+	60000 /* a role that says nothing about a configuration for so long will not (recovery of  \
+	         a large spool takes seconds) */
+#define STOP_MS 35000 /* the mta's own patience (HK_MTA_STOP_MS) and some more */
 
 struct supervisor {
 	const struct options *options;

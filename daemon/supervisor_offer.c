@@ -12,18 +12,21 @@
 #include "io/clock.h"
 #include "io/control.h"
 
-/* A role that does not take messages is as good as dead; waitpid sees its end, and it is started again. */
+/* A role that does not take messages is as good as dead; waitpid sees its end, and it is started
+ * again. */
 static void send_to(struct supervisor *s, struct child *c, const struct hk_control *m)
 {
 	if (c->control < 0 || hk_control_send(c->control, m) == HK_OK)
 		return;
-	hk_logf(s->log, HK_LOG_ERROR, "ev=control role=%s what=\"it takes no messages\"", role_name(c->role));
+	hk_logf(s->log, HK_LOG_ERROR, "ev=control role=%s what=\"it takes no messages\"",
+	    role_name(c->role));
 	child_release(c);
 	if (c->pid)
 		kill(c->pid, SIGKILL);
 }
 
-/* ---- to the keys ------------------------------------------------------------------------------------ */
+/* ---- to the keys
+ * ------------------------------------------------------------------------------------ */
 
 static void send_keys(struct supervisor *s, const struct bundle *b)
 {
@@ -31,7 +34,10 @@ static void send_keys(struct supervisor *s, const struct bundle *b)
 
 	for (i = 0; i < b->conf->n_keys; i++)
 		send_to(s, &s->keys,
-		    &(struct hk_control){.type = HK_CONTROL_KEY, .generation = b->number, .index = (uint32_t)i, .fd = b->key[i]});
+		    &(struct hk_control){.type = HK_CONTROL_KEY,
+		        .generation = b->number,
+		        .index = (uint32_t)i,
+		        .fd = b->key[i]});
 }
 
 /* Both roles get new ends: a pair serves one life of each. */
@@ -42,7 +48,8 @@ static void send_channels(struct supervisor *s)
 
 	for (m.worker = 0; m.worker < s->workers; m.worker++) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s", hk_log_value(hk_slice_str(strerror(errno))).text);
+			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
+			    hk_log_value(hk_slice_str(strerror(errno))).text);
 			return;
 		}
 		m.fd = pair[0];
@@ -54,7 +61,8 @@ static void send_channels(struct supervisor *s)
 	}
 }
 
-/* ---- to the mta --------------------------------------------------------------------------------------- */
+/* ---- to the mta
+ * --------------------------------------------------------------------------------------- */
 
 static void send_sockets(struct supervisor *s, const struct bundle *b, size_t listener, bool all)
 {
@@ -63,11 +71,16 @@ static void send_sockets(struct supervisor *s, const struct bundle *b, size_t li
 
 	for (i = 0; i < l->n_sockets; i++)
 		for (worker = 0; worker < s->workers; worker++) {
-			const struct bound *at = sockets_find(&s->sockets, &l->socket[i], (unsigned)worker);
+			const struct bound *at =
+			    sockets_find(&s->sockets, &l->socket[i], (unsigned)worker);
 
-			send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_LISTEN, .generation = b->number,
-			    .index = (uint32_t)listener, .worker = at->worker, .socket = at->socket,
-			    .fd = all || at->is_new ? at->fd : -1});
+			send_to(s, &s->mta,
+			    &(struct hk_control){.type = HK_CONTROL_LISTEN,
+			        .generation = b->number,
+			        .index = (uint32_t)listener,
+			        .worker = at->worker,
+			        .socket = at->socket,
+			        .fd = all || at->is_new ? at->fd : -1});
 		}
 }
 
@@ -88,7 +101,10 @@ static void send_certificates(struct supervisor *s, const struct bundle *b, size
 /* all: also the sockets that the mta of before had; for one that was just started. */
 static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 {
-	struct hk_control m = {.type = HK_CONTROL_CONF, .generation = b->number, .text = hk_slice_str(s->options->config), .fd = b->text_fd};
+	struct hk_control m = {.type = HK_CONTROL_CONF,
+	    .generation = b->number,
+	    .text = hk_slice_str(s->options->config),
+	    .fd = b->text_fd};
 	size_t i;
 
 	send_to(s, &s->mta, &m);
@@ -97,9 +113,14 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 		send_sockets(s, b, i, all);
 	}
 	for (i = 0; i < b->conf->n_keys; i++)
-		send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_ALG, .generation = b->number, .index = (uint32_t)i,
-		    .alg = b->alg[i], .fd = -1});
-	send_to(s, &s->mta, &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_ALG,
+		        .generation = b->number,
+		        .index = (uint32_t)i,
+		        .alg = b->alg[i],
+		        .fd = -1});
+	send_to(s, &s->mta,
+	    &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
 }
 
 static void offer_to_mta(struct supervisor *s)
@@ -108,7 +129,8 @@ static void offer_to_mta(struct supervisor *s)
 	send_bundle(s, s->next, s->now == NULL);
 }
 
-/* ---- offers ---------------------------------------------------------------------------------------------- */
+/* ---- offers
+ * ---------------------------------------------------------------------------------------------- */
 
 void offer_begin(struct supervisor *s, struct bundle *b)
 {
@@ -153,7 +175,9 @@ void offer_refuse(struct supervisor *s, struct hk_slice why)
 		return;
 	}
 	reload_log(s->log, HK_SYNTAX, why);
-	send_to(s, &s->keys, &(struct hk_control){.type = HK_CONTROL_FORGET, .generation = s->next->number, .fd = -1});
+	send_to(s, &s->keys,
+	    &(struct hk_control){
+	        .type = HK_CONTROL_FORGET, .generation = s->next->number, .fd = -1});
 	sockets_undo(&s->sockets);
 	bundle_free(s->next);
 	end_offer(s);
@@ -167,8 +191,8 @@ static void accept_offer(struct supervisor *s)
 	bundle_free(s->now);
 	s->now = s->next;
 	if (is_first) {
-		hk_logf(s->log, HK_LOG_INFO, "ev=ready pid=%ld mta=%ld keys=%ld workers=%u", (long)getpid(), (long)s->mta.pid,
-		    (long)s->keys.pid, s->workers);
+		hk_logf(s->log, HK_LOG_INFO, "ev=ready pid=%ld mta=%ld keys=%ld workers=%u",
+		    (long)getpid(), (long)s->mta.pid, (long)s->keys.pid, s->workers);
 		supervisor_is_ready(s);
 	} else {
 		reload_log(s->log, HK_OK, (struct hk_slice){0});
@@ -176,7 +200,8 @@ static void accept_offer(struct supervisor *s)
 	end_offer(s);
 }
 
-/* ---- what roles say: claims, not facts ------------------------------------------------------------------- */
+/* ---- what roles say: claims, not facts
+ * ------------------------------------------------------------------- */
 
 static void take_alg(struct supervisor *s, const struct hk_control *m)
 {
@@ -202,7 +227,8 @@ static void take_refusal(struct supervisor *s, const struct child *c, const stru
 	if (s->next && s->next->number == m->generation)
 		offer_refuse(s, hk_buf_slice(&why));
 	else
-		hk_logf(s->log, HK_LOG_ERROR, "ev=refused role=%s what=%s", role_name(c->role), hk_log_value(hk_buf_slice(&why)).text);
+		hk_logf(s->log, HK_LOG_ERROR, "ev=refused role=%s what=%s", role_name(c->role),
+		    hk_log_value(hk_buf_slice(&why)).text);
 	hk_buf_done(&why);
 }
 
@@ -212,7 +238,8 @@ static void take_message(struct supervisor *s, const struct child *c, const stru
 		take_refusal(s, c, m);
 	else if (m->type == HK_CONTROL_ALG && c->role == ROLE_KEYS)
 		take_alg(s, m);
-	else if (m->type == HK_CONTROL_SERVING && c->role == ROLE_MTA && s->next && s->next_is_offered && s->next->number == m->generation)
+	else if (m->type == HK_CONTROL_SERVING && c->role == ROLE_MTA && s->next &&
+	         s->next_is_offered && s->next->number == m->generation)
 		accept_offer(s);
 	else if (m->type == HK_CONTROL_SERVING && c->role == ROLE_MTA)
 		hk_logf(s->log, HK_LOG_INFO, "ev=restarted role=mta pid=%ld", (long)c->pid);
@@ -232,7 +259,8 @@ void offer_listen(struct supervisor *s, struct child *c)
 	if (status == HK_END || status == HK_IO)
 		child_release(c);
 	else if (status != HK_OK && status != HK_AGAIN)
-		hk_logf(s->log, HK_LOG_ERROR, "ev=control role=%s what=\"it sent what is no message\"", role_name(c->role));
+		hk_logf(s->log, HK_LOG_ERROR,
+		    "ev=control role=%s what=\"it sent what is no message\"", role_name(c->role));
 }
 
 void offer_log(struct supervisor *s)

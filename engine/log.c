@@ -21,7 +21,8 @@ void hk_logf(struct hk_log *log, enum hk_log_level level, const char *format, ..
 	if (wrote < 0)
 		return;
 	n = (size_t)wrote < sizeof line ? (size_t)wrote : sizeof line - 1;
-	/* The last guard: a caller that forgot to quote still cannot break a line or reach a terminal. */
+	/* The last guard: a caller that forgot to quote still cannot break a line or reach a
+	 * terminal. */
 	for (i = 0; i < n; i++)
 		if (line[i] < 0x20 || line[i] > 0x7e)
 			line[i] = '?';

@@ -5,7 +5,8 @@
 
 static size_t set_of(struct hk_slice name, uint16_t type)
 {
-	return (size_t)((hk_hash(name) ^ type * UINT64_C(0x9e3779b97f4a7c15)) >> 20) % HK_ANSWERS_SETS;
+	return (size_t)((hk_hash(name) ^ type * UINT64_C(0x9e3779b97f4a7c15)) >> 20) %
+	       HK_ANSWERS_SETS;
 }
 
 void hk_answers_done(struct hk_answers *c)
@@ -43,7 +44,8 @@ void hk_answers_put(struct hk_answers *c, struct hk_dns_post *p, uint64_t now_ms
 	c->until[set][0] = now_ms + (uint64_t)ttl * 1000;
 }
 
-bool hk_answers_find(const struct hk_answers *c, const struct hk_dns_question *q, uint64_t now_ms, struct hk_dns_answer *ret)
+bool hk_answers_find(const struct hk_answers *c, const struct hk_dns_question *q, uint64_t now_ms,
+    struct hk_dns_answer *ret)
 {
 	size_t set = set_of(q->name, q->type), way;
 

@@ -5,16 +5,19 @@
 #include "io/answers.h"
 #include "tests/unit.h"
 
-static struct hk_dns_post *answer(const char *name, uint16_t type, enum hk_dns_rcode rcode, uint32_t ttl)
+static struct hk_dns_post *answer(
+    const char *name, uint16_t type, enum hk_dns_rcode rcode, uint32_t ttl)
 {
 	struct hk_dns_question q = {hk_slice_str(name), type};
 	struct hk_dns_post *p = hk_dns_post_new(&q, NULL, 0);
 
-	p->answer = (struct hk_dns_answer){.question = {hk_slice_str(p->name), type}, .rcode = rcode, .ttl = ttl};
+	p->answer = (struct hk_dns_answer){
+	    .question = {hk_slice_str(p->name), type}, .rcode = rcode, .ttl = ttl};
 	return p;
 }
 
-static bool find(struct hk_answers *c, const char *name, uint16_t type, uint64_t now, struct hk_dns_answer *ret)
+static bool find(
+    struct hk_answers *c, const char *name, uint16_t type, uint64_t now, struct hk_dns_answer *ret)
 {
 	return hk_answers_find(c, &(struct hk_dns_question){hk_slice_str(name), type}, now, ret);
 }
@@ -82,9 +85,9 @@ static void the_table_never_grows_and_the_newest_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_answer_lives_as_long_as_its_ttl),
-		cmocka_unit_test(failures_and_answers_without_ttl_are_not_kept),
-		cmocka_unit_test(the_table_never_grows_and_the_newest_stay),
+	    cmocka_unit_test(an_answer_lives_as_long_as_its_ttl),
+	    cmocka_unit_test(failures_and_answers_without_ttl_are_not_kept),
+	    cmocka_unit_test(the_table_never_grows_and_the_newest_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

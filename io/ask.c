@@ -59,7 +59,8 @@ static struct hk_ask *find(const struct hk_asks *a, uint64_t token, enum hk_ask_
 {
 	uint32_t slot = (uint32_t)token;
 
-	if (slot >= a->n || !a->slot[slot].ask || a->slot[slot].turn != token >> 32 || a->slot[slot].ask->kind != kind)
+	if (slot >= a->n || !a->slot[slot].ask || a->slot[slot].turn != token >> 32 ||
+	    a->slot[slot].ask->kind != kind)
 		return NULL;
 	return a->slot[slot].ask;
 }
@@ -111,7 +112,8 @@ void hk_ask_drop_all(struct hk_drive *d)
 static void late(struct hk_timer *timer);
 
 /* NULL when out of memory. wait_ms 0: without end. */
-static struct hk_ask *ask_new(struct hk_drive *d, enum hk_ask_kind kind, uint32_t id, uint64_t wait_ms)
+static struct hk_ask *ask_new(
+    struct hk_drive *d, enum hk_ask_kind kind, uint32_t id, uint64_t wait_ms)
 {
 	struct hk_worker *w = d->worker;
 	struct hk_ask *ask = make_room(&w->asks) ? calloc(1, sizeof *ask) : NULL;
@@ -132,7 +134,8 @@ static struct hk_ask *ask_new(struct hk_drive *d, enum hk_ask_kind kind, uint32_
 	return ask;
 }
 
-/* ---- DNS --------------------------------------------------------------------------------------- */
+/* ---- DNS ---------------------------------------------------------------------------------------
+ */
 
 static void answer_timeout(struct hk_drive *d, uint32_t id, const struct hk_dns_question *q)
 {
@@ -151,7 +154,9 @@ void hk_ask_dns(struct hk_drive *d, uint32_t id, const struct hk_dns_question *q
 		d->ops->dns(d, id, &known);
 		return;
 	}
-	ask = q->name.n <= HK_DNS_NAME_MAX ? ask_new(d, HK_ASK_DNS, id, (uint64_t)g->conf->resolver_timeout * 1000) : NULL;
+	ask = q->name.n <= HK_DNS_NAME_MAX
+	          ? ask_new(d, HK_ASK_DNS, id, (uint64_t)g->conf->resolver_timeout * 1000)
+	          : NULL;
 	post = ask ? hk_dns_post_new(q, &w->box, token_of(&w->asks, ask)) : NULL;
 	if (!post) {
 		if (ask)
@@ -183,7 +188,8 @@ void hk_ask_answer_dns(struct hk_worker *w, struct hk_dns_post *post)
 		hk_drive_pump(d);
 }
 
-/* ---- commits ------------------------------------------------------------------------------------- */
+/* ---- commits
+ * ------------------------------------------------------------------------------------- */
 
 void hk_ask_commit(struct hk_drive *d, uint32_t id, struct hk_mail *mail)
 {
@@ -197,7 +203,10 @@ void hk_ask_commit(struct hk_drive *d, uint32_t id, struct hk_mail *mail)
 		d->ops->committed(d, id, HK_NOMEM);
 		return;
 	}
-	*post = (struct hk_put_post){.post.type = HK_POST_PUT, .mail = mail, .back = &w->box, .token = token_of(&w->asks, ask)};
+	*post = (struct hk_put_post){.post.type = HK_POST_PUT,
+	    .mail = mail,
+	    .back = &w->box,
+	    .token = token_of(&w->asks, ask)};
 	hk_mailbox_post(w->world->owner, &post->post);
 }
 
@@ -208,7 +217,8 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	uint32_t id;
 
 	if (!ask)
-		return; /* the client left while its message was being made durable; it is delivered all the same */
+		return; /* the client left while its message was being made durable; it is delivered
+		           all the same */
 	d = ask->drive;
 	id = ask->id;
 	drop(ask);
@@ -216,7 +226,8 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	hk_drive_pump(d);
 }
 
-/* ---- signatures ------------------------------------------------------------------------------------ */
+/* ---- signatures
+ * ------------------------------------------------------------------------------------ */
 
 static enum hk_status send_request(const struct hk_worker *w, const struct hk_keys_request *r)
 {
@@ -291,7 +302,8 @@ void hk_ask_fail_signs(struct hk_worker *w)
 			answer_sign(w->asks.slot[i].ask, (struct hk_slice){0});
 }
 
-/* ---- time ------------------------------------------------------------------------------------------- */
+/* ---- time
+ * ------------------------------------------------------------------------------------------- */
 
 static void late(struct hk_timer *timer)
 {

@@ -2,8 +2,8 @@
  *
  * ask.h - what a session or delivery has asked another thread or process, and waits for.
  *
- * A question carries a token out and back. The one who asked may be gone by then: a token that is not known any more
- * is an answer that nobody waits for.
+ * A question carries a token out and back. The one who asked may be gone by then: a token that is
+ * not known any more is an answer that nobody waits for.
  */
 #ifndef HIKYAKU_IO_ASK_H
 #define HIKYAKU_IO_ASK_H
@@ -11,7 +11,8 @@
 #include "io/drive.h"
 #include "io/keys.h"
 
-#define HK_ASK_SIGN_MS 20000 /* a signature takes a millisecond; past this the keys process is not there */
+#define HK_ASK_SIGN_MS                                                                             \
+	20000 /* a signature takes a millisecond; past this the keys process is not there */
 
 enum hk_ask_kind { HK_ASK_DNS, HK_ASK_COMMIT, HK_ASK_SIGN };
 struct hk_ask {
@@ -24,8 +25,9 @@ struct hk_ask {
 	uint16_t type; /* of a DNS question; its name: */
 	uint8_t name_n;
 	char name[HK_DNS_NAME_MAX + 1];
-	struct hk_keys_request request; /* of a signature */
-	struct hk_ask *next_unsent, **prev_unsent; /* while the channel to the keys is full; prev_unsent NULL: not waiting for it */
+	struct hk_keys_request request;            /* of a signature */
+	struct hk_ask *next_unsent, **prev_unsent; /* while the channel to the keys is full;
+	                                              prev_unsent NULL: not waiting for it */
 };
 
 struct hk_ask_slot {
@@ -42,13 +44,14 @@ struct hk_asks {
 void hk_asks_init(struct hk_asks *);
 void hk_asks_done(struct hk_asks *);
 
-/* hk_ask_dns(d, id, question): ends in ops->dns, at once when the answer is in the worker's cache, TIMEOUT at the latest after the
- * configured time. */
+/* hk_ask_dns(d, id, question): ends in ops->dns, at once when the answer is in the worker's cache,
+ * TIMEOUT at the latest after the configured time. */
 void hk_ask_dns(struct hk_drive *, uint32_t id, const struct hk_dns_question *);
 struct hk_mail;
 /* hk_ask_commit(d, id, mail): takes mail; ends in ops->committed. */
 void hk_ask_commit(struct hk_drive *, uint32_t id, struct hk_mail *);
-/* hk_ask_sign(d, id, request): fills its seq; ends in ops->signed_; an empty signature when there can be none. */
+/* hk_ask_sign(d, id, request): fills its seq; ends in ops->signed_; an empty signature when there
+ * can be none. */
 void hk_ask_sign(struct hk_drive *, uint32_t id, struct hk_keys_request *);
 void hk_ask_drop_all(struct hk_drive *);
 

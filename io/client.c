@@ -37,7 +37,8 @@ static const struct hk_now *now_of(const struct hk_drive *d)
 	return &d->worker->loop.now;
 }
 
-/* ---- blocking work ----------------------------------------------------------------------------- */
+/* ---- blocking work -----------------------------------------------------------------------------
+ */
 
 static enum hk_status sync_both(struct hk_disk *disk, int file, const char *path)
 {
@@ -92,7 +93,8 @@ static void begin_sync(struct hk_client *c, const struct hk_session_want *want)
 	hk_session_synced(c->session, want->id, sync_both(w->world->disk, want->file, want->path));
 }
 
-/* ---- the drive's operations ------------------------------------------------------------------------ */
+/* ---- the drive's operations
+ * ------------------------------------------------------------------------ */
 
 static bool wants(struct hk_drive *d)
 {
@@ -196,17 +198,36 @@ static void free_client(struct hk_drive *d)
 }
 
 static const struct hk_drive_ops client_ops = {
-	.wants = wants, .feed = feed, .wants_input = wants_input, .out = out, .sent = sent, .eof = eof, .tls = tls,
-	.deadline = deadline, .tick = tick, .dns = dns, .committed = committed, .stop = stop, .free = free_client,
-	.drains = true, .dies_with_the_peer = true,
+    .wants = wants,
+    .feed = feed,
+    .wants_input = wants_input,
+    .out = out,
+    .sent = sent,
+    .eof = eof,
+    .tls = tls,
+    .deadline = deadline,
+    .tick = tick,
+    .dns = dns,
+    .committed = committed,
+    .stop = stop,
+    .free = free_client,
+    .drains = true,
+    .dies_with_the_peer = true,
 };
 
-void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listener, const struct hk_conf_socket *peer, int fd)
+void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listener,
+    const struct hk_conf_socket *peer, int fd)
 {
 	struct hk_client *c = calloc(1, sizeof *c);
 	struct hk_session_env env = {
-		.conf = g->conf, .listener = &g->conf->listener[listener], .disk = w->world->disk, .log = w->world->log,
-		.ids = &w->ids, .intake = w->world->intake, .client = peer->ip, .client_port = peer->port,
+	    .conf = g->conf,
+	    .listener = &g->conf->listener[listener],
+	    .disk = w->world->disk,
+	    .log = w->world->log,
+	    .ids = &w->ids,
+	    .intake = w->world->intake,
+	    .client = peer->ip,
+	    .client_port = peer->port,
 	};
 
 	if (c)

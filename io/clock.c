@@ -11,7 +11,8 @@
 
 enum { ZONE_NAME_MAX = 64, ZONE_EVERY_S = 60 };
 
-/* How often the zone was set: what threads remember of an older one is void. Written before threads start. */
+/* How often the zone was set: what threads remember of an older one is void. Written before threads
+ * start. */
 static unsigned zone_turn;
 
 /* Letters, digits and "/_+-", no "..": a name of the zone database, never a path. */
@@ -39,7 +40,8 @@ static bool is_zone_rule(struct hk_slice name)
 		at++;
 	for (; at < name.n && (hk_is_digit(name.p[at]) || (digits && name.p[at] == ':')); at++)
 		digits++;
-	return letters >= 3 && letters < sizeof((struct hk_now *)0)->zone_name && digits && digits <= 5 && at == name.n;
+	return letters >= 3 && letters < sizeof((struct hk_now *)0)->zone_name && digits &&
+	       digits <= 5 && at == name.n;
 }
 
 enum hk_status hk_clock_set_zone(struct hk_slice name)
@@ -63,8 +65,8 @@ enum hk_status hk_clock_set_zone(struct hk_slice name)
 	return HK_OK;
 }
 
-/* Offset and name change on whole minutes, so each thread asks the zone database once a minute: localtime_r takes a
- * lock that all threads share. */
+/* Offset and name change on whole minutes, so each thread asks the zone database once a minute:
+ * localtime_r takes a lock that all threads share. */
 static void add_zone(struct hk_now *now)
 {
 	static _Thread_local struct {
@@ -85,7 +87,8 @@ static void add_zone(struct hk_now *now)
 		if (localtime_r(&utc, &local)) {
 			known.offset_minutes = (int)(local.tm_gmtoff / 60);
 			/* zones without letters of their own are called "+03": no name */
-			if (local.tm_zone && hk_is_alpha((uint8_t)local.tm_zone[0]) && strlen(local.tm_zone) < sizeof known.name)
+			if (local.tm_zone && hk_is_alpha((uint8_t)local.tm_zone[0]) &&
+			    strlen(local.tm_zone) < sizeof known.name)
 				name = local.tm_zone;
 		}
 		snprintf(known.name, sizeof known.name, "%s", name);
@@ -110,6 +113,8 @@ void hk_clock_now(struct hk_now *ret)
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	*ret = (struct hk_now){.mono_ms = hk_clock_mono_ms(), .utc = t.tv_sec, .utc_ms = (unsigned)(t.tv_nsec / 1000000)};
+	*ret = (struct hk_now){.mono_ms = hk_clock_mono_ms(),
+	    .utc = t.tv_sec,
+	    .utc_ms = (unsigned)(t.tv_nsec / 1000000)};
 	add_zone(ret);
 }

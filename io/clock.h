@@ -7,8 +7,8 @@
 
 #include "engine/world.h"
 
-/* hk_clock_set_zone(name): "Asia/Tokyo" or "JST-9"; for the whole process, before its threads start: it sets TZ. Empty: the system's zone.
- * NOTFOUND when the system has no such zone. */
+/* hk_clock_set_zone(name): "Asia/Tokyo" or "JST-9"; for the whole process, before its threads
+ * start: it sets TZ. Empty: the system's zone. NOTFOUND when the system has no such zone. */
 enum hk_status hk_clock_set_zone(struct hk_slice name) HK_MUSTCHECK;
 /* hk_clock_now(ret): thread-safe. */
 void hk_clock_now(struct hk_now *ret);

@@ -31,7 +31,8 @@ static void a_zone_may_be_a_rule_of_posix(void **state)
 
 static void what_is_no_zone_is_refused(void **state)
 {
-	static const char *const bad[] = {"Asia/Nowhere", "../../../etc/passwd", "/etc/localtime", "Asia/Tokyo;", "JST-", "JS-9", "JST-9x", ":/etc/localtime"};
+	static const char *const bad[] = {"Asia/Nowhere", "../../../etc/passwd", "/etc/localtime",
+	    "Asia/Tokyo;", "JST-", "JS-9", "JST-9x", ":/etc/localtime"};
 	size_t i;
 
 	(void)state;
@@ -42,9 +43,9 @@ static void what_is_no_zone_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokyo_is_nine_hours_ahead_and_called_jst),
-		cmocka_unit_test(a_zone_may_be_a_rule_of_posix),
-		cmocka_unit_test(what_is_no_zone_is_refused),
+	    cmocka_unit_test(tokyo_is_nine_hours_ahead_and_called_jst),
+	    cmocka_unit_test(a_zone_may_be_a_rule_of_posix),
+	    cmocka_unit_test(what_is_no_zone_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,8 @@ static void ready(uv_poll_t *poll, int error, int events)
 	(void)events;
 	hk_loop_wake(c->loop);
 	if (error)
-		c->waiting_for = 0; /* libuv stopped the handle; the next read or write gives the reason */
+		c->waiting_for =
+		    0; /* libuv stopped the handle; the next read or write gives the reason */
 	if (c->is_lingering)
 		linger(c);
 	else
@@ -123,7 +124,8 @@ enum hk_status hk_conn_write(struct hk_conn *c, struct hk_slice s, size_t *ret)
 	return HK_OK;
 }
 
-enum hk_status hk_conn_start_tls(struct hk_conn *c, struct hk_tls_context *context, struct hk_slice name)
+enum hk_status hk_conn_start_tls(
+    struct hk_conn *c, struct hk_tls_context *context, struct hk_slice name)
 {
 	return hk_tls_new(context, c->fd, name, &c->tls);
 }
@@ -141,7 +143,8 @@ enum hk_status hk_conn_handshake(struct hk_conn *c, char ret_text[HK_TLS_DESCRIB
 
 void hk_conn_wait(struct hk_conn *c, bool read, bool write)
 {
-	int events = (read ? UV_READABLE : 0) | (write || (c->tls && hk_tls_wants_write(c->tls)) ? UV_WRITABLE : 0);
+	int events = (read ? UV_READABLE : 0) |
+	             (write || (c->tls && hk_tls_wants_write(c->tls)) ? UV_WRITABLE : 0);
 
 	if (events == c->waiting_for)
 		return;
@@ -168,7 +171,8 @@ void hk_conn_close(struct hk_conn *c, bool gently)
 		hk_tls_end(c->tls);
 	hk_tls_free(c->tls);
 	c->tls = NULL;
-	if (!gently || shutdown(c->fd, SHUT_WR) != 0 || hk_timers_join(&c->loop->timers, &c->linger, linger_is_over) != HK_OK) {
+	if (!gently || shutdown(c->fd, SHUT_WR) != 0 ||
+	    hk_timers_join(&c->loop->timers, &c->linger, linger_is_over) != HK_OK) {
 		close_now(c);
 		return;
 	}

@@ -41,7 +41,8 @@ enum hk_status hk_control_parse(struct hk_slice s, struct hk_control *ret)
 	ip = hk_cursor_take(&c, sizeof m.socket.ip.bytes);
 	m.socket.port = hk_cursor_u16(&c);
 	m.text = hk_cursor_block(&c);
-	if (c.failed || c.rest.n || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 || type >= HK_CONTROL_TYPES || alg > HK_SIGN_RSA_SHA1 ||
+	if (c.failed || c.rest.n || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 ||
+	    type >= HK_CONTROL_TYPES || alg > HK_SIGN_RSA_SHA1 ||
 	    (m.socket.ip.family != 0 && m.socket.ip.family != 4 && m.socket.ip.family != 6))
 		return HK_SYNTAX;
 	memcpy(m.socket.ip.bytes, ip.p, sizeof m.socket.ip.bytes);
@@ -95,7 +96,8 @@ enum hk_status hk_control_send(int fd, const struct hk_control *m)
 	if (hk_buf_status(&b) == HK_OK) {
 		do
 			n = sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
-		while (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for(fd, POLLOUT, SEND_WAIT_MS))));
+		while (n < 0 && (errno == EINTR ||
+		                    (errno == EAGAIN && wait_for(fd, POLLOUT, SEND_WAIT_MS))));
 		status = n == (ssize_t)b.n ? HK_OK : HK_IO;
 	}
 	hk_buf_done(&b);
@@ -109,7 +111,8 @@ static int detach(struct msghdr *h)
 	int fd = -1;
 
 	/* the room is for one, so the kernel gives us one at most and closes the others */
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof fd))
 		memcpy(&fd, CMSG_DATA(c), sizeof fd);
 	return fd;
 }
@@ -118,8 +121,10 @@ enum hk_status hk_control_receive(int fd, uint8_t buffer[HK_CONTROL_MAX], struct
 {
 	struct iovec bytes = {buffer, HK_CONTROL_MAX};
 	union beside beside;
-	struct msghdr h = {
-		.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = beside.room, .msg_controllen = sizeof beside.room};
+	struct msghdr h = {.msg_iov = &bytes,
+	    .msg_iovlen = 1,
+	    .msg_control = beside.room,
+	    .msg_controllen = sizeof beside.room};
 	enum hk_status status;
 	ssize_t n;
 	int with;
@@ -133,7 +138,9 @@ enum hk_status hk_control_receive(int fd, uint8_t buffer[HK_CONTROL_MAX], struct
 	if (n == 0)
 		status = HK_END;
 	else
-		status = h.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? HK_SYNTAX : hk_control_parse(hk_slice_of(buffer, (size_t)n), ret);
+		status = h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)
+		             ? HK_SYNTAX
+		             : hk_control_parse(hk_slice_of(buffer, (size_t)n), ret);
 	if (status == HK_OK)
 		ret->fd = with;
 	else if (with >= 0)

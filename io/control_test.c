@@ -25,7 +25,12 @@ static int close_pair(void **state)
 static void a_message_comes_over_with_its_descriptor(void **state)
 {
 	uint8_t buffer[HK_CONTROL_MAX];
-	struct hk_control got, m = {.type = HK_CONTROL_LISTEN, .generation = 7, .index = 2, .worker = 3, .socket = {.port = 25}, .fd = -1};
+	struct hk_control got, m = {.type = HK_CONTROL_LISTEN,
+	                           .generation = 7,
+	                           .index = 2,
+	                           .worker = 3,
+	                           .socket = {.port = 25},
+	                           .fd = -1};
 	int files[2];
 	char byte = 0;
 
@@ -104,7 +109,9 @@ static void junk_and_a_closed_end_are_told_apart(void **state)
 	close(pair[1]);
 	pair[1] = -1;
 	assert_int_equal(hk_control_receive(pair[0], buffer, &got), HK_END);
-	assert_int_equal(hk_control_send(pair[0], &(struct hk_control){.type = HK_CONTROL_STOP, .fd = -1}), HK_IO);
+	assert_int_equal(
+	    hk_control_send(pair[0], &(struct hk_control){.type = HK_CONTROL_STOP, .fd = -1}),
+	    HK_IO);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
@@ -112,10 +119,10 @@ static void junk_and_a_closed_end_are_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_message_comes_over_with_its_descriptor),
-		CASE(a_message_cut_or_lengthened_is_refused),
-		CASE(a_text_longer_than_its_limit_is_cut_by_the_sender),
-		CASE(junk_and_a_closed_end_are_told_apart),
+	    CASE(a_message_comes_over_with_its_descriptor),
+	    CASE(a_message_cut_or_lengthened_is_refused),
+	    CASE(a_text_longer_than_its_limit_is_cut_by_the_sender),
+	    CASE(junk_and_a_closed_end_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

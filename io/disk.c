@@ -13,9 +13,9 @@
 #include "lib/base/base_internal.h"
 
 enum {
-	DIRECT_ALIGN = 4096,        /* no block device asks for more */
+	DIRECT_ALIGN = 4096, /* no block device asks for more */
 	DIRECT_CHUNK = 256 * 1024,
-	ZEROS_CHUNK = 1024 * 1024,  /* one write of allocate */
+	ZEROS_CHUNK = 1024 * 1024, /* one write of allocate */
 	NAMES_FIRST = 64,
 };
 
@@ -69,7 +69,8 @@ static enum hk_status disk_open(struct hk_disk *d, const char *path, unsigned fl
 	}
 	if (fd < 0)
 		return status_of(errno);
-	/* a FIFO or a device in the spool is somebody's trick; O_NONBLOCK above kept open from waiting for it */
+	/* a FIFO or a device in the spool is somebody's trick; O_NONBLOCK above kept open from
+	 * waiting for it */
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
 		return HK_IO;
@@ -84,7 +85,8 @@ static void disk_close(struct hk_disk *d, int file)
 	close(file);
 }
 
-/* O_DIRECT wants offset, length and memory aligned: read whole blocks aside and copy the wanted part. */
+/* O_DIRECT wants offset, length and memory aligned: read whole blocks aside and copy the wanted
+ * part. */
 static ssize_t read_direct(int file, uint64_t offset, void *to, size_t n)
 {
 	uint64_t start = offset - offset % DIRECT_ALIGN;
@@ -110,7 +112,8 @@ static ssize_t read_direct(int file, uint64_t offset, void *to, size_t n)
 	return got;
 }
 
-static enum hk_status disk_read(struct hk_disk *d, int file, uint64_t offset, void *to, size_t n, size_t *ret)
+static enum hk_status disk_read(
+    struct hk_disk *d, int file, uint64_t offset, void *to, size_t n, size_t *ret)
 {
 	size_t done = 0;
 
@@ -167,8 +170,9 @@ static enum hk_status disk_size(struct hk_disk *d, int file, uint64_t *ret)
 	return HK_OK;
 }
 
-/* fallocate first: a full disk says so before anything was written. Then zeros, since a sync of space that was only
- * reserved changes the file's metadata, which doubles its price (design: the spool). */
+/* fallocate first: a full disk says so before anything was written. Then zeros, since a sync of
+ * space that was only reserved changes the file's metadata, which doubles its price (design: the
+ * spool). */
 static enum hk_status disk_allocate(struct hk_disk *d, int file, uint64_t size)
 {
 	enum hk_status status;
@@ -180,7 +184,8 @@ static enum hk_status disk_allocate(struct hk_disk *d, int file, uint64_t size)
 		return status;
 	if (!is_offset(size))
 		return HK_IO;
-	if (fallocate(file, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(size - at)) != 0 && errno != EOPNOTSUPP && errno != EINTR)
+	if (fallocate(file, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(size - at)) != 0 &&
+	    errno != EOPNOTSUPP && errno != EINTR)
 		return status_of(errno);
 	zeros = calloc(1, ZEROS_CHUNK);
 	if (!zeros)
@@ -208,8 +213,8 @@ static enum hk_status disk_truncate(struct hk_disk *d, int file, uint64_t size)
 	return status_of_call(result);
 }
 
-/* Deliberate: EINTR counts as a failed sync. The kernel does not give it here, and a retry after any failure could
- * be told "done" for pages that were dropped (security.md 2.3). */
+/* Deliberate: EINTR counts as a failed sync. The kernel does not give it here, and a retry after
+ * any failure could be told "done" for pages that were dropped (security.md 2.3). */
 static enum hk_status disk_sync(struct hk_disk *d, int file)
 {
 	(void)d;
@@ -285,7 +290,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp((const char *)x->p, (const char *)y->p);
 }
 
-static enum hk_status disk_list(struct hk_disk *d, const char *dir, struct hk_arena *a, struct hk_slice **ret, size_t *ret_n)
+static enum hk_status disk_list(
+    struct hk_disk *d, const char *dir, struct hk_arena *a, struct hk_slice **ret, size_t *ret_n)
 {
 	enum hk_status status = HK_OK;
 	struct names names = {0};
@@ -310,8 +316,8 @@ static enum hk_status disk_list(struct hk_disk *d, const char *dir, struct hk_ar
 	return HK_OK;
 }
 
-/* An open-file-description lock: it goes with the descriptor, whichever thread closes it, and another open of the same
- * file by this process is refused too. */
+/* An open-file-description lock: it goes with the descriptor, whichever thread closes it, and
+ * another open of the same file by this process is refused too. */
 static enum hk_status disk_lock(struct hk_disk *d, int file)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -341,17 +347,30 @@ static enum hk_status disk_space(struct hk_disk *d, const char *dir, uint64_t *r
 struct hk_disk *hk_disk_kernel(void)
 {
 	static const struct hk_disk_ops ops = {
-		.open = disk_open, .close = disk_close, .read = disk_read, .write = disk_write, .size = disk_size,
-		.allocate = disk_allocate, .truncate = disk_truncate, .sync = disk_sync, .sync_dir = disk_sync_dir,
-		.make_dir = disk_make_dir, .link = disk_link, .rename = disk_rename, .unlink = disk_unlink,
-		.list = disk_list, .lock = disk_lock, .space = disk_space,
+	    .open = disk_open,
+	    .close = disk_close,
+	    .read = disk_read,
+	    .write = disk_write,
+	    .size = disk_size,
+	    .allocate = disk_allocate,
+	    .truncate = disk_truncate,
+	    .sync = disk_sync,
+	    .sync_dir = disk_sync_dir,
+	    .make_dir = disk_make_dir,
+	    .link = disk_link,
+	    .rename = disk_rename,
+	    .unlink = disk_unlink,
+	    .list = disk_list,
+	    .lock = disk_lock,
+	    .space = disk_space,
 	};
 	static struct hk_disk disk = {&ops};
 
 	return &disk;
 }
 
-enum hk_status hk_disk_read_all(const char *path, struct hk_arena *a, size_t max, struct hk_slice *ret)
+enum hk_status hk_disk_read_all(
+    const char *path, struct hk_arena *a, size_t max, struct hk_slice *ret)
 {
 	struct hk_disk *d = hk_disk_kernel();
 	enum hk_status status;

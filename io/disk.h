@@ -7,9 +7,11 @@
 
 #include "engine/world.h"
 
-/* hk_disk_kernel(): one static value without state; files are descriptors, opened with O_CLOEXEC and O_NOFOLLOW. */
+/* hk_disk_kernel(): one static value without state; files are descriptors, opened with O_CLOEXEC
+ * and O_NOFOLLOW. */
 struct hk_disk *hk_disk_kernel(void);
 /* hk_disk_read_all(path, a, max, ret): a whole file; LIMIT when it is longer than max. */
-enum hk_status hk_disk_read_all(const char *path, struct hk_arena *, size_t max, struct hk_slice *ret) HK_MUSTCHECK;
+enum hk_status hk_disk_read_all(
+    const char *path, struct hk_arena *, size_t max, struct hk_slice *ret) HK_MUSTCHECK;
 
 #endif

@@ -50,7 +50,9 @@ static int make(const char *name, struct hk_slice bytes)
 	struct hk_disk *d = hk_disk_kernel();
 	int file = -1;
 
-	assert_int_equal(d->ops->open(d, path(name), HK_OPEN_READ | HK_OPEN_WRITE | HK_OPEN_CREATE, &file), HK_OK);
+	assert_int_equal(
+	    d->ops->open(d, path(name), HK_OPEN_READ | HK_OPEN_WRITE | HK_OPEN_CREATE, &file),
+	    HK_OK);
 	assert_int_equal(d->ops->write(d, file, 0, bytes), HK_OK);
 	assert_int_equal(d->ops->sync(d, file), HK_OK);
 	return file;
@@ -86,7 +88,8 @@ static void reads_past_the_page_cache_take_any_alignment(void **state)
 	for (i = 0; i < BIG; i++)
 		bytes[i] = (uint8_t)(i * 31 + i / 251);
 	d->ops->close(d, make("direct", hk_slice_of(bytes, BIG)));
-	assert_int_equal(d->ops->open(d, path("direct"), HK_OPEN_READ | HK_OPEN_DIRECT, &file), HK_OK);
+	assert_int_equal(
+	    d->ops->open(d, path("direct"), HK_OPEN_READ | HK_OPEN_DIRECT, &file), HK_OK);
 	for (i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
 		assert_int_equal(d->ops->read(d, file, offsets[i], back, BIG, &n), HK_OK);
 		assert_int_equal(n, BIG - offsets[i]);
@@ -106,7 +109,8 @@ static void errors_have_their_status(void **state)
 	(void)state;
 	assert_int_equal(d->ops->open(d, path("none"), HK_OPEN_READ, &file), HK_NOTFOUND);
 	d->ops->close(d, make("there", HK_S("x")));
-	assert_int_equal(d->ops->open(d, path("there"), HK_OPEN_WRITE | HK_OPEN_CREATE, &file), HK_BUSY);
+	assert_int_equal(
+	    d->ops->open(d, path("there"), HK_OPEN_WRITE | HK_OPEN_CREATE, &file), HK_BUSY);
 	assert_int_equal(symlink("there", path("link")), 0);
 	assert_int_equal(d->ops->open(d, path("link"), HK_OPEN_READ, &file), HK_IO);
 	assert_int_equal(mkfifo(path("fifo"), 0600), 0);
@@ -155,7 +159,8 @@ static void a_lock_is_refused_to_the_second(void **state)
 	int first = make("lock", HK_S("")), second;
 
 	(void)state;
-	assert_int_equal(d->ops->open(d, path("lock"), HK_OPEN_READ | HK_OPEN_WRITE, &second), HK_OK);
+	assert_int_equal(
+	    d->ops->open(d, path("lock"), HK_OPEN_READ | HK_OPEN_WRITE, &second), HK_OK);
 	assert_int_equal(d->ops->lock(d, first), HK_OK);
 	assert_int_equal(d->ops->lock(d, second), HK_BUSY);
 	d->ops->close(d, first);
@@ -225,14 +230,14 @@ static void a_whole_file_is_read_up_to_its_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_is_written_is_read_at_every_offset),
-		CASE(reads_past_the_page_cache_take_any_alignment),
-		CASE(errors_have_their_status),
-		CASE(allocate_gives_zeros_and_keeps_what_is_there),
-		CASE(a_lock_is_refused_to_the_second),
-		CASE(names_are_listed_in_order),
-		CASE(a_full_disk_is_full_and_not_an_error_of_io),
-		CASE(a_whole_file_is_read_up_to_its_limit),
+	    CASE(what_is_written_is_read_at_every_offset),
+	    CASE(reads_past_the_page_cache_take_any_alignment),
+	    CASE(errors_have_their_status),
+	    CASE(allocate_gives_zeros_and_keeps_what_is_there),
+	    CASE(a_lock_is_refused_to_the_second),
+	    CASE(names_are_listed_in_order),
+	    CASE(a_full_disk_is_full_and_not_an_error_of_io),
+	    CASE(a_whole_file_is_read_up_to_its_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

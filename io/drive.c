@@ -87,7 +87,8 @@ static void set_timer(struct hk_drive *d)
 
 bool hk_drive_init(struct hk_drive *d, const struct hk_drive_ops *ops, struct hk_worker *w)
 {
-	*d = (struct hk_drive){.ops = ops, .worker = w, .stall_at = HK_TIMER_NEVER, .handshake_until = HK_TIMER_NEVER};
+	*d = (struct hk_drive){
+	    .ops = ops, .worker = w, .stall_at = HK_TIMER_NEVER, .handshake_until = HK_TIMER_NEVER};
 	if (hk_timers_join(&w->loop.timers, &d->timer, due) != HK_OK)
 		return false;
 	d->next = w->drives;
@@ -150,13 +151,15 @@ void hk_drive_start_tls(struct hk_drive *d, struct hk_tls_context *context, stru
 {
 	d->tls = context;
 	d->tls_name = name;
-	/* RFC 3207 4.2, CVE-2011-0411: what came in clear behind STARTTLS is never taken for protected input */
+	/* RFC 3207 4.2, CVE-2011-0411: what came in clear behind STARTTLS is never taken for
+	 * protected input */
 	drop_rest(d);
 }
 
 void hk_drive_close(struct hk_drive *d)
 {
-	/* what is not open has nothing to drain: the kernel or a handshake would only be waited for */
+	/* what is not open has nothing to drain: the kernel or a handshake would only be waited for
+	 */
 	if (d->state != HK_DRIVE_OPEN && d->conn)
 		part(d, false);
 	else
@@ -273,7 +276,8 @@ static bool move_in(struct hk_drive *d)
 	enum hk_status status;
 	size_t n, taken;
 
-	if (d->state != HK_DRIVE_OPEN || d->closing || d->tls || d->eof_told || !d->ops->wants_input(d))
+	if (d->state != HK_DRIVE_OPEN || d->closing || d->tls || d->eof_told ||
+	    !d->ops->wants_input(d))
 		return false;
 	if (d->rest)
 		return feed_rest(d);
@@ -316,7 +320,9 @@ static void settle(struct hk_drive *d)
 		break;
 	default:
 		out = d->ops->out(d).n > 0;
-		hk_conn_wait(d->conn, !d->closing && !d->tls && !d->eof_told && !d->rest && d->ops->wants_input(d), out);
+		hk_conn_wait(d->conn,
+		    !d->closing && !d->tls && !d->eof_told && !d->rest && d->ops->wants_input(d),
+		    out);
 	}
 }
 
@@ -338,7 +344,10 @@ void hk_drive_pump(struct hk_drive *d)
 		if (!d->over)
 			moved |= move_out(d);
 		/* past its share the socket wakes us again; what TLS holds would not */
-		if (!d->over && (reads < HK_DRIVE_READS || d->rest || (d->conn && hk_conn_has_pending(d->conn))) && move_in(d)) {
+		if (!d->over &&
+		    (reads < HK_DRIVE_READS || d->rest ||
+		        (d->conn && hk_conn_has_pending(d->conn))) &&
+		    move_in(d)) {
 			moved = true;
 			reads++;
 		}

@@ -57,7 +57,8 @@ bool hk_generation_missing(const struct hk_generation *g, struct hk_buf *why)
 		}
 	for (i = 0; i < g->conf->n_listeners; i++)
 		if (g->conf->listener[i].starttls && !g->tls[i]) {
-			hk_buf_addf(why, "the certificate of listener %.*s was not loaded", HK_FMT(g->conf->listener[i].name));
+			hk_buf_addf(why, "the certificate of listener %.*s was not loaded",
+			    HK_FMT(g->conf->listener[i].name));
 			return true;
 		}
 	return false;

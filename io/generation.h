@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * generation.h - a configuration together with what the world had to bring for it: TLS contexts, key algorithms, a resolver.
+ * generation.h - a configuration together with what the world had to bring for it: TLS contexts,
+ * key algorithms, a resolver.
  *
  * Built whole by the main thread, then never changed; freed when its last user lets it go.
  */
@@ -19,16 +20,18 @@ struct hk_generation {
 	uint32_t number; /* from 1 */
 	struct hk_conf *conf;
 	struct hk_resolver *resolver;
-	struct hk_tls_context **tls;  /* one for each listener; NULL where it offers none */
-	enum hk_sign_alg *key_algs;   /* one for each key */
+	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
+	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;
 };
 
-/* hk_generation_new(conf, number): takes conf, also on failure; no TLS, keys or resolver yet. NULL when out of memory. */
+/* hk_generation_new(conf, number): takes conf, also on failure; no TLS, keys or resolver yet. NULL
+ * when out of memory. */
 struct hk_generation *hk_generation_new(struct hk_conf *, uint32_t number);
 struct hk_generation *hk_generation_use(struct hk_generation *);
 void hk_generation_free(struct hk_generation *); /* lets go; NULL allowed */
-/* hk_generation_missing(g, why): true, with a sentence in why, when a key or a certificate that the configuration names was not brought. */
+/* hk_generation_missing(g, why): true, with a sentence in why, when a key or a certificate that the
+ * configuration names was not brought. */
 bool hk_generation_missing(const struct hk_generation *, struct hk_buf *why);
 
 #endif

@@ -69,7 +69,8 @@ enum hk_status hk_keys_request_parse(struct hk_slice s, struct hk_keys_request *
 	r.key = hk_cursor_u32(&c);
 	digest = hk_cursor_take(&c, sizeof r.digest);
 	/* no signature over SHA-1 is ever made (RFC 8301 3.1) */
-	if (c.failed || !is_zeros(c.rest) || (alg != HK_SIGN_RSA_SHA256 && alg != HK_SIGN_ED25519_SHA256))
+	if (c.failed || !is_zeros(c.rest) ||
+	    (alg != HK_SIGN_RSA_SHA256 && alg != HK_SIGN_ED25519_SHA256))
 		return HK_SYNTAX;
 	r.alg = (enum hk_sign_alg)alg;
 	memcpy(r.digest, digest.p, sizeof r.digest);
@@ -103,7 +104,8 @@ enum hk_status hk_keys_reply_parse(struct hk_slice s, struct hk_keys_reply *ret)
 	r.seq = hk_cursor_u64(&c);
 	r.n = hk_cursor_u16(&c);
 	signature = hk_cursor_take(&c, r.n);
-	if (c.failed || r.n > sizeof r.signature || status > (uint8_t)-HK_BUG || (status == HK_OK) != (r.n > 0))
+	if (c.failed || r.n > sizeof r.signature || status > (uint8_t)-HK_BUG ||
+	    (status == HK_OK) != (r.n > 0))
 		return HK_SYNTAX;
 	r.status = (enum hk_status) - (int)status;
 	memcpy(r.signature, signature.p, r.n);
@@ -187,7 +189,8 @@ void hk_keys_forget(struct hk_keys *k, uint32_t generation)
 static enum hk_status set_key(struct key_set *set, uint32_t index, struct hk_private_key *key)
 {
 	if (index >= set->n) {
-		struct hk_private_key **at = realloc(set->key, (index + 1) * sizeof(struct hk_private_key *));
+		struct hk_private_key **at =
+		    realloc(set->key, (index + 1) * sizeof(struct hk_private_key *));
 
 		if (!at)
 			return HK_NOMEM;
@@ -200,7 +203,8 @@ static enum hk_status set_key(struct key_set *set, uint32_t index, struct hk_pri
 	return HK_OK;
 }
 
-enum hk_status hk_keys_load(struct hk_keys *k, uint32_t generation, uint32_t index, struct hk_slice pem, enum hk_sign_alg *ret)
+enum hk_status hk_keys_load(struct hk_keys *k, uint32_t generation, uint32_t index,
+    struct hk_slice pem, enum hk_sign_alg *ret)
 {
 	struct hk_private_key *key;
 	enum hk_sign_alg alg;
@@ -223,7 +227,8 @@ enum hk_status hk_keys_load(struct hk_keys *k, uint32_t generation, uint32_t ind
 	return HK_OK;
 }
 
-static enum hk_status sign(struct hk_keys *k, const struct hk_keys_request *r, struct hk_keys_reply *reply)
+static enum hk_status sign(
+    struct hk_keys *k, const struct hk_keys_request *r, struct hk_keys_reply *reply)
 {
 	const struct key_set *set = find_set(k, r->generation);
 	const struct hk_private_key *key = set && r->key < set->n ? set->key[r->key] : NULL;
@@ -234,7 +239,8 @@ static enum hk_status sign(struct hk_keys *k, const struct hk_keys_request *r, s
 		return HK_NOTFOUND;
 	if (hk_private_key_alg(key) != r->alg)
 		return HK_BUG;
-	status = hk_sign_digest(key, hk_slice_of(r->digest, sizeof r->digest), reply->signature, &n);
+	status =
+	    hk_sign_digest(key, hk_slice_of(r->digest, sizeof r->digest), reply->signature, &n);
 	if (status == HK_OK)
 		reply->n = (uint16_t)n;
 	return status;

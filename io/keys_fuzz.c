@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	hk_keys_answer(keys, in, reply);
-	if (hk_keys_reply_parse(hk_slice_of(reply, sizeof reply), &answer) != HK_OK || answer.status == HK_OK)
+	if (hk_keys_reply_parse(hk_slice_of(reply, sizeof reply), &answer) != HK_OK ||
+	    answer.status == HK_OK)
 		abort();
 	return 0;
 }

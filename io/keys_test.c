@@ -6,7 +6,8 @@
 #include "io/keys.h"
 #include "tests/unit.h"
 
-static enum hk_sign_alg load(struct hk_keys *k, uint32_t generation, uint32_t index, enum hk_sign_alg alg)
+static enum hk_sign_alg load(
+    struct hk_keys *k, uint32_t generation, uint32_t index, enum hk_sign_alg alg)
 {
 	struct hk_private_key *key;
 	enum hk_sign_alg got = HK_SIGN_RSA_SHA1;
@@ -39,13 +40,14 @@ static void a_key_signs_only_under_its_generation_index_and_algorithm(void **sta
 		struct hk_keys_request r;
 		enum hk_status want;
 	} rows[] = {
-		{{.seq = 1, .generation = 1, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_OK},
-		{{.seq = 2, .generation = 1, .key = 1, .alg = HK_SIGN_ED25519_SHA256}, HK_OK},
-		{{.seq = 3, .generation = 1, .key = 1, .alg = HK_SIGN_RSA_SHA256}, HK_BUG},
-		{{.seq = 4, .generation = 1, .key = 2, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
-		{{.seq = 5, .generation = 2, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
-		{{.seq = 6, .generation = 0, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
-		{{.seq = 7, .generation = 1, .key = UINT32_MAX, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
+	    {{.seq = 1, .generation = 1, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_OK},
+	    {{.seq = 2, .generation = 1, .key = 1, .alg = HK_SIGN_ED25519_SHA256}, HK_OK},
+	    {{.seq = 3, .generation = 1, .key = 1, .alg = HK_SIGN_RSA_SHA256}, HK_BUG},
+	    {{.seq = 4, .generation = 1, .key = 2, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
+	    {{.seq = 5, .generation = 2, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
+	    {{.seq = 6, .generation = 0, .key = 0, .alg = HK_SIGN_RSA_SHA256}, HK_NOTFOUND},
+	    {{.seq = 7, .generation = 1, .key = UINT32_MAX, .alg = HK_SIGN_RSA_SHA256},
+	        HK_NOTFOUND},
 	};
 	size_t i;
 
@@ -110,7 +112,8 @@ static void bytes_that_are_no_request_are_answered_and_never_signed(void **state
 		memset(bad, 0, sizeof bad);
 		memcpy(bad, good, n < sizeof good ? n : sizeof good);
 		hk_keys_answer(k, hk_slice_of(bad, n), answer);
-		assert_int_equal(hk_keys_reply_parse(hk_slice_of(answer, sizeof answer), &reply), HK_OK);
+		assert_int_equal(
+		    hk_keys_reply_parse(hk_slice_of(answer, sizeof answer), &reply), HK_OK);
 		assert_int_equal(reply.status, n == sizeof good ? HK_OK : HK_SYNTAX);
 	}
 	good[0] = 2; /* a later version */
@@ -155,7 +158,10 @@ static void a_bad_key_is_refused(void **state)
 	enum hk_sign_alg alg;
 
 	(void)state;
-	assert_int_not_equal(hk_keys_load(k, 1, 0, HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg), HK_OK);
+	assert_int_not_equal(
+	    hk_keys_load(k, 1, 0,
+	        HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg),
+	    HK_OK);
 	assert_int_equal(hk_keys_load(k, 1, HK_KEYS_MAX, HK_S("x"), &alg), HK_LIMIT);
 	hk_keys_free(k);
 }
@@ -163,12 +169,12 @@ static void a_bad_key_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_key_signs_only_under_its_generation_index_and_algorithm),
-		cmocka_unit_test(the_oldest_generation_goes_when_a_fifth_comes),
-		cmocka_unit_test(refused_generations_never_push_out_the_one_in_force),
-		cmocka_unit_test(bytes_that_are_no_request_are_answered_and_never_signed),
-		cmocka_unit_test(a_channel_answers_until_it_is_closed),
-		cmocka_unit_test(a_bad_key_is_refused),
+	    cmocka_unit_test(a_key_signs_only_under_its_generation_index_and_algorithm),
+	    cmocka_unit_test(the_oldest_generation_goes_when_a_fifth_comes),
+	    cmocka_unit_test(refused_generations_never_push_out_the_one_in_force),
+	    cmocka_unit_test(bytes_that_are_no_request_are_answered_and_never_signed),
+	    cmocka_unit_test(a_channel_answers_until_it_is_closed),
+	    cmocka_unit_test(a_bad_key_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

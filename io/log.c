@@ -30,7 +30,10 @@ struct hk_log_sink {
 static void add(struct hk_buf *to, enum hk_log_level level, struct hk_slice line)
 {
 	static const char *const names[] = {
-		[HK_LOG_ERROR] = "error", [HK_LOG_WARNING] = "warning", [HK_LOG_INFO] = "info", [HK_LOG_DEBUG] = "debug",
+	    [HK_LOG_ERROR] = "error",
+	    [HK_LOG_WARNING] = "warning",
+	    [HK_LOG_INFO] = "info",
+	    [HK_LOG_DEBUG] = "debug",
 	};
 	struct hk_now now;
 
@@ -65,7 +68,9 @@ static void swap(struct hk_log_sink *s)
 	struct hk_buf b = s->writing;
 
 	if (s->dropped != s->told) {
-		add(&s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow\""));
+		add(&s->waiting, HK_LOG_WARNING,
+		    HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too "
+		         "slow\""));
 		s->told = s->dropped;
 	}
 	s->writing = s->waiting;
@@ -141,8 +146,8 @@ enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_
 	return HK_OK;
 }
 
-/* Deliberate: a writer stuck in front of a reader that never reads is left behind until the process ends; to wait for
- * it would make the stop wait without end. */
+/* Deliberate: a writer stuck in front of a reader that never reads is left behind until the process
+ * ends; to wait for it would make the stop wait without end. */
 static bool stop_writer(struct hk_log_sink *s)
 {
 	struct timespec until;

@@ -7,7 +7,9 @@
 
 #include "engine/world.h"
 
-#define HK_LOG_SINK_MAX (1024 * 1024) /* bytes that wait for a slow reader; past it lines are dropped and counted */
+#define HK_LOG_SINK_MAX                                                                            \
+	(1024 * 1024) /* bytes that wait for a slow reader; past it lines are dropped and counted  \
+	               */
 
 enum hk_log_sink_how {
 	HK_LOG_THREAD, /* a thread of its own writes */
@@ -15,7 +17,8 @@ enum hk_log_sink_how {
 };
 struct hk_log_sink;
 /* hk_log_sink_open(fd, how, ret): fd stays the caller's. */
-enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how, struct hk_log_sink **ret) HK_MUSTCHECK;
+enum hk_status hk_log_sink_open(
+    int fd, enum hk_log_sink_how, struct hk_log_sink **ret) HK_MUSTCHECK;
 /* writes out what waits, for a second at most; NULL allowed. */
 void hk_log_sink_close(struct hk_log_sink *);
 struct hk_log *hk_log_sink_log(struct hk_log_sink *);

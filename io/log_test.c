@@ -15,7 +15,8 @@ static void keep(struct hk_log *log, enum hk_log_level level, struct hk_slice li
 {
 	struct one_line *l = (struct one_line *)log;
 
-	hk_log_line_add(&l->text, 1732541523, 7, level == HK_LOG_WARNING ? "warning" : "info", line);
+	hk_log_line_add(
+	    &l->text, 1732541523, 7, level == HK_LOG_WARNING ? "warning" : "info", line);
 }
 
 static void a_line_has_time_level_and_text(void **state)
@@ -25,7 +26,8 @@ static void a_line_has_time_level_and_text(void **state)
 	(void)state;
 	hk_buf_init(&l.text, 8192);
 	hk_logf(&l.log, HK_LOG_WARNING, "ev=%s n=%d", "test", 3);
-	assert_true(hk_slice_eq(hk_buf_slice(&l.text), HK_S("2024-11-25T13:32:03.007Z warning ev=test n=3\n")));
+	assert_true(hk_slice_eq(
+	    hk_buf_slice(&l.text), HK_S("2024-11-25T13:32:03.007Z warning ev=test n=3\n")));
 	hk_buf_done(&l.text);
 }
 
@@ -35,8 +37,10 @@ static void hostile_bytes_never_break_a_line(void **state)
 
 	(void)state;
 	hk_buf_init(&l.text, 8192);
-	hk_logf(&l.log, HK_LOG_INFO, "from=%s raw=%s", hk_log_quote(HK_S("a\r\n\x1b[2J\xff\\b")).text, "c\nd\x7f");
-	assert_true(hk_slice_ends_nocase(hk_buf_slice(&l.text), HK_S("from=a\\x0D\\x0A\\x1B[2J\\xFF\\\\b raw=c?d?\n")));
+	hk_logf(&l.log, HK_LOG_INFO, "from=%s raw=%s",
+	    hk_log_quote(HK_S("a\r\n\x1b[2J\xff\\b")).text, "c\nd\x7f");
+	assert_true(hk_slice_ends_nocase(
+	    hk_buf_slice(&l.text), HK_S("from=a\\x0D\\x0A\\x1B[2J\\xFF\\\\b raw=c?d?\n")));
 	hk_buf_done(&l.text);
 }
 
@@ -63,9 +67,9 @@ static void long_text_is_cut_and_never_overruns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_line_has_time_level_and_text),
-		cmocka_unit_test(hostile_bytes_never_break_a_line),
-		cmocka_unit_test(long_text_is_cut_and_never_overruns),
+	    cmocka_unit_test(a_line_has_time_level_and_text),
+	    cmocka_unit_test(hostile_bytes_never_break_a_line),
+	    cmocka_unit_test(long_text_is_cut_and_never_overruns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop.h - one thread's event loop: libuv, its deadlines, its clock and the one buffer that all its reads go through.
+ * loop.h - one thread's event loop: libuv, its deadlines, its clock and the one buffer that all its
+ * reads go through.
  */
 #ifndef HIKYAKU_IO_LOOP_H
 #define HIKYAKU_IO_LOOP_H

@@ -33,8 +33,9 @@ void hk_mailbox_post(struct hk_mailbox *box, struct hk_post *post)
 	was_empty = !box->first;
 	*box->last = post;
 	box->last = &post->next;
-	/* Inside the lock: the taker clears the descriptor inside it too, so "readable" and "not empty" never part. The
-	 * counter cannot overflow: only the first post of a batch adds to it. */
+	/* Inside the lock: the taker clears the descriptor inside it too, so "readable" and "not
+	 * empty" never part. The counter cannot overflow: only the first post of a batch adds to
+	 * it. */
 	if (was_empty)
 		eventfd_write(box->fd, 1);
 	pthread_mutex_unlock(&box->mutex);

@@ -2,8 +2,8 @@
  *
  * mailbox.h - how threads speak to each other: typed posts, taken in the order they were put.
  *
- * A post is embedded at the start of a struct of its type and belongs to whoever holds it: the poster until it is
- * posted, then the box, then the taker. Posting never fails and never waits.
+ * A post is embedded at the start of a struct of its type and belongs to whoever holds it: the
+ * poster until it is posted, then the box, then the taker. Posting never fails and never waits.
  */
 #ifndef HIKYAKU_IO_MAILBOX_H
 #define HIKYAKU_IO_MAILBOX_H
@@ -14,8 +14,8 @@
 
 enum hk_post_type {
 	/* to the owner */
-	HK_POST_PUT,       /* struct hk_put_post (owner_thread.h) */
-	HK_POST_RESULT,    /* struct hk_job_post */
+	HK_POST_PUT,        /* struct hk_put_post (owner_thread.h) */
+	HK_POST_RESULT,     /* struct hk_job_post */
 	HK_POST_OWNER_CONF, /* struct hk_conf_post */
 	/* to a worker */
 	HK_POST_COMMITTED, /* struct hk_put_post, on its way back */
@@ -24,8 +24,8 @@ enum hk_post_type {
 	HK_POST_SETUP,     /* struct hk_setup_post (worker.h) */
 	HK_POST_KEYS,      /* struct hk_keys_post (worker.h) */
 	/* to all of them: struct hk_post alone */
-	HK_POST_STOP,      /* finish what is under way, begin nothing, then tell the main thread */
-	HK_POST_QUIT,      /* end the thread now */
+	HK_POST_STOP, /* finish what is under way, begin nothing, then tell the main thread */
+	HK_POST_QUIT, /* end the thread now */
 	/* to the main thread: struct hk_told_post (mta.h) */
 	HK_POST_WORKER_IDLE,
 	HK_POST_OWNER_IDLE,
@@ -45,9 +45,11 @@ enum hk_status hk_mailbox_init(struct hk_mailbox *) HK_MUSTCHECK;
 /* the box must be empty, or its posts be lost on purpose. */
 void hk_mailbox_done(struct hk_mailbox *);
 void hk_mailbox_post(struct hk_mailbox *, struct hk_post *);
-/* hk_mailbox_take(box): all posts, first first, linked by next; NULL when there are none. Clears the descriptor. */
+/* hk_mailbox_take(box): all posts, first first, linked by next; NULL when there are none. Clears
+ * the descriptor. */
 struct hk_post *hk_mailbox_take(struct hk_mailbox *);
-/* hk_mailbox_wait(box, ms): until something is in the box, ms are over (-1: never) or a signal came. For threads without a loop. */
+/* hk_mailbox_wait(box, ms): until something is in the box, ms are over (-1: never) or a signal
+ * came. For threads without a loop. */
 void hk_mailbox_wait(struct hk_mailbox *, int ms);
 
 #endif

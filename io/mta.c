@@ -9,8 +9,9 @@
 #include "io/owner_thread.h"
 
 enum {
-	FILES_SPARE = 256,      /* descriptors for everything that is not a session */
-	FILES_PER_SESSION = 2,  /* its socket and a body file; a delivery has one too, on behalf of it */
+	FILES_SPARE = 256, /* descriptors for everything that is not a session */
+	FILES_PER_SESSION =
+	    2, /* its socket and a body file; a delivery has one too, on behalf of it */
 };
 
 struct hk_mta {
@@ -44,7 +45,8 @@ static size_t sessions_max(unsigned workers)
 	return (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
 }
 
-/* libuv's pool does what blocks: syncs of body files, Maildirs. It waits for disks, not for processors. */
+/* libuv's pool does what blocks: syncs of body files, Maildirs. It waits for disks, not for
+ * processors. */
 static void set_pool(void)
 {
 	setenv("UV_THREADPOOL_SIZE", "8", 0);
@@ -68,14 +70,16 @@ static void post_plain(struct hk_mailbox *box, enum hk_post_type type)
 {
 	struct hk_post *post = malloc(sizeof *post);
 
-	/* Deliberate: an end that cannot be told of is no end; the supervisor's patience is bounded, and it kills. */
+	/* Deliberate: an end that cannot be told of is no end; the supervisor's patience is
+	 * bounded, and it kills. */
 	if (!post)
 		abort();
 	*post = (struct hk_post){.type = type};
 	hk_mailbox_post(box, post);
 }
 
-/* Workers first: what they give back on their way out is still recorded. Their boxes stay until the owner has ended too. */
+/* Workers first: what they give back on their way out is still recorded. Their boxes stay until the
+ * owner has ended too. */
 static void end_all(struct hk_mta *m)
 {
 	unsigned i;
@@ -89,7 +93,8 @@ static void end_all(struct hk_mta *m)
 		hk_owner_thread_join(&m->owner);
 	}
 	hk_owner_thread_close(&m->owner);
-	/* a resolver's thread may answer into any box: it has to end before the first of them goes */
+	/* a resolver's thread may answer into any box: it has to end before the first of them goes
+	 */
 	for (i = 0; i < m->n; i++)
 		hk_worker_let_go(m->worker[i]);
 	for (i = 0; i < m->n; i++)
@@ -98,7 +103,8 @@ static void end_all(struct hk_mta *m)
 	free(m);
 }
 
-enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_mailbox *main, struct hk_mta **ret)
+enum hk_status hk_mta_start(
+    struct hk_conf *conf, struct hk_log *log, struct hk_mailbox *main, struct hk_mta **ret)
 {
 	struct hk_mta *m = calloc(1, sizeof *m);
 	unsigned n = hk_mta_workers(conf);
@@ -114,8 +120,13 @@ enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_
 		return status;
 	}
 	m->owner.intake = hk_owner_intake(m->owner.owner);
-	m->world = (struct hk_world){.disk = hk_disk_kernel(), .log = log, .owner = &m->owner.box, .main = main,
-	    .intake = &m->owner.intake, .sessions_max = sessions_max(n), .last_id = hk_owner_last_id(m->owner.owner)};
+	m->world = (struct hk_world){.disk = hk_disk_kernel(),
+	    .log = log,
+	    .owner = &m->owner.box,
+	    .main = main,
+	    .intake = &m->owner.intake,
+	    .sessions_max = sessions_max(n),
+	    .last_id = hk_owner_last_id(m->owner.owner)};
 	status = hk_tls_context_client(&m->world.client_tls);
 	if (status == HK_OK)
 		status = start_workers(m, n);
@@ -127,7 +138,8 @@ enum hk_status hk_mta_start(struct hk_conf *conf, struct hk_log *log, struct hk_
 	return HK_OK;
 }
 
-static struct hk_setup_post *setup_post(struct hk_generation *g, unsigned worker, const struct hk_mta_socket *s, size_t n)
+static struct hk_setup_post *setup_post(
+    struct hk_generation *g, unsigned worker, const struct hk_mta_socket *s, size_t n)
 {
 	struct hk_setup_post *post = calloc(1, sizeof *post + n * sizeof post->bound[0]);
 	size_t i;
@@ -142,13 +154,16 @@ static struct hk_setup_post *setup_post(struct hk_generation *g, unsigned worker
 	return post;
 }
 
-/* The owner gives its first orders once the workers know the generation that they are given under. */
-static enum hk_status tell_owner(struct hk_mta *m, struct hk_conf_post *post, struct hk_generation *g)
+/* The owner gives its first orders once the workers know the generation that they are given under.
+ */
+static enum hk_status tell_owner(
+    struct hk_mta *m, struct hk_conf_post *post, struct hk_generation *g)
 {
 	enum hk_status status;
 
 	if (m->is_running) {
-		*post = (struct hk_conf_post){.post.type = HK_POST_OWNER_CONF, .conf = hk_conf_use(g->conf)};
+		*post = (struct hk_conf_post){
+		    .post.type = HK_POST_OWNER_CONF, .conf = hk_conf_use(g->conf)};
 		hk_mailbox_post(&m->owner.box, &post->post);
 		return HK_OK;
 	}
@@ -158,7 +173,8 @@ static enum hk_status tell_owner(struct hk_mta *m, struct hk_conf_post *post, st
 	return status;
 }
 
-enum hk_status hk_mta_setup(struct hk_mta *m, struct hk_generation *g, const struct hk_mta_socket *s, size_t n)
+enum hk_status hk_mta_setup(
+    struct hk_mta *m, struct hk_generation *g, const struct hk_mta_socket *s, size_t n)
 {
 	struct hk_conf_post *conf = malloc(sizeof *conf);
 	struct hk_setup_post *post[HK_WORKERS_MAX];

@@ -2,7 +2,8 @@
  *
  * mta.h - the mail process: one owner, N workers, and what they share.
  *
- *	start (opens the spool) -> setup (a generation and its sockets; again for each reload) -> stop -> told... -> end
+ *	start (opens the spool) -> setup (a generation and its sockets; again for each reload) ->
+ *stop -> told... -> end
  *
  * All calls are the main thread's.
  */
@@ -24,15 +25,19 @@ struct hk_mta_socket {
 struct hk_mta;
 /* hk_mta_workers(conf): how many threads its configuration means here. */
 unsigned hk_mta_workers(const struct hk_conf *);
-/* hk_mta_start(conf, log, main, ret): opens and recovers the spool, starts the workers. main: where the mta tells that it is idle.
- * The status of a failure is hk_owner_new's; why was logged. */
-enum hk_status hk_mta_start(struct hk_conf *, struct hk_log *, struct hk_mailbox *main, struct hk_mta **ret) HK_MUSTCHECK;
-/* hk_mta_setup(m, generation, sockets, n): serves. The first generation is that of hk_mta_start's configuration. Takes a use of the generation, and each fd that is new. Sockets not named any more are
- * closed; sessions that came by them go on. */
-enum hk_status hk_mta_setup(struct hk_mta *, struct hk_generation *, const struct hk_mta_socket *, size_t n) HK_MUSTCHECK;
+/* hk_mta_start(conf, log, main, ret): opens and recovers the spool, starts the workers. main: where
+ * the mta tells that it is idle. The status of a failure is hk_owner_new's; why was logged. */
+enum hk_status hk_mta_start(
+    struct hk_conf *, struct hk_log *, struct hk_mailbox *main, struct hk_mta **ret) HK_MUSTCHECK;
+/* hk_mta_setup(m, generation, sockets, n): serves. The first generation is that of hk_mta_start's
+ * configuration. Takes a use of the generation, and each fd that is new. Sockets not named any more
+ * are closed; sessions that came by them go on. */
+enum hk_status hk_mta_setup(
+    struct hk_mta *, struct hk_generation *, const struct hk_mta_socket *, size_t n) HK_MUSTCHECK;
 /* hk_mta_keys(m, worker, fd): takes fd, a channel to the keys. */
 void hk_mta_keys(struct hk_mta *, unsigned worker, int fd);
-/* hk_mta_stop(m): no new sessions and deliveries. hk_mta_told(m, post): takes a post of the main mailbox; true once all are idle. */
+/* hk_mta_stop(m): no new sessions and deliveries. hk_mta_told(m, post): takes a post of the main
+ * mailbox; true once all are idle. */
 void hk_mta_stop(struct hk_mta *);
 bool hk_mta_told(struct hk_mta *, struct hk_post *);
 /* hk_mta_end(m): what is still under way is dropped; joins all threads; frees. */

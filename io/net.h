@@ -7,14 +7,17 @@
 
 #include "conf/conf.h"
 
-/* hk_net_listen(address, ret): TCP with SO_REUSEPORT, so that each worker has a queue of its own. BUSY when the address
- * is taken, NOTFOUND when this host does not have it, IO otherwise; errno tells more. */
+/* hk_net_listen(address, ret): TCP with SO_REUSEPORT, so that each worker has a queue of its own.
+ * BUSY when the address is taken, NOTFOUND when this host does not have it, IO otherwise; errno
+ * tells more. */
 enum hk_status hk_net_listen(const struct hk_conf_socket *, int *ret) HK_MUSTCHECK;
-/* hk_net_accept(listening, ret, ret_peer): AGAIN when nobody waits, FULL when descriptors or memory are short, IO. An
- * IPv4-mapped address is given as IPv4. */
+/* hk_net_accept(listening, ret, ret_peer): AGAIN when nobody waits, FULL when descriptors or memory
+ * are short, IO. An IPv4-mapped address is given as IPv4. */
 enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret_peer) HK_MUSTCHECK;
-/* hk_net_connect(to, source, ret): source family 0: the system's choice. OK: under way or done; writable says which. */
-enum hk_status hk_net_connect(const struct hk_conf_socket *to, const struct hk_ip *source, int *ret) HK_MUSTCHECK;
+/* hk_net_connect(to, source, ret): source family 0: the system's choice. OK: under way or done;
+ * writable says which. */
+enum hk_status hk_net_connect(
+    const struct hk_conf_socket *to, const struct hk_ip *source, int *ret) HK_MUSTCHECK;
 enum hk_status hk_net_connect_unix(struct hk_slice path, int *ret) HK_MUSTCHECK;
 /* hk_net_connect_error(fd): errno of a connect that is over; 0 when it worked. */
 int hk_net_connect_error(int fd);

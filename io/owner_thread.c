@@ -5,7 +5,8 @@
 #include "io/clock.h"
 #include "io/owner_thread.h"
 
-/* ---- what comes in --------------------------------------------------------------------------------- */
+/* ---- what comes in
+ * --------------------------------------------------------------------------------- */
 
 /* The token is the post itself: nothing has to be found or allocated on the way back. */
 static void take_put(struct hk_owner_thread *t, struct hk_put_post *post)
@@ -67,7 +68,8 @@ static bool take_all(struct hk_owner_thread *t)
 	return go_on;
 }
 
-/* ---- what goes out ----------------------------------------------------------------------------------- */
+/* ---- what goes out
+ * ----------------------------------------------------------------------------------- */
 
 static void give_committed(const struct hk_order *order)
 {
@@ -118,7 +120,8 @@ static void tell_idle(struct hk_owner_thread *t)
 	hk_mailbox_post(t->main, &told->post);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------ */
+/* ---- the thread
+ * ------------------------------------------------------------------------------------------ */
 
 static int time_to_wait(const struct hk_owner_thread *t)
 {
@@ -158,7 +161,8 @@ static void *run(void *argument)
 	return NULL;
 }
 
-enum hk_status hk_owner_thread_open(struct hk_owner_thread *t, struct hk_conf *conf, struct hk_disk *disk)
+enum hk_status hk_owner_thread_open(
+    struct hk_owner_thread *t, struct hk_conf *conf, struct hk_disk *disk)
 {
 	struct hk_now now;
 	enum hk_status status;

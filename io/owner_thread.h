@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * owner_thread.h - the thread of the one owner. It blocks in the spool's sync: whatever is posted meanwhile is the next batch.
+ * owner_thread.h - the thread of the one owner. It blocks in the spool's sync: whatever is posted
+ * meanwhile is the next batch.
  */
 #ifndef HIKYAKU_IO_OWNER_THREAD_H
 #define HIKYAKU_IO_OWNER_THREAD_H
@@ -19,8 +20,10 @@ struct hk_owner_thread {
 	pthread_t thread;
 };
 
-/* hk_owner_thread_open(t, conf, disk): opens and recovers the spool, on the caller's thread: errors come before anything serves. */
-enum hk_status hk_owner_thread_open(struct hk_owner_thread *, struct hk_conf *, struct hk_disk *) HK_MUSTCHECK;
+/* hk_owner_thread_open(t, conf, disk): opens and recovers the spool, on the caller's thread: errors
+ * come before anything serves. */
+enum hk_status hk_owner_thread_open(
+    struct hk_owner_thread *, struct hk_conf *, struct hk_disk *) HK_MUSTCHECK;
 enum hk_status hk_owner_thread_start(struct hk_owner_thread *) HK_MUSTCHECK;
 /* hk_owner_thread_join(t): after a QUIT. Everything posted before it is committed. */
 void hk_owner_thread_join(struct hk_owner_thread *);

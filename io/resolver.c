@@ -20,7 +20,8 @@ struct hk_resolver {
 
 /* ---- posts ----------------------------------------------------------------------------------- */
 
-struct hk_dns_post *hk_dns_post_new(const struct hk_dns_question *q, struct hk_mailbox *back, uint64_t token)
+struct hk_dns_post *hk_dns_post_new(
+    const struct hk_dns_question *q, struct hk_mailbox *back, uint64_t token)
 {
 	struct hk_dns_post *p;
 
@@ -81,7 +82,8 @@ static void close_post(struct hk_dns_post *p)
 	p->resolver->n_open--;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------
+ */
 
 static void answered(void *user, int error, struct ub_result *result)
 {
@@ -94,7 +96,8 @@ static void answered(void *user, int error, struct ub_result *result)
 		give_back_failed(p, HK_DNS_TIMEOUT);
 		return;
 	}
-	wire = hk_slice_of(result->answer_packet, result->answer_len > 0 ? (size_t)result->answer_len : 0);
+	wire = hk_slice_of(
+	    result->answer_packet, result->answer_len > 0 ? (size_t)result->answer_len : 0);
 	if (result->rcode != HK_DNS_NOERROR && result->rcode != HK_DNS_NXDOMAIN) {
 		give_back_failed(p, (enum hk_dns_rcode)result->rcode);
 	} else if (!wire.p || hk_dns_answer_parse(&p->arena, &q, wire, &p->answer) != HK_OK) {
@@ -143,7 +146,8 @@ static bool take_posts(struct hk_resolver *r)
 static void *run(void *argument)
 {
 	struct hk_resolver *r = argument;
-	struct pollfd p[2] = {{.fd = r->box.fd, .events = POLLIN}, {.fd = ub_fd(r->ub), .events = POLLIN}};
+	struct pollfd p[2] = {
+	    {.fd = r->box.fd, .events = POLLIN}, {.fd = ub_fd(r->ub), .events = POLLIN}};
 
 	do {
 		poll(p, 2, -1);
@@ -153,32 +157,32 @@ static void *run(void *argument)
 	return NULL;
 }
 
-/* ---- set-up --------------------------------------------------------------------------------------- */
+/* ---- set-up
+ * --------------------------------------------------------------------------------------- */
 
 /* No trust anchor yet, so nothing is validated and no answer is `secure`: that comes with DANE.
- * unblock-lan-zones: else 10.in-addr.arpa and its like are NXDOMAIN (RFC 6303); so would test. be (RFC 6761).
- * infra-keep-probing: a server that was away is asked again soon. */
-static const char usual[] =
-    "server:\n"
-    " module-config: \"iterator\"\n"
-    " do-not-query-localhost: no\n"
-    " unblock-lan-zones: yes\n"
-    " insecure-lan-zones: yes\n"
-    " local-zone: \"test.\" transparent\n"
-    " local-zone: \"127.in-addr.arpa.\" transparent\n"
-    " num-queries-per-thread: 2048\n"
-    " outgoing-range: 4096\n"
-    " msg-cache-size: 16m\n"
-    " rrset-cache-size: 32m\n"
-    " infra-keep-probing: yes\n";
+ * unblock-lan-zones: else 10.in-addr.arpa and its like are NXDOMAIN (RFC 6303); so would test. be
+ * (RFC 6761). infra-keep-probing: a server that was away is asked again soon. */
+static const char usual[] = "server:\n"
+                            " module-config: \"iterator\"\n"
+                            " do-not-query-localhost: no\n"
+                            " unblock-lan-zones: yes\n"
+                            " insecure-lan-zones: yes\n"
+                            " local-zone: \"test.\" transparent\n"
+                            " local-zone: \"127.in-addr.arpa.\" transparent\n"
+                            " num-queries-per-thread: 2048\n"
+                            " outgoing-range: 4096\n"
+                            " msg-cache-size: 16m\n"
+                            " rrset-cache-size: 32m\n"
+                            " infra-keep-probing: yes\n";
 
-/* A laboratory's server, authoritative for test. and the reverse zones: it is asked just the questions that were asked here,
- * and nothing else exists. Not as a forwarder: it refuses what is outside its zones, and a refusal is "try again". */
-static const char for_stub[] =
-    " qname-minimisation: no\n"
-    " target-fetch-policy: \"0 0 0 0 0\"\n"
-    " local-zone: \".\" static\n"
-    " local-zone: \"arpa.\" transparent\n";
+/* A laboratory's server, authoritative for test. and the reverse zones: it is asked just the
+ * questions that were asked here, and nothing else exists. Not as a forwarder: it refuses what is
+ * outside its zones, and a refusal is "try again". */
+static const char for_stub[] = " qname-minimisation: no\n"
+                               " target-fetch-policy: \"0 0 0 0 0\"\n"
+                               " local-zone: \".\" static\n"
+                               " local-zone: \"arpa.\" transparent\n";
 
 static const struct {
 	const char *prefix; /* of the configured text */
@@ -198,7 +202,7 @@ static bool is_server(struct hk_slice where)
 	uint64_t port;
 
 	return hk_ip_parse(hk_slice_sub(where, 0, at), &ip) == HK_OK &&
-	    (at == where.n || hk_slice_u64(hk_slice_from(where, at + 1), 65535, &port) == HK_OK);
+	       (at == where.n || hk_slice_u64(hk_slice_from(where, at + 1), 65535, &port) == HK_OK);
 }
 
 static bool add_server(struct hk_buf *b, struct hk_slice where)
@@ -210,8 +214,8 @@ static bool add_server(struct hk_buf *b, struct hk_slice where)
 		return false;
 	hk_buf_add_str(b, forms[form].lines);
 	for (i = 0; forms[form].zones[i]; i++)
-		hk_buf_addf(b, "%s-zone:\n name: \"%s\"\n %s-addr: %.*s\n", forms[form].keyword, forms[form].zones[i],
-		    forms[form].keyword, HK_FMT(where));
+		hk_buf_addf(b, "%s-zone:\n name: \"%s\"\n %s-addr: %.*s\n", forms[form].keyword,
+		    forms[form].zones[i], forms[form].keyword, HK_FMT(where));
 	return true;
 }
 
@@ -241,7 +245,8 @@ static struct ub_ctx *context_new(struct hk_slice where)
 	hk_buf_init(&text, 4096);
 	hk_buf_add_str(&text, usual);
 	ok = !where.n || add_server(&text, where);
-	ok = ok && hk_buf_status(&text) == HK_OK && configure(ub, hk_buf_slice(&text)) && ub_ctx_async(ub, 1) == 0;
+	ok = ok && hk_buf_status(&text) == HK_OK && configure(ub, hk_buf_slice(&text)) &&
+	     ub_ctx_async(ub, 1) == 0;
 	hk_buf_done(&text);
 	/* without such a file libunbound asks the root servers itself */
 	if (ok && !where.n)

@@ -29,7 +29,8 @@ static const struct hk_now *now_of(const struct hk_drive *d)
 	return &d->worker->loop.now;
 }
 
-/* ---- the job comes back ---------------------------------------------------------------------------- */
+/* ---- the job comes back
+ * ---------------------------------------------------------------------------- */
 
 static void give_back(struct hk_worker *w, struct hk_job_post *post)
 {
@@ -43,7 +44,8 @@ static void release(struct hk_worker *w, struct hk_job_post *post)
 	give_back(w, post);
 }
 
-/* ---- wants ------------------------------------------------------------------------------------------ */
+/* ---- wants
+ * ------------------------------------------------------------------------------------------ */
 
 static void connect_to(struct hk_drive *d, const struct hk_delivery_want *want)
 {
@@ -52,10 +54,12 @@ static void connect_to(struct hk_drive *d, const struct hk_delivery_want *want)
 	int fd = -1;
 
 	errno = 0;
-	status = want->unix_path.n ? hk_net_connect_unix(want->unix_path, &fd) : hk_net_connect(&to, &want->source, &fd);
+	status = want->unix_path.n ? hk_net_connect_unix(want->unix_path, &fd)
+	                           : hk_net_connect(&to, &want->source, &fd);
 	if (status == HK_OK && hk_drive_connect(d, fd, false))
 		return;
-	hk_delivery_connected(sender_of(d)->delivery, false, hk_slice_str(errno ? strerror(errno) : hk_status_text(HK_NOMEM)));
+	hk_delivery_connected(sender_of(d)->delivery, false,
+	    hk_slice_str(errno ? strerror(errno) : hk_status_text(HK_NOMEM)));
 }
 
 static void start_tls(struct hk_drive *d, struct hk_slice name)
@@ -69,8 +73,9 @@ static void start_tls(struct hk_drive *d, struct hk_slice name)
 
 static void sign(struct hk_drive *d, const struct hk_delivery_want *want)
 {
-	struct hk_keys_request r = {
-		.generation = sender_of(d)->generation->number, .key = (uint32_t)want->key, .alg = want->alg};
+	struct hk_keys_request r = {.generation = sender_of(d)->generation->number,
+	    .key = (uint32_t)want->key,
+	    .alg = want->alg};
 
 	if (want->digest.n != sizeof r.digest) {
 		hk_delivery_signed(sender_of(d)->delivery, want->id, (struct hk_slice){0});
@@ -95,7 +100,8 @@ static void local_done(uv_work_t *work, int cancelled)
 	hk_loop_wake(&s->drive.worker->loop);
 	s->drive.jobs--;
 	hk_delivery_local_done(s->delivery);
-	/* also when we were told to stop meanwhile: the message is there, and that has to be told */
+	/* also when we were told to stop meanwhile: the message is there, and that has to be told
+	 */
 	s->drive.over = false;
 	hk_drive_pump(&s->drive);
 }
@@ -147,14 +153,16 @@ static bool wants(struct hk_drive *d)
 	return true;
 }
 
-/* ---- the drive's operations -------------------------------------------------------------------------- */
+/* ---- the drive's operations
+ * -------------------------------------------------------------------------- */
 
 static size_t feed(struct hk_drive *d, struct hk_slice s)
 {
 	return hk_delivery_feed(sender_of(d)->delivery, s);
 }
 
-/* A client always reads: it may be told something while it sends. What it cannot take yet waits in the drive. */
+/* A client always reads: it may be told something while it sends. What it cannot take yet waits in
+ * the drive. */
 static bool wants_input(struct hk_drive *d)
 {
 	(void)d;
@@ -206,7 +214,8 @@ static void signed_(struct hk_drive *d, uint32_t id, struct hk_slice signature)
 	hk_delivery_signed(sender_of(d)->delivery, id, signature);
 }
 
-/* A delivery that has no connection yet has done nothing: it is as if never begun. One that talks goes on. */
+/* A delivery that has no connection yet has done nothing: it is as if never begun. One that talks
+ * goes on. */
 static void stop(struct hk_drive *d)
 {
 	if (!d->jobs && (d->state == HK_DRIVE_APART || d->state == HK_DRIVE_CONNECTING))
@@ -225,14 +234,27 @@ static void free_sender(struct hk_drive *d)
 }
 
 static const struct hk_drive_ops sender_ops = {
-	.wants = wants, .feed = feed, .wants_input = wants_input, .out = out, .sent = sent, .eof = eof, .connected = connected,
-	.tls = tls, .deadline = deadline, .tick = tick, .dns = dns, .signed_ = signed_, .stop = stop, .free = free_sender,
+    .wants = wants,
+    .feed = feed,
+    .wants_input = wants_input,
+    .out = out,
+    .sent = sent,
+    .eof = eof,
+    .connected = connected,
+    .tls = tls,
+    .deadline = deadline,
+    .tick = tick,
+    .dns = dns,
+    .signed_ = signed_,
+    .stop = stop,
+    .free = free_sender,
 };
 
-static struct hk_delivery *new_delivery(struct hk_worker *w, const struct hk_generation *g, struct hk_job *job)
+static struct hk_delivery *new_delivery(
+    struct hk_worker *w, const struct hk_generation *g, struct hk_job *job)
 {
 	struct hk_delivery_env env = {
-		.job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs};
+	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs};
 
 	return hk_delivery_new(&env, &w->loop.now);
 }

@@ -16,7 +16,8 @@ void hk_timers_done(struct hk_timers *t)
 	*t = (struct hk_timers){0};
 }
 
-enum hk_status hk_timers_join(struct hk_timers *t, struct hk_timer *timer, void (*due)(struct hk_timer *))
+enum hk_status hk_timers_join(
+    struct hk_timers *t, struct hk_timer *timer, void (*due)(struct hk_timer *))
 {
 	if (t->members + 1 >= t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : ROOM_FIRST, bytes;

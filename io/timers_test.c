@@ -36,7 +36,8 @@ static void timers_come_in_order_whatever_was_set_and_unset(void **state)
 		assert_int_equal(hk_timers_join(&all, &timer[i], note), HK_OK);
 	for (round = 0; round < 20; round++)
 		for (i = 0; i < MANY; i++)
-			hk_timers_set(&all, &timer[i], random_below(3) ? random_below(1000) : HK_TIMER_NEVER);
+			hk_timers_set(
+			    &all, &timer[i], random_below(3) ? random_below(1000) : HK_TIMER_NEVER);
 	for (i = 0; i < MANY; i++)
 		set += timer[i].place != 0;
 	called = 0;
@@ -80,8 +81,8 @@ static void a_timer_that_sets_itself_to_the_past_runs_once_in_a_run(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(timers_come_in_order_whatever_was_set_and_unset),
-		cmocka_unit_test(a_timer_that_sets_itself_to_the_past_runs_once_in_a_run),
+	    cmocka_unit_test(timers_come_in_order_whatever_was_set_and_unset),
+	    cmocka_unit_test(a_timer_that_sets_itself_to_the_past_runs_once_in_a_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

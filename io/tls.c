@@ -45,7 +45,9 @@ static int result_of(BIO *bio, ssize_t n, int retry)
 static int bio_write(BIO *bio, const char *p, int n)
 {
 	BIO_clear_retry_flags(bio);
-	return n <= 0 ? 0 : result_of(bio, send(fd_of(bio), p, (size_t)n, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+	return n <= 0
+	           ? 0
+	           : result_of(bio, send(fd_of(bio), p, (size_t)n, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
 }
 
 static int bio_read(BIO *bio, char *p, int n)
@@ -72,8 +74,8 @@ static BIO_METHOD *bio_method_new(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hikyaku socket");
 
-	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) && BIO_meth_set_ctrl(m, bio_control) &&
-	    BIO_meth_set_create(m, bio_create))
+	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) &&
+	    BIO_meth_set_ctrl(m, bio_control) && BIO_meth_set_create(m, bio_create))
 		return m;
 	BIO_meth_free(m);
 	return NULL;
@@ -94,12 +96,14 @@ static enum hk_status context_new(const SSL_METHOD *method, struct hk_tls_contex
 		hk_tls_context_free(c);
 		return HK_NOMEM;
 	}
-	/* No tickets and no cache: a session of one listener must not open another one, whose rules may differ. No
-	 * renegotiation (CVE-2009-3555) and no compression. */
-	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	/* No tickets and no cache: a session of one listener must not open another one, whose rules
+	 * may differ. No renegotiation (CVE-2009-3555) and no compression. */
+	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+	                                SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(c->ssl, 0);
-	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+	                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
 	*ret = c;
 	return HK_OK;
@@ -158,7 +162,8 @@ static bool use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, B
 	return ok;
 }
 
-enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key, struct hk_buf *why, struct hk_tls_context **ret)
+enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key,
+    struct hk_buf *why, struct hk_tls_context **ret)
 {
 	struct hk_tls_context *c;
 	enum hk_status status = context_new(TLS_server_method(), &c);
@@ -170,7 +175,8 @@ enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slic
 	if (!use_pem(c->ssl, certificate, use_chain))
 		wrong = "the certificate file holds no certificate in PEM that can be used";
 	else if (!use_pem(c->ssl, key, use_key) || SSL_CTX_check_private_key(c->ssl) != 1)
-		wrong = "the key file holds no unencrypted private key in PEM that belongs to the certificate";
+		wrong = "the key file holds no unencrypted private key in PEM that belongs to the "
+		        "certificate";
 	ERR_clear_error();
 	if (wrong) {
 		hk_buf_add_str(why, wrong);
@@ -185,7 +191,8 @@ enum hk_status hk_tls_context_client(struct hk_tls_context **ret)
 {
 	enum hk_status status = context_new(TLS_client_method(), ret);
 
-	/* Deliberate: nothing is authenticated here, so a peer's short key is still better than plain text (RFC 7435 3). */
+	/* Deliberate: nothing is authenticated here, so a peer's short key is still better than
+	 * plain text (RFC 7435 3). */
 	if (status == HK_OK)
 		SSL_CTX_set_security_level((*ret)->ssl, 0);
 	return status;
@@ -193,7 +200,8 @@ enum hk_status hk_tls_context_client(struct hk_tls_context **ret)
 
 /* ---- one connection ------------------------------------------------------------------------- */
 
-enum hk_status hk_tls_new(struct hk_tls_context *context, int fd, struct hk_slice name, struct hk_tls **ret)
+enum hk_status hk_tls_new(
+    struct hk_tls_context *context, int fd, struct hk_slice name, struct hk_tls **ret)
 {
 	struct hk_tls *t = calloc(1, sizeof *t);
 	char text[HK_DNS_NAME_MAX + 1];
@@ -216,7 +224,8 @@ enum hk_status hk_tls_new(struct hk_tls_context *context, int fd, struct hk_slic
 	if (SSL_CTX_get_ssl_method(context->ssl) == TLS_client_method()) {
 		SSL_set_connect_state(t->ssl);
 		/* RFC 6066 3: host names only, never addresses */
-		if (name.n && name.n < sizeof text && hk_is_hostname(name, false) && hk_ip_parse(name, &ip) != HK_OK) {
+		if (name.n && name.n < sizeof text && hk_is_hostname(name, false) &&
+		    hk_ip_parse(name, &ip) != HK_OK) {
 			snprintf(text, sizeof text, "%.*s", HK_FMT(name));
 			SSL_set_tlsext_host_name(t->ssl, text);
 		}
@@ -299,7 +308,8 @@ void hk_tls_end(struct hk_tls *t)
 
 void hk_tls_describe(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
 {
-	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s %s", SSL_get_version(t->ssl), SSL_get_cipher_name(t->ssl));
+	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s %s", SSL_get_version(t->ssl),
+	    SSL_get_cipher_name(t->ssl));
 }
 
 void hk_tls_error(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])

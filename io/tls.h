@@ -1,32 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * tls.h - TLS over a socket that does not block. All use of OpenSSL's TLS, and of TLS private keys, is in tls.c.
+ * tls.h - TLS over a socket that does not block. All use of OpenSSL's TLS, and of TLS private keys,
+ * is in tls.c.
  *
- * No buffers of ours between the socket and OpenSSL, and OpenSSL gives its own back while a connection is idle.
+ * No buffers of ours between the socket and OpenSSL, and OpenSSL gives its own back while a
+ * connection is idle.
  */
 #ifndef HIKYAKU_IO_TLS_H
 #define HIKYAKU_IO_TLS_H
 
 #include <hikyaku/base.h>
 
-#define HK_TLS_PEM_MAX       (256 * 1024) /* a certificate chain, a key */
-#define HK_TLS_HANDSHAKE_MS  60000
-#define HK_TLS_DESCRIBE_MAX  96
+#define HK_TLS_PEM_MAX      (256 * 1024) /* a certificate chain, a key */
+#define HK_TLS_HANDSHAKE_MS 60000
+#define HK_TLS_DESCRIBE_MAX 96
 
-/* What connections of one listener, or all outgoing ones, share. Counted: each connection holds a use. */
+/* What connections of one listener, or all outgoing ones, share. Counted: each connection holds a
+ * use. */
 struct hk_tls_context;
-/* hk_tls_context_server(certificate, key, why, ret): PEM texts. CRYPTO, with a sentence in why, when they cannot be used
- * or do not belong together. */
-enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key, struct hk_buf *why, struct hk_tls_context **ret) HK_MUSTCHECK;
+/* hk_tls_context_server(certificate, key, why, ret): PEM texts. CRYPTO, with a sentence in why,
+ * when they cannot be used or do not belong together. */
+enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key,
+    struct hk_buf *why, struct hk_tls_context **ret) HK_MUSTCHECK;
 /* Opportunistic (RFC 7435): no certificate is checked. */
 enum hk_status hk_tls_context_client(struct hk_tls_context **ret) HK_MUSTCHECK;
 void hk_tls_context_free(struct hk_tls_context *); /* lets go; NULL allowed */
 
 struct hk_tls;
-/* hk_tls_new(context, fd, name, ret): fd stays the caller's. name: SNI of a client, when it is a host name; may be empty. */
-enum hk_status hk_tls_new(struct hk_tls_context *, int fd, struct hk_slice name, struct hk_tls **ret) HK_MUSTCHECK;
+/* hk_tls_new(context, fd, name, ret): fd stays the caller's. name: SNI of a client, when it is a
+ * host name; may be empty. */
+enum hk_status hk_tls_new(
+    struct hk_tls_context *, int fd, struct hk_slice name, struct hk_tls **ret) HK_MUSTCHECK;
 void hk_tls_free(struct hk_tls *);
-/* hk_tls_handshake(t): OK, AGAIN (wait for the socket as hk_tls_wants_write says), CRYPTO: hk_tls_error tells why. */
+/* hk_tls_handshake(t): OK, AGAIN (wait for the socket as hk_tls_wants_write says), CRYPTO:
+ * hk_tls_error tells why. */
 enum hk_status hk_tls_handshake(struct hk_tls *) HK_MUSTCHECK;
 /* as hk_conn_read and hk_conn_write */
 enum hk_status hk_tls_read(struct hk_tls *, void *to, size_t n, size_t *ret) HK_MUSTCHECK;

@@ -21,7 +21,8 @@ struct hk_listening {
 	bool is_kept; /* during a setup */
 };
 
-/* ---- listening ------------------------------------------------------------------------------------- */
+/* ---- listening
+ * ------------------------------------------------------------------------------------- */
 
 static void on_connection(uv_poll_t *poll, int error, int events);
 
@@ -73,7 +74,8 @@ static void on_connection(uv_poll_t *poll, int error, int events)
 			hk_client_begin(w, w->recent[0], l->listener, &peer, fd);
 	}
 	if (w->sessions >= w->world->sessions_max || (status != HK_OK && status != HK_AGAIN)) {
-		hk_logf(w->world->log, HK_LOG_WARNING, "ev=accept_pause worker=%u sessions=%zu reason=%s", w->index, w->sessions,
+		hk_logf(w->world->log, HK_LOG_WARNING,
+		    "ev=accept_pause worker=%u sessions=%zu reason=%s", w->index, w->sessions,
 		    status == HK_OK ? "limit" : "descriptors");
 		pause_listening(w);
 	}
@@ -114,7 +116,8 @@ static void start_listening(struct hk_worker *w, const struct hk_bound *b)
 	struct hk_listening *l = calloc(1, sizeof *l);
 
 	if (!l || uv_poll_init(&w->loop.uv, &l->poll, b->fd) != 0) {
-		hk_logf(w->world->log, HK_LOG_ERROR, "ev=listen worker=%u what=\"out of memory\"", w->index);
+		hk_logf(w->world->log, HK_LOG_ERROR, "ev=listen worker=%u what=\"out of memory\"",
+		    w->index);
 		free(l);
 		close(b->fd);
 		return;
@@ -154,7 +157,8 @@ static void set_listening(struct hk_worker *w, const struct hk_setup_post *post)
 	listen_all(w);
 }
 
-/* ---- generations ------------------------------------------------------------------------------------- */
+/* ---- generations
+ * ------------------------------------------------------------------------------------- */
 
 struct hk_generation *hk_worker_generation(struct hk_worker *w, const struct hk_conf *conf)
 {
@@ -175,7 +179,8 @@ static void set_up(struct hk_worker *w, struct hk_setup_post *post)
 	free(post);
 }
 
-/* ---- keys ---------------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------------------------------- */
 
 static void free_handle(uv_handle_t *handle)
 {
@@ -203,7 +208,8 @@ static void on_keys(uv_poll_t *poll, int error, int events)
 	(void)error;
 	(void)events;
 	hk_loop_wake(&w->loop);
-	while ((n = recv(w->keys_fd, message, sizeof message, MSG_DONTWAIT)) > 0 || (n < 0 && errno == EINTR)) {
+	while ((n = recv(w->keys_fd, message, sizeof message, MSG_DONTWAIT)) > 0 ||
+	       (n < 0 && errno == EINTR)) {
 		if (n > 0 && hk_keys_reply_parse(hk_slice_of(message, (size_t)n), &reply) == HK_OK)
 			hk_ask_answer_sign(w, reply.seq, hk_slice_of(reply.signature, reply.n));
 	}
@@ -219,7 +225,8 @@ static void on_keys(uv_poll_t *poll, int error, int events)
 void hk_worker_watch_keys(struct hk_worker *w)
 {
 	if (w->keys_fd >= 0)
-		uv_poll_start(w->keys_poll, UV_READABLE | (w->asks.unsent ? UV_WRITABLE : 0), on_keys);
+		uv_poll_start(
+		    w->keys_poll, UV_READABLE | (w->asks.unsent ? UV_WRITABLE : 0), on_keys);
 }
 
 static void set_keys(struct hk_worker *w, int fd)
@@ -228,7 +235,8 @@ static void set_keys(struct hk_worker *w, int fd)
 
 	close_keys(w);
 	if (!poll || uv_poll_init(&w->loop.uv, poll, fd) != 0) {
-		hk_logf(w->world->log, HK_LOG_ERROR, "ev=keys worker=%u what=\"no channel: nothing can be signed\"", w->index);
+		hk_logf(w->world->log, HK_LOG_ERROR,
+		    "ev=keys worker=%u what=\"no channel: nothing can be signed\"", w->index);
 		free(poll);
 		close(fd);
 		return;
@@ -239,9 +247,12 @@ static void set_keys(struct hk_worker *w, int fd)
 	hk_worker_watch_keys(w);
 }
 
-/* ---- mail -------------------------------------------------------------------------------------------------- */
+/* ---- mail
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* The next of a list whose members go away while it is walked is found from its place in the list, not from a member. */
+/* The next of a list whose members go away while it is walked is found from its place in the list,
+ * not from a member. */
 static void each_drive(struct hk_worker *w, void (*act)(struct hk_drive *))
 {
 	struct hk_drive **at = &w->drives, *d;
@@ -349,14 +360,17 @@ static void on_mail(uv_poll_t *poll, int error, int events)
 	}
 }
 
-/* ---- the thread ----------------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* In every turn of the loop just before it waits: timers and callbacks have run. */
 static void before_waiting(uv_prepare_t *prepare)
 {
 	struct hk_worker *w = prepare->data;
 
-	if (w->is_full && !w->stopping && w->sessions < w->world->sessions_max && !w->accept_again.place)
+	if (w->is_full && !w->stopping && w->sessions < w->world->sessions_max &&
+	    !w->accept_again.place)
 		listen_all(w);
 	tell_idle(w);
 }

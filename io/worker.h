@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker.h - one thread that serves sessions and makes deliveries. Workers share nothing that changes; what one wants of
- * the owner, the resolver or the keys goes by mail.
+ * worker.h - one thread that serves sessions and makes deliveries. Workers share nothing that
+ * changes; what one wants of the owner, the resolver or the keys goes by mail.
  */
 #ifndef HIKYAKU_IO_WORKER_H
 #define HIKYAKU_IO_WORKER_H
@@ -14,7 +14,8 @@
 #include "io/mailbox.h"
 #include "io/net.h"
 
-/* ids have four bits for their worker, and the owner, which makes bounces, is the last of them (mail.h) */
+/* ids have four bits for their worker, and the owner, which makes bounces, is the last of them
+ * (mail.h) */
 #define HK_WORKERS_MAX 15
 
 /* What all workers share. */
@@ -56,7 +57,8 @@ struct hk_bound { /* one listening socket */
 	int fd;
 	size_t listener; /* index in the configuration */
 };
-struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of this worker under it */
+struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of this worker under it
+	                */
 	struct hk_post post;
 	struct hk_generation *generation;
 	size_t n;
@@ -71,7 +73,7 @@ struct hk_worker {
 	struct hk_mailbox box;
 	uv_poll_t box_poll;
 	uv_poll_t *keys_poll;
-	int keys_fd; /* -1: none now */
+	int keys_fd;                                  /* -1: none now */
 	struct hk_generation *recent[HK_GENERATIONS]; /* newest first */
 	struct hk_listening *listening;
 	struct hk_timer accept_again;
@@ -85,21 +87,26 @@ struct hk_worker {
 };
 
 /* hk_worker_start(world, index, ret): runs its thread; it serves nothing before the first SETUP. */
-enum hk_status hk_worker_start(const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
+enum hk_status hk_worker_start(
+    const struct hk_world *, unsigned index, struct hk_worker **ret) HK_MUSTCHECK;
 /* hk_worker_join(w): after a QUIT. Its mailbox takes posts until hk_worker_free. */
 void hk_worker_join(struct hk_worker *);
-/* hk_worker_let_go(w): its generations, and with the last use of one its resolver. Then hk_worker_free. */
+/* hk_worker_let_go(w): its generations, and with the last use of one its resolver. Then
+ * hk_worker_free. */
 void hk_worker_let_go(struct hk_worker *);
 void hk_worker_free(struct hk_worker *);
 
-/* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer held. NULL conf: the newest. */
+/* hk_worker_generation(w, conf): the generation that conf belongs to, or NULL when it is no longer
+ * held. NULL conf: the newest. */
 struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_conf *);
 
-/* hk_worker_watch_keys(w): wakes when the channel to the keys has a reply, or room for what waits for it. */
+/* hk_worker_watch_keys(w): wakes when the channel to the keys has a reply, or room for what waits
+ * for it. */
 void hk_worker_watch_keys(struct hk_worker *);
 
 /* client.c: takes fd. */
-void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener, const struct hk_conf_socket *peer, int fd);
+void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener,
+    const struct hk_conf_socket *peer, int fd);
 /* sender.c: takes the order; it comes back to the owner as a RESULT. */
 void hk_sender_begin(struct hk_worker *, struct hk_job_post *);
 

@@ -7,8 +7,9 @@
 
 #include <hikyaku/base.h>
 
-/* hk_log_line_add(out, utc, ms, level, line): in UTC, so that lines of several hosts sort (RFC 3339). line is printable already
- * (hk_logf sees to it). */
-void hk_log_line_add(struct hk_buf *out, int64_t utc, unsigned ms, const char *level, struct hk_slice line);
+/* hk_log_line_add(out, utc, ms, level, line): in UTC, so that lines of several hosts sort (RFC
+ * 3339). line is printable already (hk_logf sees to it). */
+void hk_log_line_add(
+    struct hk_buf *out, int64_t utc, unsigned ms, const char *level, struct hk_slice line);
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`hikyaku keys`: keys are made once, published as text that verifiers accept, watched at each name server, changed and imported. TAP."""
 
+import fcntl
 import json
 import os
 import re
@@ -13,18 +14,17 @@ import tempfile
 import threading
 from pathlib import Path
 
-from harness import Tap
+import harness
+from harness import BUILD, Tap
 
-HIKYAKU = Path(os.environ["HIKYAKU_BUILD"]) / "hikyaku"
 NOW = "1795000000"  # 18 November 2026
 tap = Tap()
 ok = tap.ok
 
 
-def hikyaku(*arguments, given=None):
-    done = subprocess.run([HIKYAKU, *map(str, arguments)], input=given, capture_output=True,
-                          env={**os.environ, "LC_ALL": "C"}, timeout=120)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+def hikyaku(*arguments, given=b""):
+    code, out, err = harness.hikyaku(*arguments, given=given)
+    return code, out.decode(), err
 
 
 def keys(what, folder, *arguments):
@@ -43,12 +43,12 @@ def records(folder):
 
 
 class Server:
-    """A name server of TXT records on loopback, authoritative and not recursive."""
+    """A name server of TXT records on loopback, authoritative and not recursive; others: (name, type) -> data of records."""
 
-    def __init__(self, texts):
-        self.texts = texts
+    def __init__(self, texts, others=None, at=("127.0.0.1", 0)):
+        self.texts, self.others = texts, others or {}
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(at)
         self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve)
         self.thread.start()
@@ -62,10 +62,12 @@ class Server:
             while query[at]:
                 labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
                 at += 1 + query[at]
-            parts = self.texts.get(".".join(labels)) if struct.unpack("!H", query[at + 1:at + 3])[0] == 16 else None
-            data = b"".join(bytes([len(part)]) + part.encode() for part in parts or [])
-            answer = b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 60, len(data)) + data if parts else b""
-            self.socket.sendto(query[:2] + struct.pack("!HHHHH", 0x8400, 1, bool(parts), 0, 0) + query[12:at + 5] + answer, peer)
+            name, kind = ".".join(labels), struct.unpack("!H", query[at + 1:at + 3])[0]
+            found = self.others.get((name, kind), [])
+            if kind == 16 and name in self.texts:
+                found = [b"".join(bytes([len(part)]) + part.encode() for part in self.texts[name])]
+            answer = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(data)) + data for data in found)
+            self.socket.sendto(query[:2] + struct.pack("!HHHHH", 0x8400, 1, len(found), 0, 0) + query[12:at + 5] + answer, peer)
 
     def __enter__(self):
         return self
@@ -183,6 +185,41 @@ def check_life(folder):
     ok(code == 1 and "TIMEOUT" in out, "a zone file may stand for the name servers", out)
 
 
+def wire(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def check_found(folder):
+    """In a network of its own, where port 53 is free: the name servers are those of the nearest zone's NS records."""
+    inside = "--inside" in sys.argv
+    if not inside:
+        command = ["unshare", "--net", "--"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--net", "--"]
+        if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+            ok(True, "name servers are found by NS records # SKIP no network namespaces")
+            return
+        done = subprocess.run([*command, sys.executable, __file__, "--inside"], capture_output=True, timeout=100)
+        ok(done.returncode == 0, "name servers are found by NS records of the domain or above it, and each address is asked",
+           (done.stdout + done.stderr).decode())
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lo:  # lo up
+        fcntl.ioctl(lo, 0x8914, struct.pack("16sH14s", b"lo", 0x49, b""))
+    keys("new", folder, "--alg", "ed25519", "mail.a.test")
+    text = records(folder)
+    others = {("a.test", 2): [wire("ns1.a.test"), wire("ns2.a.test")],
+              ("ns1.a.test", 1): [bytes([127, 0, 0, 1])], ("ns2.a.test", 1): [bytes([127, 0, 0, 2])]}
+    with Server({}, others, ("127.0.0.3", 53)), Server(text, at=("127.0.0.1", 53)), Server({}, at=("127.0.0.2", 53)) as two:
+        code, out, err = keys("status", folder, "--json", "--resolver", "127.0.0.3")
+        told = json.loads(out)["keys"][0]
+        ok(code == 0 and told["state"] == "staged" and {(server["server"], server["sight"]) for server in told["servers"]}
+           == {("ns1.a.test (127.0.0.1)", "seen"), ("ns2.a.test (127.0.0.2)", "absent")}, "each address is asked", out + err)
+        two.texts = text
+        code, out, err = keys("status", folder, "--resolver", "127.0.0.3")
+        ok(code == 0 and "published" in out and "2 of 2" in out, "published when both have it", out + err)
+        keys("new", folder, "--alg", "ed25519", "--selector-template", "one", "b.test")
+        code, out, err = keys("activate", folder, "--resolver", "127.0.0.3", "b.test")
+        ok(code == 3 and "no name server could be found" in out, "a domain without name servers waits", out + err)
+
+
 def check_state(folder):
     code, _, err = hikyaku("keys", "status", "--dns", folder / "zone")
     ok(code == 2 and "--dir" in err, "--dir is needed", err)
@@ -227,7 +264,7 @@ route * { via smtp 127.0.0.1:2526; }
 def conf_accepts(folder, items):
     """What the daemon finds wrong with the items, but for the keys' files."""
     (folder / "conf").write_text(CONFIGURATION + items)
-    done = subprocess.run([HIKYAKU.parent / "hikyakud", "--check-config", "--config", folder / "conf"], capture_output=True, timeout=60)
+    done = subprocess.run([BUILD / "hikyakud", "--check-config", "--config", folder / "conf"], capture_output=True, timeout=60)
     return done.returncode, done.stderr.decode()
 
 
@@ -295,7 +332,8 @@ sign * book;
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "keys"
-        for check in (check_new, check_dns, check_sign, check_life, check_state, check_import):
+        checks = (check_new, check_dns, check_sign, check_life, check_state, check_import, check_found)
+        for check in checks if "--inside" not in sys.argv else [check_found]:
             check(folder)
     print(f"1..{tap.number}")
     return 1 if tap.failed else 0

@@ -19,7 +19,7 @@ extern "C" {
 #define HK_TRACE_STEPS_MAX 2000
 #define HK_TRACE_TEXT_MAX  1024 /* a longer text is cut, its end marked "..." */
 
-enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMARC };
+enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMARC, HK_METHOD_ARC };
 
 /* X(id, method, RFC section, meaning of the texts {0} {1} {2} {3}) */
 #define HK_TRACE_TABLE(X)                                                                              \
@@ -52,7 +52,12 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DMARC_NO_RECORD, DMARC, "RFC 9989 4.10.1", "author domain")                                  \
 	X(DMARC_POLICY, DMARC, "RFC 9989 4.7", "policy; the tag it comes from; record domain; t= or empty") \
 	X(DMARC_ALIGN, DMARC, "RFC 9989 4.4", "spf or dkim; identifier domain; relaxed or strict; aligned, not aligned, or why not considered") \
-	X(DMARC_RESULT, DMARC, "RFC 9989 5.3", "result; policy; disposition; reason")
+	X(DMARC_RESULT, DMARC, "RFC 9989 5.3", "result; policy; disposition; reason")                  \
+	X(ARC_CHAIN, ARC, "RFC 8617 5.2", "greatest instance; what is wrong with the structure, or empty") \
+	X(ARC_KEY, ARC, "RFC 6376 3.6.1", "name asked; record text; what is wrong, or empty")          \
+	X(ARC_MESSAGE, ARC, "RFC 8617 4.1.2", "instance; d=; s=; match, or what is wrong")             \
+	X(ARC_SEAL, ARC, "RFC 8617 4.1.3", "instance; d=; cv=; match, or what is wrong")               \
+	X(ARC_RESULT, ARC, "RFC 8617 4.4", "status; greatest instance; reason")
 
 enum hk_trace_event {
 #define X(id, method, rfc, texts) HK_TRACE_##id,

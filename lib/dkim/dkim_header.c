@@ -61,11 +61,36 @@ static size_t find_up(const struct hk_dkim_fields *f, struct hk_slice name, size
 	return f->header->n;
 }
 
-/* RFC 6376 3.7: the signature's own field comes last, without a trailing CRLF. */
-static void drop_crlf(struct hk_buf *b)
+static void add_canonical(
+    struct hk_digest *digest, struct hk_buf *b, const struct hk_field *field, enum hk_canon canon)
 {
+	hk_buf_reset(b);
+	hk_canon_field(b, canon, field);
+	hk_digest_add(digest, hk_buf_slice(b));
+}
+
+/* RFC 6376 3.7: the signature's own field comes last, without a trailing CRLF. */
+static void add_own(
+    struct hk_digest *digest, struct hk_buf *b, const struct hk_field *field, enum hk_canon canon)
+{
+	hk_buf_reset(b);
+	hk_canon_field(b, canon, field);
 	if (b->n >= 2 && b->p[b->n - 2] == '\r' && b->p[b->n - 1] == '\n')
 		b->n -= 2;
+	hk_digest_add(digest, hk_buf_slice(b));
+}
+
+enum hk_status hk_dkim_digest_field(
+    struct hk_digest *digest, const struct hk_field *field, enum hk_canon canon, bool is_own)
+{
+	enum hk_status status;
+	struct hk_buf b;
+
+	hk_buf_init(&b, field->raw.n + 4); /* as below */
+	(is_own ? add_own : add_canonical)(digest, &b, field, canon);
+	status = hk_buf_status(&b);
+	hk_buf_done(&b);
+	return status;
 }
 
 enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f,
@@ -73,7 +98,7 @@ enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f,
 {
 	struct hk_digest *digest = hk_digest_new(what->alg);
 	struct hk_slice names = what->names, name;
-	enum hk_status status;
+	enum hk_status status = HK_OK;
 	struct hk_buf b;
 	size_t found = 0;
 
@@ -83,28 +108,21 @@ enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *f,
 	hk_buf_init(&b, f->header->raw.n + what->blanked.raw.n + 4);
 	if (f->header->n)
 		memset(f->taken, 0, f->header->n);
-	while (hk_tags_item(&names, ':', &name)) {
+	while (status == HK_OK && hk_tags_item(&names, ':', &name)) {
 		size_t i = find_up(f, name, what->own);
 
 		if (i == f->header->n)
 			continue;
 		f->taken[i] = 1;
 		found++;
-		hk_buf_reset(&b);
-		hk_canon_field(&b, what->canon, &f->header->field[i]);
-		if (hk_buf_status(&b) != HK_OK)
-			break;
-		hk_digest_add(digest, hk_buf_slice(&b));
-	}
-	status = hk_buf_status(&b);
-	if (status == HK_OK) {
-		hk_buf_reset(&b);
-		hk_canon_field(&b, what->canon, &what->blanked);
-		drop_crlf(&b);
+		add_canonical(digest, &b, &f->header->field[i], what->canon);
 		status = hk_buf_status(&b);
 	}
 	if (status == HK_OK) {
-		hk_digest_add(digest, hk_buf_slice(&b));
+		add_own(digest, &b, &what->blanked, what->canon);
+		status = hk_buf_status(&b);
+	}
+	if (status == HK_OK) {
 		status = hk_digest_end(digest, out) ? HK_OK : HK_NOMEM;
 		*ret_found = found;
 	}

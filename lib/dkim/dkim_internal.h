@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * dkim_internal.h - what verifying and signing share.
+ * dkim_internal.h - what verifying and signing share, with lib/arc too.
  *
  *	dkim_signature.c  the DKIM-Signature field as a structure
  *	dkim_key.c        the key record as a structure, and which key fits a signature
+ *	dkim_lookup.c     the key questions and their answers
+ *	dkim_fold.c       how a signature field is written
  *	dkim_header.c     which fields are hashed, and their digest
  *	dkim_body.c       the body hashes, one walk for all of them
  */
@@ -60,7 +62,11 @@
 	X(BODY_SHORT, PERMERROR, "body shorter than l=")                                           \
 	X(BODY_HASH, FAIL, "body hash mismatch")                                                   \
 	X(SIGNATURE, FAIL, "signature mismatch")                                                   \
-	X(CRYPTO, TEMPERROR, "cryptographic library failure")
+	X(CRYPTO, TEMPERROR, "cryptographic library failure")                                      \
+	X(BODY_UNSIGNED, FAIL, "l= leaves a part of the body unsigned")                            \
+	X(INSTANCE, PERMERROR, "bad instance in i=")                                               \
+	X(CV, PERMERROR, "bad chain status in cv=")                                                \
+	X(SEAL_HEADERS, PERMERROR, "h= in a seal")
 
 enum hk_dkim_reason {
 #define X(id, result, text) HK_DKIM_R_##id,
@@ -71,6 +77,11 @@ struct hk_slice hk_dkim_reason_text(enum hk_dkim_reason);
 enum hk_dkim_result hk_dkim_reason_result(enum hk_dkim_reason);
 
 /* ---- the DKIM-Signature field (RFC 6376 3.5) ---------------------------------- */
+
+/* The fields that share this form: ARC-Message-Signature and ARC-Seal (RFC 8617 4.1.2, 4.1.3) have
+ * an instance in i=, and no v=. */
+enum hk_dkim_field { HK_DKIM_FIELD_DKIM, HK_DKIM_FIELD_ARC, HK_DKIM_FIELD_SEAL };
+#define HK_DKIM_MAX_INSTANCE 50 /* RFC 8617 4.2.1 */
 
 struct hk_dkim_signature {
 	enum hk_dkim_reason fault; /* OK, or the first thing that is wrong; what could be read is
@@ -87,11 +98,20 @@ struct hk_dkim_signature {
 	uint64_t length; /* l= */
 	int64_t t, x;
 	bool has_length, has_t, has_x;
+	unsigned instance;  /* ARC: i=; 0 where unreadable */
+	struct hk_slice cv; /* seal: as written */
 };
-/* hk_dkim_signature_parse(a, value, ret): borrows value, the field's body. NOMEM or LIMIT only when
+/* hk_dkim_field_parse(a, kind, value, ret): borrows value, the field's body. NOMEM or LIMIT only when
  * the arena is full. */
+enum hk_status hk_dkim_field_parse(struct hk_arena *, enum hk_dkim_field kind,
+    struct hk_slice value, struct hk_dkim_signature *ret) HK_MUSTCHECK;
+/* hk_dkim_signature_parse(a, value, ret): the same for DKIM-Signature. */
 enum hk_status hk_dkim_signature_parse(
     struct hk_arena *, struct hk_slice value, struct hk_dkim_signature *ret) HK_MUSTCHECK;
+/* hk_dkim_signature_policy(sig, now, allow_sha1): what the options and the clock say about a
+ * signature that is well formed. */
+enum hk_dkim_reason hk_dkim_signature_policy(
+    const struct hk_dkim_signature *, int64_t now, bool allow_sha1);
 /* hk_dkim_signature_domain(a, value, ret): only d=, lower case; empty when the list or the domain
  * is malformed. */
 enum hk_status hk_dkim_signature_domain(
@@ -123,6 +143,13 @@ enum hk_dkim_reason hk_dkim_key_fits(const struct hk_dkim_key *, enum hk_sign_al
 /* hk_dkim_key_load(key): OK when key->public is there. */
 enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *);
 
+/* hk_dkim_key_check(key, sig, digest, ret): the public key operation; OK, SIGNATURE or CRYPTO.
+ * NOMEM. */
+enum hk_status hk_dkim_key_check(const struct hk_dkim_key *, const struct hk_dkim_signature *,
+    const uint8_t digest[HK_SHA256_SIZE], enum hk_dkim_reason *ret) HK_MUSTCHECK;
+
+/* ---- the key questions ----------------------------------------------------------- */
+
 /* One key question, shared by all signatures with the same s= and d=. */
 struct hk_dkim_lookup {
 	struct hk_slice name;
@@ -134,11 +161,34 @@ struct hk_dkim_lookup {
 /* hk_dkim_lookup_answer(a, lookup, answer): copies. */
 enum hk_status hk_dkim_lookup_answer(
     struct hk_arena *, struct hk_dkim_lookup *, const struct hk_dns_answer *) HK_MUSTCHECK;
+void hk_dkim_lookup_done(struct hk_dkim_lookup *);
+
+/* All of a message. */
+struct hk_dkim_lookups {
+	struct hk_arena *arena;
+	struct hk_dkim_lookup *at;
+	size_t n, room, n_asked;
+};
+enum hk_status hk_dkim_lookups_init(
+    struct hk_dkim_lookups *, struct hk_arena *, size_t room) HK_MUSTCHECK;
+void hk_dkim_lookups_done(struct hk_dkim_lookups *);
+/* hk_dkim_lookups_want(l, sig, ret): the same one for the same name; NULL where s= and d= make
+ * no name. */
+enum hk_status hk_dkim_lookups_want(struct hk_dkim_lookups *, const struct hk_dkim_signature *,
+    struct hk_dkim_lookup **ret) HK_MUSTCHECK;
+bool hk_dkim_lookups_question(struct hk_dkim_lookups *, struct hk_dns_question *ret);
+/* hk_dkim_lookups_answer(l, answer): copies. NOTFOUND when nobody asked. */
+enum hk_status hk_dkim_lookups_answer(
+    struct hk_dkim_lookups *, const struct hk_dns_answer *) HK_MUSTCHECK;
+bool hk_dkim_lookups_are_waiting(const struct hk_dkim_lookups *);
 /* hk_dkim_lookup_choose(lookup, alg, ret): the one key that fits; *ret is the first record, or
  * NULL, when none or several do. */
 enum hk_dkim_reason hk_dkim_lookup_choose(
     struct hk_dkim_lookup *, enum hk_sign_alg, struct hk_dkim_key **ret);
-void hk_dkim_lookup_done(struct hk_dkim_lookup *);
+/* hk_dkim_lookup_key(lookup, sig, least_bits, ret): the same, ready to use for this signature; bits
+ * are known when it gives OK or KEY_SHORT. */
+enum hk_dkim_reason hk_dkim_lookup_key(struct hk_dkim_lookup *, const struct hk_dkim_signature *,
+    unsigned least_bits, struct hk_dkim_key **ret);
 
 /* ---- the header hash (RFC 6376 3.7, 5.4.2) --------------------------------------- */
 
@@ -160,6 +210,10 @@ enum hk_status hk_dkim_fields_init(
  * names were found. */
 enum hk_status hk_dkim_header_digest(struct hk_dkim_fields *, const struct hk_dkim_header_hash *,
     uint8_t out[HK_SHA256_SIZE], size_t *ret_found) HK_MUSTCHECK;
+/* hk_dkim_digest_field(digest, field, canon, is_own): adds one field in canonical form; the
+ * signature's own field comes last and without its CRLF (RFC 6376 3.7). NOMEM. */
+enum hk_status hk_dkim_digest_field(
+    struct hk_digest *, const struct hk_field *, enum hk_canon, bool is_own) HK_MUSTCHECK;
 /* hk_dkim_blank(a, field, span, ret): a copy of the field without span. */
 enum hk_status hk_dkim_blank(struct hk_arena *, const struct hk_field *, struct hk_slice span,
     struct hk_field *ret) HK_MUSTCHECK;
@@ -199,5 +253,33 @@ void hk_dkim_body_format(const struct hk_dkim_body *, struct hk_buf *out);
 /* hk_dkim_body_replay(body, bytes): takes values and totals in place of a body. VERSION, CORRUPT,
  * NOTFOUND. */
 enum hk_status hk_dkim_body_replay(struct hk_dkim_body *, struct hk_slice) HK_MUSTCHECK;
+
+/* ---- writing a signature field ------------------------------------------------------------ */
+
+/* A field that is folded with tabs under 79 columns. */
+struct hk_dkim_fold {
+	struct hk_buf *out;
+	size_t column;
+};
+void hk_dkim_fold_line(struct hk_dkim_fold *);
+void hk_dkim_fold_text(struct hk_dkim_fold *, struct hk_slice);
+/* hk_dkim_fold_tag(f, "tag=", value): with ";", on this line if it fits, else on the next. */
+void hk_dkim_fold_tag(struct hk_dkim_fold *, const char *tag, struct hk_slice value);
+void hk_dkim_fold_number(struct hk_dkim_fold *, const char *tag, int64_t);
+void hk_dkim_fold_base64(struct hk_dkim_fold *, const char *tag, struct hk_slice octets);
+/* hk_dkim_fold_names(f, list): h=, on a line of its own. */
+void hk_dkim_fold_names(struct hk_dkim_fold *, struct hk_slice list);
+/* hk_dkim_fold_signature(prefix, signature, out): prefix is the field up to "b=", with a CRLF. */
+enum hk_status hk_dkim_fold_signature(
+    struct hk_slice prefix, struct hk_slice signature, struct hk_buf *out) HK_MUSTCHECK;
+/* hk_dkim_prefix_field(prefix): such a prefix as the field whose b= is empty. */
+struct hk_field hk_dkim_prefix_field(struct hk_slice prefix);
+/* hk_dkim_list_names(header, list, oversign, out): h= for a list of names in lower case. SYNTAX
+ * without From; LIMIT; BUG for a list that is none. */
+enum hk_status hk_dkim_list_names(const struct hk_header *, struct hk_slice list, bool oversign,
+    struct hk_buf *out) HK_MUSTCHECK;
+/* hk_dkim_sign_check(d, s, alg): OK, SYNTAX or BUG for what nothing can be signed with. */
+enum hk_status hk_dkim_sign_check(
+    struct hk_slice d, struct hk_slice s, enum hk_sign_alg) HK_MUSTCHECK;
 
 #endif

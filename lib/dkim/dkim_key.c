@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Key records (RFC 6376 3.6.1) and the choice of the key for a signature (6.1.2).
+ * Key records (RFC 6376 3.6.1).
  */
 #include <hikyaku/tags.h>
 
@@ -123,69 +123,18 @@ enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *key)
 	return key->public_fault;
 }
 
-/* ---- the answer to one question ---------------------------------------------------- */
-
-enum hk_status hk_dkim_lookup_answer(
-    struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
+enum hk_status hk_dkim_key_check(const struct hk_dkim_key *key,
+    const struct hk_dkim_signature *sig, const uint8_t digest[HK_SHA256_SIZE],
+    enum hk_dkim_reason *ret)
 {
-	size_t i;
+	size_t n = hk_dkim_hash_of(sig->alg) == HK_DIGEST_SHA1 ? 20 : HK_SHA256_SIZE;
+	enum hk_status status =
+	    hk_verify_digest(key->public, sig->alg, hk_slice_of(digest, n), sig->b);
 
-	if (hk_dns_is_failure(answer)) {
-		lookup->fault = HK_DKIM_R_KEY_UNAVAILABLE; /* 6.1.2 step 2 */
-	} else if (hk_dns_is_void(answer)) {
-		lookup->fault = HK_DKIM_R_KEY_NONE; /* step 3 */
-	} else if (answer->n > HK_DKIM_MAX_KEY_RECORDS) {
-		lookup->fault = HK_DKIM_R_KEY_SEVERAL;
-	} else {
-		struct hk_dkim_key *key = hk_arena_array(a, answer->n, sizeof *key);
-
-		if (!key)
-			return a->failed;
-		for (i = 0; i < answer->n; i++) {
-			enum hk_status status = hk_dkim_key_parse(a, answer->rr[i].data, &key[i]);
-
-			if (status != HK_OK)
-				return status;
-		}
-		lookup->key = key;
-		lookup->n = answer->n;
-	}
-	lookup->is_answered = true;
+	if (status == HK_NOMEM)
+		return status;
+	*ret = status == HK_OK         ? HK_DKIM_R_OK
+	       : status == HK_NOTFOUND ? HK_DKIM_R_SIGNATURE
+	                               : HK_DKIM_R_CRYPTO;
 	return HK_OK;
-}
-
-/* RFC 6376 6.1.2 lets a verifier choose among several records, and 3.6.2.2 calls the result
- * undefined. What is sure: a record that cannot serve this signature does not disturb one that can
- * (a wildcard's SPF text, an Ed25519 key beside an RSA key). Two keys that both could serve are a
- * fault of the domain, and to try both would make verdicts depend on which came first. */
-enum hk_dkim_reason hk_dkim_lookup_choose(
-    struct hk_dkim_lookup *lookup, enum hk_sign_alg alg, struct hk_dkim_key **ret)
-{
-	struct hk_dkim_key *chosen = NULL;
-	size_t i;
-
-	*ret = lookup->n ? &lookup->key[0] : NULL;
-	if (lookup->fault != HK_DKIM_R_OK)
-		return lookup->fault;
-	for (i = 0; i < lookup->n; i++) {
-		if (hk_dkim_key_fits(&lookup->key[i], alg) != HK_DKIM_R_OK)
-			continue;
-		if (chosen)
-			return HK_DKIM_R_KEY_SEVERAL;
-		chosen = &lookup->key[i];
-	}
-	if (!chosen)
-		return hk_dkim_key_fits(&lookup->key[0], alg);
-	*ret = chosen;
-	return HK_DKIM_R_OK;
-}
-
-void hk_dkim_lookup_done(struct hk_dkim_lookup *lookup)
-{
-	size_t i;
-
-	for (i = 0; i < lookup->n; i++) {
-		hk_public_key_free(lookup->key[i].public);
-		lookup->key[i].public = NULL;
-	}
 }

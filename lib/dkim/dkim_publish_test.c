@@ -121,6 +121,28 @@ static void records_that_verifiers_refuse_do_not_fit(void **state)
 	pair_done(&one);
 }
 
+/* However little memory there is, the answer is the right one or none. */
+static void a_full_arena_gives_no_verdict(void **state)
+{
+	struct hk_slice told = {0};
+	enum hk_status status;
+	struct hk_arena a;
+	struct pair one;
+	size_t limit = 0;
+
+	(void)state;
+	pair_new(HK_SIGN_RSA_SHA256, &one);
+	do {
+		hk_arena_init(&a, limit++);
+		status = hk_dkim_record_fits(&a, hk_buf_slice(&one.record), one.key, &told);
+		assert_true(status == HK_OK || status == HK_LIMIT);
+		assert_int_equal(told.n, 0);
+		hk_arena_done(&a);
+	} while (status != HK_OK);
+	assert_true(limit > 100);
+	pair_done(&one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +150,7 @@ int main(void)
 	    cmocka_unit_test(a_revoked_key_has_an_empty_p),
 	    cmocka_unit_test(both_forms_of_an_rsa_key_fit),
 	    cmocka_unit_test(records_that_verifiers_refuse_do_not_fit),
+	    cmocka_unit_test(a_full_arena_gives_no_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ struct reader {
 	struct hk_arena *arena;
 	struct hk_dkim_signature *sig;
 	struct hk_slice field; /* the field's body, for b_span */
+	enum hk_dkim_field kind;
 	enum hk_status status; /* of the arena */
 };
 typedef enum hk_dkim_reason read_tag(struct reader *, struct hk_slice value);
@@ -168,6 +169,37 @@ static enum hk_dkim_reason read_i(struct reader *r, struct hk_slice value)
 	return HK_DKIM_R_OK;
 }
 
+/* instance of RFC 8617 4.2.1: 1*2DIGIT, 1 to 50 */
+static enum hk_dkim_reason read_instance(struct reader *r, struct hk_slice value)
+{
+	uint64_t i;
+
+	if (value.n > 2 || hk_slice_u64(value, HK_DKIM_MAX_INSTANCE, &i) != HK_OK || i == 0)
+		return HK_DKIM_R_INSTANCE;
+	r->sig->instance = (unsigned)i;
+	return HK_DKIM_R_OK;
+}
+
+static enum hk_dkim_reason read_cv(struct reader *r, struct hk_slice value)
+{
+	static const char *const words[] = {"none", "pass", "fail"};
+	size_t i;
+
+	r->sig->cv = value;
+	for (i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (hk_slice_eq_nocase(value, hk_slice_str(words[i])))
+			return HK_DKIM_R_OK;
+	return HK_DKIM_R_CV;
+}
+
+/* RFC 8617 4.1.3: a seal with h= fails the chain. */
+static enum hk_dkim_reason refuse_h(struct reader *r, struct hk_slice value)
+{
+	(void)r;
+	(void)value;
+	return HK_DKIM_R_SEAL_HEADERS;
+}
+
 static enum hk_dkim_reason read_h(struct reader *r, struct hk_slice value)
 {
 	struct hk_slice list = value, name;
@@ -181,6 +213,9 @@ static enum hk_dkim_reason read_h(struct reader *r, struct hk_slice value)
 		if (++n > HK_DKIM_MAX_HEADERS)
 			return HK_DKIM_R_HEADERS_LIMIT;
 		has_from = has_from || hk_slice_eq_nocase(name, HK_S("from"));
+		/* RFC 8617 4.1.2: the seal is made last, so none is covered */
+		if (r->kind == HK_DKIM_FIELD_ARC && hk_slice_eq_nocase(name, HK_S("arc-seal")))
+			return HK_DKIM_R_HEADERS;
 	}
 	return has_from ? HK_DKIM_R_OK : HK_DKIM_R_NO_FROM; /* 5.4, 6.1.1 */
 }
@@ -269,36 +304,51 @@ static enum hk_dkim_reason read_b(struct reader *r, struct hk_slice value)
 	return HK_DKIM_R_OK;
 }
 
+enum {
+	DKIM = 1 << HK_DKIM_FIELD_DKIM,
+	ARC = 1 << HK_DKIM_FIELD_ARC,
+	SEAL = 1 << HK_DKIM_FIELD_SEAL,
+	BOTH = DKIM | ARC,
+	ALL = BOTH | SEAL,
+};
+
+/* The three fields of this form. A tag that a kind does not have is one that it ignores. */
 static const struct {
 	const char *name;
 	enum hk_dkim_reason missing; /* OK where the tag is optional */
 	read_tag *read;
+	unsigned kinds;
 } tags_known[] = {
-    {"v", HK_DKIM_R_NO_V, read_v},
-    {"a", HK_DKIM_R_NO_A, read_a},
-    {"b", HK_DKIM_R_NO_B, read_b},
-    {"bh", HK_DKIM_R_NO_BH, read_bh},
-    {"d", HK_DKIM_R_NO_D, read_d},
-    {"h", HK_DKIM_R_NO_H, read_h},
-    {"s", HK_DKIM_R_NO_S, read_s},
-    {"c", HK_DKIM_R_OK, read_c},
-    {"i", HK_DKIM_R_OK, read_i},
-    {"l", HK_DKIM_R_OK, read_l},
-    {"q", HK_DKIM_R_OK, read_q},
-    {"t", HK_DKIM_R_OK, read_t},
-    {"x", HK_DKIM_R_OK, read_x},
+    {"v", HK_DKIM_R_NO_V, read_v, DKIM},
+    {"i", HK_DKIM_R_INSTANCE, read_instance, ARC | SEAL},
+    {"a", HK_DKIM_R_NO_A, read_a, ALL},
+    {"b", HK_DKIM_R_NO_B, read_b, ALL},
+    {"bh", HK_DKIM_R_NO_BH, read_bh, BOTH},
+    {"cv", HK_DKIM_R_CV, read_cv, SEAL},
+    {"d", HK_DKIM_R_NO_D, read_d, ALL},
+    {"h", HK_DKIM_R_NO_H, read_h, BOTH},
+    {"h", HK_DKIM_R_OK, refuse_h, SEAL},
+    {"s", HK_DKIM_R_NO_S, read_s, ALL},
+    {"c", HK_DKIM_R_OK, read_c, BOTH},
+    {"i", HK_DKIM_R_OK, read_i, DKIM},
+    {"l", HK_DKIM_R_OK, read_l, BOTH},
+    {"q", HK_DKIM_R_OK, read_q, BOTH},
+    {"t", HK_DKIM_R_OK, read_t, ALL},
+    {"x", HK_DKIM_R_OK, read_x, BOTH},
 };
 
 /* What only several tags together show. */
-static enum hk_dkim_reason check_together(const struct hk_dkim_signature *sig)
+static enum hk_dkim_reason check_together(
+    enum hk_dkim_field kind, const struct hk_dkim_signature *sig)
 {
 	/* 3.5: i= is d= or below it */
 	if (!hk_dns_name_is_below(sig->i_domain, sig->d))
 		return HK_DKIM_R_IDENTITY_OUTSIDE;
 	if (sig->has_t && sig->has_x && sig->x <= sig->t)
 		return HK_DKIM_R_TIME_ORDER;
-	if (sig->bh.n !=
-	    (hk_dkim_hash_of(sig->alg) == HK_DIGEST_SHA1 ? 20u : (size_t)HK_SHA256_SIZE))
+	if (kind != HK_DKIM_FIELD_SEAL &&
+	    sig->bh.n !=
+	        (hk_dkim_hash_of(sig->alg) == HK_DIGEST_SHA1 ? 20u : (size_t)HK_SHA256_SIZE))
 		return HK_DKIM_R_BODY_HASH_TEXT;
 	return HK_DKIM_R_OK;
 }
@@ -311,12 +361,12 @@ static enum hk_status default_identity(struct hk_arena *a, struct hk_dkim_signat
 	return hk_arena_fmt(a, &sig->i, "@%.*s", HK_FMT(sig->d));
 }
 
-enum hk_status hk_dkim_signature_parse(
-    struct hk_arena *a, struct hk_slice value, struct hk_dkim_signature *ret)
+enum hk_status hk_dkim_field_parse(struct hk_arena *a, enum hk_dkim_field kind,
+    struct hk_slice value, struct hk_dkim_signature *ret)
 {
 	struct hk_dkim_signature sig = {
 	    .header_canon = HK_CANON_SIMPLE, .body_canon = HK_CANON_SIMPLE};
-	struct reader r = {.arena = a, .sig = &sig, .field = value};
+	struct reader r = {.arena = a, .sig = &sig, .field = value, .kind = kind};
 	enum hk_dkim_reason fault = HK_DKIM_R_OK, found;
 	struct hk_slice absent;
 	struct hk_tags tags;
@@ -330,19 +380,41 @@ enum hk_status hk_dkim_signature_parse(
 	for (i = 0; i < sizeof tags_known / sizeof tags_known[0] && r.status == HK_OK; i++) {
 		struct hk_slice tag;
 
+		if (!(tags_known[i].kinds & 1u << kind))
+			continue;
 		found = tags_known[i].missing;
 		if (hk_tags_get(&tags, tags_known[i].name, &tag))
 			found = tags_known[i].read(&r, tag);
 		if (fault == HK_DKIM_R_OK)
 			fault = found;
 	}
-	if (r.status == HK_OK && !hk_tags_get(&tags, "i", &absent))
+	if (r.status == HK_OK &&
+	    (kind != HK_DKIM_FIELD_DKIM || !hk_tags_get(&tags, "i", &absent)))
 		r.status = default_identity(a, &sig);
 	if (r.status != HK_OK)
 		return r.status;
-	sig.fault = fault == HK_DKIM_R_OK ? check_together(&sig) : fault;
+	sig.fault = fault == HK_DKIM_R_OK ? check_together(kind, &sig) : fault;
 	*ret = sig;
 	return HK_OK;
+}
+
+enum hk_status hk_dkim_signature_parse(
+    struct hk_arena *a, struct hk_slice value, struct hk_dkim_signature *ret)
+{
+	return hk_dkim_field_parse(a, HK_DKIM_FIELD_DKIM, value, ret);
+}
+
+enum hk_dkim_reason hk_dkim_signature_policy(
+    const struct hk_dkim_signature *sig, int64_t now, bool allow_sha1)
+{
+	if (sig->alg == HK_SIGN_RSA_SHA1 && !allow_sha1)
+		return HK_DKIM_R_SHA1; /* RFC 8301 3.1 */
+	/* times are not negative, so neither difference overflows */
+	if (sig->has_x && now > HK_DKIM_CLOCK_DRIFT && now - HK_DKIM_CLOCK_DRIFT > sig->x)
+		return HK_DKIM_R_EXPIRED;
+	if (sig->has_t && sig->t - HK_DKIM_CLOCK_DRIFT > now)
+		return HK_DKIM_R_FUTURE;
+	return HK_DKIM_R_OK;
 }
 
 enum hk_status hk_dkim_signature_domain(

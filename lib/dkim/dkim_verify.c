@@ -28,8 +28,7 @@ struct hk_dkim_verify {
 	size_t n;
 	struct evaluated *evaluated;
 	size_t n_evaluated;
-	struct hk_dkim_lookup *lookup;
-	size_t n_lookup, n_asked;
+	struct hk_dkim_lookups lookups;
 	struct hk_dkim_body body;
 	bool is_decided;
 };
@@ -76,55 +75,6 @@ static bool is_aligned(const struct hk_dkim_verify *v, const struct hk_dkim_verd
 	           hk_dns_name_is_below(author, verdict->d));
 }
 
-static struct hk_dkim_lookup *find_lookup(const struct hk_dkim_verify *v, struct hk_slice name)
-{
-	size_t i;
-
-	for (i = 0; i < v->n_lookup; i++)
-		if (hk_slice_eq_nocase(v->lookup[i].name, name))
-			return &v->lookup[i];
-	return NULL;
-}
-
-/* One question for all signatures with the same selector and domain. */
-static enum hk_status want_key(struct hk_dkim_verify *v, struct evaluated *e)
-{
-	struct hk_slice written, name;
-	enum hk_status status = hk_arena_fmt(
-	    v->arena, &written, "%.*s._domainkey.%.*s", HK_FMT(e->sig.s), HK_FMT(e->sig.d));
-
-	if (status == HK_OK)
-		status = hk_arena_dup_lower(v->arena, written, &name);
-	if (status != HK_OK)
-		return status;
-	if (name.n > HK_DNS_NAME_MAX) {
-		e->sig.fault = HK_DKIM_R_SELECTOR;
-		return HK_OK;
-	}
-	e->lookup = find_lookup(v, name);
-	if (!e->lookup) {
-		e->lookup = &v->lookup[v->n_lookup++];
-		e->lookup->name = name;
-	}
-	return HK_OK;
-}
-
-/* What the options and the clock say about a signature that is well formed. */
-static enum hk_dkim_reason check_policy(
-    const struct hk_dkim_verify *v, const struct hk_dkim_signature *sig)
-{
-	int64_t now = v->options.now;
-
-	if (sig->alg == HK_SIGN_RSA_SHA1 && !v->options.allow_sha1)
-		return HK_DKIM_R_SHA1; /* RFC 8301 3.1 */
-	/* times are not negative, so neither difference overflows */
-	if (sig->has_x && now > HK_DKIM_CLOCK_DRIFT && now - HK_DKIM_CLOCK_DRIFT > sig->x)
-		return HK_DKIM_R_EXPIRED;
-	if (sig->has_t && sig->t - HK_DKIM_CLOCK_DRIFT > now)
-		return HK_DKIM_R_FUTURE;
-	return HK_DKIM_R_OK;
-}
-
 static void show_tags(struct hk_dkim_verdict *verdict, const struct hk_dkim_signature *sig)
 {
 	verdict->is_over_limit = false;
@@ -149,9 +99,12 @@ static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_v
 	e->verdict = verdict;
 	show_tags(verdict, sig);
 	if (sig->fault == HK_DKIM_R_OK)
-		e->sig.fault = check_policy(v, sig);
-	if (sig->fault == HK_DKIM_R_OK)
-		status = want_key(v, e);
+		e->sig.fault = hk_dkim_signature_policy(sig, v->options.now, v->options.allow_sha1);
+	if (sig->fault == HK_DKIM_R_OK) {
+		status = hk_dkim_lookups_want(&v->lookups, sig, &e->lookup);
+		if (status == HK_OK && !e->lookup)
+			e->sig.fault = HK_DKIM_R_SELECTOR;
+	}
 	if (status == HK_OK && e->lookup)
 		status = hk_dkim_body_want(&v->body, hk_dkim_hash_of(sig->alg), sig->body_canon,
 		    sig->has_length ? &sig->length : NULL, &e->body_hash);
@@ -171,10 +124,11 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 	if (most > v->n)
 		most = v->n;
 	v->evaluated = hk_arena_array(v->arena, most, sizeof *v->evaluated);
-	v->lookup = hk_arena_array(v->arena, most, sizeof *v->lookup);
-	if (!v->evaluated || !v->lookup)
+	if (!v->evaluated)
 		return v->arena->failed;
-	status = hk_dkim_body_init(&v->body, v->arena, most);
+	status = hk_dkim_lookups_init(&v->lookups, v->arena, most);
+	if (status == HK_OK)
+		status = hk_dkim_body_init(&v->body, v->arena, most);
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < v->n && v->n_evaluated < most && status == HK_OK; i++)
 			if (is_aligned(v, &v->verdict[i]) == (pass == 0))
@@ -211,13 +165,10 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 
 void hk_dkim_verify_done(struct hk_dkim_verify *v)
 {
-	size_t i;
-
 	if (!v)
 		return;
 	hk_dkim_body_done(&v->body);
-	for (i = 0; i < v->n_lookup; i++)
-		hk_dkim_lookup_done(&v->lookup[i]);
+	hk_dkim_lookups_done(&v->lookups);
 }
 
 /* ---- input ------------------------------------------------------------------------------------
@@ -245,24 +196,12 @@ enum hk_status hk_dkim_verify_replay_body(struct hk_dkim_verify *v, struct hk_sl
 
 bool hk_dkim_verify_question(struct hk_dkim_verify *v, struct hk_dns_question *ret)
 {
-	while (v->n_asked < v->n_lookup) {
-		const struct hk_dkim_lookup *lookup = &v->lookup[v->n_asked++];
-
-		if (lookup->is_answered)
-			continue;
-		*ret = (struct hk_dns_question){.name = lookup->name, .type = HK_DNS_TXT};
-		return true;
-	}
-	return false;
+	return hk_dkim_lookups_question(&v->lookups, ret);
 }
 
 enum hk_status hk_dkim_verify_answer(struct hk_dkim_verify *v, const struct hk_dns_answer *answer)
 {
-	struct hk_dkim_lookup *lookup = find_lookup(v, answer->question.name);
-
-	if (!lookup || answer->question.type != HK_DNS_TXT)
-		return HK_NOTFOUND;
-	return lookup->is_answered ? HK_OK : hk_dkim_lookup_answer(v->arena, lookup, answer);
+	return hk_dkim_lookups_answer(&v->lookups, answer);
 }
 
 /* ---- verdicts -----------------------------------------------------------------------------------
@@ -307,22 +246,14 @@ static void say_base64(
 static enum hk_dkim_reason find_key(
     struct hk_dkim_verify *v, struct evaluated *e, struct hk_dkim_key **ret)
 {
-	struct hk_dkim_key *key;
-	enum hk_dkim_reason reason = hk_dkim_lookup_choose(e->lookup, e->sig.alg, &key);
 	unsigned least = v->options.min_rsa_bits ? v->options.min_rsa_bits : HK_DKIM_MIN_RSA_BITS;
+	struct hk_dkim_key *key;
+	enum hk_dkim_reason reason = hk_dkim_lookup_key(e->lookup, &e->sig, least, &key);
 	struct decimal bits;
 
 	e->verdict->testing = key && key->testing;
-	/* 3.6.1: with t=s the domain of i= is d= itself */
-	if (reason == HK_DKIM_R_OK && key->strict && !hk_slice_eq(e->sig.i_domain, e->sig.d))
-		reason = HK_DKIM_R_KEY_STRICT;
-	if (reason == HK_DKIM_R_OK)
-		reason = hk_dkim_key_load(key);
-	if (reason == HK_DKIM_R_OK) {
+	if (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT)
 		e->verdict->key_bits = hk_public_key_bits(key->public);
-		if (!key->is_ed25519 && e->verdict->key_bits < least)
-			reason = HK_DKIM_R_KEY_SHORT; /* RFC 8301 3.2 */
-	}
 	if (key)
 		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k,
 		    number(&bits, e->verdict->key_bits));
@@ -367,16 +298,12 @@ static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated
 	if (status != HK_OK)
 		return status;
 	SAY(v, DKIM_HEADERS, sig->h, number(&count, found));
-	status = hk_verify_digest(key->public, sig->alg,
-	    hk_slice_of(digest, what.alg == HK_DIGEST_SHA1 ? 20 : HK_SHA256_SIZE), sig->b);
-	if (status == HK_NOMEM)
+	status = hk_dkim_key_check(key, sig, digest, ret);
+	if (status != HK_OK)
 		return status;
-	e->verdict->signature_checked = status == HK_OK || status == HK_NOTFOUND;
-	*ret = status == HK_OK         ? HK_DKIM_R_OK
-	       : status == HK_NOTFOUND ? HK_DKIM_R_SIGNATURE
-	                               : HK_DKIM_R_CRYPTO;
+	e->verdict->signature_checked = *ret != HK_DKIM_R_CRYPTO;
 	if (e->verdict->signature_checked)
-		SAY(v, DKIM_CHECK, sig->d, status == HK_OK ? HK_S("match") : HK_S("mismatch"));
+		SAY(v, DKIM_CHECK, sig->d, *ret == HK_DKIM_R_OK ? HK_S("match") : HK_S("mismatch"));
 	return HK_OK;
 }
 
@@ -421,11 +348,8 @@ static struct evaluated *find_evaluated(
 
 static bool is_waiting(const struct hk_dkim_verify *v)
 {
-	size_t i;
-
-	for (i = 0; i < v->n_lookup; i++)
-		if (!v->lookup[i].is_answered)
-			return true;
+	if (hk_dkim_lookups_are_waiting(&v->lookups))
+		return true;
 	return v->body.n && !v->body.is_ended;
 }
 

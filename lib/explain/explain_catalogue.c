@@ -75,6 +75,16 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_RESULT] =
         {"DMARC is {0}[1|, policy {1}], so the policy asks for: {2}[3| ({3})]",
             "DMARCの結果は {0} です[1|。ポリシー {1}]。処置の要求: {2}[3|({3})]"},
+    [HK_TRACE_ARC_CHAIN] = {"The chain of ARC (historic) has {0} sets[1|, but: {1}]",
+        "ARC(歴史的仕様)のセット数は {0} です[1|。問題: {1}]"},
+    [HK_TRACE_ARC_KEY] = {"The key at {0}[2| cannot be used: {2}][1| - {1}]",
+        "{0} の公開鍵[2|は使えません: {2}][1| - {1}]"},
+    [HK_TRACE_ARC_MESSAGE] = {"The message signature {0} of {1}, selector {2}: {3}",
+        "{1}(セレクタ {2})のARCメッセージ署名 {0}: {3}"},
+    [HK_TRACE_ARC_SEAL] = {"The seal {0} of {1}, which says cv={2}: {3}",
+        "{1} のARCシール {0}(cv={2}): {3}"},
+    [HK_TRACE_ARC_RESULT] = {"ARC is {0}, with {1} sets[2|: {2}]",
+        "ARCの結果は {0} です(セット数 {1})[2|: {2}]"},
 };
 /* clang-format on */
 

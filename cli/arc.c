@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `hikyaku arc seal`: a message with one more set of ARC (RFC 8617), which is historic.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <hikyaku/arc.h>
+
+#include "cli_internal.h"
+
+enum { FIELDS_MAX = 3 * 65536 };
+
+/* What one sealing needs. */
+struct sealing {
+	const struct cli_options *options;
+	struct hk_arena arena;
+	struct hk_private_key *key;
+	struct cli_message message;
+	struct hk_header header;
+	struct hk_arc_validate *chain;
+	struct hk_buf fields;
+};
+
+static int64_t now_of(const struct cli_options *o)
+{
+	return o->has_now ? o->now : (int64_t)time(NULL);
+}
+
+/* A message without a chain asks nothing, so no resolver is made for it. */
+static enum hk_status answer_all(struct sealing *s)
+{
+	struct cli_resolver *resolver = NULL;
+	struct hk_dns_question q;
+	enum hk_status status = HK_OK;
+
+	while (status == HK_OK && hk_arc_validate_question(s->chain, &q)) {
+		struct hk_dns_answer answer;
+
+		if (!resolver && !cli_resolver_new(&s->arena, s->options, &resolver))
+			return HK_IO;
+		status = cli_resolve(resolver, &q, &s->arena, &answer);
+		if (status == HK_OK)
+			status = hk_arc_validate_answer(s->chain, &answer);
+	}
+	cli_resolver_free(resolver);
+	return status;
+}
+
+static enum hk_status validate(struct sealing *s)
+{
+	struct hk_arc_validate_options options = {
+	    .now = now_of(s->options), .min_rsa_bits = s->options->min_rsa_bits};
+	enum hk_status status;
+
+	s->chain = hk_arc_validate_new(&s->arena, &options, &s->header, NULL);
+	if (!s->chain)
+		return HK_NOMEM;
+	hk_arc_validate_body(s->chain, s->message.body);
+	hk_arc_validate_end(s->chain);
+	status = answer_all(s);
+	return status == HK_OK ? hk_arc_validate_step(s->chain) : status;
+}
+
+/* What we said about the message when it came in: the topmost field that has our name, as it is.
+ * Only one that begins with the plain name; in any other form we did not write it. */
+static struct hk_slice our_results(const struct hk_header *header, struct hk_slice id)
+{
+	struct hk_slice name = HK_S("Authentication-Results");
+	size_t i;
+
+	for (i = hk_header_find(header, name, 0); i < header->n;
+	     i = hk_header_find(header, name, i + 1)) {
+		struct hk_slice value = header->field[i].value;
+		size_t end = hk_slice_find(value, ';');
+
+		if (hk_slice_eq_nocase(hk_slice_trim(hk_slice_sub(value, 0, end)), id))
+			return hk_slice_from(value, end + 1);
+	}
+	return (struct hk_slice){0};
+}
+
+/* The results with the status of the chain behind them (RFC 8617 4.1.1). */
+static enum hk_status results_of(struct sealing *s, struct hk_slice *ret)
+{
+	struct hk_slice ours =
+	    our_results(&s->header, hk_slice_str(s->options->authserv_id));
+	const char *cv = hk_arc_result_name(hk_arc_validate_result(s->chain)->cv);
+
+	if (hk_slice_trim(ours).n == 0 || hk_slice_eq_nocase(hk_slice_trim(ours), HK_S("none")))
+		return HK_OK;
+	while (ours.n && (hk_is_wsp(ours.p[ours.n - 1]) || ours.p[ours.n - 1] == ';'))
+		ours.n--;
+	return hk_arena_fmt(&s->arena, ret, "%.*s;\r\n\tarc=%s", HK_FMT(ours), cv);
+}
+
+static enum hk_status seal(struct sealing *s)
+{
+	const struct cli_options *o = s->options;
+	struct hk_arc_seal_options options = {.d = hk_slice_str(o->domain),
+	    .s = hk_slice_str(o->selector),
+	    .alg = hk_private_key_alg(s->key),
+	    .authserv_id = hk_slice_str(o->authserv_id),
+	    .headers = hk_slice_str(o->headers),
+	    .now = now_of(o)};
+	enum hk_status status = results_of(s, &options.results);
+	struct hk_arc_seal *sealer;
+	struct hk_slice digest;
+
+	if (status != HK_OK)
+		return status;
+	sealer = hk_arc_seal_new(
+	    &s->arena, &options, &s->header, hk_arc_validate_result(s->chain));
+	if (!sealer)
+		return HK_NOMEM;
+	hk_arc_seal_body(sealer, s->message.body);
+	status = hk_arc_seal_end(sealer);
+	while (status == HK_OK && hk_arc_seal_question(sealer, &digest)) {
+		uint8_t signature[HK_SIGNATURE_MAX];
+		size_t n = sizeof signature;
+
+		status = hk_sign_digest(s->key, digest, signature, &n);
+		if (status == HK_OK)
+			status = hk_arc_seal_answer(sealer, hk_slice_of(signature, n));
+	}
+	if (status == HK_OK)
+		status = hk_arc_seal_finish(sealer, &s->fields);
+	hk_arc_seal_done(sealer);
+	return status;
+}
+
+static void explain_failure(enum hk_status status)
+{
+	static const struct {
+		enum hk_status status;
+		const char *text;
+	} rows[] = {
+	    {HK_SYNTAX, "there is no From that could be signed, or a name or list among the options is none"},
+	    {HK_END, "the chain was ended by cv=fail; nothing may be added to it"},
+	    {HK_LIMIT, "the chain has 50 sets already"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (rows[i].status == status) {
+			cli_complain(rows[i].text, NULL);
+			return;
+		}
+	}
+	if (status != HK_IO) /* said already */
+		cli_complain("not sealed", hk_status_text(status));
+}
+
+static enum cli_exit run(struct sealing *s)
+{
+	enum hk_status status =
+	    hk_header_parse(&s->arena, s->message.header, &s->header);
+
+	if (status == HK_OK)
+		status = validate(s);
+	/* a chain that may be good must not be called broken for ever */
+	if (status == HK_OK && hk_arc_validate_result(s->chain)->is_temporary) {
+		cli_complain("a key of the chain could not be had; try again", NULL);
+		return CLI_LATER;
+	}
+	if (status == HK_OK)
+		status = seal(s);
+	if (status == HK_OK) {
+		cli_message_write(&s->message, hk_buf_slice(&s->fields));
+		return CLI_OK;
+	}
+	explain_failure(status);
+	return status == HK_END || status == HK_LIMIT ? CLI_FAIL : CLI_USAGE;
+}
+
+enum cli_exit cli_arc(const struct cli_options *o)
+{
+	struct sealing s = {.options = o};
+	enum cli_exit code = CLI_USAGE;
+
+	if (o->n_words < 1 || strcmp(o->word[0], "seal") != 0) {
+		cli_complain("arc does only: seal", o->n_words ? o->word[0] : NULL);
+		return CLI_USAGE;
+	}
+	if (!o->key || !o->domain || !o->selector || !o->authserv_id || !o->file) {
+		cli_complain("--key, --domain, --selector, --authserv-id and a file are needed",
+		    NULL);
+		return CLI_USAGE;
+	}
+	hk_arena_init(&s.arena, CLI_ARENA);
+	hk_buf_init(&s.fields, FIELDS_MAX);
+	if (cli_read_key(o->key, &s.key) && cli_message_read(o, &s.message))
+		code = run(&s);
+	hk_arc_validate_done(s.chain);
+	hk_private_key_free(s.key);
+	cli_message_done(&s.message);
+	hk_buf_done(&s.fields);
+	hk_arena_done(&s.arena);
+	return code;
+}

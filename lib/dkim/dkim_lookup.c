@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The key questions of a message, their answers, and the choice of the key for a signature
+ * (RFC 6376 6.1.2).
+ */
+#include "dkim_internal.h"
+
+enum hk_status hk_dkim_lookups_init(struct hk_dkim_lookups *l, struct hk_arena *a, size_t room)
+{
+	*l = (struct hk_dkim_lookups){.arena = a, .room = room};
+	l->at = hk_arena_array(a, room, sizeof *l->at);
+	return l->at ? HK_OK : a->failed;
+}
+
+void hk_dkim_lookup_done(struct hk_dkim_lookup *lookup)
+{
+	size_t i;
+
+	for (i = 0; i < lookup->n; i++) {
+		hk_public_key_free(lookup->key[i].public);
+		lookup->key[i].public = NULL;
+	}
+}
+
+void hk_dkim_lookups_done(struct hk_dkim_lookups *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		hk_dkim_lookup_done(&l->at[i]);
+}
+
+static struct hk_dkim_lookup *find(const struct hk_dkim_lookups *l, struct hk_slice name)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (hk_slice_eq_nocase(l->at[i].name, name))
+			return &l->at[i];
+	return NULL;
+}
+
+enum hk_status hk_dkim_lookups_want(struct hk_dkim_lookups *l, const struct hk_dkim_signature *sig,
+    struct hk_dkim_lookup **ret)
+{
+	struct hk_slice written, name;
+	struct hk_dkim_lookup *lookup = NULL;
+	enum hk_status status = hk_arena_fmt(
+	    l->arena, &written, "%.*s._domainkey.%.*s", HK_FMT(sig->s), HK_FMT(sig->d));
+
+	if (status == HK_OK)
+		status = hk_arena_dup_lower(l->arena, written, &name);
+	if (status != HK_OK)
+		return status;
+	if (name.n <= HK_DNS_NAME_MAX) {
+		lookup = find(l, name);
+		if (!lookup && l->n == l->room)
+			return HK_BUG;
+		if (!lookup) {
+			lookup = &l->at[l->n++];
+			lookup->name = name;
+		}
+	}
+	*ret = lookup;
+	return HK_OK;
+}
+
+bool hk_dkim_lookups_question(struct hk_dkim_lookups *l, struct hk_dns_question *ret)
+{
+	while (l->n_asked < l->n) {
+		const struct hk_dkim_lookup *lookup = &l->at[l->n_asked++];
+
+		if (lookup->is_answered)
+			continue;
+		*ret = (struct hk_dns_question){.name = lookup->name, .type = HK_DNS_TXT};
+		return true;
+	}
+	return false;
+}
+
+bool hk_dkim_lookups_are_waiting(const struct hk_dkim_lookups *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (!l->at[i].is_answered)
+			return true;
+	return false;
+}
+
+enum hk_status hk_dkim_lookup_answer(
+    struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
+{
+	size_t i;
+
+	if (hk_dns_is_failure(answer)) {
+		lookup->fault = HK_DKIM_R_KEY_UNAVAILABLE; /* 6.1.2 step 2 */
+	} else if (hk_dns_is_void(answer)) {
+		lookup->fault = HK_DKIM_R_KEY_NONE; /* step 3 */
+	} else if (answer->n > HK_DKIM_MAX_KEY_RECORDS) {
+		lookup->fault = HK_DKIM_R_KEY_SEVERAL;
+	} else {
+		struct hk_dkim_key *key = hk_arena_array(a, answer->n, sizeof *key);
+
+		if (!key)
+			return a->failed;
+		for (i = 0; i < answer->n; i++) {
+			enum hk_status status = hk_dkim_key_parse(a, answer->rr[i].data, &key[i]);
+
+			if (status != HK_OK)
+				return status;
+		}
+		lookup->key = key;
+		lookup->n = answer->n;
+	}
+	lookup->is_answered = true;
+	return HK_OK;
+}
+
+/* RFC 6376 6.1.2 lets a verifier choose among several records, and 3.6.2.2 calls the result
+ * undefined. What is sure: a record that cannot serve this signature does not disturb one that can
+ * (a wildcard's SPF text, an Ed25519 key beside an RSA key). Two keys that both could serve are a
+ * fault of the domain, and to try both would make verdicts depend on which came first. */
+enum hk_dkim_reason hk_dkim_lookup_choose(
+    struct hk_dkim_lookup *lookup, enum hk_sign_alg alg, struct hk_dkim_key **ret)
+{
+	struct hk_dkim_key *chosen = NULL;
+	size_t i;
+
+	*ret = lookup->n ? &lookup->key[0] : NULL;
+	if (lookup->fault != HK_DKIM_R_OK)
+		return lookup->fault;
+	for (i = 0; i < lookup->n; i++) {
+		if (hk_dkim_key_fits(&lookup->key[i], alg) != HK_DKIM_R_OK)
+			continue;
+		if (chosen)
+			return HK_DKIM_R_KEY_SEVERAL;
+		chosen = &lookup->key[i];
+	}
+	if (!chosen)
+		return hk_dkim_key_fits(&lookup->key[0], alg);
+	*ret = chosen;
+	return HK_DKIM_R_OK;
+}
+
+enum hk_dkim_reason hk_dkim_lookup_key(struct hk_dkim_lookup *lookup,
+    const struct hk_dkim_signature *sig, unsigned least_bits, struct hk_dkim_key **ret)
+{
+	enum hk_dkim_reason reason = hk_dkim_lookup_choose(lookup, sig->alg, ret);
+	struct hk_dkim_key *key = *ret;
+
+	/* 3.6.1: with t=s the domain of i= is d= itself */
+	if (reason == HK_DKIM_R_OK && key->strict && !hk_slice_eq(sig->i_domain, sig->d))
+		reason = HK_DKIM_R_KEY_STRICT;
+	if (reason == HK_DKIM_R_OK)
+		reason = hk_dkim_key_load(key);
+	if (reason == HK_DKIM_R_OK && !key->is_ed25519 &&
+	    hk_public_key_bits(key->public) < least_bits)
+		reason = HK_DKIM_R_KEY_SHORT; /* RFC 8301 3.2 */
+	return reason;
+}
+
+enum hk_status hk_dkim_lookups_answer(
+    struct hk_dkim_lookups *l, const struct hk_dns_answer *answer)
+{
+	struct hk_dkim_lookup *lookup = find(l, answer->question.name);
+
+	if (!lookup || answer->question.type != HK_DNS_TXT)
+		return HK_NOTFOUND;
+	return lookup->is_answered ? HK_OK : hk_dkim_lookup_answer(l->arena, lookup, answer);
+}
