@@ -143,6 +143,7 @@ static void what_is_no_address_is_told(void **state)
 	    {"u@a.test ", HK_SRS_ADDRESS},
 	    {"u@a.test\r\nX: y", HK_SRS_ADDRESS},
 	    {"u@a=b.test", HK_SRS_ADDRESS},
+	    {"u@1", HK_SRS_ADDRESS}, /* the mark of a folded address */
 	    {"@r.test:u@a.test", HK_SRS_ADDRESS},
 	    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@a.test", HK_SRS_ADDRESS},
 	};
