@@ -131,6 +131,10 @@ def check_sign(folder):
         signed = out.replace("\r\n", "\n").replace("\n", "\r\n").encode()
         code, out, err = hikyaku("verify", "--dns", folder / "zone", "--checks", "dkim", "--now", NOW, "-", given=signed)
         ok(code == 0 and "dkim=pass" in out, f"a message signed with {selector} verifies by the published text", out + err)
+    keys("new", folder, "--alg", "rsa", "--selector-template", "smtpbook", "y.test")
+    _, out, err = hikyaku("sign", "--key", folder / "y.test/smtpbook.pem", "--domain", "y.test", "--selector", "smtpbook", folder / "message")
+    b = re.sub(r"\s", "", re.search(r"[\s;]b=([^;]*?)\r?\n(?![ \t])", out)[1])
+    ok(len(b) == 344, "without --rsa-bits a key has 2048 bits, a signature 344 characters (S0-089)", out + err)
 
 
 def check_life(folder):
