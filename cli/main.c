@@ -15,7 +15,8 @@ static const struct cli_command commands[] = {
     {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
         "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
         .words = 1, .takes_more = true},
-    {"arc", "print a message with one more set of ARC (RFC 8617; historic)", "seal [options] FILE | -",
+    {"arc", "judge the chain of ARC, or print a message with one more set (RFC 8617; historic)",
+        "seal | verify [options] FILE | -",
         cli_arc, 1, true},
 };
 
