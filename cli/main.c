@@ -18,6 +18,10 @@ static const struct cli_command commands[] = {
     {"arc", "judge the chain of ARC, or print a message with one more set (RFC 8617; historic)",
         "seal | verify [options] FILE | -",
         cli_arc, 1, true},
+    {"srs", "rewrite an envelope sender for forwarding, or back for a bounce",
+        "forward|reverse --secret-file FILE --domain NAME [options] ADDRESS", cli_srs, .words = 2},
+    {"authres", "print what the Authentication-Results fields of a message say",
+        "[options] [FILE | -]", cli_authres, .takes_file = true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -19,6 +19,7 @@ b.test. A 198.51.100.5
 e.a.test. TXT "%{i} may not send for %{d}"
 loop.test. TXT "v=spf1 include:loop.test -all"
 soft.test. TXT "v=spf1 ~all"
+wide.test. TXT "v=spf1 ip4:10.0.0.0/8 -all"
 h.test. TXT "v=spf1 ip4:192.0.2.1 -all"
 $SERVFAIL broken.test. TXT
 $SERVFAIL _dmarc.broken.test. TXT
@@ -89,7 +90,7 @@ def told(name, *arguments, given=b""):
 def check_schema():
     one = schema("spf")
     good = {key: 0 if key in ("lookups", "voids") else [] if key == "trace" else False if key == "trace_is_cut" else "" for key in one["required"]}
-    good.update(result="pass", identity="helo")
+    good.update(result="pass", identity="helo", addresses={"result": "pass", "reason": "", "ipv4": 1, "ipv6": "0", "is_partial": False, "lookups": 0, "warnings": []})
     ok(not faults(one, good), "the checker takes what the schema allows", *faults(one, good))
     for title, change in {"a result that is none": {"result": "maybe"}, "a boolean for a number": {"lookups": True},
                           "a negative number": {"voids": -1}, "a member too many": {"more": 1}, "a step without members": {"trace": [{}]}}.items():
@@ -123,6 +124,13 @@ def check_spf(zone):
     _, value = told("spf", *base, "--ip", "203.0.113.1", "--mail-from", "u@loop.test")
     terms = [step["texts"][3] for step in value["trace"] if step["event"] == "SPF_TERM"]
     ok(sum(step["event"] == "SPF_ENTER" for step in value["trace"]) == 10 and terms, "a permerror has the steps that led to it, with counters", terms)
+    _, value = told("spf", *base, "--ip", "192.0.2.9", "--mail-from", "u@a.test")
+    ok((value["addresses"]["ipv4"], value["addresses"]["ipv6"], value["addresses"]["warnings"]) == (257, str(2**96), []),
+       "check spf: how many addresses the record authorises", value["addresses"])
+    _, value = told("spf", *base, "--ip", "192.0.2.9", "--mail-from", "u@wide.test")  # S0-049
+    ok((value["addresses"]["ipv4"], value["addresses"]["warnings"]) == (2**24, ["spf-too-wide"]), "check spf: a record that is too wide", value["addresses"])
+    _, out, _ = hikyaku(*base, "--ip", "192.0.2.9", "--mail-from", "u@wide.test")
+    ok(b"authorises    16777216 IPv4, 0 IPv6\n" in out and b"spf-too-wide" in out, "check spf: the same for people", out)
     code, out, _ = hikyaku(*base, "--ip", "192.0.2.9", "--mail-from", "u@a.test")
     ok(code == 0 and out.startswith(b"result        pass\n") and b"\nlookups       0 of 10\n" in out and b"[RFC 7208 5]" in out, "check spf for people", out)
 
