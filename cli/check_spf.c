@@ -29,20 +29,70 @@ static enum hk_status evaluate(struct hk_spf *q, struct cli_resolver *r, struct 
 	return status;
 }
 
-static void write_json(const struct hk_spf_verdict *v, const struct hk_trace *trace, struct hk_buf *out)
+static enum hk_status count(struct hk_spf_extent *q, struct cli_resolver *r, struct hk_arena *a)
+{
+	struct hk_dns_question question;
+	struct hk_dns_answer answer;
+	enum hk_status status;
+
+	while ((status = hk_spf_extent_step(q)) == HK_AGAIN) {
+		if (!hk_spf_extent_question(q, &question))
+			return HK_BUG;
+		status = cli_resolve(r, &question, a, &answer);
+		if (status == HK_OK)
+			status = hk_spf_extent_answer(q, &answer);
+		if (status != HK_OK)
+			return status;
+	}
+	return status;
+}
+
+static void write_extent_json(struct hk_json_writer *w, const struct hk_spf_extent_verdict *v)
+{
+	hk_json_object(w, "addresses");
+	hk_json_text(w, "result", hk_spf_result_name(v->result));
+	hk_json_string(w, "reason", v->reason);
+	hk_json_int(w, "ipv4", (int64_t)v->ipv4);
+	hk_json_string(w, "ipv6", v->ipv6); /* up to 2^128, so as text */
+	hk_json_bool(w, "is_partial", v->is_partial);
+	hk_json_int(w, "lookups", v->lookups);
+	hk_json_array(w, "warnings");
+	if (v->is_wide)
+		hk_json_text(w, NULL, "spf-too-wide");
+	hk_json_close_array(w);
+	hk_json_close_object(w);
+}
+
+static void write_extent_text(const struct hk_spf_extent_verdict *v, struct hk_buf *out)
+{
+	if (v->result == HK_SPF_NONE)
+		return;
+	hk_buf_addf(out, "%-14s%llu IPv4, %.*s IPv6%s\n", "authorises", (unsigned long long)v->ipv4,
+	    HK_FMT(v->ipv6), v->is_partial ? ", and others by ptr, exists or macros" : "");
+	if (v->result != HK_SPF_PASS)
+		hk_buf_addf(out, "%-14snot all were counted: %.*s\n", "", HK_FMT(v->reason));
+	if (v->is_wide)
+		hk_buf_addf(out,
+		    "%-14sspf-too-wide: whoever gets one of these addresses passes for the domain\n",
+		    "warning");
+}
+
+static void write_json(const struct hk_spf_verdict *v, const struct hk_spf_extent_verdict *extent,
+    const struct hk_trace *trace, struct hk_buf *out)
 {
 	struct hk_json_writer w;
 
 	hk_json_begin(&w, out);
 	hk_json_object(&w, NULL);
 	hk_explain_json_spf(&w, v);
+	write_extent_json(&w, extent);
 	hk_explain_json_trace(&w, trace);
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
 }
 
-static void write_text(const struct cli_options *o, const struct hk_spf_verdict *v,
-    const struct hk_trace *trace, struct hk_buf *out)
+static void write_text(
+    const struct hk_spf_verdict *v, const struct hk_spf_extent_verdict *extent, struct hk_buf *out)
 {
 	cli_line_add(out, "result", hk_slice_str(hk_spf_result_name(v->result)));
 	cli_line_add(out, "identity", v->is_helo ? HK_S("helo") : HK_S("mailfrom"));
@@ -52,7 +102,7 @@ static void write_text(const struct cli_options *o, const struct hk_spf_verdict 
 	cli_line_add(out, "explanation", v->explanation);
 	hk_buf_addf(out, "%-14s%u of %d\n", "lookups", v->lookups, HK_SPF_MAX_LOOKUPS);
 	hk_buf_addf(out, "%-14s%u of %d\n", "voids", v->voids, HK_SPF_MAX_VOIDS);
-	cli_steps_add(out, trace, o->language);
+	write_extent_text(extent, out);
 }
 
 enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r, struct hk_arena *a, struct hk_buf *out)
@@ -66,6 +116,7 @@ enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r
 	struct hk_trace *trace = hk_trace_new(a);
 	const struct hk_spf_verdict *v;
 	enum hk_status status = HK_NOMEM;
+	struct hk_spf_extent *extent;
 	struct hk_spf *q;
 
 	if (o->client.family == 0 || (!o->mail_from && !o->helo)) {
@@ -78,9 +129,15 @@ enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r
 	if (status != HK_OK)
 		return cli_answer_failed(status);
 	v = hk_spf_result(q);
+	extent = hk_spf_extent_new(a, v->domain);
+	status = extent ? count(extent, r, a) : HK_NOMEM;
+	if (status != HK_OK)
+		return cli_answer_failed(status);
 	if (o->json)
-		write_json(v, trace, out);
+		write_json(v, hk_spf_extent_result(extent), trace, out);
 	else
-		write_text(o, v, trace, out);
+		write_text(v, hk_spf_extent_result(extent), out);
+	if (!o->json)
+		cli_steps_add(out, trace, o->language);
 	return cli_spf_exit(v->result);
 }

@@ -19,6 +19,7 @@ b.test. A 198.51.100.5
 e.a.test. TXT "%{i} may not send for %{d}"
 loop.test. TXT "v=spf1 include:loop.test -all"
 soft.test. TXT "v=spf1 ~all"
+wide.test. TXT "v=spf1 ip4:10.0.0.0/8 -all"
 h.test. TXT "v=spf1 ip4:192.0.2.1 -all"
 $SERVFAIL broken.test. TXT
 $SERVFAIL _dmarc.broken.test. TXT
@@ -89,7 +90,7 @@ def told(name, *arguments, given=b""):
 def check_schema():
     one = schema("spf")
     good = {key: 0 if key in ("lookups", "voids") else [] if key == "trace" else False if key == "trace_is_cut" else "" for key in one["required"]}
-    good.update(result="pass", identity="helo")
+    good.update(result="pass", identity="helo", addresses={"result": "pass", "reason": "", "ipv4": 1, "ipv6": "0", "is_partial": False, "lookups": 0, "warnings": []})
     ok(not faults(one, good), "the checker takes what the schema allows", *faults(one, good))
     for title, change in {"a result that is none": {"result": "maybe"}, "a boolean for a number": {"lookups": True},
                           "a negative number": {"voids": -1}, "a member too many": {"more": 1}, "a step without members": {"trace": [{}]}}.items():
@@ -123,6 +124,13 @@ def check_spf(zone):
     _, value = told("spf", *base, "--ip", "203.0.113.1", "--mail-from", "u@loop.test")
     terms = [step["texts"][3] for step in value["trace"] if step["event"] == "SPF_TERM"]
     ok(sum(step["event"] == "SPF_ENTER" for step in value["trace"]) == 10 and terms, "a permerror has the steps that led to it, with counters", terms)
+    _, value = told("spf", *base, "--ip", "192.0.2.9", "--mail-from", "u@a.test")
+    ok((value["addresses"]["ipv4"], value["addresses"]["ipv6"], value["addresses"]["warnings"]) == (257, str(2**96), []),
+       "check spf: how many addresses the record authorises", value["addresses"])
+    _, value = told("spf", *base, "--ip", "192.0.2.9", "--mail-from", "u@wide.test")  # S0-049
+    ok((value["addresses"]["ipv4"], value["addresses"]["warnings"]) == (2**24, ["spf-too-wide"]), "check spf: a record that is too wide", value["addresses"])
+    _, out, _ = hikyaku(*base, "--ip", "192.0.2.9", "--mail-from", "u@wide.test")
+    ok(b"authorises    16777216 IPv4, 0 IPv6\n" in out and b"spf-too-wide" in out, "check spf: the same for people", out)
     code, out, _ = hikyaku(*base, "--ip", "192.0.2.9", "--mail-from", "u@a.test")
     ok(code == 0 and out.startswith(b"result        pass\n") and b"\nlookups       0 of 10\n" in out and b"[RFC 7208 5]" in out, "check spf for people", out)
 
@@ -230,6 +238,41 @@ def check_sign(folder, zone):
 
 # ---- verify's options, --batch ---------------------------------------------------------------------
 
+def check_arc(folder, zone):
+    """RFC 8617: seal, seal again, break, seal the broken one."""
+    def seal(name, *more, given):
+        return hikyaku("arc", "seal", "--key", folder / f"{name}.pem", "--domain", "a.test", "--selector", name, "--dns", zone,
+                       "--authserv-id", "mx.a.test", *more, "-", given=given)
+
+    def verify(given, *more):
+        return told("arc", "arc", "verify", "--dns", zone, *more, "-", given=given)
+
+    code, value = verify(MESSAGE)
+    ok(code == 0 and value["result"] == "none", "arc verify: no chain", code, value)
+    code, once, err = seal("rsa", given=b"Authentication-Results: mx.a.test; spf=pass\r\n" + MESSAGE)
+    ok(code == 0 and once.startswith(b"ARC-Seal: i=1;") and once.endswith(MESSAGE), "arc seal puts a set above the message", err, once)
+    ok(b"ARC-Authentication-Results: i=1; mx.a.test; spf=pass;\r\n\tarc=none\r\n" in once, "the set says what we said", once)
+    code, twice, err = seal("ed", "--headers", "from:subject", given=once)
+    status, value = verify(twice, "--trusted-sealers", "x.test, a.test")
+    ok(code == status == 0 and value["result"] == "pass" and value["trusted"] and [s["cv"] for s in value["sets"]] == ["none", "pass"],
+       "a second seal, over the names that were asked for", err, value)
+    ok(not verify(twice)[1]["trusted"], "nobody is trusted by default")
+    broken = twice.replace(b"Subject: one", b"Subject: two")
+    status, value = verify(broken)
+    ok(status == 1 and value["reason"] == "message signature 2: signature mismatch", "a change is seen", value)
+    code, third, err = seal("rsa", given=broken)
+    ok(code == 0 and b"cv=fail" in third.split(b"\r\n")[0], "a broken chain is sealed as such", err, third)
+    code, out, err = seal("rsa", given=third)
+    ok(code == 1 and not out and "cv=fail" in err, "and then it is at its end", code, err)
+    late = folder / "late.zone"
+    late.write_text("$SERVFAIL rsa._domainkey.a.test. TXT\n")
+    code, out, err = seal("rsa", "--dns", late, given=once)
+    ok(code == 3 and not out and verify(once, "--dns", late)[0] == 3, "a key that cannot be had is a temporary failure", code, err)
+    for title, arguments in {"no word": [], "another word": ["open", "-"], "no file": ["verify"], "no key": ["seal", "-"]}.items():
+        code, out, err = hikyaku("arc", *arguments, given=MESSAGE)
+        ok(code == 2 and not out and err, f"arc refuses {title}", code, out, err)
+
+
 def check_archive_options(folder, zone):
     """A 768-bit key, signed by openssl since we do not."""
     import base64
@@ -310,6 +353,7 @@ def main():
         check_dmarc(zone)
         check_key(zone)
         check_sign(folder, zone)
+        check_arc(folder, zone)
         check_archive_options(folder, zone)
         check_batch(folder, zone)
         check_usage(folder, zone)

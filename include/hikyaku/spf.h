@@ -67,6 +67,35 @@ enum hk_status hk_spf_answer(struct hk_spf *, const struct hk_dns_answer *) HK_M
 /* valid after OK; borrowed from the arena. */
 const struct hk_spf_verdict *hk_spf_result(const struct hk_spf *);
 
+/* ---- how many addresses a record authorises ---------------------------------------------- */
+
+/* More than these is wide: whoever rents one address among so many passes for the domain (the attack is called BreakSPF). A /16,
+ * and for IPv6 a /32, what one provider gets. */
+#define HK_SPF_WIDE_IPV4      65536
+#define HK_SPF_WIDE_IPV6_BITS 96
+
+struct hk_spf_extent_verdict {
+	enum hk_spf_result result; /* PASS: all was counted. NONE, TEMPERROR, PERMERROR: as reason says; the numbers are what was
+	                              counted before */
+	struct hk_slice domain, reason;
+	uint64_t ipv4;             /* addresses that give pass, each counted once: those an earlier term with another qualifier
+	                              matches are not among them */
+	struct hk_slice ipv6;      /* the same as a decimal number: up to 2^128 */
+	bool is_partial;           /* ptr, exists or a macro: there may be others */
+	bool is_wide;              /* lint spf-too-wide */
+	unsigned lookups;
+};
+
+struct hk_spf_extent;
+/* hk_spf_extent_new(a, domain): NULL when a is full. step, question, answer and result as for hk_spf; the arena must have room for
+ * all answers (a megabyte is plenty). LIMIT also when the record has too many networks. Void lookups are not counted, since
+ * both families are asked for. */
+struct hk_spf_extent *hk_spf_extent_new(struct hk_arena *, struct hk_slice domain);
+enum hk_status hk_spf_extent_step(struct hk_spf_extent *) HK_MUSTCHECK;
+bool hk_spf_extent_question(struct hk_spf_extent *, struct hk_dns_question *ret);
+enum hk_status hk_spf_extent_answer(struct hk_spf_extent *, const struct hk_dns_answer *) HK_MUSTCHECK;
+const struct hk_spf_extent_verdict *hk_spf_extent_result(const struct hk_spf_extent *);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
