@@ -10,7 +10,7 @@
  *	check.c     from options to a verdict about a message
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
- *	arc.c       the command arc seal
+ *	arc.c       the command arc
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
@@ -53,6 +53,7 @@ struct cli_options {
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
 	const char *key, *domain, *selector, *headers; /* to sign with */
+	const char *trusted_sealers;
 	enum hk_canon header_canon, body_canon;
 	unsigned min_rsa_bits; /* 0: the RFC's */
 	char **more;           /* all words after those, of a command that takes any number */

@@ -188,6 +188,8 @@ static const struct {
     {"--selector", "NAME", "the selector of the key", AT(selector)},
     {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
+    {"--trusted-sealers", "LIST", "arc verify: domains whose seals are believed (default: none)",
+        AT(trusted_sealers)},
     {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
     {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
     {"--selector-template", "TEXT",
