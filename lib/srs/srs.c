@@ -181,7 +181,7 @@ static enum hk_status choose(
 	struct srs_parts inner;
 	int tag = tag_of(from->local, &body);
 
-	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK)
+	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK && !is_fold_mark(inner.host))
 		status = inner_address(job, &inner, &address, &why);
 	if (tag == 0 && body.n)
 		*ret = (struct srs_parts){.host = from->domain, .user = hk_slice_from(from->local, TAG_SIZE)};
