@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * `hikyaku arc seal`: a message with one more set of ARC (RFC 8617), which is historic.
+ * `hikyaku arc`: the chain of a message is judged, or gets one more set (RFC 8617; historic).
  */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include <hikyaku/arc.h>
+#include <hikyaku/json.h>
 
 #include "cli_internal.h"
 
-enum { FIELDS_MAX = 3 * 65536 };
+enum { OUTPUT_MAX = 4 * 65536 };
 
-/* What one sealing needs. */
-struct sealing {
+/* What one run needs. */
+struct run {
 	const struct cli_options *options;
 	struct hk_arena arena;
 	struct hk_private_key *key;
 	struct cli_message message;
 	struct hk_header header;
 	struct hk_arc_validate *chain;
-	struct hk_buf fields;
+	struct hk_buf out;
 };
 
 static int64_t now_of(const struct cli_options *o)
@@ -29,7 +30,7 @@ static int64_t now_of(const struct cli_options *o)
 }
 
 /* A message without a chain asks nothing, so no resolver is made for it. */
-static enum hk_status answer_all(struct sealing *s)
+static enum hk_status answer_all(struct run *s)
 {
 	struct cli_resolver *resolver = NULL;
 	struct hk_dns_question q;
@@ -48,10 +49,11 @@ static enum hk_status answer_all(struct sealing *s)
 	return status;
 }
 
-static enum hk_status validate(struct sealing *s)
+static enum hk_status validate(struct run *s)
 {
-	struct hk_arc_validate_options options = {
-	    .now = now_of(s->options), .min_rsa_bits = s->options->min_rsa_bits};
+	struct hk_arc_validate_options options = {.now = now_of(s->options),
+	    .min_rsa_bits = s->options->min_rsa_bits,
+	    .trusted_sealers = hk_slice_str(s->options->trusted_sealers)};
 	enum hk_status status;
 
 	s->chain = hk_arc_validate_new(&s->arena, &options, &s->header, NULL);
@@ -82,7 +84,7 @@ static struct hk_slice our_results(const struct hk_header *header, struct hk_sli
 }
 
 /* The results with the status of the chain behind them (RFC 8617 4.1.1). */
-static enum hk_status results_of(struct sealing *s, struct hk_slice *ret)
+static enum hk_status results_of(struct run *s, struct hk_slice *ret)
 {
 	struct hk_slice ours =
 	    our_results(&s->header, hk_slice_str(s->options->authserv_id));
@@ -95,7 +97,7 @@ static enum hk_status results_of(struct sealing *s, struct hk_slice *ret)
 	return hk_arena_fmt(&s->arena, ret, "%.*s;\r\n\tarc=%s", HK_FMT(ours), cv);
 }
 
-static enum hk_status seal(struct sealing *s)
+static enum hk_status seal(struct run *s)
 {
 	const struct cli_options *o = s->options;
 	struct hk_arc_seal_options options = {.d = hk_slice_str(o->domain),
@@ -125,7 +127,7 @@ static enum hk_status seal(struct sealing *s)
 			status = hk_arc_seal_answer(sealer, hk_slice_of(signature, n));
 	}
 	if (status == HK_OK)
-		status = hk_arc_seal_finish(sealer, &s->fields);
+		status = hk_arc_seal_finish(sealer, &s->out);
 	hk_arc_seal_done(sealer);
 	return status;
 }
@@ -136,7 +138,8 @@ static void explain_failure(enum hk_status status)
 		enum hk_status status;
 		const char *text;
 	} rows[] = {
-	    {HK_SYNTAX, "there is no From that could be signed, or a name or list among the options is none"},
+	    {HK_SYNTAX,
+	        "there is no From that could be signed, or a name or list among the options is none"},
 	    {HK_END, "the chain was ended by cv=fail; nothing may be added to it"},
 	    {HK_LIMIT, "the chain has 50 sets already"},
 	};
@@ -148,54 +151,112 @@ static void explain_failure(enum hk_status status)
 			return;
 		}
 	}
-	if (status != HK_IO) /* said already */
-		cli_complain("not sealed", hk_status_text(status));
+	cli_complain("not sealed", hk_status_text(status));
 }
 
-static enum cli_exit run(struct sealing *s)
+static enum cli_exit seal_chain(struct run *s)
 {
-	enum hk_status status =
-	    hk_header_parse(&s->arena, s->message.header, &s->header);
+	enum hk_status status;
 
-	if (status == HK_OK)
-		status = validate(s);
 	/* a chain that may be good must not be called broken for ever */
-	if (status == HK_OK && hk_arc_validate_result(s->chain)->is_temporary) {
+	if (hk_arc_validate_result(s->chain)->is_temporary) {
 		cli_complain("a key of the chain could not be had; try again", NULL);
 		return CLI_LATER;
 	}
-	if (status == HK_OK)
-		status = seal(s);
+	status = seal(s);
 	if (status == HK_OK) {
-		cli_message_write(&s->message, hk_buf_slice(&s->fields));
+		cli_message_write(&s->message, hk_buf_slice(&s->out));
 		return CLI_OK;
 	}
 	explain_failure(status);
 	return status == HK_END || status == HK_LIMIT ? CLI_FAIL : CLI_USAGE;
 }
 
+/* ---- verify ------------------------------------------------------------------------------------ */
+
+static void write_json(const struct hk_arc_verdict *v, struct hk_buf *out)
+{
+	struct hk_json_writer w;
+	size_t i;
+
+	hk_json_begin(&w, out);
+	hk_json_object(&w, NULL);
+	hk_json_text(&w, "result", hk_arc_result_name(v->cv));
+	hk_json_string(&w, "reason", v->reason);
+	hk_json_bool(&w, "trusted", v->is_trusted);
+	hk_json_array(&w, "sets");
+	for (i = 0; i < v->n; i++) {
+		hk_json_object(&w, NULL);
+		hk_json_int(&w, "i", v->set[i].instance);
+		hk_json_string(&w, "d", v->set[i].d);
+		hk_json_string(&w, "s", v->set[i].s);
+		hk_json_string(&w, "cv", v->set[i].cv);
+		hk_json_bool(&w, "seal_ok", v->set[i].seal_ok);
+		hk_json_close_object(&w);
+	}
+	hk_json_close_array(&w);
+	hk_json_close_object(&w);
+	hk_buf_add_byte(out, '\n');
+}
+
+static void write_text(const struct hk_arc_verdict *v, struct hk_buf *out)
+{
+	size_t i;
+
+	cli_line_add(out, "arc", hk_slice_str(hk_arc_result_name(v->cv)));
+	if (v->reason.n)
+		cli_line_add(out, "reason", v->reason);
+	for (i = 0; i < v->n; i++)
+		cli_line_add(out, "sealed by", v->set[i].d);
+	if (v->is_trusted)
+		cli_line_add(out, "trusted", HK_S("yes"));
+}
+
+static enum cli_exit show_chain(struct run *s)
+{
+	const struct hk_arc_verdict *v = hk_arc_validate_result(s->chain);
+
+	(s->options->json ? write_json : write_text)(v, &s->out);
+	cli_write(&s->out);
+	return v->is_temporary ? CLI_LATER : v->cv == HK_ARC_FAIL ? CLI_FAIL : CLI_OK;
+}
+
+static enum cli_exit run(struct run *s, bool is_seal)
+{
+	enum hk_status status = hk_header_parse(&s->arena, s->message.header, &s->header);
+
+	if (status == HK_OK)
+		status = validate(s);
+	if (status == HK_OK)
+		return is_seal ? seal_chain(s) : show_chain(s);
+	if (status != HK_IO) /* said already */
+		cli_complain("not judged", hk_status_text(status));
+	return CLI_USAGE;
+}
+
 enum cli_exit cli_arc(const struct cli_options *o)
 {
-	struct sealing s = {.options = o};
+	struct run s = {.options = o};
 	enum cli_exit code = CLI_USAGE;
+	const char *what = o->n_words ? o->word[0] : "";
+	bool is_seal = strcmp(what, "seal") == 0;
 
-	if (o->n_words < 1 || strcmp(o->word[0], "seal") != 0) {
-		cli_complain("arc does only: seal", o->n_words ? o->word[0] : NULL);
+	if ((!is_seal && strcmp(what, "verify") != 0) || !o->file) {
+		cli_complain("a word is needed, seal or verify, and a file", what);
 		return CLI_USAGE;
 	}
-	if (!o->key || !o->domain || !o->selector || !o->authserv_id || !o->file) {
-		cli_complain("--key, --domain, --selector, --authserv-id and a file are needed",
-		    NULL);
+	if (is_seal && (!o->key || !o->domain || !o->selector || !o->authserv_id)) {
+		cli_complain("--key, --domain, --selector and --authserv-id are needed", NULL);
 		return CLI_USAGE;
 	}
 	hk_arena_init(&s.arena, CLI_ARENA);
-	hk_buf_init(&s.fields, FIELDS_MAX);
-	if (cli_read_key(o->key, &s.key) && cli_message_read(o, &s.message))
-		code = run(&s);
+	hk_buf_init(&s.out, OUTPUT_MAX);
+	if ((!is_seal || cli_read_key(o->key, &s.key)) && cli_message_read(o, &s.message))
+		code = run(&s, is_seal);
 	hk_arc_validate_done(s.chain);
 	hk_private_key_free(s.key);
 	cli_message_done(&s.message);
-	hk_buf_done(&s.fields);
+	hk_buf_done(&s.out);
 	hk_arena_done(&s.arena);
 	return code;
 }

@@ -10,11 +10,13 @@
  *	check.c     from options to a verdict about a message
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
- *	arc.c       the command arc seal
+ *	arc.c       the command arc
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
  *	keys*.c     keys (keys.h)
+ *	srs.c       the command srs
+ *	authres.c   the command authres
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -22,6 +24,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
 #include <hikyaku/json.h>
+#include <hikyaku/srs.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
 #define CLI_OUTPUT_MAX  (64 * 1024 * 1024)
@@ -50,6 +53,7 @@ struct cli_options {
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
 	const char *key, *domain, *selector, *headers; /* to sign with */
+	const char *trusted_sealers;
 	enum hk_canon header_canon, body_canon;
 	unsigned min_rsa_bits; /* 0: the RFC's */
 	char **more;           /* all words after those, of a command that takes any number */
@@ -58,6 +62,9 @@ struct cli_options {
 	unsigned rsa_bits;                                                /* 0: 2048 */
 	enum cli_algs algs;
 	bool nsupdate;
+	const char *secret_file, *fold_store; /* srs */
+	unsigned max_age, hash_length;        /* 0: the library's */
+	enum hk_srs_mac srs_mac;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
 	bool has_now, json, help, matrix, allow_sha1, batch;
@@ -181,5 +188,8 @@ enum cli_exit cli_check_command(const struct cli_options *);
 enum cli_exit cli_arc(const struct cli_options *);
 enum cli_exit cli_sign(const struct cli_options *);
 enum cli_exit cli_keys(const struct cli_options *);
+
+enum cli_exit cli_srs(const struct cli_options *);
+enum cli_exit cli_authres(const struct cli_options *);
 
 #endif

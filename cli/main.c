@@ -15,8 +15,13 @@ static const struct cli_command commands[] = {
     {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
         "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
         .words = 1, .takes_more = true},
-    {"arc", "print a message with one more set of ARC (RFC 8617; historic)", "seal [options] FILE | -",
+    {"arc", "judge the chain of ARC, or print a message with one more set (RFC 8617; historic)",
+        "seal | verify [options] FILE | -",
         cli_arc, 1, true},
+    {"srs", "rewrite an envelope sender for forwarding, or back for a bounce",
+        "forward|reverse --secret-file FILE --domain NAME [options] ADDRESS", cli_srs, .words = 2},
+    {"authres", "print what the Authentication-Results fields of a message say",
+        "[options] [FILE | -]", cli_authres, .takes_file = true},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

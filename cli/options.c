@@ -123,6 +123,34 @@ static const char *set_algs(struct cli_options *o, const char *value)
 	return "none of both, rsa and ed25519";
 }
 
+static const char *set_max_age(struct cli_options *o, const char *value)
+{
+	uint64_t days;
+
+	if (hk_slice_u64(hk_slice_str(value), 1000, &days) != HK_OK || days == 0)
+		return "not a number of days from 1 to 1000";
+	o->max_age = (unsigned)days;
+	return NULL;
+}
+
+static const char *set_hash_length(struct cli_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (hk_slice_u64(hk_slice_str(value), HK_SRS_HASH_MAX, &n) != HK_OK || n < HK_SRS_HASH_LENGTH)
+		return "not a number from 4 to 27";
+	o->hash_length = (unsigned)n;
+	return NULL;
+}
+
+static const char *set_srs_mac(struct cli_options *o, const char *value)
+{
+	if (strcmp(value, "sha1") != 0 && strcmp(value, "sha256") != 0)
+		return "neither sha1 nor sha256";
+	o->srs_mac = strcmp(value, "sha256") == 0 ? HK_SRS_HMAC_SHA256 : HK_SRS_HMAC_SHA1;
+	return NULL;
+}
+
 #define AT(member) NULL, offsetof(struct cli_options, member)
 
 /* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
@@ -156,10 +184,12 @@ static const struct {
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
     {"--key", "PEM", "the file of the private key to sign with", AT(key)},
-    {"--domain", "NAME", "sign for this domain", AT(domain)},
+    {"--domain", "NAME", "sign for this domain; srs: the domain of rewritten addresses", AT(domain)},
     {"--selector", "NAME", "the selector of the key", AT(selector)},
     {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
+    {"--trusted-sealers", "LIST", "arc verify: domains whose seals are believed (default: none)",
+        AT(trusted_sealers)},
     {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
     {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
     {"--selector-template", "TEXT",
@@ -172,6 +202,11 @@ static const struct {
     {"--opendkim", "KEYTABLE", "keys import: read this and the signing table that follows",
         AT(opendkim)},
     {"--rspamd", "FOLDER", "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
+    {"--secret-file", "FILE", "srs: the secrets, one a line; the first signs, all verify", AT(secret_file)},
+    {"--max-age", "DAYS", "srs: how old an address may be (default: 21)", set_max_age, 0},
+    {"--hash-length", "N", "srs: characters of the hash, 4 to 27 (default: 4)", set_hash_length, 0},
+    {"--srs-mac", "sha1|sha256", "srs: the HMAC (default: sha1, as all others)", set_srs_mac, 0},
+    {"--fold-store", "FILE", "srs: fold what is too long, and keep it here", AT(fold_store)},
     {"--authserv-id", "NAME",
         "our name in Authentication-Results (default: that of the message, else localhost)",
         AT(authserv_id)},

@@ -50,7 +50,7 @@ const struct conf_item conf_items[] = {
         .preset_words = "the system's resolvers", .manual = "The DNS resolver to ask."},
     {"resolver-timeout", GLOBAL(resolver_timeout), .kind = CONF_KIND_DURATION, .least = 1,
         .most = 60, .preset = "5s", .manual = "How long an answer of the DNS is waited for."},
-    {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .preset_words = "the system's zone",
+    {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
     {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
         .restart = true, .manual = "How many threads serve sessions; 0 is one for each processor."},
@@ -81,7 +81,7 @@ const struct conf_item conf_items[] = {
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
 
-    {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true, .restart = true,
+    {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true,
         .manual = "Addresses and ports to listen on."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
         .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "

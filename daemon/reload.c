@@ -2,13 +2,6 @@
 #include "daemon/reload.h"
 #include "engine/log_value.h"
 
-/* Items that the schema keeps for a restart, but that the supervisor can change: it binds and
- * closes sockets at a reload. */
-static bool is_ours(struct hk_slice item)
-{
-	return hk_slice_eq(item, HK_S("address"));
-}
-
 enum hk_status reload_is_possible(
     const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *why)
 {
@@ -18,15 +11,10 @@ enum hk_status reload_is_possible(
 
 	hk_buf_init(&items, 4096);
 	(void)hk_conf_needs_restart(old, new_conf, &items);
-	/* TZ belongs to the whole process and is set before its threads start */
-	if (!hk_slice_eq(old->timezone, new_conf->timezone))
-		hk_buf_add_str(&items, "timezone\n");
 	for (rest = hk_buf_slice(&items); rest.n;) {
 		size_t end = hk_slice_find(rest, '\n');
-		struct hk_slice item = hk_slice_sub(rest, 0, end);
 
-		if (!is_ours(item))
-			hk_buf_addf(why, "%.*s changed, which needs a restart\n", HK_FMT(item));
+		hk_buf_addf(why, "%.*s changed, which needs a restart\n", HK_FMT(hk_slice_sub(rest, 0, end)));
 		rest = hk_slice_from(rest, end + 1);
 	}
 	hk_buf_done(&items);

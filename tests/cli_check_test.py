@@ -242,6 +242,41 @@ def check_sign(folder, zone):
 
 # ---- verify's options, --batch ---------------------------------------------------------------------
 
+def check_arc(folder, zone):
+    """RFC 8617: seal, seal again, break, seal the broken one."""
+    def seal(name, *more, given):
+        return hikyaku("arc", "seal", "--key", folder / f"{name}.pem", "--domain", "a.test", "--selector", name, "--dns", zone,
+                       "--authserv-id", "mx.a.test", *more, "-", given=given)
+
+    def verify(given, *more):
+        return told("arc", "arc", "verify", "--dns", zone, *more, "-", given=given)
+
+    code, value = verify(MESSAGE)
+    ok(code == 0 and value["result"] == "none", "arc verify: no chain", code, value)
+    code, once, err = seal("rsa", given=b"Authentication-Results: mx.a.test; spf=pass\r\n" + MESSAGE)
+    ok(code == 0 and once.startswith(b"ARC-Seal: i=1;") and once.endswith(MESSAGE), "arc seal puts a set above the message", err, once)
+    ok(b"ARC-Authentication-Results: i=1; mx.a.test; spf=pass;\r\n\tarc=none\r\n" in once, "the set says what we said", once)
+    code, twice, err = seal("ed", "--headers", "from:subject", given=once)
+    status, value = verify(twice, "--trusted-sealers", "x.test, a.test")
+    ok(code == status == 0 and value["result"] == "pass" and value["trusted"] and [s["cv"] for s in value["sets"]] == ["none", "pass"],
+       "a second seal, over the names that were asked for", err, value)
+    ok(not verify(twice)[1]["trusted"], "nobody is trusted by default")
+    broken = twice.replace(b"Subject: one", b"Subject: two")
+    status, value = verify(broken)
+    ok(status == 1 and value["reason"] == "message signature 2: signature mismatch", "a change is seen", value)
+    code, third, err = seal("rsa", given=broken)
+    ok(code == 0 and b"cv=fail" in third.split(b"\r\n")[0], "a broken chain is sealed as such", err, third)
+    code, out, err = seal("rsa", given=third)
+    ok(code == 1 and not out and "cv=fail" in err, "and then it is at its end", code, err)
+    late = folder / "late.zone"
+    late.write_text("$SERVFAIL rsa._domainkey.a.test. TXT\n")
+    code, out, err = seal("rsa", "--dns", late, given=once)
+    ok(code == 3 and not out and verify(once, "--dns", late)[0] == 3, "a key that cannot be had is a temporary failure", code, err)
+    for title, arguments in {"no word": [], "another word": ["open", "-"], "no file": ["verify"], "no key": ["seal", "-"]}.items():
+        code, out, err = hikyaku("arc", *arguments, given=MESSAGE)
+        ok(code == 2 and not out and err, f"arc refuses {title}", code, out, err)
+
+
 def check_archive_options(folder, zone):
     """A 768-bit key, signed by openssl since we do not."""
     import base64
@@ -322,6 +357,7 @@ def main():
         check_dmarc(zone)
         check_key(zone)
         check_sign(folder, zone)
+        check_arc(folder, zone)
         check_archive_options(folder, zone)
         check_batch(folder, zone)
         check_usage(folder, zone)

@@ -29,9 +29,9 @@ static bool read_quoted(struct hk_slice *s, struct id *id)
 			*s = hk_slice_from(*s, i + 1);
 			return true;
 		}
-		if (c == '\\' && ++i < s->n)
-			keep(id, s->p[i]);
-		else if (c != '\r' && c != '\n') /* folding is not part of the text */
+		if (c == '\\' && i + 1 < s->n)
+			c = s->p[++i];
+		if (c != '\r' && c != '\n') /* folding is not part of the text, even behind a backslash */
 			keep(id, c);
 	}
 	return false;

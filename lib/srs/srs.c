@@ -152,23 +152,37 @@ static enum hk_status fold(struct srs_job *job, const struct srs_address *from, 
 	return status;
 }
 
-/* What is signed for this sender. An address of another forwarder is not wrapped once more: SRS1 names the first
- * forwarder, however many come after it, so the address does not grow on the way. */
-static void choose(const struct srs_address *from, struct hk_slice stamp, struct srs_parts *ret)
+/* The address that reverse would make of an SRS1 address. */
+static enum hk_status inner_address(
+    struct srs_job *job, const struct srs_parts *parts, struct hk_slice *ret, enum hk_srs_result *why)
 {
-	struct hk_slice body, hash;
+	struct hk_slice local;
+	enum hk_status status = hk_arena_fmt(job->arena, &local, "SRS0%.*s", HK_FMT(parts->user));
+
+	return status == HK_OK ? hk_srs_address_write(job->arena, local, parts->host, ret, why) : status;
+}
+
+/* What is signed for this sender. An address of another forwarder is not wrapped once more: SRS1 names the first
+ * forwarder, however many come after it, so the address does not grow on the way. One that only looks like it, from
+ * which no bounce could find back, is wrapped as any other. */
+static enum hk_status choose(
+    struct srs_job *job, const struct srs_address *from, struct hk_slice stamp, struct srs_parts *ret)
+{
+	struct hk_slice body, hash, address;
+	enum hk_srs_result why = HK_SRS_ADDRESS;
+	enum hk_status status = HK_OK;
 	struct srs_parts inner;
 	int tag = tag_of(from->local, &body);
 
-	if (tag == 0 && body.n) {
+	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK)
+		status = inner_address(job, &inner, &address, &why);
+	if (tag == 0 && body.n)
 		*ret = (struct srs_parts){.host = from->domain, .user = hk_slice_from(from->local, TAG_SIZE)};
-		return;
-	}
-	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK) {
+	else if (why == HK_SRS_OK)
 		*ret = inner;
-		return;
-	}
-	*ret = (struct srs_parts){.stamp = stamp, .host = from->domain, .user = from->local};
+	else
+		*ret = (struct srs_parts){.stamp = stamp, .host = from->domain, .user = from->local};
+	return status;
 }
 
 static enum hk_status forward(struct srs_job *job, struct hk_slice address)
@@ -190,7 +204,9 @@ static enum hk_status forward(struct srs_job *job, struct hk_slice address)
 		return HK_OK;
 	}
 	hk_srs_stamp_make(job->now, stamp);
-	choose(&from, hk_slice_of(stamp, sizeof stamp), &parts);
+	status = choose(job, &from, hk_slice_of(stamp, sizeof stamp), &parts);
+	if (status != HK_OK)
+		return status;
 	if (job->config.fold == HK_SRS_FOLD_ALL && parts.stamp.n)
 		return fold(job, &from, hk_slice_of(stamp, sizeof stamp));
 	status = sign(job, &parts);
@@ -237,8 +253,8 @@ static enum hk_status reverse_srs0(struct srs_job *job, struct hk_slice body)
 static enum hk_status reverse_srs1(struct srs_job *job, struct hk_slice body)
 {
 	struct hk_srs_verdict *v = &job->verdict;
-	struct hk_slice hash, local;
 	struct srs_parts parts;
+	struct hk_slice hash;
 	enum hk_status status = HK_OK;
 
 	v->result = read_srs1(body, &hash, &parts);
@@ -249,10 +265,7 @@ static enum hk_status reverse_srs1(struct srs_job *job, struct hk_slice body)
 	/* The message passed us, then others, then us again: what we would send to ourselves is undone at once. */
 	if (hk_slice_eq_nocase(parts.host, job->config.domain))
 		return reverse_srs0(job, hk_slice_from(parts.user, 1));
-	status = hk_arena_fmt(job->arena, &local, "SRS0%.*s", HK_FMT(parts.user));
-	if (status == HK_OK)
-		status = hk_srs_address_write(job->arena, local, parts.host, &v->address, &v->result);
-	return status;
+	return inner_address(job, &parts, &v->address, &v->result);
 }
 
 static enum hk_status reverse(struct srs_job *job, struct hk_slice address)

@@ -361,6 +361,7 @@ static void what_only_looks_like_srs_is_told(void **state)
 			    hk_srs_result_text(reverse(&c, hk_slice_str(cases[i].address), NOW).result));
 	/* a sender that only looks like it is wrapped as any other */
 	assert_memory_equal(forward(&c, "SRS1=foo@x.test", NOW).address.p + 9, "=2W=x.test=SRS1=foo@", 20);
+	assert_memory_equal(forward(&c, "SRS1=HHHH=g&t==u@x.test", NOW).address.p + 9, "=2W=x.test=SRS1=HHHH=g&t==u@", 28);
 }
 
 static void a_config_out_of_its_bounds_is_a_bug(void **state)
