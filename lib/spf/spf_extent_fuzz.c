@@ -93,6 +93,8 @@ static enum hk_spf_result evaluate(struct answers *w, const struct hk_ip *client
 	return hk_spf_result(q)->result;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice rest = hk_slice_of(data, size);
