@@ -94,9 +94,9 @@ static void text_result(struct hk_buf *out, const struct hk_authres_result *r)
 		cell(out, r->property[i].value, 0);
 	}
 	hk_buf_add_byte(out, '\n');
-	cli_line_add(out, "             reason:", r->reason);
+	cli_line_add(out, "             reason: ", r->reason);
 	for (i = 0; i < r->n_comments; i++)
-		cli_line_add(out, "             comment:", r->comment[i]);
+		cli_line_add(out, "             comment: ", r->comment[i]);
 }
 
 static void text_field(struct printer *p, const struct hk_authres_parsed *f, bool is_ours)
@@ -112,7 +112,7 @@ static void text_field(struct printer *p, const struct hk_authres_parsed *f, boo
 	if (f->deviation)
 		hk_buf_addf(p->out, "  not as RFC 8601 2.2 has it, at octet %zu: %s\n", f->deviation_at, f->deviation);
 	for (i = 0; i < f->n_comments; i++)
-		cli_line_add(p->out, "  comment:", f->comment[i]);
+		cli_line_add(p->out, "  comment: ", f->comment[i]);
 	for (i = 0; i < f->n_results; i++)
 		text_result(p->out, &f->result[i]);
 	if (f->n_results == 0)
