@@ -210,6 +210,25 @@ static enum hk_status judge(struct hk_arena *a, const struct hk_dns_answer *answ
 	return HK_OK;
 }
 
+/* An authoritative server knows a CNAME but not, often, what it leads to: another zone, of whoever
+ * holds the keys for this domain. That end is then asked of the resolver. */
+static enum hk_status ask(struct keys_watch *w, struct server *server,
+    const struct hk_dns_question *q, struct hk_dns_answer *ret)
+{
+	const struct hk_dns_question alias = {q->name, HK_DNS_CNAME};
+	struct hk_dns_question end = {.type = q->type};
+	struct hk_dns_answer got;
+	enum hk_status status = cli_resolve(server->resolver, q, w->arena, ret);
+
+	if (status != HK_OK || !hk_dns_is_failure(ret) || !w->finder)
+		return status;
+	status = cli_resolve(server->resolver, &alias, w->arena, &got);
+	if (status != HK_OK || got.n != 1)
+		return status;
+	end.name = got.rr[0].data;
+	return cli_resolve(w->finder, &end, w->arena, ret);
+}
+
 /* A revoked key's record may say so or be gone. */
 static bool is_as_wanted(enum keys_state state, enum keys_sight sight)
 {
@@ -239,7 +258,7 @@ enum hk_status keys_watch_see(struct keys_watch *w, const struct keys_key *key,
 		struct server *server = &w->server[w->chosen[i]];
 
 		answer[i].server = server->text;
-		status = cli_resolve(server->resolver, &q, w->arena, &got);
+		status = ask(w, server, &q, &got);
 		if (status == HK_OK)
 			status = judge(w->arena, &got, private, &answer[i]);
 		if (status != HK_OK)

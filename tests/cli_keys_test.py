@@ -45,8 +45,8 @@ def records(folder):
 class Server:
     """A name server of TXT records on loopback, authoritative and not recursive; others: (name, type) -> data of records."""
 
-    def __init__(self, texts, others=None, at=("127.0.0.1", 0)):
-        self.texts, self.others = texts, others or {}
+    def __init__(self, texts, others=None, at=("127.0.0.1", 0), outside=0):
+        self.texts, self.others, self.outside = texts, others or {}, outside  # the rcode for names not below a.test
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(at)
         self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
@@ -66,8 +66,11 @@ class Server:
             found = self.others.get((name, kind), [])
             if kind == 16 and name in self.texts:
                 found = [b"".join(bytes([len(part)]) + part.encode() for part in self.texts[name])]
+            if not found and (name, 5) in self.others:  # a CNAME answers for every type
+                found, kind = self.others[name, 5], 5
+            rcode = 0 if name.endswith("a.test") else self.outside
             answer = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(data)) + data for data in found)
-            self.socket.sendto(query[:2] + struct.pack("!HHHHH", 0x8400, 1, len(found), 0, 0) + query[12:at + 5] + answer, peer)
+            self.socket.sendto(query[:2] + struct.pack("!HHHHH", 0x8400 | rcode, 1, len(found), 0, 0) + query[12:at + 5] + answer, peer)
 
     def __enter__(self):
         return self
@@ -131,6 +134,10 @@ def check_sign(folder):
         signed = out.replace("\r\n", "\n").replace("\n", "\r\n").encode()
         code, out, err = hikyaku("verify", "--dns", folder / "zone", "--checks", "dkim", "--now", NOW, "-", given=signed)
         ok(code == 0 and "dkim=pass" in out, f"a message signed with {selector} verifies by the published text", out + err)
+    keys("new", folder, "--alg", "rsa", "--selector-template", "smtpbook", "y.test")
+    _, out, err = hikyaku("sign", "--key", folder / "y.test/smtpbook.pem", "--domain", "y.test", "--selector", "smtpbook", folder / "message")
+    b = re.sub(r"\s", "", re.search(r"[\s;]b=([^;]*?)\r?\n(?![ \t])", out)[1])
+    ok(len(b) == 344, "without --rsa-bits a key has 2048 bits, a signature 344 characters (S0-089)", out + err)
 
 
 def check_life(folder):
@@ -207,7 +214,8 @@ def check_found(folder):
     text = records(folder)
     others = {("a.test", 2): [wire("ns1.a.test"), wire("ns2.a.test")],
               ("ns1.a.test", 1): [bytes([127, 0, 0, 1])], ("ns2.a.test", 1): [bytes([127, 0, 0, 2])]}
-    with Server({}, others, ("127.0.0.3", 53)), Server(text, at=("127.0.0.1", 53)), Server({}, at=("127.0.0.2", 53)) as two:
+    both = {}
+    with Server(both, others, ("127.0.0.3", 53)), Server(text, at=("127.0.0.1", 53)), Server({}, at=("127.0.0.2", 53)) as two:
         code, out, err = keys("status", folder, "--json", "--resolver", "127.0.0.3")
         told = json.loads(out)["keys"][0]
         ok(code == 0 and told["state"] == "staged" and {(server["server"], server["sight"]) for server in told["servers"]}
@@ -215,6 +223,11 @@ def check_found(folder):
         two.texts = text
         code, out, err = keys("status", folder, "--resolver", "127.0.0.3")
         ok(code == 0 and "published" in out and "2 of 2" in out, "published when both have it", out + err)
+        two.outside, two.texts = 5, {}  # it refuses what is not its own
+        two.others = {(name, 5): [wire("key.host.test")] for name in text}
+        both["key.host.test"] = next(iter(text.values()))
+        code, out, err = keys("status", folder, "--resolver", "127.0.0.3")
+        ok(code == 0 and "published" in out and "2 of 2" in out, "a record may be a CNAME into another zone", out + err)
         keys("new", folder, "--alg", "ed25519", "--selector-template", "one", "b.test")
         code, out, err = keys("activate", folder, "--resolver", "127.0.0.3", "b.test")
         ok(code == 3 and "no name server could be found" in out, "a domain without name servers waits", out + err)

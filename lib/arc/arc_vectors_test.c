@@ -48,6 +48,7 @@ static void the_chains_of_mail_auth_pass(void **state)
 			assert_int_equal(c.verdict->n, rows[i].sets);
 			arc_check_done(&c);
 		}
+		print_message("# vector %s\n", rows[i].file); /* for tools/conformance.py */
 		world_done(&w);
 		hk_arena_done(&a);
 	}
@@ -99,6 +100,7 @@ static void the_chains_without_keys_have_the_right_body_hash(void **state)
 			assert_slice(hk_slice_of(body.hash[index].value, HK_SHA256_SIZE), sig->bh);
 			hk_dkim_body_done(&body);
 		}
+		print_message("# vector %s\n", rows[i].file);
 		arc_check_done(&c);
 		world_done(&w);
 		hk_arena_done(&a);
