@@ -39,6 +39,15 @@ static void help(FILE *to)
 	    to);
 }
 
+/* What was cut on its way out must not look whole: half a message is not signed. */
+static enum cli_exit flushed(enum cli_exit code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	cli_complain("the output could not be written", NULL);
+	return CLI_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_options options;
@@ -61,7 +70,7 @@ int main(int argc, char **argv)
 			cli_options_help(&commands[i]);
 			return CLI_OK;
 		}
-		return (int)commands[i].run(&options);
+		return (int)flushed(commands[i].run(&options));
 	}
 	cli_complain("no such command", argv[1]);
 	help(stderr);

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import Tap, hikyaku
+from harness import BUILD, Tap, hikyaku
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -223,6 +223,10 @@ def check_sign(folder, zone):
     _, plain, _ = sign("rsa", given=MESSAGE.replace(b"\r\n", b"\n"))
     status, _, _ = hikyaku("verify", "--checks", "dkim", "--dns", zone, "-", given=plain)
     ok(status == 0 and b"\r" not in plain, "a message with LF line ends keeps them, and verifies", plain)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BUILD / "hikyaku", "sign", "--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "-"], input=MESSAGE,
+                              stdout=full, stderr=subprocess.PIPE, check=False)
+    ok(done.returncode == 2 and b"could not be written" in done.stderr, "an output that cannot be written is no success", done)
     for title, arguments, given in [
         ("no key", ["--domain", "a.test", "--selector", "s", "-"], MESSAGE),
         ("a file that is no key", ["--key", zone, "--domain", "a.test", "--selector", "s", "-"], MESSAGE),

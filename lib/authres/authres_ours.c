@@ -7,15 +7,27 @@ enum { ID_MAX = HK_DOMAIN_MAX + 1 };
 struct id {
 	uint8_t bytes[ID_MAX];
 	size_t n;
+	size_t blanks; /* met since the last of these bytes: at both ends they do not count, however many */
 	bool too_long;
 };
 
-static void keep(struct id *id, uint8_t c)
+static void put(struct id *id, uint8_t c)
 {
 	if (id->n == ID_MAX)
 		id->too_long = true;
 	else
 		id->bytes[id->n++] = c;
+}
+
+static void keep(struct id *id, uint8_t c)
+{
+	if (hk_is_wsp(c)) {
+		id->blanks += id->n > 0;
+		return;
+	}
+	for (; id->blanks > 0 && !id->too_long; id->blanks--)
+		put(id, ' ');
+	put(id, c);
 }
 
 static bool read_quoted(struct hk_slice *s, struct id *id)
@@ -81,7 +93,7 @@ bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_i
 		return true;
 	if (id.too_long)
 		return false;
-	read = hk_slice_trim(hk_slice_of(id.bytes, id.n));
+	read = hk_slice_of(id.bytes, id.n);
 	if (read.n &&
 	    read.p[read.n - 1] == '.') /* a lenient reader takes the two for the same host */
 		read.n--;

@@ -36,6 +36,17 @@ static void same_result(const struct hk_authres_result *a, const struct hk_authr
 	}
 }
 
+/* A blank is a blank inside an id. */
+static bool is_ours(const struct hk_field *field, struct hk_slice id)
+{
+	uint8_t text[HK_DOMAIN_MAX];
+	size_t i;
+
+	for (i = 0; i < id.n; i++)
+		text[i] = id.p[i] == '\t' ? ' ' : id.p[i];
+	return hk_authres_is_ours(field, hk_slice_of(text, id.n));
+}
+
 /* What is parsed, written and parsed again is the same field; and its id is the one that is_ours sees. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -53,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		id = hk_slice_trim(once.authserv_id);
 		if (id.n && id.p[id.n - 1] == '.')
 			id.n--;
-		must(id.n > HK_DOMAIN_MAX || hk_authres_is_ours(&field, id));
+		must(id.n > HK_DOMAIN_MAX || is_ours(&field, id));
 		hk_buf_init(&b, 4 << 20);
 		must(hk_authres_write(&once, &b) == HK_OK && b.n > 2);
 		text = hk_slice_from(hk_buf_slice(&b), sizeof "Authentication-Results:" - 1);

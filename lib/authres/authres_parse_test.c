@@ -93,6 +93,7 @@ static const struct {
     {"a.test ; NONE (nothing (at) all)", "a.test{nothing (at) all}"},
     {"\"a.test\";x=y", "a.test; x=y"},
     {"\"a \\\"b\\\\\" 1;x=y", "a \"b\\/1; x=y"},
+    {"a.test (a\\\tb\\\r\n c); none", "a.test{a\\\tb c}"},
     {"a.test; dkim=fail (a \\) b) header.b=\"UUjt/zq=\"", "a.test; dkim=fail {a \\) b} [header|b|UUjt/zq=]"},
     {"a.test; spf=pass smtp.mailfrom=\"a b\"@x.test", "a.test; spf=pass [smtp|mailfrom|\"a b\"@x.test]"},
     {"a.test; spf=pass smtp.mailfrom=a/b=c@x.test", "a.test; spf=pass [smtp|mailfrom|a/b=c@x.test]"},
@@ -372,6 +373,7 @@ static void the_mails_of_dkim_verifier_read_as_its_tests_want(void **state)
 			skip();
 		}
 		check_mail(&text, mails[i].file, mails[i].fields);
+		print_message("# vector authres-lieser/%s.eml\n", mails[i].file);
 		hk_buf_done(&text);
 	}
 }

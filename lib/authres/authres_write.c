@@ -33,16 +33,21 @@ static bool is_result(const struct hk_authres_result *r)
 	return is_keyword(r->method) && is_keyword(r->result) && is_version(r->version);
 }
 
+static bool is_control(uint8_t c)
+{
+	return (c < 0x20 && c != '\t') || c == 0x7f;
+}
+
 /* A comment goes out as it came in where that ends where it should; else its bytes are escaped. */
 static bool is_balanced(struct hk_slice s)
 {
 	size_t depth = 0, i;
 
 	for (i = 0; i < s.n; i++) {
-		if (s.p[i] < 0x20 && s.p[i] != '\t')
+		if (is_control(s.p[i]))
 			return false;
 		if (s.p[i] == '\\') {
-			if (++i == s.n || s.p[i] < 0x20)
+			if (++i == s.n || is_control(s.p[i]))
 				return false;
 		} else if (s.p[i] == '(') {
 			depth++;

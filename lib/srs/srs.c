@@ -8,6 +8,8 @@ enum {
 	MAX_AGE_LIMIT = 1000,
 };
 
+#define FOLD_MARK "1" /* the host of a folded address */
+
 static const char separators[] = "=+-";
 
 const char *hk_srs_result_text(enum hk_srs_result result)
@@ -88,6 +90,11 @@ static struct hk_slice take(struct hk_slice *s)
 	return part;
 }
 
+static bool is_fold_mark(struct hk_slice host)
+{
+	return hk_slice_eq(host, HK_S(FOLD_MARK));
+}
+
 static enum hk_srs_result read_srs0(struct hk_slice body, struct hk_slice *hash, struct srs_parts *ret)
 {
 	*hash = take(&body);
@@ -138,7 +145,7 @@ static enum hk_status sign(struct srs_job *job, const struct srs_parts *parts)
 static enum hk_status fold(struct srs_job *job, const struct srs_address *from, struct hk_slice stamp)
 {
 	uint8_t key[HK_SRS_FOLD_KEY_SIZE] = {0};
-	struct srs_parts parts = {.stamp = stamp, .host = HK_S("1"), .user = hk_slice_of(key, sizeof key)};
+	struct srs_parts parts = {.stamp = stamp, .host = HK_S(FOLD_MARK), .user = hk_slice_of(key, sizeof key)};
 	enum hk_status status = hk_srs_fold_key(job, from->text, key);
 
 	if (status == HK_OK)
@@ -174,7 +181,7 @@ static enum hk_status choose(
 	struct srs_parts inner;
 	int tag = tag_of(from->local, &body);
 
-	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK)
+	if (tag == 1 && read_srs1(body, &hash, &inner) == HK_SRS_OK && !is_fold_mark(inner.host))
 		status = inner_address(job, &inner, &address, &why);
 	if (tag == 0 && body.n)
 		*ret = (struct srs_parts){.host = from->domain, .user = hk_slice_from(from->local, TAG_SIZE)};
@@ -197,6 +204,10 @@ static enum hk_status forward(struct srs_job *job, struct hk_slice address)
 		return status;
 	if (is_local(&job->config, from.domain)) {
 		v->result = HK_SRS_LOCAL;
+		return HK_OK;
+	}
+	if (is_fold_mark(from.domain)) {
+		v->result = HK_SRS_ADDRESS;
 		return HK_OK;
 	}
 	if (from.local.n == 0) { /* ""@a.test: reverse could not tell it from a missing part */
@@ -245,7 +256,7 @@ static enum hk_status reverse_srs0(struct srs_job *job, struct hk_slice body)
 		v->result = HK_SRS_EXPIRED;
 		return HK_OK;
 	}
-	if (hk_slice_eq(parts.host, HK_S("1")))
+	if (is_fold_mark(parts.host))
 		return unfold(job, parts.user);
 	return hk_srs_address_write(job->arena, parts.user, parts.host, &v->address, &v->result);
 }

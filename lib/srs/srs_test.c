@@ -143,6 +143,7 @@ static void what_is_no_address_is_told(void **state)
 	    {"u@a.test ", HK_SRS_ADDRESS},
 	    {"u@a.test\r\nX: y", HK_SRS_ADDRESS},
 	    {"u@a=b.test", HK_SRS_ADDRESS},
+	    {"u@1", HK_SRS_ADDRESS}, /* the mark of a folded address */
 	    {"@r.test:u@a.test", HK_SRS_ADDRESS},
 	    {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@a.test", HK_SRS_ADDRESS},
 	};
@@ -362,6 +363,7 @@ static void what_only_looks_like_srs_is_told(void **state)
 	/* a sender that only looks like it is wrapped as any other */
 	assert_memory_equal(forward(&c, "SRS1=foo@x.test", NOW).address.p + 9, "=2W=x.test=SRS1=foo@", 20);
 	assert_memory_equal(forward(&c, "SRS1=HHHH=g&t==u@x.test", NOW).address.p + 9, "=2W=x.test=SRS1=HHHH=g&t==u@", 28);
+	assert_memory_equal(forward(&c, "SRS1=HHHH=1==u@x.test", NOW).address.p + 9, "=2W=x.test=SRS1=HHHH=1==u@", 26);
 }
 
 static void a_config_out_of_its_bounds_is_a_bug(void **state)
