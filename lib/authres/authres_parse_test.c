@@ -373,6 +373,7 @@ static void the_mails_of_dkim_verifier_read_as_its_tests_want(void **state)
 			skip();
 		}
 		check_mail(&text, mails[i].file, mails[i].fields);
+		print_message("# vector authres-lieser/%s.eml\n", mails[i].file);
 		hk_buf_done(&text);
 	}
 }
