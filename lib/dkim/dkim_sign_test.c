@@ -239,9 +239,31 @@ static void a_signature_never_lists_more_names_than_a_verifier_takes(void **stat
 	}
 }
 
+/* RFC 6376 5.4: another may sign the message after us. */
+static void a_signature_that_is_listed_is_not_oversigned(void **state)
+{
+	struct hk_dkim_sign_options o = {.d = HK_S("a.test"),
+	    .s = HK_S("s"),
+	    .alg = HK_SIGN_ED25519_SHA256,
+	    .headers = HK_S("from:dkim-signature")};
+	struct letter l = a_letter("body\r\n");
+	struct hk_slice field;
+	struct hk_arena a;
+
+	(void)state;
+	hk_arena_init(&a, 1 << 20);
+	field = sign_letter(&a, &l, &o, keys.ed25519, CUT_WHOLE);
+	assert_non_null(memmem(field.p, field.n, "h=from:from;", 12));
+	l = with_field(&a, field, &l);
+	field = sign_letter(&a, &l, &o, keys.ed25519, CUT_WHOLE);
+	assert_non_null(memmem(field.p, field.n, "h=from:from:dkim-signature;", 27));
+	hk_arena_done(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_signature_that_is_listed_is_not_oversigned),
 	    cmocka_unit_test(what_is_signed_verifies_in_every_form_and_cut),
 	    cmocka_unit_test(the_field_is_oversigned_and_folded),
 	    cmocka_unit_test(the_body_hash_of_the_dmarc_scenarios_is_the_seeds),

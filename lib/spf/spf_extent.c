@@ -155,10 +155,10 @@ static void match_network(struct hk_spf_extent *q, const struct hk_ip *ip, unsig
 
 	for (i = 0; i < width; i++) {
 		unsigned left = bits > i * 8 ? bits - (unsigned)i * 8 : 0;
-		uint8_t host = left >= 8 ? 0 : (uint8_t)(0xffu >> left);
+		unsigned host = left >= 8 ? 0 : 0xffu >> left;
 
-		r.first[i] = (uint8_t)(ip->bytes[i] & (uint8_t)~host);
-		r.last[i] = ip->bytes[i] | host;
+		r.first[i] = (uint8_t)(ip->bytes[i] & (0xffu ^ host));
+		r.last[i] = (uint8_t)(ip->bytes[i] | host);
 	}
 	match(q, ip->family == 6, &r);
 }
