@@ -289,11 +289,13 @@ struct channel {
 static void *serve_channel(void *argument)
 {
 	struct channel *c = argument;
+	int fd = c->fd;
 
-	hk_keys_serve(c->keys, c->fd);
-	close(c->fd);
+	hk_keys_serve(c->keys, fd);
 	hk_keys_free(c->keys);
 	free(c);
+	hk_crypto_thread_end();
+	close(fd); /* last: whoever waits for it knows that nothing of ours is left */
 	return NULL;
 }
 

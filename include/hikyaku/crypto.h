@@ -63,6 +63,9 @@ enum hk_status hk_private_key_public_add(const struct hk_private_key *, struct h
 /* hk_sign_digest(key, digest, out, n): digest is a SHA-256; *n in: room, out: length. LIMIT when there is not room enough. */
 enum hk_status hk_sign_digest(const struct hk_private_key *, struct hk_slice digest, uint8_t *out, size_t *n) HK_MUSTCHECK;
 
+/* hk_crypto_thread_end(): frees at once what OpenSSL keeps for the calling thread, which must not use this header any more. Never needed by the main thread. */
+void hk_crypto_thread_end(void);
+
 /* hk_random(out, n): from OpenSSL's generator. */
 enum hk_status hk_random(void *out, size_t n) HK_MUSTCHECK;
 bool hk_equal_constant_time(struct hk_slice, struct hk_slice);

@@ -136,6 +136,11 @@ enum hk_status hk_hmac_sha1(struct hk_slice key, struct hk_slice data, uint8_t o
 	return hmac(HK_DIGEST_SHA1, key, data, out);
 }
 
+void hk_crypto_thread_end(void)
+{
+	OPENSSL_thread_stop();
+}
+
 enum hk_status hk_random(void *out, size_t n)
 {
 	bool ok;
