@@ -200,6 +200,8 @@ static void the_scenarios_of_the_book_get_the_results_of_the_book(void **state)
 		seed = read_seed(&r, cases[i].name);
 		if (!seed) {
 			srig_done(&r);
+			hk_buf_done(&script);
+			hk_buf_done(&zone);
 			skip();
 		}
 		add_keys(&zone);

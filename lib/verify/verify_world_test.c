@@ -106,6 +106,7 @@ void world_seed_keys(struct world *w)
 	hk_buf_init(&b, 65536);
 	if (!read_vector("recovered_keys.txt", &b)) {
 		hk_buf_done(&b);
+		world_done(w);
 		skip();
 		return;
 	}
@@ -122,8 +123,10 @@ void world_seed_keys(struct world *w)
 void world_load(struct world *w, const char *file)
 {
 	hk_buf_reset(&w->message);
-	if (!read_vector(file, &w->message))
+	if (!read_vector(file, &w->message)) {
+		world_done(w);
 		skip();
+	}
 }
 
 struct hk_verify_input world_input(const struct lab_case *c)
