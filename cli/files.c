@@ -36,7 +36,8 @@ void cli_write(const struct hk_buf *out)
 {
 	if (hk_buf_status(out) != HK_OK)
 		cli_complain("the output was cut", hk_status_text(hk_buf_status(out)));
-	fwrite(out->p, 1, out->n, stdout);
+	if (out->n)
+		fwrite(out->p, 1, out->n, stdout);
 }
 
 bool cli_read_file(const char *name, size_t max, struct hk_buf *ret)

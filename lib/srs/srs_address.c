@@ -79,7 +79,9 @@ enum hk_status hk_srs_address_write(struct hk_arena *a, struct hk_slice local, s
 	size_t i;
 
 	status = hk_arena_fmt(a, &plain, "%.*s@%.*s", HK_FMT(local), HK_FMT(domain));
-	if (status == HK_OK)
+	if (status == HK_OK && local.n && local.p[0] == '"')
+		*why = HK_SRS_ADDRESS; /* a mark that is meant, not one that opens a quoted string */
+	else if (status == HK_OK)
 		status = is_path(a, plain, why);
 	if (status != HK_OK)
 		return status;

@@ -168,6 +168,7 @@ static void quotes_go_round_the_new_local_part_rfc_5321_4_1_2(void **state)
 	    {"a=b@x.test", "=2W=x.test=a=b@f.test"},
 	    {"\xe9\xa3\x9b@x.test", "=2W=x.test=\xe9\xa3\x9b@f.test"},
 	    {"\".a\"@x.test", "=2W=x.test=.a@f.test"},
+	    {"\"\\\".\\\"\"@x.test", "=2W=x.test=\\\".\\\"\"@f.test"},
 	};
 	struct hk_srs_config c = at("f.test");
 	size_t i;
