@@ -32,6 +32,18 @@ enum hk_dmarc_policy { HK_DMARC_P_NONE, HK_DMARC_P_QUARANTINE, HK_DMARC_P_REJECT
 const char *hk_dmarc_result_name(enum hk_dmarc_result);
 const char *hk_dmarc_policy_name(enum hk_dmarc_policy); /* "none", "quarantine", "reject" */
 
+/* Why a receiver does something else than the policy asks for (RFC 9990, PolicyOverrideType). The policy, what is done,
+ * and this are kept apart: an override never changes the result. */
+#define HK_DMARC_OVERRIDE_TABLE(X) \
+	X(NONE, "") X(LOCAL_POLICY, "local_policy") X(MAILING_LIST, "mailing_list") X(OTHER, "other") \
+	X(POLICY_TEST_MODE, "policy_test_mode") X(TRUSTED_FORWARDER, "trusted_forwarder")
+enum hk_dmarc_override {
+#define X(id, text) HK_DMARC_OVERRIDE_##id,
+	HK_DMARC_OVERRIDE_TABLE(X)
+#undef X
+};
+const char *hk_dmarc_override_name(enum hk_dmarc_override); /* "local_policy", ...; "" for NONE */
+
 /* One record, parsed (RFC 9989 4.7, 4.8). */
 struct hk_dmarc_record {
 	struct hk_slice text;
@@ -59,6 +71,8 @@ struct hk_dmarc_verdict {
 	bool spf_strict, dkim_strict;     /* alignment modes in force */
 	bool testing;                     /* t=y was in force */
 	struct hk_slice reason;           /* for people */
+	enum hk_dmarc_override override;  /* set by who judges the whole message (verify.h); disposition is then NONE */
+	struct hk_slice override_comment; /* what it rests on, as a report gives it */
 };
 
 struct hk_dmarc;

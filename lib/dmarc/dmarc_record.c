@@ -12,6 +12,17 @@ static const struct {
     {"reject", HK_DMARC_P_REJECT},
 };
 
+const char *hk_dmarc_override_name(enum hk_dmarc_override override)
+{
+	static const char *const names[] = {
+#define X(id, text) text,
+	    HK_DMARC_OVERRIDE_TABLE(X)
+#undef X
+	};
+
+	return (size_t)override < sizeof names / sizeof names[0] ? names[override] : "?";
+}
+
 const char *hk_dmarc_policy_name(enum hk_dmarc_policy policy)
 {
 	return (size_t)policy < sizeof policies / sizeof policies[0] ? policies[policy].text : "?";
