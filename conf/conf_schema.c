@@ -186,7 +186,7 @@ const char conf_sign_manual[] =
     "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
     "with the keys NAME...; the first "
     "PATTERN that fits wins. A message gets one signature for each domain and algorithm among the "
-    "keys (RFC 8463 3 wants RSA beside Ed25519): that of the first key whose record is published, "
+    "keys (RFC 8463 6: RSA beside Ed25519): that of the first key whose record is published, "
     "so the newest stands first and the one before it after it. Only mail that came in by a listener of the role relay or submission is "
     "signed, and our own bounces: mail "
     "from anyone that merely says it is from our domain must never get our signature.";

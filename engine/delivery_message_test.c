@@ -290,7 +290,7 @@ static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
 	     "key e { domain y.test; selector e; file /e; } key o { domain y.test; selector o; "   \
 	     "file /o; } sign *@x.test n e o;"
 
-/* RSA beside Ed25519 (RFC 8463 3), and of each the newest that is published */
+/* RSA beside Ed25519 (RFC 8463 6), and of each the newest that is published */
 static void a_message_has_a_signature_of_each_algorithm_by_a_published_key(void **state)
 {
 	static const char *const names[] = {
