@@ -153,9 +153,9 @@ static void alignment_row(const struct explain_page *p, struct explain_table *t,
 void explain_dmarc_table(const struct explain_page *p)
 {
 	const struct hk_dmarc_verdict *d = &p->r->dmarc;
-	enum hk_dmarc_policy asked = d->override == HK_DMARC_OVERRIDE_NONE
-	                                 ? d->disposition
-	                                 : hk_dmarc_lower(d->policy, d->testing);
+	enum hk_dmarc_policy asked = d->override == HK_DMARC_OVERRIDE_LOCAL_POLICY
+	                                 ? hk_dmarc_lower(d->policy, d->testing)
+	                                 : d->disposition;
 	struct explain_table t = {.n = 0};
 	size_t i;
 
