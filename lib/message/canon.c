@@ -75,15 +75,21 @@ static void add_relaxed_value(struct hk_buf *b, struct hk_slice s)
 	}
 }
 
+static void add_lower(struct hk_buf *b, struct hk_slice s)
+{
+	size_t at = b->n, i;
+
+	hk_buf_add(b, s);
+	for (i = at; i < b->n; i++)
+		b->p[i] = hk_to_lower(b->p[i]);
+}
+
 void hk_canon_field(struct hk_buf *b, enum hk_canon canon, const struct hk_field *field)
 {
-	size_t i;
-
 	if (canon == HK_CANON_SIMPLE || field->name.n == 0) {
 		hk_buf_add(b, hk_message_without_crlf(field->raw));
 	} else {
-		for (i = 0; i < field->name.n; i++)
-			hk_buf_add_byte(b, hk_to_lower(field->name.p[i]));
+		add_lower(b, field->name);
 		hk_buf_add_byte(b, ':');
 		add_relaxed_value(b, field->value);
 	}
