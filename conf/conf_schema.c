@@ -8,13 +8,16 @@
 static const struct conf_word roles[] = {
     {"mx", HK_ROLE_MX}, {"relay", HK_ROLE_RELAY}, {"submission", HK_ROLE_SUBMISSION}, {0}};
 static const struct conf_word checks[] = {
-    {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"none", 0}, {0}};
+    {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
+    {"none", 0}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
 static const struct conf_word styles[] = {
     {"rfc", HK_AUTHRES_RFC}, {"rspamd", HK_AUTHRES_RSPAMD}, {0}};
+static const struct conf_word unpublished[] = {
+    {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
     {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
 
@@ -77,6 +80,16 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"key-check", GLOBAL(key_check), .kind = CONF_KIND_DURATION, .least = 0, .most = 7 * DAY,
+        .preset = "1h",
+        .manual = "How often the published record of each signing key is looked up at least; a "
+                  "shorter TTL makes it oftener. Mail never waits for it. 0 looks nothing up: "
+                  "then the first key always signs."},
+    {"unpublished-key", GLOBAL(unpublished_key), .kind = CONF_KIND_WORD, .words = unpublished,
+        .preset = "sign",
+        .manual = "What becomes of a message when none of its keys is published: sign signs it "
+                  "with the first one all the same, defer lets it wait in the queue. Either way a "
+                  "warning is logged."},
     {"port-map-25", GLOBAL(port_map_25), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535,
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
@@ -93,7 +106,11 @@ const struct conf_item conf_items[] = {
         .preset_words = "the listener's hostname",
         .manual = "The name under which results are written (RFC 8601 2.5)."},
     {"checks", LISTEN(checks), .kind = CONF_KIND_WORDS, .words = checks, .preset = "none",
-        .manual = "What is checked of each message."},
+        .manual = "What is checked of each message. arc (RFC 8617) is historic."},
+    {"trusted-sealers", LISTEN(trusted_sealers), .kind = CONF_KIND_TEXT,
+        .manual = "For arc: domains, separated by commas. A message that fails DMARC is not treated as "
+                  "its policy says where each sealer of its chain is among them and the first says that "
+                  "DMARC passed (RFC 8617 7.2). Nobody by default."},
     {"enforce", LISTEN(enforce), .kind = CONF_KIND_WORD, .words = enforcements, .preset = "off",
         .manual = "What is done about a message that fails DMARC. off: only the verdict is "
                   "written. quarantine (or on): it is "
@@ -172,7 +189,9 @@ const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
 };
 const char conf_sign_manual[] =
     "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
-    "with the key NAME; the first "
-    "that fits wins. Only mail that came in by a listener of the role relay or submission is "
+    "with the keys NAME...; the first "
+    "PATTERN that fits wins. A message gets one signature for each domain and algorithm among the "
+    "keys (RFC 8463 6: RSA beside Ed25519): that of the first key whose record is published, "
+    "so the newest stands first and the one before it after it. Only mail that came in by a listener of the role relay or submission is "
     "signed, and our own bounces: mail "
     "from anyone that merely says it is from our domain must never get our signature.";

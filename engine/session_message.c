@@ -111,6 +111,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	    .has_mail_from = true,
 	    .authserv_id = s->env.listener->authserv_id,
 	    .now = s->now.utc,
+	    .trusted_sealers = s->env.listener->trusted_sealers,
 	};
 
 	if (!m->n_rcpt)

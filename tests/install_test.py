@@ -23,6 +23,7 @@ WANTED = {
     "man8/hikyakud.8": "the daemon's man page",
     "man1/hikyaku.1": "the command's man page",
     "hikyakud.conf": "the example configuration",
+    "example-mx.conf": "the example of an MX for tests",
 }
 HARDENING = ["NoNewPrivileges=", "ProtectSystem=strict", "ProtectHome=", "PrivateTmp=", "PrivateDevices=", "RestrictAddressFamilies=", "Type=notify"]
 PROGRAM = """

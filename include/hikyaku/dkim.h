@@ -18,7 +18,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define HK_DKIM_MAX_SIGNATURES 10  /* evaluated, author-aligned first; the rest is HK_DKIM_POLICY "over the limit" */
+#define HK_DKIM_MAX_SIGNATURES 10  /* evaluated, author-aligned first; the rest is HK_DKIM_NEUTRAL "over the limit" (RFC 8601 2.7.1) */
 #define HK_DKIM_CLOCK_DRIFT    300 /* seconds of tolerance for t= and x= */
 #define HK_DKIM_MIN_RSA_BITS   1024 /* RFC 8301 3.2 */
 #define HK_DKIM_MAX_HEADERS    512 /* names in one h=, verified or signed */
@@ -116,6 +116,11 @@ enum hk_status hk_dkim_record_add(const struct hk_private_key *, enum hk_sign_al
  * NOTFOUND when they do not, and *ret_reason, a fixed text, says why ("key revoked", "another key is published").
  * Any SubjectPublicKeyInfo or PKCS#1 form of the same RSA key fits. */
 enum hk_status hk_dkim_record_fits(struct hk_arena *, struct hk_slice record, const struct hk_private_key *,
+    struct hk_slice *ret_reason) HK_MUSTCHECK;
+#define HK_DKIM_ANOTHER_KEY "another key is published"
+/* hk_dkim_record_fits_record(a, record, own, ret_reason): the same for whoever has no private key but its own record,
+ * as hk_dkim_record_add made it. SYNTAX when own is not the record of a key. */
+enum hk_status hk_dkim_record_fits_record(struct hk_arena *, struct hk_slice record, struct hk_slice own,
     struct hk_slice *ret_reason) HK_MUSTCHECK;
 
 #pragma GCC visibility pop

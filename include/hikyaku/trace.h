@@ -49,6 +49,9 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DMARC_RECORD, DMARC, "RFC 9989 4.7", "name; record text; policy domain role")                \
 	X(DMARC_IGNORED, DMARC, "RFC 9989 4.7", "name; record text; why it was ignored")               \
 	X(DMARC_WALK, DMARC, "RFC 9989 4.10", "for which identifier; start; organizational domain found; questions asked") \
+	X(DMARC_RFC7489, DMARC, "RFC 7489 6.6.3", "author domain")                                     \
+	X(DMARC_SUFFIX, DMARC, "RFC 7489 3.2", "for which identifier; domain; public suffix or empty; organizational domain or empty") \
+	X(DMARC_SAMPLE, DMARC, "RFC 7489 6.6.4", "pct; the number drawn; in or out")                    \
 	X(DMARC_NO_RECORD, DMARC, "RFC 9989 4.10.1", "author domain")                                  \
 	X(DMARC_POLICY, DMARC, "RFC 9989 4.7", "policy; the tag it comes from; record domain; t= or empty") \
 	X(DMARC_ALIGN, DMARC, "RFC 9989 4.4", "spf or dkim; identifier domain; relaxed or strict; aligned, not aligned, or why not considered") \
@@ -57,7 +60,9 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(ARC_KEY, ARC, "RFC 6376 3.6.1", "name asked; record text; what is wrong, or empty")          \
 	X(ARC_MESSAGE, ARC, "RFC 8617 4.1.2", "instance; d=; s=; match, or what is wrong")             \
 	X(ARC_SEAL, ARC, "RFC 8617 4.1.3", "instance; d=; cv=; match, or what is wrong")               \
-	X(ARC_RESULT, ARC, "RFC 8617 4.4", "status; greatest instance; reason")
+	X(ARC_RESULT, ARC, "RFC 8617 4.4", "status; greatest instance; reason")                        \
+	X(ARC_OVERRIDE, ARC, "RFC 8617 7.2.1", "what the policy asked for; type of the override; comment") \
+	X(ARC_NO_OVERRIDE, ARC, "RFC 8617 7.2.1", "what the policy asks for; why the chain changes nothing")
 
 enum hk_trace_event {
 #define X(id, method, rfc, texts) HK_TRACE_##id,

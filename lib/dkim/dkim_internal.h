@@ -18,7 +18,7 @@
  * and 3.9, RFC 8301 3, the result names of RFC 8601 2.7.1. */
 #define HK_DKIM_REASON_TABLE(X)                                                                    \
 	X(OK, PASS, "")                                                                            \
-	X(OVER_LIMIT, POLICY, "over the limit")                                                    \
+	X(OVER_LIMIT, NEUTRAL, "over the limit")                                                   \
 	X(SYNTAX, PERMERROR, "signature syntax error")                                             \
 	X(NO_V, PERMERROR, "v= is missing")                                                        \
 	X(NO_A, PERMERROR, "a= is missing")                                                        \
@@ -227,14 +227,20 @@ struct hk_dkim_body_hash {
 	enum hk_canon canon;
 	bool has_length;
 	uint64_t length;
-	uint64_t hashed; /* canonical octets that went in */
-	struct hk_digest *digest;
 	uint8_t value[HK_SHA256_SIZE];
 	size_t n; /* octets of value; 0 before the end */
 };
+#define HK_DKIM_BODY_STREAMS 4 /* two algorithms over two canonical forms */
+/* One digest that all hashes of its kind share: each takes its value where its l= ends. */
+struct hk_dkim_body_stream {
+	struct hk_digest *digest, *scratch; /* NULL: nobody wants it */
+	size_t next, end;                   /* in body->order: hashes that have no value yet */
+};
 struct hk_dkim_body {
 	struct hk_dkim_body_hash *hash; /* distinct ones only */
+	size_t *order; /* their indexes: by stream, then by l=, the whole body last */
 	size_t n, room;
+	struct hk_dkim_body_stream stream[HK_DKIM_BODY_STREAMS];
 	struct hk_canon_body canon[2];
 	bool is_used[2];
 	uint64_t total[2]; /* canonical octets of the whole body, for the canons that are used */
@@ -253,6 +259,11 @@ void hk_dkim_body_format(const struct hk_dkim_body *, struct hk_buf *out);
 /* hk_dkim_body_replay(body, bytes): takes values and totals in place of a body. VERSION, CORRUPT,
  * NOTFOUND. */
 enum hk_status hk_dkim_body_replay(struct hk_dkim_body *, struct hk_slice) HK_MUSTCHECK;
+
+/* hk_dkim_verify_hashes(v): the body hashes of a verifier, so that lib/arc's come out of the same walk;
+ * there is room for HK_DKIM_GUEST_HASHES that are not its own. */
+#define HK_DKIM_GUEST_HASHES 1 /* only the newest message signature of a chain is checked */
+struct hk_dkim_body *hk_dkim_verify_hashes(struct hk_dkim_verify *);
 
 /* ---- writing a signature field ------------------------------------------------------------ */
 

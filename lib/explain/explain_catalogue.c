@@ -65,6 +65,15 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_WALK] =
         {"The tree walk for {0} from {1} asked {3} names; the organizational domain is [2|{2}]",
             "{0} のツリーウォーク({1} から {3} 件): 組織ドメインは [2|{2}]"},
+    [HK_TRACE_DMARC_RFC7489] =
+        {"By the older RFC 7489 the policy is looked for at {0} and at its organizational domain only",
+            "旧規則(RFC 7489)により、{0} とその組織ドメインだけでポリシーを探します"},
+    [HK_TRACE_DMARC_SUFFIX] =
+        {"For {0}, {1} ends with the public suffix [2|{2}]; the organizational domain is [3|{3}]",
+            "{0}: {1} のパブリックサフィックスは [2|{2}]、組織ドメインは [3|{3}]"},
+    [HK_TRACE_DMARC_SAMPLE] =
+        {"pct={0}: the number drawn for this message is {1}, so the policy holds for it: {2}",
+            "pct={0}: このメッセージの抽選番号は {1}。ポリシーの対象: {2}"},
     [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}",
         "{0} に適用されるDMARCレコードはありません"},
     [HK_TRACE_DMARC_POLICY] =
@@ -75,7 +84,7 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_RESULT] =
         {"DMARC is {0}[1|, policy {1}], so the policy asks for: {2}[3| ({3})]",
             "DMARCの結果は {0} です[1|。ポリシー {1}]。処置の要求: {2}[3|({3})]"},
-    [HK_TRACE_ARC_CHAIN] = {"The chain of ARC (historic) has {0} sets[1|, but: {1}]",
+    [HK_TRACE_ARC_CHAIN] = {"Sets in the chain of ARC (historic): {0}[1|, but: {1}]",
         "ARC(歴史的仕様)のセット数は {0} です[1|。問題: {1}]"},
     [HK_TRACE_ARC_KEY] = {"The key at {0}[2| cannot be used: {2}][1| - {1}]",
         "{0} の公開鍵[2|は使えません: {2}][1| - {1}]"},
@@ -83,8 +92,12 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
         "{1}(セレクタ {2})のARCメッセージ署名 {0}: {3}"},
     [HK_TRACE_ARC_SEAL] = {"The seal {0} of {1}, which says cv={2}: {3}",
         "{1} のARCシール {0}(cv={2}): {3}"},
-    [HK_TRACE_ARC_RESULT] = {"ARC is {0}, with {1} sets[2|: {2}]",
+    [HK_TRACE_ARC_RESULT] = {"ARC is {0} (sets: {1})[2|: {2}]",
         "ARCの結果は {0} です(セット数 {1})[2|: {2}]"},
+    [HK_TRACE_ARC_OVERRIDE] = {"DMARC stays fail, but not {0}: override reason {1} - {2}",
+        "DMARCはfailのままですが、{0} はしません。上書きの理由: {1} - {2}"},
+    [HK_TRACE_ARC_NO_OVERRIDE] = {"The chain does not change what the policy asks for, {0}: {1}",
+        "ARCはポリシーの要求 {0} を変えません: {1}"},
 };
 /* clang-format on */
 
@@ -126,6 +139,17 @@ static const struct {
     {"no client address", "送信元IPが不明"},
     {"MAIL FROM is not known", "MAIL FROMが不明"},
     {"not asked for", "検査対象外"},
+    {"no chain", "ARCの連鎖がありません"},
+    {"bad instance in i=", "i= の番号が不正"},
+    {"a field of the set stands twice", "同じセットのヘッダーが二つあります"},
+    {"a field of the set is missing", "セットのヘッダーが足りません"},
+    {"wrong chain status in cv=", "cv= の値が不正"},
+    {"key unavailable", "公開鍵を取得できません"},
+    {"no key", "公開鍵がありません"},
+    {"key revoked", "公開鍵は失効しています"},
+    {"not each of its sealers is trusted", "信頼していない署名者がいます"},
+    {"its first set does not say that DMARC passed for the author domain",
+        "最初のセットに作成者ドメインのdmarc=passがありません"},
 };
 
 const char *explain_label(enum explain_label label, enum hk_language language)

@@ -139,7 +139,7 @@ static void plain(struct world *w, const char *header)
 	hk_buf_add_str(&w->message, "\r\nbody\r\n");
 }
 
-/* S4-057; security.md case 67; auth-peers 1 to 8 */
+/* S4-057 SEC-67 SEC-39 AP-1 to AP-8 */
 static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 {
 	static const struct {
@@ -167,9 +167,14 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 	    {"From: u@a.test>\r\n", HK_FROM_SYNTAX, ""},
 	    {"From: <a@a.test>\\,<b@b.test>\r\n", HK_FROM_SYNTAX, ""},
 	    {"From: u@a..test\r\n", HK_FROM_SYNTAX, ""},
-	    /* auth-peers 8: spellings that some reader takes for From */
+	    /* AP-8: spellings that some reader takes for From */
 	    {"From\r\n : u@a.test\r\n", HK_FROM_ONE, "a.test"},
 	    {"From: u@a.test\r\nFrom\r\n : v@b.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\nFrom: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"From: u@a.test\r\nX: y\rfrom \t: v@b.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\r\n\nFROM: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\nFromm: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_ONE, "a.test"},
+	    {"X: y\nFrom", HK_FROM_MISSING, ""},
 	    {" From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	    {"\tx\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	};
@@ -368,7 +373,7 @@ static void a_damaged_record_is_refused(void **state)
 		assert_true(cut == HK_CORRUPT);
 		assert_true(flipped == HK_CORRUPT || flipped == HK_VERSION);
 	}
-	record.p[5] = 2; /* a later version, whatever follows */
+	record.p[5] = 3; /* a later version, whatever follows */
 	hk_arena_init(&a, HK_VERIFY_ARENA);
 	assert_int_equal(hk_verify_replay(&a, hk_buf_slice(&record), &v), HK_VERSION);
 	hk_arena_done(&a);
@@ -396,7 +401,7 @@ static void the_same_question_is_asked_once(void **state)
 	world_done(&w);
 }
 
-/* security.md case 76, T18: a sender whose record has "mx" terms of ten hosts each */
+/* SEC-76: a sender whose record has "mx" terms of ten hosts each */
 static void big_world(struct world *w, struct hk_verify_input *in)
 {
 	char line[128];
