@@ -3,8 +3,8 @@
 
 static enum hk_status copy_input(struct hk_verify *v, const struct hk_verify_input *input)
 {
-	const struct hk_slice text[] = {input->helo, input->mail_from, input->authserv_id};
-	struct hk_slice *const to[] = {&v->input.helo, &v->input.mail_from, &v->input.authserv_id};
+	const struct hk_slice text[] = {input->helo, input->mail_from, input->authserv_id, input->trusted_sealers};
+	struct hk_slice *const to[] = {&v->input.helo, &v->input.mail_from, &v->input.authserv_id, &v->input.trusted_sealers};
 	size_t i;
 
 	v->input = *input;
@@ -72,8 +72,11 @@ void hk_verify_done(struct hk_verify *v)
 {
 	if (!v)
 		return;
+	hk_arc_validate_done(v->arc);
 	hk_dkim_verify_done(v->dkim);
+	v->arc = NULL;
 	v->dkim = NULL;
+	v->body = NULL;
 }
 
 static enum hk_status start_dkim(struct hk_verify *v)
@@ -91,7 +94,31 @@ static enum hk_status start_dkim(struct hk_verify *v)
 	        .min_rsa_bits = v->input.min_rsa_bits,
 	        .allow_sha1 = v->input.allow_sha1},
 	    &v->header, v->port[PORT_DKIM].trace);
-	return v->dkim ? HK_OK : v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
+	if (!v->dkim)
+		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
+	v->body = hk_dkim_verify_hashes(v->dkim);
+	return HK_OK;
+}
+
+/* Behind DKIM, whose walk over the body it shares. */
+static enum hk_status start_arc(struct hk_verify *v)
+{
+	enum hk_status status;
+
+	if (!(v->input.checks & HK_CHECK_ARC))
+		return HK_OK;
+	status = verify_port_use(v, PORT_ARC, false);
+	if (status != HK_OK)
+		return status;
+	v->arc = hk_arc_validate_beside(v->arena,
+	    &(struct hk_arc_validate_options){.now = v->input.now,
+	        .min_rsa_bits = v->input.min_rsa_bits,
+	        .trusted_sealers = v->input.trusted_sealers},
+	    &v->header, v->port[PORT_ARC].trace, v->body);
+	if (!v->arc)
+		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
+	v->body = hk_arc_validate_hashes(v->arc);
+	return HK_OK;
 }
 
 static enum hk_status start_dmarc(struct hk_verify *v)
@@ -123,6 +150,8 @@ enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 		status = start_dkim(v);
 	if (status == HK_OK)
 		status = start_dmarc(v);
+	if (status == HK_OK)
+		status = start_arc(v);
 	if (status != HK_OK) {
 		v->failed = status;
 		return status;
@@ -140,18 +169,24 @@ enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 
 void hk_verify_body(struct hk_verify *v, struct hk_slice chunk)
 {
-	if (v->dkim && !v->ended)
-		hk_dkim_verify_body(v->dkim, chunk);
+	if (v->body && !v->ended)
+		hk_dkim_body_add(v->body, chunk);
+}
+
+void verify_end(struct hk_verify *v)
+{
+	v->ended = true;
+	v->port[PORT_DKIM].open = true;
+	v->port[PORT_ARC].open = true;
 }
 
 void hk_verify_end(struct hk_verify *v)
 {
 	if (v->ended)
 		return;
-	v->ended = true;
-	v->port[PORT_DKIM].open = true;
-	if (v->dkim)
-		hk_dkim_verify_end(v->dkim);
+	verify_end(v);
+	if (v->body)
+		hk_dkim_body_end(v->body);
 }
 
 static enum hk_status gather_dkim(struct hk_verify *v)
@@ -220,7 +255,14 @@ enum hk_status hk_verify_step(struct hk_verify *v)
 		v->verdict.spf = *hk_spf_result(v->spf);
 	if (v->dmarc)
 		v->verdict.dmarc = *hk_dmarc_result(v->dmarc);
+	if (v->arc)
+		v->verdict.arc = *hk_arc_validate_result(v->arc);
 	gather_trace(v);
+	status = verify_override(v);
+	if (status != HK_OK) {
+		v->failed = status;
+		return status;
+	}
 	v->done = true;
 	return HK_OK;
 }
