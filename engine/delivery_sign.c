@@ -39,7 +39,7 @@ static enum hk_status hash_body(struct hk_delivery *d)
 
 static void begin_signature(struct hk_delivery *d)
 {
-	struct hk_dkim_sign_options options = {
+	struct hk_dkim_sign_options options = {.size = sizeof options,
 	    .d = d->key->domain,
 	    .s = d->key->selector,
 	    .alg = d->env.key_algs[d->key - delivery_conf(d)->key],

@@ -34,6 +34,7 @@ const char *hk_dmarc_policy_name(enum hk_dmarc_policy); /* "none", "quarantine",
 
 /* One record, parsed (RFC 9989 4.7, 4.8). */
 struct hk_dmarc_record {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice text;
 	bool has_p, has_sp, has_np;         /* present and valid */
 	bool bad_p, bad_sp, bad_np;         /* present and invalid */

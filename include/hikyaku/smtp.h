@@ -50,16 +50,18 @@ enum hk_smtpd_event_type {
 };
 
 struct hk_smtpd_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpd_event_type type;
 	enum hk_smtp_proto proto;
 	struct hk_slice text;    /* HELO: the name; VRFY: the argument; BODY: the chunk; CLOSE: the reason */
 	struct hk_path path;     /* MAIL, RCPT */
 	bool has_size;
-	uint64_t size;           /* MAIL SIZE= */
+	uint64_t message_size;   /* MAIL SIZE= */
 	bool body_8bit;          /* MAIL BODY=8BITMIME */
 };
 
 struct hk_smtpd_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice hostname;     /* in the banner, the greeting and the replies */
 	struct hk_slice banner_text;  /* after "ESMTP "; the product's name */
 	uint64_t max_message;         /* SIZE; 0: 50 MB */
@@ -128,22 +130,25 @@ enum hk_smtpc_event_type {
 	HK_SMTPC_CLOSED,    /* the connection is of no further use; reply tells why; stage where */
 };
 struct hk_smtpc_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpc_event_type type;
 	enum hk_smtpc_stage stage;
 	size_t recipient;
 	struct hk_smtp_reply reply;
 };
 struct hk_smtpc_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice helo;      /* our name */
 	bool lmtp;
 	bool want_tls;             /* STARTTLS when offered */
 	bool require_tls;
 };
 struct hk_smtpc_transaction {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice mail_from;       /* without brackets; empty: <> */
 	const struct hk_slice *rcpt;     /* without brackets */
 	size_t n;
-	uint64_t size;                   /* for SIZE= when offered; 0: unknown */
+	uint64_t message_size;           /* for SIZE= when offered; 0: unknown */
 	bool body_8bit;
 };
 struct hk_smtpc;

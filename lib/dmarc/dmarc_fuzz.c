@@ -39,7 +39,7 @@ static void answer_all(struct hk_arena *a, struct hk_dmarc *d, struct hk_slice *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice rest = hk_slice_of(data, size);
-	struct hk_dmarc_record r;
+	struct hk_dmarc_record r = {.size = sizeof r};
 	struct hk_arena a;
 	struct hk_dmarc *d;
 	enum hk_status status = HK_OK;

@@ -3,6 +3,8 @@
 
 #include <hikyaku/dmarc.h>
 
+#include "lib/base/base_internal.h"
+
 static const struct {
 	const char *text;
 	enum hk_dmarc_policy policy;
@@ -152,7 +154,7 @@ static char read_letter(
 
 enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_record *ret)
 {
-	struct hk_dmarc_record r = {.text = text};
+	struct hk_dmarc_record r = {.size = sizeof r, .text = text};
 	struct hk_tags tags;
 
 	if (!has_version(text))
@@ -175,6 +177,5 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 		r.has_rua = has_uri(r.rua);
 	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf) && r.ruf.n)
 		(void)hk_tags_get_nocase(&tags, "fo", &r.fo); /* without ruf, fo is ignored (4.7) */
-	*ret = r;
-	return HK_OK;
+	return hk_sized_give(ret, sizeof r, &r);
 }

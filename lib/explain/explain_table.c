@@ -122,7 +122,7 @@ void explain_spf_table(const struct explain_page *p)
 	            .suffix = in->client.family ? ip : explain_page_label(p, LABEL_UNKNOWN)});
 	explain_table_add(&t, (struct explain_row){.name = LABEL_RESULT,
 	                          .prefix = "spf=",
-	                          .value = hk_slice_str(hk_spf_result_name(p->r->spf.result))});
+	                          .value = hk_slice_str(hk_spf_result_name(p->r->spf->result))});
 	explain_table_print(p, &t);
 }
 
@@ -152,7 +152,7 @@ static void alignment_row(const struct explain_page *p, struct explain_table *t,
 
 void explain_dmarc_table(const struct explain_page *p)
 {
-	const struct hk_dmarc_verdict *d = &p->r->dmarc;
+	const struct hk_dmarc_verdict *d = p->r->dmarc;
 	struct explain_table t = {.n = 0};
 	size_t i;
 
@@ -161,7 +161,7 @@ void explain_dmarc_table(const struct explain_page *p)
 	for (i = 0; i < p->r->n_dkim && i < 4; i++)
 		explain_table_add(
 		    &t, (struct explain_row){
-		            .name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i].d});
+		            .name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i]->d});
 	if (d->record_domain.n) {
 		explain_table_add(&t, (struct explain_row){.name = LABEL_DMARC_RECORD,
 		                          .prefix = "_dmarc.",

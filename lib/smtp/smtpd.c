@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpd_internal.h"
 
 /* Options are a host name and a product name; MAIL, RCPT and their paths fit many times. */
@@ -18,7 +19,10 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 
 	if (!s)
 		return NULL;
-	s->options = *options;
+	if (hk_sized_take(NULL, &s->options, sizeof s->options, options) != HK_OK) {
+		free(s);
+		return NULL;
+	}
 	s->state = SMTPD_GREETING;
 	if (s->options.max_message == 0)
 		s->options.max_message = MESSAGE_DEFAULT;
@@ -28,8 +32,8 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 	hk_arena_init(&s->scratch, SCRATCH_MAX);
 	hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
 	hk_buf_init(&s->refusal, REFUSAL_MAX);
-	if (hk_arena_dup(&s->owned, options->hostname, &s->options.hostname) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->banner_text, &s->options.banner_text) != HK_OK)
+	if (hk_arena_dup(&s->owned, s->options.hostname, &s->options.hostname) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.banner_text, &s->options.banner_text) != HK_OK)
 		goto fail;
 	/* RFC 5321 4.2: "220 " Domain, then text */
 	hk_buf_add_str(&s->out, "220 ");
@@ -221,7 +225,7 @@ void hk_smtpd_tls_done(struct hk_smtpd *s)
 
 struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type type)
 {
-	s->event = (struct hk_smtpd_event){.type = type, .proto = s->proto};
+	s->event = (struct hk_smtpd_event){.size = sizeof(struct hk_smtpd_event), .type = type, .proto = s->proto};
 	s->pending = true;
 	return &s->event;
 }
@@ -286,8 +290,7 @@ enum hk_status hk_smtpd_next(struct hk_smtpd *s, struct hk_smtpd_event *ret)
 		if (status != HK_OK)
 			return status;
 	}
-	*ret = s->event;
-	return HK_OK;
+	return hk_sized_give(ret, sizeof s->event, &s->event);
 }
 
 /* ---- state ---- */

@@ -53,7 +53,7 @@ static void end_of_data(struct hk_smtpd *s)
 	if (s->refusal_code == 0) {
 		s->state = SMTPD_READY;
 		s->recipients = 0;
-		smtpd_pend(s, HK_SMTPD_MESSAGE)->size = s->size;
+		smtpd_pend(s, HK_SMTPD_MESSAGE)->message_size = s->size;
 		return;
 	}
 	/* counted, but never turned into a 421: the client would bring the same message again */

@@ -39,7 +39,7 @@ enum verdict { FINE, REFUSED };
 static enum verdict take_size(
     struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
-	enum hk_status status = hk_slice_u64(value, s->options.max_message, &event->size);
+	enum hk_status status = hk_slice_u64(value, s->options.max_message, &event->message_size);
 
 	/* RFC 1870 3: 1*20DIGIT */
 	if (status == HK_SYNTAX || value.n > 20 || event->has_size) {
@@ -116,7 +116,7 @@ static enum verdict take_parameters(
 
 static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struct hk_slice argument)
 {
-	struct hk_smtpd_event event = {.type = form->event, .proto = s->proto};
+	struct hk_smtpd_event event = {.size = sizeof event, .type = form->event, .proto = s->proto};
 	unsigned flags = form->path_flags | (s->options.strict_envelopes ? 0 : HK_PATH_LENIENT);
 	struct hk_slice rest;
 	enum hk_status status;

@@ -89,7 +89,7 @@ static void note_path(struct harness *h, const char *what, const struct hk_smtpd
 	hk_buf_init(&text, 4096);
 	hk_buf_addf(&text, "<%.*s>%s", HK_FMT(event->path.text), event->path.had_route ? " routed" : "");
 	if (event->has_size)
-		hk_buf_addf(&text, " size=%llu", (unsigned long long)event->size);
+		hk_buf_addf(&text, " size=%llu", (unsigned long long)event->message_size);
 	if (event->body_8bit)
 		hk_buf_add_str(&text, " 8bit");
 	note(h, what, hk_buf_slice(&text));
@@ -152,7 +152,7 @@ static void answer(struct harness *h, const struct hk_smtpd_event *event)
 
 void harness_pump(struct harness *h)
 {
-	struct hk_smtpd_event event, again;
+	struct hk_smtpd_event event = {.size = sizeof event}, again = event;
 
 	while ((h->last = hk_smtpd_next(h->session, &event)) == HK_OK) {
 		/* the same event until it is answered */

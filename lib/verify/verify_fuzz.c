@@ -53,8 +53,8 @@ static void replay(const struct hk_verify *v)
 	if (hk_verify_replay(&a, hk_buf_slice(&record), &again) != HK_OK)
 		abort();
 	is = hk_verify_result(again);
-	if (is->spf.result != was->spf.result || is->n_dkim != was->n_dkim ||
-	    is->dmarc.result != was->dmarc.result ||
+	if (is->spf->result != was->spf->result || is->n_dkim != was->n_dkim ||
+	    is->dmarc->result != was->dmarc->result ||
 	    hk_trace_count(hk_verify_trace(again)) != hk_trace_count(hk_verify_trace(v)))
 		abort();
 	hk_verify_record_format(again, &second);
@@ -69,7 +69,7 @@ static void replay(const struct hk_verify *v)
 /* The input is a whole message; its first byte chooses the checks and how the body is cut. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC | HK_CHECK_SPF,
 	    .helo = HK_S("mx.a.test"),
 	    .mail_from = HK_S("u@a.test"),
 	    .has_mail_from = true,

@@ -55,6 +55,8 @@ struct hk_verify {
 	struct hk_evidence *evidence;
 	struct hk_trace *trace;
 	struct hk_verify_verdict verdict;
+	struct hk_spf_verdict no_spf; /* what the verdict has without an evaluator */
+	struct hk_dmarc_verdict no_dmarc;
 };
 
 /* How many questions may be asked for each. */
