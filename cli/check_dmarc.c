@@ -211,7 +211,7 @@ enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver 
 		cli_complain("a domain is needed: as a word, or --from", NULL);
 		return CLI_USAGE;
 	}
-	d = trace ? hk_dmarc_new(a, domain, trace) : NULL;
+	d = trace ? hk_dmarc_new(a, domain, NULL, trace) : NULL;
 	if (!d)
 		return cli_answer_failed(HK_NOMEM);
 	hk_dmarc_ready(d);

@@ -17,7 +17,7 @@ static enum hk_dmarc_result judge(bool spf, bool spf_aligned, bool dkim, bool dk
 	struct hk_dmarc *d;
 
 	hk_arena_init(&a, MATRIX_ARENA);
-	d = hk_dmarc_new(&a, HK_S("author.test"), NULL);
+	d = hk_dmarc_new(&a, HK_S("author.test"), NULL, NULL);
 	if (d &&
 	    hk_dmarc_spf(d, spf_aligned ? HK_S("author.test") : HK_S("other.test"), spf, false) ==
 	        HK_OK &&

@@ -94,7 +94,7 @@ static enum hk_status ask_network(struct ub_ctx *ub, const struct hk_dns_questio
 	enum hk_status status = HK_OK;
 
 	*ret = none;
-	if (q->name.n > NAME_TEXT_MAX)
+	if (q->name.n > NAME_TEXT_MAX || hk_dns_type_is_local(q->type))
 		return HK_OK;
 	memcpy(name, q->name.p, q->name.n);
 	memcpy(name + q->name.n, ".", 2); /* absolute, also for the root */

@@ -33,6 +33,9 @@ enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOL
  * subscribers by it (RFC 9989 7.4). REJECT: p=reject is 550. */
 enum hk_enforce { HK_ENFORCE_OFF, HK_ENFORCE_QUARANTINE, HK_ENFORCE_REJECT };
 
+/* What becomes of mail when none of the keys that would sign it is published. */
+enum hk_unpublished { HK_UNPUBLISHED_SIGN, HK_UNPUBLISHED_DEFER };
+
 struct hk_conf_net {
 	struct hk_ip ip;
 	unsigned bits;
@@ -94,11 +97,13 @@ struct hk_conf_route {
 struct hk_conf_key {
 	struct hk_slice name, domain, selector, file;
 };
-/* sign *@x.test y.test; the header From decides, first match wins: "*@domain", "user@domain",
+/* sign *@x.test new old; the header From decides, first match wins: "*@domain", "user@domain",
  * "domain", "*" */
+#define HK_CONF_SIGN_KEYS 16 /* of one pattern: two algorithms, and rotations that nobody tidied up */
 struct hk_conf_sign {
 	struct hk_slice pattern;
-	size_t key; /* index into keys */
+	size_t *key; /* indexes into keys; of one domain and algorithm the preferred one first */
+	size_t n_keys;
 };
 
 struct hk_conf {
@@ -131,6 +136,9 @@ struct hk_conf {
 	size_t n_keys;
 	struct hk_conf_sign *sign;
 	size_t n_signs;
+	uint32_t key_check; /* seconds that what was found of a record counts at most; 0: records
+	                       are not looked up */
+	enum hk_unpublished unpublished_key;
 };
 
 struct hk_conf_error {
@@ -163,8 +171,8 @@ bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);
 /* hk_conf_find_route(conf, domain): NULL when none fits. */
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *, struct hk_slice domain);
-/* hk_conf_find_key(conf, from): the signing key for a header From address, or NULL. */
-const struct hk_conf_key *hk_conf_find_key(
+/* hk_conf_find_sign(conf, from): what signs for a header From address, or NULL. */
+const struct hk_conf_sign *hk_conf_find_sign(
     const struct hk_conf *, struct hk_slice local, struct hk_slice domain);
 
 #endif

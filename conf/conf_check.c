@@ -99,6 +99,22 @@ static void check_routes(struct conf_reader *r, const struct conf_places *p)
 	}
 }
 
+/* Hints only where there is none: for thousands of keys they would take long. */
+static size_t find_key(struct conf_reader *r, const struct conf_token *name)
+{
+	const struct hk_conf *c = r->conf;
+	struct conf_hint hint = {0};
+	size_t i;
+
+	for (i = 0; i < c->n_keys; i++)
+		if (hk_slice_eq(name->text, c->key[i].name))
+			return i;
+	for (i = 0; i < c->n_keys; i++)
+		conf_hint_try(&hint, name->text, c->key[i].name);
+	conf_error(r, name, "there is no key \"%s\"%s", conf_shown(name->text).text, hint.text);
+	return 0;
+}
+
 static void check_keys(struct conf_reader *r, const struct conf_places *p)
 {
 	const struct hk_conf *c = r->conf;
@@ -110,17 +126,9 @@ static void check_keys(struct conf_reader *r, const struct conf_places *p)
 				conf_error(r, p->key[i],
 				    "a key of this name stands in line %u already",
 				    p->key[j]->line);
-	for (i = 0; i < c->n_signs; i++) {
-		const struct conf_token *name = &p->sign[i][2];
-		struct conf_hint hint = {0};
-
-		for (j = 0; j < c->n_keys && !hk_slice_eq(name->text, c->key[j].name); j++)
-			conf_hint_try(&hint, name->text, c->key[j].name);
-		c->sign[i].key = j;
-		if (j == c->n_keys)
-			conf_error(r, name, "there is no key \"%s\"%s", conf_shown(name->text).text,
-			    hint.text);
-	}
+	for (i = 0; i < c->n_signs; i++)
+		for (j = 0; j < c->sign[i].n_keys; j++)
+			c->sign[i].key[j] = find_key(r, &p->sign[i][2 + j]);
 }
 
 void conf_check(struct conf_reader *r, const struct conf_places *p)

@@ -37,7 +37,7 @@ static void dump_block(
 
 void hk_conf_dump(const struct hk_conf *c, struct hk_buf *out)
 {
-	size_t i;
+	size_t i, j;
 
 	dump_block(CONF_GLOBAL, c, (struct hk_slice){0}, out);
 	for (i = 0; i < c->n_listeners; i++)
@@ -49,7 +49,9 @@ void hk_conf_dump(const struct hk_conf *c, struct hk_buf *out)
 	for (i = 0; i < c->n_signs; i++) {
 		hk_buf_add_str(out, "sign ");
 		conf_word_print(out, c->sign[i].pattern);
-		hk_buf_addf(out, " %.*s;\n", HK_FMT(c->key[c->sign[i].key].name));
+		for (j = 0; j < c->sign[i].n_keys; j++)
+			hk_buf_addf(out, " %.*s", HK_FMT(c->key[c->sign[i].key[j]].name));
+		hk_buf_add_str(out, ";\n");
 	}
 }
 
@@ -141,5 +143,5 @@ void hk_conf_manual(struct hk_buf *out)
 				manual_item(&conf_items[i], out);
 		hk_buf_add_str(out, ".El\n");
 	}
-	hk_buf_addf(out, ".Ss sign PATTERN NAME;\n%s\n", conf_sign_manual);
+	hk_buf_addf(out, ".Ss sign PATTERN NAME...;\n%s\n", conf_sign_manual);
 }

@@ -76,13 +76,13 @@ const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *c, struct h
 	return NULL;
 }
 
-const struct hk_conf_key *hk_conf_find_key(
+const struct hk_conf_sign *hk_conf_find_sign(
     const struct hk_conf *c, struct hk_slice local, struct hk_slice domain)
 {
 	size_t i;
 
 	for (i = 0; i < c->n_signs; i++)
 		if (fits_address(c->sign[i].pattern, local, domain))
-			return &c->key[c->sign[i].key];
+			return &c->sign[i];
 	return NULL;
 }

@@ -227,6 +227,30 @@ static const struct conf_token *read_block(
 	return end;
 }
 
+/* Which keys they are is known once all have been read (conf_check.c). */
+static void read_sign(
+    struct conf_reader *r, struct conf_places *p, const struct conf_token *t, size_t n)
+{
+	struct hk_conf_sign *sign = &r->conf->sign[r->conf->n_signs];
+
+	if (n < 3) {
+		conf_error(r, t, "it must be: sign PATTERN KEY...;");
+		return;
+	}
+	if (n - 2 > HK_CONF_SIGN_KEYS) {
+		conf_error(r, t, "a pattern takes at most %d keys", HK_CONF_SIGN_KEYS);
+		return;
+	}
+	sign->n_keys = n - 2;
+	sign->key = hk_arena_array(&r->conf->arena, sign->n_keys, sizeof *sign->key);
+	if (!sign->key) {
+		r->no_memory = true;
+		return;
+	}
+	p->sign[r->conf->n_signs++] = t;
+	conf_pattern(r, &t[1], true, &sign->pattern);
+}
+
 static const struct conf_token *read_statement(struct conf_reader *r, struct conf_places *p,
     struct filling *global, const struct conf_token *t)
 {
@@ -259,11 +283,8 @@ static const struct conf_token *read_statement(struct conf_reader *r, struct con
 	}
 	if (!hk_slice_eq(t->text, HK_S("sign"))) {
 		fill_item(r, global, t, n);
-	} else if (n != 3) {
-		conf_error(r, t, "it must be: sign PATTERN KEY;");
 	} else {
-		p->sign[r->conf->n_signs] = t;
-		conf_pattern(r, &t[1], true, &r->conf->sign[r->conf->n_signs++].pattern);
+		read_sign(r, p, t, n);
 	}
 	return t + n + 1;
 }

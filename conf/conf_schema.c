@@ -15,6 +15,8 @@ static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
 static const struct conf_word styles[] = {
     {"rfc", HK_AUTHRES_RFC}, {"rspamd", HK_AUTHRES_RSPAMD}, {0}};
+static const struct conf_word unpublished[] = {
+    {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
     {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
 
@@ -77,6 +79,16 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"key-check", GLOBAL(key_check), .kind = CONF_KIND_DURATION, .least = 0, .most = 7 * DAY,
+        .preset = "1h",
+        .manual = "How often the published record of each signing key is looked up at least; a "
+                  "shorter TTL makes it oftener. Mail never waits for it. 0 looks nothing up: "
+                  "then the first key always signs."},
+    {"unpublished-key", GLOBAL(unpublished_key), .kind = CONF_KIND_WORD, .words = unpublished,
+        .preset = "sign",
+        .manual = "What becomes of a message when none of its keys is published: sign signs it "
+                  "with the first one all the same, defer lets it wait in the queue. Either way a "
+                  "warning is logged."},
     {"port-map-25", GLOBAL(port_map_25), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535,
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
@@ -172,7 +184,9 @@ const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
 };
 const char conf_sign_manual[] =
     "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
-    "with the key NAME; the first "
-    "that fits wins. Only mail that came in by a listener of the role relay or submission is "
+    "with the keys NAME...; the first "
+    "PATTERN that fits wins. A message gets one signature for each domain and algorithm among the "
+    "keys (RFC 8463 6: RSA beside Ed25519): that of the first key whose record is published, "
+    "so the newest stands first and the one before it after it. Only mail that came in by a listener of the role relay or submission is "
     "signed, and our own bounces: mail "
     "from anyone that merely says it is from our domain must never get our signature.";

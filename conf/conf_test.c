@@ -144,6 +144,8 @@ static void a_dump_parses_to_the_same_value(void **state)
 	    "hostname h.test; route * { via maildir \"/var/my mail/%u\"; } route a.test { via lmtp "
 	    "unix:/x; }\n"
 	    "key k { domain d.test; selector s1.x; file /f; } sign * k;",
+	    "hostname h.test; key k { domain d.test; selector s1.x; file /f; } key-check 2h;\n"
+	    "key j { domain d.test; selector s2; file /g; } sign * k j; unpublished-key defer;",
 	};
 	size_t i;
 
@@ -222,7 +224,11 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:52: quarantine junk takes one address\n"},
 	    {"hostname a.test; sign * kee;\nkey key { domain a.test; selector s; file /k; }",
 	        "t.conf:1:25: there is no key \"kee\"; did you mean \"key\"?\n"},
-	    {"hostname a.test; sign *;", "t.conf:1:18: it must be: sign PATTERN KEY;\n"},
+	    {"hostname a.test; sign *;", "t.conf:1:18: it must be: sign PATTERN KEY...;\n"},
+	    {"hostname a.test; sign * 1 2 3 4 5 6 7 8 9 a b c d e f g h;",
+	        "t.conf:1:18: a pattern takes at most 16 keys\n"},
+	    {"hostname a.test; key aa { domain a.test; selector s; file /y; } sign * aa ab;",
+	        "t.conf:1:75: there is no key \"ab\"; did you mean \"aa\"?\n"},
 	    {"hostname a.test; key k { domain a.test; selector s; }",
 	        "t.conf:1:18: this key has no file\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4; }",
@@ -353,7 +359,7 @@ static void patterns_of_domains_fit_as_the_manual_says(void **state)
 }
 
 /* S0-086 */
-static void the_signing_key_is_chosen_by_the_header_from(void **state)
+static void the_signing_keys_are_chosen_by_the_header_from(void **state)
 {
 	struct hk_conf *c = parse("hostname h.test; key y { domain y.test; selector s; file /y; } "
 	                          "key p { domain p.a.test; selector s; file /p; }\n"
@@ -366,13 +372,29 @@ static void the_signing_key_is_chosen_by_the_header_from(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		const struct hk_conf_key *k = hk_conf_find_key(
+		const struct hk_conf_sign *s = hk_conf_find_sign(
 		    c, hk_slice_str(cases[i].local), hk_slice_str(cases[i].domain));
 
-		assert_int_equal(k != NULL, cases[i].key != NULL);
-		if (k)
-			assert_text(k->domain, cases[i].key);
+		assert_int_equal(s != NULL, cases[i].key != NULL);
+		if (s)
+			assert_text(c->key[s->key[0]].domain, cases[i].key);
 	}
+	hk_conf_free(c);
+}
+
+static void several_keys_sign_for_a_pattern_in_their_order(void **state)
+{
+	struct hk_conf *c = parse("hostname h.test; sign * c a b; sign .x.test b;\n"
+	                          "key a { domain a.test; selector s; file /y; }\n"
+	                          "key b { domain b.test; selector s; file /y; }\n"
+	                          "key c { domain c.test; selector s; file /y; }");
+
+	(void)state;
+	assert_int_equal(c->sign[0].n_keys, 3);
+	assert_int_equal(c->sign[0].key[0], 2);
+	assert_int_equal(c->sign[0].key[1], 0);
+	assert_int_equal(c->sign[0].key[2], 1);
+	assert_int_equal(c->sign[1].n_keys, 1);
 	hk_conf_free(c);
 }
 
@@ -447,7 +469,8 @@ int main(void)
 	    cmocka_unit_test(hostile_text_is_quoted_in_errors),
 	    cmocka_unit_test(a_text_over_the_limit_is_refused),
 	    cmocka_unit_test(patterns_of_domains_fit_as_the_manual_says),
-	    cmocka_unit_test(the_signing_key_is_chosen_by_the_header_from),
+	    cmocka_unit_test(the_signing_keys_are_chosen_by_the_header_from),
+	    cmocka_unit_test(several_keys_sign_for_a_pattern_in_their_order),
 	    cmocka_unit_test(nets_hold_their_addresses),
 	    cmocka_unit_test(a_reload_knows_what_it_cannot_change),
 	    cmocka_unit_test(the_manual_has_every_item),

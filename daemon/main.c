@@ -93,8 +93,10 @@ int main(int argc, char **argv)
 		return run_role(o.role);
 	if (o.check)
 		return check_run(&o);
+	/* whoever debugs or tests wants the process that was started */
+	if (o.single)
+		return single_run(&o);
 	if (!o.foreground)
 		go_to_background();
-	return o.single ? single_run(&o, o.foreground ? nothing : let_parent_go)
-	                : supervisor_run(&o, o.foreground ? nothing : let_parent_go);
+	return supervisor_run(&o, o.foreground ? nothing : let_parent_go);
 }

@@ -18,7 +18,7 @@ static const struct option {
     {"--foreground", NULL, offsetof(struct options, foreground),
         "stay with the terminal, or with whoever started it"},
     {"--single", NULL, offsetof(struct options, single),
-        "all in one process, for debugging and small tests"},
+        "all in one process, in the foreground, for debugging and small tests"},
     {"--manual", NULL, offsetof(struct options, manual),
         "print the configuration's items as a section of a man page"},
     {"--help", NULL, offsetof(struct options, help), "print this"},

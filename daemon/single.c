@@ -291,7 +291,7 @@ static void finish(struct single *s)
 	hk_log_sink_close(s->sink);
 }
 
-int single_run(const struct options *options, void (*ready)(void))
+int single_run(const struct options *options)
 {
 	struct single s = {.options = options};
 	int signals = signals_open();
@@ -307,7 +307,6 @@ int single_run(const struct options *options, void (*ready)(void))
 		hk_logf(s.log, HK_LOG_INFO, "ev=ready pid=%ld workers=%u single=1", (long)getpid(),
 		    s.workers);
 		notify_ready();
-		ready();
 		run(&s, signals);
 		hk_logf(s.log, HK_LOG_INFO, "ev=stopped");
 	}

@@ -26,6 +26,7 @@ struct hk_delivery *hk_delivery_new(const struct hk_delivery_env *env, const str
 	hk_arena_init(&d->arena, DELIVERY_ARENA);
 	hk_arena_init(&d->mail.arena, DELIVERY_ARENA);
 	d->render.file = -1;
+	hk_buf_init(&d->fields, FIELDS_MAX);
 	hk_mail_id_format(env->job->id, d->id_text);
 	return d;
 }
@@ -34,7 +35,7 @@ void hk_delivery_free(struct hk_delivery *d)
 {
 	if (!d)
 		return;
-	hk_dkim_sign_done(d->sign);
+	sign_free(d);
 	hk_render_done(&d->render);
 	hk_smtpc_free(d->client);
 	hk_arena_done(&d->mail.arena);
@@ -337,9 +338,9 @@ enum hk_status hk_delivery_next(
 			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
 		if (ret->type == HK_DELIVERY_SIGN) {
 			ret->id = d->last_id;
-			ret->key = (size_t)(d->key - delivery_conf(d)->key);
+			ret->key = d->signature[d->signature_at].choice.key;
 			ret->alg = d->env.key_algs[ret->key];
-			ret->digest = d->digest;
+			ret->digest = d->signature[d->signature_at].digest;
 		}
 		return HK_OK;
 	}

@@ -12,6 +12,7 @@
 #include <hikyaku/crypto.h>
 #include <hikyaku/dns.h>
 
+#include "engine/key_choice.h"
 #include "engine/owner.h"
 
 enum hk_delivery_want_type {
@@ -45,6 +46,7 @@ struct hk_delivery_env {
 	struct hk_log *log;
 	/* algorithm of each key of the configuration, known from the keys process */
 	const enum hk_sign_alg *key_algs;
+	const hk_key_sights *key_sights; /* of each key; NULL: nothing is known */
 };
 
 struct hk_delivery;

@@ -5,7 +5,7 @@
  *	delivery.c	the public calls, wants, results, time
  *	delivery_hosts.c	from the route to addresses to connect to, in order
  *	delivery_talk.c	the dialogue with one host
- *	delivery_sign.c	our DKIM signature
+ *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
  */
 #ifndef HIKYAKU_ENGINE_DELIVERY_INTERNAL_H
@@ -15,6 +15,7 @@
 #include <hikyaku/smtp.h>
 
 #include "engine/delivery.h"
+#include "engine/key_choice.h"
 #include "engine/log_value.h"
 #include "engine/render.h"
 
@@ -22,6 +23,7 @@
 #define HOSTS_MAX      16                 /* MX hosts looked at; more are a nuisance */
 #define ADDRESSES_MAX  16                 /* of one host, both families */
 #define TRIES_MAX      10                 /* connections in one attempt */
+#define FIELDS_MAX     (64 * 1024) /* HK_KEY_CHOICES fields; one of RSA-4096 is under 2 KiB */
 #define PER_MESSAGE                                                                                \
 	100 /* recipients in one transaction: what every server must take (RFC 5321 4.5.3.1.8) */
 
@@ -60,6 +62,11 @@ struct asked {
 	uint32_t id;
 	bool is_open, is_handed_out;
 	struct hk_dns_question question;
+};
+struct signature {
+	struct hk_key_choice choice;
+	struct hk_dkim_sign *sign;
+	struct hk_slice digest;
 };
 /* Why a recipient has no result yet: what it gets when nothing better comes. */
 struct reason {
@@ -118,10 +125,11 @@ struct hk_delivery {
 	struct hk_render render;
 	struct hk_render_options options;
 	bool is_rendered;
-	const struct hk_conf_key *key;
 	struct hk_header signed_header;
-	struct hk_dkim_sign *sign;
-	struct hk_slice digest;
+	struct signature signature[HK_KEY_CHOICES];
+	size_t n_signatures, signature_at; /* at: the one whose answer is awaited */
+	bool is_published;                 /* a key is known to be, or may be */
+	struct hk_buf fields;              /* the signatures' */
 };
 
 /* ---- delivery.c ---- */
@@ -165,6 +173,7 @@ void talk_rendered(struct hk_delivery *);
 /* sign_begin(d): renders; goes on to talk_rendered, or to STEP_SIGN first. */
 void sign_begin(struct hk_delivery *);
 void sign_done(struct hk_delivery *, struct hk_slice signature);
+void sign_free(struct hk_delivery *);
 
 /* ---- delivery_local.c ---- */
 void local_begin(struct hk_delivery *);

@@ -191,7 +191,9 @@ static void a_quarantined_message_goes_where_the_route_says(void **state)
 
 /* ---- signing ---- */
 
-static void verify_signature(const char *message, const struct hk_private_key *key)
+/* Every signature, top first, by the keys in this order. */
+static void verify_signatures(
+    const char *message, const struct hk_private_key *const *key, const char *const *name, size_t n)
 {
 	struct hk_dkim_verify_options options = {.size = sizeof options, .now = 1731243549};
 	struct hk_dns_question q;
@@ -200,17 +202,13 @@ static void verify_signature(const char *message, const struct hk_private_key *k
 	struct hk_header h;
 	struct hk_slice body;
 	struct hk_arena a;
-	struct hk_buf record, der;
+	struct hk_buf record;
+	size_t i;
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT};
 
 	hk_arena_init(&a, 1 << 22);
 	hk_splitter_init(&s, 1 << 16);
 	hk_buf_init(&record, 4096);
-	hk_buf_init(&der, 4096);
-	assert_int_equal(hk_private_key_public_add(key, &der), HK_OK);
-	hk_buf_add_str(&record, "v=DKIM1; p=");
-	hk_base64_add(&record, hk_buf_slice(&der));
-	rr.data = hk_buf_slice(&record);
 	assert_int_equal(hk_splitter_feed(&s, hk_slice_str(message), &body), HK_OK);
 	assert_int_equal(hk_header_parse(&a, hk_splitter_header(&s), &h), HK_OK);
 	v = hk_dkim_verify_new(&a, &options, &h, NULL);
@@ -221,16 +219,25 @@ static void verify_signature(const char *message, const struct hk_private_key *k
 		while (hk_dkim_verify_question(v, &q)) {
 			struct hk_dns_answer answer = {.question = q, .rr = &rr, .n = 1};
 
-			assert_true(hk_slice_eq(q.name, HK_S("smtpbook._domainkey.y.test")));
+			for (i = 0; i < n && !hk_slice_eq(q.name, hk_slice_str(name[i])); i++)
+				;
+			assert_true(i < n);
+			hk_buf_reset(&record);
+			assert_int_equal(hk_dkim_record_add(key[i], hk_private_key_alg(key[i]), &record), HK_OK);
+			rr.data = hk_buf_slice(&record);
 			assert_int_equal(hk_dkim_verify_answer(v, &answer), HK_OK);
 		}
 	}
-	assert_int_equal(hk_dkim_verify_count(v), 1);
-	assert_int_equal(hk_dkim_verify_result(v, 0)->result, HK_DKIM_PASS);
+	assert_int_equal(hk_dkim_verify_count(v), n);
+	for (i = 0; i < n; i++) {
+		const struct hk_dkim_verdict *verdict = hk_dkim_verify_result(v, i);
+
+		assert_int_equal(verdict->result, HK_DKIM_PASS);
+		assert_true(hk_slice_starts_nocase(hk_slice_str(name[i]), verdict->s));
+	}
 	hk_dkim_verify_done(v);
 	hk_splitter_done(&s);
 	hk_buf_done(&record);
-	hk_buf_done(&der);
 	hk_arena_done(&a);
 }
 
@@ -260,7 +267,7 @@ static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
 		}
 		m.header = "Return-Path: <x>\r\nSubject: hi\r\nFrom: S <S@X.test>\r\n";
 		rig_begin(&r, SIGNING, &peer);
-		r.signer = key;
+		r.signer[0] = key;
 		r.cut = RIG_RANDOM;
 		rig_put(&r, &m);
 		rig_run(&r);
@@ -269,12 +276,83 @@ static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
 		assert_memory_equal(data, "Received: from z\r\nDKIM-Signature: v=1;", 38);
 		assert_non_null(strstr(data, "\r\nReturn-Path: <x>\r\nSubject: hi\r\n"));
 		if (!with_file)
-			verify_signature(data, key);
+			verify_signatures(data, (const struct hk_private_key *const[]){key},
+			    (const char *const[]){"smtpbook._domainkey.y.test"}, 1);
 		rig_done(&r);
 		if (with_file)
 			break;
 	}
 	hk_private_key_free(key);
+}
+
+#define DUAL                                                                                       \
+	CONF "route * { via smtp 10.0.0.7; } key n { domain y.test; selector n; file /n; }"        \
+	     "key e { domain y.test; selector e; file /e; } key o { domain y.test; selector o; "   \
+	     "file /o; } sign *@x.test n e o;"
+
+/* RSA beside Ed25519 (RFC 8463 6), and of each the newest that is published */
+static void a_message_has_a_signature_of_each_algorithm_by_a_published_key(void **state)
+{
+	static const char *const names[] = {
+	    "n._domainkey.y.test", "e._domainkey.y.test", "o._domainkey.y.test"};
+	static const struct {
+		enum hk_key_sight sight[3];
+		size_t signs[2], n;
+	} cases[] = {
+	    {{HK_KEY_UNKNOWN, HK_KEY_UNKNOWN, HK_KEY_UNKNOWN}, {0, 1}, 2},
+	    {{HK_KEY_FITS, HK_KEY_FITS, HK_KEY_FITS}, {0, 1}, 2},
+	    {{HK_KEY_ABSENT, HK_KEY_FITS, HK_KEY_FITS}, {2, 1}, 2},
+	    {{HK_KEY_DIFFERENT, HK_KEY_ABSENT, HK_KEY_FITS}, {2}, 1},
+	    {{HK_KEY_ABSENT, HK_KEY_ABSENT, HK_KEY_ABSENT}, {0, 1}, 2},
+	};
+	struct hk_private_key *key[3];
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		assert_int_equal(hk_private_key_new(i == 1 ? HK_SIGN_ED25519_SHA256 : HK_SIGN_RSA_SHA256,
+		                     1024, &key[i]), HK_OK);
+	for (i = 0; i < COUNT(cases); i++) {
+		struct rig_peer peer = {.script = OK_SCRIPT};
+		const struct hk_private_key *signer[2];
+		struct rig_mail m = simple;
+		const char *name[2];
+		struct rig r;
+
+		rig_begin(&r, DUAL, &peer);
+		for (j = 0; j < 3; j++) {
+			r.signer[j] = key[j];
+			r.sights[j] = (uint8_t)cases[i].sight[j];
+		}
+		for (j = 0; j < cases[i].n; j++) {
+			signer[j] = key[cases[i].signs[j]];
+			name[j] = names[cases[i].signs[j]];
+		}
+		m.body = "Hello\r\ndot\r\n"; /* nothing that is stuffed */
+		rig_put(&r, &m);
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		verify_signatures(data_of(&peer), signer, name, cases[i].n);
+		rig_done(&r);
+	}
+	for (i = 0; i < 3; i++)
+		hk_private_key_free(key[i]);
+}
+
+static void where_no_key_is_published_mail_waits_if_it_shall(void **state)
+{
+	struct rig_peer peer = {.script = OK_SCRIPT};
+	struct rig r;
+
+	(void)state;
+	rig_begin(&r, SIGNING " unpublished-key defer;", &peer);
+	r.sights[0] = HK_KEY_ABSENT;
+	rig_put(&r, &simple);
+	rig_run(&r);
+	assert_false(rig_saw(&r, "sign 0\n"));
+	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+	assert_non_null(strstr(r.result->text, "No key of the signing domain is published"));
+	rig_done(&r);
 }
 
 static void what_cannot_be_signed_is_deferred_and_never_sent(void **state)
@@ -335,6 +413,8 @@ int main(void)
 	    cmocka_unit_test(return_path_belongs_to_the_final_delivery),
 	    cmocka_unit_test(a_quarantined_message_goes_where_the_route_says),
 	    cmocka_unit_test(our_signature_stands_below_our_own_trace_and_verifies),
+	    cmocka_unit_test(a_message_has_a_signature_of_each_algorithm_by_a_published_key),
+	    cmocka_unit_test(where_no_key_is_published_mail_waits_if_it_shall),
 	    cmocka_unit_test(what_cannot_be_signed_is_deferred_and_never_sent),
 	    cmocka_unit_test(only_mail_of_our_own_users_is_signed),
 	};

@@ -285,7 +285,7 @@ static void sign(struct rig *r, struct hk_delivery *d, const struct hk_delivery_
 	size_t n = sizeof signature;
 
 	hk_buf_addf(&r->events, "sign %zu\n", w->key);
-	if (!r->signer || hk_sign_digest(r->signer, w->digest, signature, &n) != HK_OK)
+	if (!r->signer[w->key] || hk_sign_digest(r->signer[w->key], w->digest, signature, &n) != HK_OK)
 		n = 0;
 	hk_delivery_signed(d, w->id, hk_slice_of(signature, n));
 }
@@ -371,13 +371,17 @@ static bool move(struct rig *r, struct hk_delivery *d, struct link *l)
 
 void rig_run(struct rig *r)
 {
-	static const enum hk_sign_alg algs[4] = {HK_SIGN_RSA_SHA256};
-	struct hk_delivery_env env = {.job = &r->job, .disk = &r->disk.disk, .key_algs = algs};
+	enum hk_sign_alg algs[RIG_KEYS] = {HK_SIGN_RSA_SHA256};
+	struct hk_delivery_env env = {.job = &r->job, .disk = &r->disk.disk, .key_algs = algs,
+	    .key_sights = r->sights};
 	struct hk_delivery *d;
 	struct hk_delivery_want w;
 	struct link l = {0};
-	unsigned rounds;
+	unsigned rounds, i;
 
+	for (i = 0; i < RIG_KEYS; i++)
+		if (r->signer[i])
+			algs[i] = hk_private_key_alg(r->signer[i]);
 	if (r->fail_disk_at) {
 		r->disk.fail_at = r->disk.calls + r->fail_disk_at;
 		r->disk.fail_with = HK_IO;

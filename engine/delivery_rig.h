@@ -33,6 +33,7 @@ struct rig_mail {
 	size_t remove; /* edit: this field of the header goes; 0: none, 1: the first */
 };
 
+enum { RIG_KEYS = 4 };
 struct rig {
 	struct hk_sim_disk disk;
 	struct hk_spool *spool;
@@ -43,7 +44,8 @@ struct rig {
 	size_t n_peers;
 	enum rig_cut cut;
 	struct hk_prng prng;
-	const struct hk_private_key *signer; /* NULL: signing fails */
+	const struct hk_private_key *signer[RIG_KEYS]; /* of each key; NULL: signing fails */
+	hk_key_sights sights[RIG_KEYS];
 	struct hk_now now;
 	struct hk_job job;
 	struct hk_rcpt_result *result;

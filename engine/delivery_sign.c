@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * delivery_sign.c - the message of this hop, and our DKIM signature on it. The private key is
- * elsewhere: the digest is a question.
+ * delivery_sign.c - the message of this hop, and our DKIM signatures on it. The private keys are
+ * elsewhere: each digest is a question.
  */
+#include "conf/key_state.h"
 #include "engine/delivery_internal.h"
-
-/* A field of a 4096-bit signature is under 2 KiB; h= is fixed. */
-enum { FIELD_MAX = 16 * 1024 };
 
 static void cannot(struct hk_delivery *d, const char *what)
 {
@@ -14,53 +12,113 @@ static void cannot(struct hk_delivery *d, const char *what)
 	delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.7.0", "%s", what);
 }
 
-static void finish(struct hk_delivery *d, struct hk_slice field)
+static void finish(struct hk_delivery *d)
 {
-	if (hk_render_finish(&d->render, &d->options, field) == HK_OK)
+	if (hk_buf_status(&d->fields) == HK_OK &&
+	    hk_render_finish(&d->render, &d->options, hk_buf_slice(&d->fields)) == HK_OK)
 		talk_rendered(d);
 	else
 		cannot(d, "The message cannot be rendered");
+}
+
+/* ---- which keys ------------------------------------------------------------------------------ */
+
+/* One line for each key: with what the message is signed and, where that is not as it should be, why. */
+static void tell(struct hk_delivery *d, const struct hk_key_choice *c)
+{
+	const struct hk_conf *conf = delivery_conf(d);
+	const struct hk_conf_key *key = &conf->key[c->key], *first = &conf->key[c->first];
+	bool is_well = c->key == c->first && (c->sight == HK_KEY_FITS || c->sight == HK_KEY_UNKNOWN);
+
+	if (is_well)
+		hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=signed d=%.*s s=%.*s a=%s", d->id_text,
+		    HK_FMT(key->domain), HK_FMT(key->selector),
+		    hk_key_alg_name(d->env.key_algs[c->key]));
+	else
+		hk_logf(d->env.log, HK_LOG_WARNING,
+		    "qid=%s ev=%s d=%.*s s=%.*s a=%s first=%.*s why=\"%s\"", d->id_text,
+		    c->is_left_out ? "not-signed" : "signed", HK_FMT(key->domain),
+		    HK_FMT(key->selector), hk_key_alg_name(d->env.key_algs[c->key]),
+		    HK_FMT(first->selector), hk_key_sight_text(c->first_sight));
+}
+
+/* The keys that sign; those that are left out are only told. */
+static void choose(struct hk_delivery *d, const struct hk_conf_sign *sign)
+{
+	struct hk_key_choice choice[HK_KEY_CHOICES];
+	size_t n = hk_key_choose(
+	    delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice), i;
+
+	d->is_published = hk_key_is_published(choice, n);
+	for (i = 0; i < n; i++) {
+		tell(d, &choice[i]);
+		if (!choice[i].is_left_out)
+			d->signature[d->n_signatures++].choice = choice[i];
+	}
+}
+
+/* ---- signatures ------------------------------------------------------------------------------ */
+
+static enum hk_status begin_one(struct hk_delivery *d, struct signature *s)
+{
+	const struct hk_conf_key *key = &delivery_conf(d)->key[s->choice.key];
+	struct hk_dkim_sign_options options = {.size = sizeof options,
+	    .d = key->domain,
+	    .s = key->selector,
+	    .alg = d->env.key_algs[s->choice.key],
+	    .header_canon = HK_CANON_RELAXED,
+	    .body_canon = HK_CANON_RELAXED,
+	    .now = d->now.utc,
+	};
+
+	s->sign = hk_dkim_sign_new(&d->arena, &options, &d->signed_header);
+	return s->sign ? HK_OK : HK_NOMEM;
 }
 
 static enum hk_status hash_body(struct hk_delivery *d)
 {
 	enum hk_status status;
 	uint64_t at = 0;
-	size_t n;
+	size_t n, i;
 
 	for (;;) {
 		status = hk_render_body(&d->render, at, d->chunk, sizeof d->chunk, &n);
 		if (status != HK_OK || !n)
 			return status;
-		hk_dkim_sign_body(d->sign, hk_slice_of(d->chunk, n));
+		for (i = 0; i < d->n_signatures; i++)
+			hk_dkim_sign_body(d->signature[i].sign, hk_slice_of(d->chunk, n));
 		at += n;
 	}
 }
 
-static void begin_signature(struct hk_delivery *d)
+static void ask(struct hk_delivery *d)
 {
-	struct hk_dkim_sign_options options = {.size = sizeof options,
-	    .d = d->key->domain,
-	    .s = d->key->selector,
-	    .alg = d->env.key_algs[d->key - delivery_conf(d)->key],
-	    .header_canon = HK_CANON_RELAXED,
-	    .body_canon = HK_CANON_RELAXED,
-	    .now = d->now.utc,
-	};
-
-	d->sign = hk_dkim_sign_new(&d->arena, &options, &d->signed_header);
-	if (!d->sign || hash_body(d) != HK_OK || hk_dkim_sign_end(d->sign, &d->digest) != HK_OK) {
-		cannot(d, "The message cannot be hashed");
-		return;
-	}
 	d->last_id++;
 	d->wants |= WANT_SIGN;
 	delivery_wait(d, STEP_SIGN, SIGN_MS);
 }
 
+static void begin_signatures(struct hk_delivery *d)
+{
+	enum hk_status status = HK_OK;
+	size_t i;
+
+	for (i = 0; status == HK_OK && i < d->n_signatures; i++)
+		status = begin_one(d, &d->signature[i]);
+	if (status == HK_OK)
+		status = hash_body(d);
+	for (i = 0; status == HK_OK && i < d->n_signatures; i++)
+		status = hk_dkim_sign_end(d->signature[i].sign, &d->signature[i].digest);
+	if (status == HK_OK)
+		ask(d);
+	else
+		cannot(d, "The message cannot be hashed");
+}
+
 void sign_begin(struct hk_delivery *d)
 {
 	enum hk_status status = hk_render_edit(&d->render, &d->arena, &d->options);
+	const struct hk_conf_sign *sign;
 
 	if (status == HK_OK)
 		status =
@@ -69,26 +127,40 @@ void sign_begin(struct hk_delivery *d)
 		cannot(d, "The message cannot be rendered");
 		return;
 	}
-	d->key = hk_render_key(delivery_conf(d), &d->mail, &d->signed_header, &d->arena);
-	if (d->key)
-		begin_signature(d);
+	sign = hk_render_sign(delivery_conf(d), &d->mail, &d->signed_header, &d->arena);
+	if (sign)
+		choose(d, sign);
+	if (d->n_signatures == 0)
+		finish(d);
+	else if (!d->is_published && delivery_conf(d)->unpublished_key == HK_UNPUBLISHED_DEFER)
+		cannot(d, "No key of the signing domain is published");
 	else
-		finish(d, (struct hk_slice){0});
+		begin_signatures(d);
 }
 
 void sign_done(struct hk_delivery *d, struct hk_slice signature)
 {
-	struct hk_buf field;
+	struct signature *s = &d->signature[d->signature_at];
 
 	if (!signature.n) {
 		cannot(d, "The signature cannot be made now");
 		return;
 	}
-	hk_buf_init(&field, FIELD_MAX);
-	if (hk_dkim_sign_finish(d->sign, signature, &field) == HK_OK &&
-	    hk_buf_status(&field) == HK_OK)
-		finish(d, hk_buf_slice(&field));
-	else
+	if (hk_dkim_sign_finish(s->sign, signature, &d->fields) != HK_OK) {
 		cannot(d, "The signature cannot be written");
-	hk_buf_done(&field);
+		return;
+	}
+	if (++d->signature_at < d->n_signatures)
+		ask(d);
+	else
+		finish(d);
+}
+
+void sign_free(struct hk_delivery *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_signatures; i++)
+		hk_dkim_sign_done(d->signature[i].sign);
+	hk_buf_done(&d->fields);
 }

@@ -183,7 +183,7 @@ static bool is_ours(const struct hk_conf *conf, const struct hk_mail *mail)
 	return false;
 }
 
-const struct hk_conf_key *hk_render_key(const struct hk_conf *conf, const struct hk_mail *mail,
+const struct hk_conf_sign *hk_render_sign(const struct hk_conf *conf, const struct hk_mail *mail,
     const struct hk_header *h, struct hk_arena *a)
 {
 	size_t from = hk_header_find(h, HK_S("From"), 0);
@@ -193,5 +193,5 @@ const struct hk_conf_key *hk_render_key(const struct hk_conf *conf, const struct
 		return NULL;
 	if (hk_address_list_parse(a, h->field[from].value, &list) != HK_OK || !list.n)
 		return NULL;
-	return hk_conf_find_key(conf, list.at[0].local, list.at[0].domain);
+	return hk_conf_find_sign(conf, list.at[0].local, list.at[0].domain);
 }

@@ -58,8 +58,8 @@ enum hk_status hk_render_read(
 enum hk_status hk_render_body(
     struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
 
-/* hk_render_key(conf, mail, header): the key that signs this mail, or NULL (S0-086). */
-const struct hk_conf_key *hk_render_key(
+/* hk_render_sign(conf, mail, header): what signs this mail, or NULL (S0-086). */
+const struct hk_conf_sign *hk_render_sign(
     const struct hk_conf *, const struct hk_mail *, const struct hk_header *, struct hk_arena *);
 
 #endif

@@ -18,7 +18,8 @@ struct hk_generation *hk_generation_new(struct hk_conf *conf, uint32_t number)
 	g->tls = calloc(conf->n_listeners + 1, sizeof(struct hk_tls_context *));
 	g->key_algs = calloc(conf->n_keys + 1, sizeof *g->key_algs);
 	g->key_known = calloc(conf->n_keys + 1, sizeof *g->key_known);
-	if (g->tls && g->key_algs && g->key_known)
+	g->key_sights = calloc(conf->n_keys + 1, sizeof *g->key_sights);
+	if (g->tls && g->key_algs && g->key_known && g->key_sights)
 		return g;
 	hk_generation_free(g);
 	return NULL;
@@ -43,6 +44,7 @@ void hk_generation_free(struct hk_generation *g)
 	free(g->tls);
 	free(g->key_algs);
 	free(g->key_known);
+	free(g->key_sights);
 	free(g);
 }
 

@@ -8,7 +8,7 @@
 #ifndef HIKYAKU_IO_GENERATION_H
 #define HIKYAKU_IO_GENERATION_H
 
-#include "conf/conf.h"
+#include "engine/key_choice.h"
 #include "io/keys.h"
 #include "io/resolver.h"
 #include "io/tls.h"
@@ -23,6 +23,7 @@ struct hk_generation {
 	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
 	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;
+	hk_key_sights *key_sights; /* one for each key, changed by the main thread all along */
 };
 
 /* hk_generation_new(conf, number): takes conf, also on failure; no TLS, keys or resolver yet. NULL

@@ -114,7 +114,7 @@ static void ask(struct hk_resolver *r, struct hk_dns_post *p)
 	enum { CLASS_IN = 1 };
 	const char *name = p->name[0] ? p->name : ".";
 
-	if (r->n_open >= HK_RESOLVER_OPEN_MAX) {
+	if (r->n_open >= HK_RESOLVER_OPEN_MAX || hk_dns_type_is_local(p->type)) {
 		give_back_failed(p, HK_DNS_TIMEOUT);
 		return;
 	}

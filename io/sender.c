@@ -254,7 +254,8 @@ static struct hk_delivery *new_delivery(
     struct hk_worker *w, const struct hk_generation *g, struct hk_job *job)
 {
 	struct hk_delivery_env env = {
-	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs};
+	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs,
+	    .key_sights = g->key_sights};
 
 	return hk_delivery_new(&env, &w->loop.now);
 }

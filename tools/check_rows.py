@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 TEST_FILES = ("*_test.c", "*_test.py", "sim/*.c", "tests/crash/*.py", "tests/*.py")
-ID = r"[SE]\d?-\d+"
+ID = r"\b(?:[SE]\d?|AP|SEC)-\d+"
 
 
 def expand(text):

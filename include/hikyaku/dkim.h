@@ -18,7 +18,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define HK_DKIM_MAX_SIGNATURES 10  /* evaluated, author-aligned first; the rest is HK_DKIM_POLICY "over the limit" */
+#define HK_DKIM_MAX_SIGNATURES 10  /* evaluated, author-aligned first; the rest is HK_DKIM_NEUTRAL "over the limit" (RFC 8601 2.7.1) */
 #define HK_DKIM_CLOCK_DRIFT    300 /* seconds of tolerance for t= and x= */
 #define HK_DKIM_MIN_RSA_BITS   1024 /* RFC 8301 3.2 */
 #define HK_DKIM_MAX_HEADERS    512 /* names in one h=, verified or signed */

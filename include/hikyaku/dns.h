@@ -26,7 +26,15 @@ extern "C" {
 enum hk_dns_type {
 	HK_DNS_A = 1, HK_DNS_NS = 2, HK_DNS_CNAME = 5, HK_DNS_SOA = 6, HK_DNS_PTR = 12, HK_DNS_MX = 15,
 	HK_DNS_TXT = 16, HK_DNS_AAAA = 28, HK_DNS_SRV = 33, HK_DNS_TLSA = 52,
+	/* Questions about a name that no name server answers, in the numbers for private use (RFC 6895 3.1):
+	 * whoever drives an evaluator answers them from a list or from tables. The answer has one record, its
+	 * data the name that was asked for; any failure or an empty answer: it is not known.
+	 * SUFFIX: the public suffix that ends the name (RFC 7489 3.2); the name itself when it is one.
+	 * ALABEL: the name with its U-labels as A-labels (RFC 5890 2.3.2.1); NXDOMAIN: it has no such form. */
+	HK_DNS_SUFFIX = 65281, HK_DNS_ALABEL = 65282,
 };
+/* true for the last two: never to be sent to a name server. */
+bool hk_dns_type_is_local(uint16_t type);
 
 /* What came back. TIMEOUT stands for every failure to get an answer at all. */
 enum hk_dns_rcode {

@@ -153,7 +153,7 @@ static void every_change_to_what_is_sealed_fails_the_chain(void **state)
 	fixture_done(&f);
 }
 
-/* auth-peers 56 */
+/* AP-56 SEC-75 */
 static void a_broken_structure_fails_before_any_question(void **state)
 {
 	static const struct {
@@ -352,7 +352,7 @@ static void a_failed_chain_is_sealed_alone_and_then_ended(void **state)
 	fixture_done(&f);
 }
 
-/* RFC 8617 4.2.1; security 74 */
+/* RFC 8617 4.2.1; SEC-74 */
 static void fifty_sets_pass_and_no_more_can_be_added(void **state)
 {
 	struct hk_slice message, none, extra;

@@ -69,7 +69,7 @@ static void check(const bool at[PLAIN + 1], const char *const what[PLAIN + 1])
 	hk_arena_done(&a);
 }
 
-/* S0-068; security.md case 70, T17: any number of them, at any place, in any dress */
+/* S0-068 SEC-70 AP-34: any number of them, at any place, in any dress */
 static void no_forged_field_survives_at_any_place_rfc_8601_5(void **state)
 {
 	unsigned places, dress;

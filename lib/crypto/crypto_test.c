@@ -269,6 +269,7 @@ static enum hk_status key_status(unsigned bits, struct hk_slice exponent, uint8_
 	return status;
 }
 
+/* AP-18 SEC-73 */
 static void an_rsa_key_has_512_to_4096_bits_and_an_odd_exponent_of_at_most_32(void **state)
 {
 	static const struct {
@@ -293,7 +294,7 @@ static void an_rsa_key_has_512_to_4096_bits_and_an_odd_exponent_of_at_most_32(vo
 	    {2048, S("\x01\x00\x01"), 1, HK_OK},
 	    {2048, S("\x7f\xff\xff\xff"), 1, HK_OK},
 	    {2048, S("\x00\xff\xff\xff\xff"), 1, HK_OK}, /* 32 bits */
-	    {2048, S("\x01\x00\x00\x00\x01"), 1, HK_LIMIT}, /* 33 bits */
+	    {2048, S("\x01\x00\x00\x00\x01"), 1, HK_SYNTAX}, /* 33 bits */
 	};
 	size_t i;
 
@@ -302,6 +303,7 @@ static void an_rsa_key_has_512_to_4096_bits_and_an_odd_exponent_of_at_most_32(vo
 		assert_int_equal(key_status(cases[i].bits, cases[i].exponent, cases[i].last_octet), cases[i].want);
 }
 
+/* AP-19 SEC-41 */
 static void a_key_cut_short_lengthened_or_of_another_kind_is_refused(void **state)
 {
 	struct hk_slice der = unbase64(rsa_spki), longer;
@@ -355,7 +357,7 @@ static void an_ed25519_key_has_exactly_32_octets(void **state)
 	hk_public_key_free(key);
 }
 
-/* auth-peers 32: under such a key a signature of the group's neutral point fits every message (RFC
+/* AP-32: under such a key a signature of the group's neutral point fits every message (RFC
  * 8032 5.1.7). */
 static void an_ed25519_key_of_small_order_is_none(void **state)
 {

@@ -161,10 +161,11 @@ enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret
 
 	if (!parse_pkcs1(parse_spki(der, &inner) ? inner : der, &n, &e))
 		return HK_SYNTAX;
-	if (count_bits(n) < HK_RSA_PUBLIC_BITS_MIN || count_bits(n) > HK_RSA_BITS_MAX || count_bits(e) > 32)
+	if (count_bits(n) < HK_RSA_PUBLIC_BITS_MIN || count_bits(n) > HK_RSA_BITS_MAX)
 		return HK_LIMIT;
-	/* An even modulus is no product of odd primes; with an exponent of 1 anyone can write a signature. */
-	if ((n.p[n.n - 1] & 1) == 0 || (e.p[e.n - 1] & 1) == 0 || count_bits(e) < 2)
+	/* An even modulus is no product of odd primes; with an exponent of 1 anyone can write a signature, and one of
+	 * more than 32 bits, which no key generator makes, costs as much as its owner likes. */
+	if ((n.p[n.n - 1] & 1) == 0 || (e.p[e.n - 1] & 1) == 0 || count_bits(e) < 2 || count_bits(e) > 32)
 		return HK_SYNTAX;
 	ERR_set_mark();
 	key = wrap(make_rsa(n, e), count_bits(n), true);

@@ -18,7 +18,7 @@
  * and 3.9, RFC 8301 3, the result names of RFC 8601 2.7.1. */
 #define HK_DKIM_REASON_TABLE(X)                                                                    \
 	X(OK, PASS, "")                                                                            \
-	X(OVER_LIMIT, POLICY, "over the limit")                                                    \
+	X(OVER_LIMIT, NEUTRAL, "over the limit")                                                   \
 	X(SYNTAX, PERMERROR, "signature syntax error")                                             \
 	X(NO_V, PERMERROR, "v= is missing")                                                        \
 	X(NO_A, PERMERROR, "a= is missing")                                                        \

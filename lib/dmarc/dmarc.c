@@ -18,6 +18,7 @@ struct hk_dmarc {
 	struct hk_arena *arena;
 	struct hk_trace *trace;
 	struct dmarc_memo memo;
+	unsigned sample;
 	struct hk_slice author;
 	struct identifier identifier[HK_DMARC_IDENTIFIERS_MAX];
 	size_t n;
@@ -43,8 +44,19 @@ static void say(struct hk_dmarc *d, enum hk_trace_event event, struct hk_slice a
 	hk_trace_add(d->trace, event, 0, a, b, c, e);
 }
 
-struct hk_dmarc *hk_dmarc_new(
-    struct hk_arena *a, struct hk_slice author_domain, struct hk_trace *trace)
+/* All names of the author's walk are needed to know the organizational domain, so they are asked at once. */
+static enum hk_status ask_for_author(struct hk_dmarc *d)
+{
+	enum hk_status status;
+
+	if (d->memo.profile == HK_DMARC_RFC9989)
+		return dmarc_walk_ask(&d->memo, d->author);
+	status = dmarc_suffix_ask(&d->memo, d->author);
+	return status == HK_OK ? dmarc_memo_enter(&d->memo, HK_DNS_TXT, d->author) : status;
+}
+
+struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain,
+    const struct hk_dmarc_options *options, struct hk_trace *trace)
 {
 	struct hk_dmarc *d = hk_arena_alloc(a, sizeof *d);
 
@@ -52,15 +64,15 @@ struct hk_dmarc *hk_dmarc_new(
 		return NULL;
 	d->arena = a;
 	d->memo.arena = a;
+	d->memo.profile = options ? options->profile : HK_DMARC_RFC9989;
+	d->sample = options ? options->sample : 0;
 	d->trace = trace;
 	if (hk_dns_name_normalise(a, author_domain, &d->author) != HK_OK || d->author.n == 0) {
 		/* The contract wants a domain; without one there is no policy to find. */
 		d->author = (struct hk_slice){0};
 		return a->failed == HK_OK ? d : NULL;
 	}
-	/* All names of the author's walk are needed to know the organizational domain: ask them at
-	 * once. */
-	return dmarc_walk_ask(&d->memo, d->author) == HK_OK ? d : NULL;
+	return ask_for_author(d) == HK_OK ? d : NULL;
 }
 
 static enum hk_status add_identifier(
@@ -100,9 +112,23 @@ void hk_dmarc_ready(struct hk_dmarc *d)
 
 /* ---- policy ---------------------------------------------------------------------------- */
 
-static bool is_usable(const struct hk_dmarc_record *r)
+static bool is_old(const struct hk_dmarc *d)
 {
-	return r->has_p && !r->bad_sp && !r->bad_np;
+	return d->memo.profile == HK_DMARC_RFC7489;
+}
+
+/* RFC 9989 4.10.1; RFC 7489 6.6.3 step 6, which knows no np. */
+static bool is_usable(const struct hk_dmarc *d, const struct hk_dmarc_record *r)
+{
+	return r->has_p && !r->bad_sp && (is_old(d) || !r->bad_np);
+}
+
+static const char *why_unusable(const struct hk_dmarc *d, const struct hk_dmarc_record *r)
+{
+	if (!r->has_p)
+		return "p is missing or invalid and no rua can be used";
+	return is_old(d) ? "sp is invalid and no rua can be used"
+	                 : "sp or np is invalid and no rua can be used";
 }
 
 /* np, sp or p for a name below the record's domain; np wants to know whether the name exists
@@ -110,8 +136,10 @@ static bool is_usable(const struct hk_dmarc_record *r)
 static void choose_tag(
     const struct hk_dmarc *d, const struct hk_dmarc_record *r, struct policy *policy)
 {
-	policy->unknown = r->has_np && d->existence == EXISTS_UNKNOWN;
-	if (r->has_np && d->existence == EXISTS_NO) {
+	bool has_np = r->has_np && !is_old(d);
+
+	policy->unknown = has_np && d->existence == EXISTS_UNKNOWN;
+	if (has_np && d->existence == EXISTS_NO) {
 		policy->tag = "np";
 		policy->p = r->np;
 	} else if (r->has_sp) {
@@ -143,14 +171,12 @@ static struct policy find_policy(const struct hk_dmarc *d, const struct dmarc_wa
 		return policy;
 	}
 	r = &policy.from->record;
-	if (!is_usable(r)) {
+	if (!is_usable(d, r)) {
 		/* "act as if a record containing p=none was retrieved", but only where somebody
 		 * gets reports */
 		policy.tag = "none assumed";
 		if (!r->has_rua)
-			policy.unusable = r->has_p
-			                      ? "sp or np is invalid and no rua can be used"
-			                      : "p is missing or invalid and no rua can be used";
+			policy.unusable = why_unusable(d, r);
 	} else if (policy.from == w->own) {
 		policy.tag = "p";
 		policy.p = r->p;
@@ -165,8 +191,8 @@ static enum hk_status ask_existence(struct hk_dmarc *d, const struct dmarc_walk 
 {
 	struct policy policy = find_policy(d, w);
 
-	if (w->failed || !policy.from || policy.from == w->own ||
-	    !is_usable(&policy.from->record) || !policy.from->record.has_np)
+	if (is_old(d) || w->failed || !policy.from || policy.from == w->own ||
+	    !is_usable(d, &policy.from->record) || !policy.from->record.has_np)
 		return HK_OK;
 	if (d->existence == EXISTS_NOT_ASKED)
 		d->existence = w->own->exists ? EXISTS_YES : EXISTS_ASKED;
@@ -189,6 +215,18 @@ static bool needs_walk(const struct hk_dmarc *d, const struct dmarc_walk *w,
 	       hk_dns_name_is_below(id->domain, w->org);
 }
 
+/* Starts it where it was not, so that it may be run again and again. */
+static enum hk_status walk_of(struct hk_dmarc *d, struct hk_slice domain, struct dmarc_walk *ret)
+{
+	enum hk_status status =
+	    is_old(d) ? dmarc_suffix_ask(&d->memo, domain) : dmarc_walk_ask(&d->memo, domain);
+
+	if (status != HK_OK)
+		return status;
+	return is_old(d) ? dmarc_suffix_org(&d->memo, domain, ret)
+	                 : dmarc_walk_run(&d->memo, domain, ret);
+}
+
 static enum hk_status walk_identifiers(
     struct hk_dmarc *d, const struct dmarc_walk *w, const struct hk_dmarc_record *r)
 {
@@ -201,9 +239,7 @@ static enum hk_status walk_identifiers(
 
 		if (!needs_walk(d, w, r, &d->identifier[i]))
 			continue;
-		status = dmarc_walk_ask(&d->memo, d->identifier[i].domain);
-		if (status == HK_OK)
-			status = dmarc_walk_run(&d->memo, d->identifier[i].domain, &other);
+		status = walk_of(d, d->identifier[i].domain, &other);
 		if (status == HK_AGAIN)
 			result = HK_AGAIN;
 		else if (status != HK_OK)
@@ -221,7 +257,11 @@ static struct hk_slice number(struct hk_dmarc *d, unsigned n)
 
 static void say_walk(struct hk_dmarc *d, const char *whose, const struct dmarc_walk *w)
 {
-	say(d, HK_TRACE_DMARC_WALK, hk_slice_str(whose), w->start, w->org, number(d, w->asked));
+	if (is_old(d))
+		say(d, HK_TRACE_DMARC_SUFFIX, hk_slice_str(whose), w->start, w->suffix, w->org);
+	else
+		say(d, HK_TRACE_DMARC_WALK, hk_slice_str(whose), w->start, w->org,
+		    number(d, w->asked));
 }
 
 static bool share_top_label(struct hk_slice a, struct hk_slice b)
@@ -245,7 +285,7 @@ static enum align judge(struct hk_dmarc *d, const struct dmarc_walk *w,
 		return share_top_label(id->domain, d->author) ? ALIGN_UNKNOWN : ALIGN_NO;
 	if (!needs_walk(d, w, r, id))
 		return ALIGN_NO;
-	if (dmarc_walk_run(&d->memo, id->domain, &other) != HK_OK)
+	if (walk_of(d, id->domain, &other) != HK_OK)
 		return ALIGN_UNKNOWN;
 	say_walk(d, id->is_spf ? "spf" : "dkim", &other);
 	if (other.failed)
@@ -261,8 +301,8 @@ static void say_lookups(struct hk_dmarc *d, const struct dmarc_walk *w, const st
 	unsigned i;
 	size_t k;
 
-	for (i = 0; i < w->asked; i++, at = dmarc_walk_next(w->start, at)) {
-		const struct dmarc_lookup *l = dmarc_memo_find(&d->memo, at);
+	for (i = 0; i < w->asked && at.n; i++, at = dmarc_next(&d->memo, w, at)) {
+		const struct dmarc_lookup *l = dmarc_memo_find(&d->memo, HK_DNS_TXT, at);
 		const char *role = l == policy->from ? policy->role : "";
 
 		for (k = 0; k < l->n_ignored; k++)
@@ -281,8 +321,13 @@ static enum hk_status finish(
 
 	v->result = result;
 	v->reason = reason;
-	if (result == HK_DMARC_FAIL)
-		v->disposition = hk_dmarc_lower(v->policy, v->testing);
+	if (result == HK_DMARC_FAIL) {
+		bool lower = v->testing || d->sample >= v->pct;
+
+		v->disposition = hk_dmarc_lower(v->policy, lower);
+		if (v->disposition != v->policy)
+			v->override = v->testing ? HK_DMARC_OVERRIDE_POLICY_TEST_MODE : HK_DMARC_OVERRIDE_SAMPLED_OUT;
+	}
 	say(d, HK_TRACE_DMARC_RESULT, hk_slice_str(hk_dmarc_result_name(result)),
 	    hk_slice_str(v->record_domain.n ? hk_dmarc_policy_name(v->policy) : ""),
 	    hk_slice_str(hk_dmarc_policy_name(v->disposition)), reason);
@@ -372,6 +417,18 @@ static enum hk_status no_policy(
 	return finish(d, HK_DMARC_NONE, HK_S("no policy record"));
 }
 
+/* What of a record the profile knows: t (RFC 9989 4.7), or pct (RFC 7489 6.6.4: who is not drawn is treated one level
+ * lower). */
+static void take_modes(struct hk_dmarc *d, const struct hk_dmarc_record *r)
+{
+	struct hk_dmarc_verdict *v = &d->verdict;
+
+	v->testing = r->testing && !is_old(d);
+	v->pct = is_old(d) ? r->pct : 100;
+	v->spf_strict = r->strict_spf;
+	v->dkim_strict = r->strict_dkim;
+}
+
 static enum hk_status judge_message(struct hk_dmarc *d, const struct dmarc_walk *w)
 {
 	struct policy policy = find_policy(d, w);
@@ -379,21 +436,23 @@ static enum hk_status judge_message(struct hk_dmarc *d, const struct dmarc_walk 
 	struct tally tally[2] = {{0}};
 	const struct hk_dmarc_record *r;
 
-	say(d, HK_TRACE_DMARC_DOMAIN, d->author, HK_S(""), HK_S(""), HK_S(""));
+	say(d, is_old(d) ? HK_TRACE_DMARC_RFC7489 : HK_TRACE_DMARC_DOMAIN, d->author, HK_S(""),
+	    HK_S(""), HK_S(""));
 	say_lookups(d, w, &policy);
 	say_walk(d, "author", w);
 	if (!policy.from || policy.unusable)
 		return no_policy(d, w, &policy);
 	r = &policy.from->record;
 	v->policy = policy.p;
-	v->testing = r->testing;
 	v->org_domain = w->org;
 	v->record_domain = policy.from->domain;
 	v->record = r->text;
-	v->spf_strict = r->strict_spf;
-	v->dkim_strict = r->strict_dkim;
+	take_modes(d, r);
 	say(d, HK_TRACE_DMARC_POLICY, hk_slice_str(hk_dmarc_policy_name(policy.p)),
-	    hk_slice_str(policy.tag), policy.from->domain, r->testing ? HK_S("y") : HK_S(""));
+	    hk_slice_str(policy.tag), policy.from->domain, v->testing ? HK_S("y") : HK_S(""));
+	if (v->pct < 100)
+		say(d, HK_TRACE_DMARC_SAMPLE, number(d, v->pct), number(d, d->sample),
+		    d->sample < v->pct ? HK_S("yes") : HK_S("no"), HK_S(""));
 	align_all(d, w, r, tally);
 	return conclude(d, &policy, tally);
 }
@@ -407,10 +466,13 @@ enum hk_status hk_dmarc_step(struct hk_dmarc *d)
 	if (d->done)
 		return HK_OK;
 	d->verdict.author_domain = d->author;
+	d->verdict.profile = d->memo.profile;
+	d->verdict.pct = 100;
 	if (d->author.n == 0)
 		return finish(
 		    d, HK_DMARC_PERMERROR, HK_S("the author domain is not a domain name"));
-	status = dmarc_walk_run(&d->memo, d->author, &w);
+	status = is_old(d) ? dmarc_suffix_discover(&d->memo, d->author, &w)
+	                   : dmarc_walk_run(&d->memo, d->author, &w);
 	if (status != HK_OK)
 		return status;
 	waiting = ask_existence(d, &w);
@@ -443,7 +505,7 @@ bool hk_dmarc_question(struct hk_dmarc *d, struct hk_dns_question *ret)
 		if (l->handed_out)
 			continue;
 		l->handed_out = true;
-		*ret = (struct hk_dns_question){.name = l->name, .type = HK_DNS_TXT};
+		*ret = (struct hk_dns_question){.name = l->name, .type = l->type};
 		return true;
 	}
 	return false;
@@ -462,9 +524,12 @@ enum hk_status hk_dmarc_answer(struct hk_dmarc *d, const struct hk_dns_answer *a
 		return HK_OK;
 	}
 	for (l = d->memo.first; l; l = l->next) {
-		if (q->type == HK_DNS_TXT && l->handed_out && hk_slice_eq(q->name, l->name))
-			return l->state == DMARC_PENDING ? dmarc_lookup_answer(&d->memo, l, answer)
-			                                 : HK_OK;
+		if (q->type != l->type || !l->handed_out || !hk_slice_eq(q->name, l->name))
+			continue;
+		if (l->state != DMARC_PENDING)
+			return HK_OK;
+		return l->type == HK_DNS_TXT ? dmarc_lookup_answer(&d->memo, l, answer)
+		                             : dmarc_suffix_answer(&d->memo, l, answer);
 	}
 	return HK_NOTFOUND;
 }
@@ -472,4 +537,21 @@ enum hk_status hk_dmarc_answer(struct hk_dmarc *d, const struct hk_dns_answer *a
 const struct hk_dmarc_verdict *hk_dmarc_result(const struct hk_dmarc *d)
 {
 	return d->done ? &d->verdict : NULL;
+}
+
+unsigned hk_dmarc_differences(const struct hk_dmarc_verdict *a, const struct hk_dmarc_verdict *b)
+{
+	unsigned differs = 0;
+
+	if (a->org_domain.n && b->org_domain.n && !hk_slice_eq(a->org_domain, b->org_domain))
+		differs |= HK_DMARC_DIFFERS_ORG;
+	if (!hk_slice_eq(a->record_domain, b->record_domain))
+		differs |= HK_DMARC_DIFFERS_RECORD;
+	if (a->policy != b->policy)
+		differs |= HK_DMARC_DIFFERS_POLICY;
+	if (a->disposition != b->disposition)
+		differs |= HK_DMARC_DIFFERS_DISPOSITION;
+	if (a->result != b->result)
+		differs |= HK_DMARC_DIFFERS_RESULT;
+	return differs;
 }

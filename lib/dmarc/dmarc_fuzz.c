@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The first line is the author domain, every further line one TXT record given to the next question
+/* Input: the first octet's lowest bit chooses the profile, the rest of it the number drawn. Then: the first line is the author domain, every further line one TXT record given to the next question
  * in turn. */
 static struct hk_slice line(struct hk_slice *rest)
 {
@@ -22,8 +22,7 @@ static void answer_all(struct hk_arena *a, struct hk_dmarc *d, struct hk_slice *
 	struct hk_slice normal;
 
 	while (hk_dmarc_question(d, &q)) {
-		struct hk_dns_rr rr[2] = {
-		    {.type = HK_DNS_TXT, .data = line(rest)}, {.type = HK_DNS_TXT}};
+		struct hk_dns_rr rr[2] = {{.type = q.type, .data = line(rest)}, {.type = q.type}};
 		struct hk_dns_answer answer = {.question = q, .rr = rr, .n = 1};
 
 		if (rr[0].data.n == 0)
@@ -36,9 +35,26 @@ static void answer_all(struct hk_arena *a, struct hk_dmarc *d, struct hk_slice *
 	}
 }
 
+static void check(const struct hk_dmarc_verdict *v, const struct hk_dmarc_options *options)
+{
+	if (!v || v->profile != options->profile || v->disposition > v->policy || v->pct > 100 ||
+	    hk_dmarc_differences(v, v) != 0)
+		abort();
+	if ((v->override != HK_DMARC_OVERRIDE_NONE) !=
+	    (v->result == HK_DMARC_FAIL && v->disposition != v->policy))
+		abort();
+	if (v->result == HK_DMARC_PASS && !v->spf_aligned && !v->dkim_aligned)
+		abort();
+	if (v->profile == HK_DMARC_RFC7489 ? v->testing : v->pct != 100)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hk_slice rest = hk_slice_of(data, size);
+	const struct hk_dmarc_options options = {.size = sizeof options,
+	    .profile = size && data[0] & 1 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989,
+	    .sample = size ? data[0] / 2 % 100 : 0};
+	struct hk_slice rest = hk_slice_from(hk_slice_of(data, size), 1);
 	struct hk_dmarc_record r = {.size = sizeof r};
 	struct hk_arena a;
 	struct hk_dmarc *d;
@@ -50,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	hk_arena_init(&a, 1 << 20);
-	d = hk_dmarc_new(&a, line(&rest), hk_trace_new(&a));
+	d = hk_dmarc_new(&a, line(&rest), &options, hk_trace_new(&a));
 	if (d) {
 		if (hk_dmarc_spf(d, line(&rest), true, false) != HK_OK ||
 		    hk_dmarc_dkim(d, line(&rest), true, false) != HK_OK)
@@ -58,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hk_dmarc_ready(d);
 		while ((status = hk_dmarc_step(d)) == HK_AGAIN)
 			answer_all(&a, d, &rest);
-		if (status == HK_OK && !hk_dmarc_result(d))
-			abort();
+		if (status == HK_OK)
+			check(hk_dmarc_result(d), &options);
 	}
 	hk_arena_done(&a);
 	return 0;

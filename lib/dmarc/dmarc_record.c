@@ -30,6 +30,22 @@ const char *hk_dmarc_result_name(enum hk_dmarc_result result)
 	return (size_t)result < sizeof names / sizeof names[0] ? names[result] : "?";
 }
 
+const char *hk_dmarc_profile_name(enum hk_dmarc_profile profile)
+{
+	return profile == HK_DMARC_RFC7489 ? "rfc7489" : "rfc9989";
+}
+
+const char *hk_dmarc_override_name(enum hk_dmarc_override override)
+{
+	static const char *const names[] = {
+#define X(id, text) text,
+	    HK_DMARC_OVERRIDE_TABLE(X)
+#undef X
+	};
+
+	return (size_t)override < sizeof names / sizeof names[0] ? names[override] : "?";
+}
+
 enum hk_dmarc_policy hk_dmarc_lower(enum hk_dmarc_policy policy, bool testing)
 {
 	/* RFC 9989 4.7, "t": one level below what is published; none stays none. */
@@ -152,6 +168,17 @@ static char read_letter(
 	return letter && strchr(allowed, letter) ? letter : fallback;
 }
 
+/* pct = 1*DIGIT, 0 to 100 (RFC 7489 6.3); what is none of these falls back to the default. */
+static unsigned read_percent(const struct hk_tags *tags)
+{
+	struct hk_slice value;
+	uint64_t n;
+
+	if (!hk_tags_get_nocase(tags, "pct", &value) || hk_slice_u64(value, 100, &n) != HK_OK)
+		return 100;
+	return (unsigned)n;
+}
+
 enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_record *ret)
 {
 	struct hk_dmarc_record r = {.size = sizeof r, .text = text};
@@ -173,6 +200,7 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 	r.strict_spf = read_letter(&tags, "aspf", "rs", 'r') == 's';
 	r.psd = read_letter(&tags, "psd", "ynu", 'u');
 	r.testing = read_letter(&tags, "t", "yn", 'n') == 'y';
+	r.pct = read_percent(&tags);
 	if (hk_tags_get_nocase(&tags, "rua", &r.rua))
 		r.has_rua = has_uri(r.rua);
 	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf) && r.ruf.n)

@@ -3,130 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hikyaku/dmarc.h>
-
+#include "dmarc_test_support.h"
 #include "tests/unit.h"
-
-struct given {
-	const char *title;
-	const char *zone; /* master-file text */
-	const char *author;
-	const char *spf; /* a domain; "!" before it: did not pass, "?": temporary error */
-	const char *dkim[3];
-};
-struct want {
-	enum hk_dmarc_result result;
-	enum hk_dmarc_policy policy, disposition;
-	const char *record_domain, *org_domain;
-	bool spf_aligned, dkim_aligned;
-	const char *reason;
-};
-
-struct outcome {
-	struct hk_arena arena;
-	struct hk_trace *trace;
-	const struct hk_dmarc_verdict *verdict;
-	char log[4096]; /* what was asked: "name TYPE RCODE\n" in the order of asking */
-	size_t asked;
-};
-
-static struct hk_zone *load(struct hk_arena *a, const char *text)
-{
-	struct hk_zone *zone = NULL;
-	struct hk_zone_error error = {0};
-
-	if (hk_zone_parse(a, hk_slice_str(text), &zone, &error) != HK_OK)
-		fail_msg("zone line %zu: %s", error.line, error.what);
-	return zone;
-}
-
-static void give(struct hk_dmarc *d, bool is_spf, const char *domain)
-{
-	bool passed = domain[0] != '!' && domain[0] != '?', temporary = domain[0] == '?';
-	struct hk_slice name = hk_slice_str(domain + (passed ? 0 : 1));
-
-	assert_int_equal(
-	    (is_spf ? hk_dmarc_spf : hk_dmarc_dkim)(d, name, passed, temporary), HK_OK);
-}
-
-enum { QUEUE_MAX = 400 };
-
-/* backwards: the last question asked is answered first. */
-static void run(const struct given *g, bool backwards, struct outcome *o)
-{
-	static struct hk_dns_answer queue[QUEUE_MAX];
-	size_t n = 0, i;
-	struct hk_dns_question q;
-	struct hk_zone *zone;
-	struct hk_dmarc *d;
-	bool told = false;
-
-	memset(o, 0, sizeof *o);
-	hk_arena_init(&o->arena, 1 << 20);
-	zone = load(&o->arena, g->zone);
-	o->trace = hk_trace_new(&o->arena);
-	d = hk_dmarc_new(&o->arena, hk_slice_str(g->author), o->trace);
-	assert_non_null(d);
-	while (hk_dmarc_step(d) == HK_AGAIN) {
-		while (hk_dmarc_question(d, &q)) {
-			assert_true(n < QUEUE_MAX);
-			assert_int_equal(hk_zone_answer(zone, &o->arena, &q, &queue[n]), HK_OK);
-			snprintf(o->log + strlen(o->log), sizeof o->log - strlen(o->log),
-			    "%.*s %s %s\n", HK_FMT(q.name), hk_dns_type_name(q.type),
-			    hk_dns_rcode_name(queue[n].rcode));
-			n++;
-			o->asked++;
-		}
-		if (n) {
-			struct hk_dns_answer answer = queue[backwards ? n - 1 : 0];
-
-			assert_int_equal(hk_dmarc_answer(d, &answer), HK_OK);
-			if (!backwards)
-				memmove(queue, queue + 1, (n - 1) * sizeof queue[0]);
-			n--;
-			continue;
-		}
-		assert_false(told);
-		told = true;
-		if (g->spf)
-			give(d, true, g->spf);
-		for (i = 0; i < 3 && g->dkim[i]; i++)
-			give(d, false, g->dkim[i]);
-		hk_dmarc_ready(d);
-	}
-	o->verdict = hk_dmarc_result(d);
-	assert_non_null(o->verdict);
-}
-
-static bool same(struct hk_slice s, const char *text)
-{
-	return hk_slice_eq(s, hk_slice_str(text ? text : ""));
-}
-
-static void check(const struct given *g, const struct want *w)
-{
-	struct outcome o;
-	int backwards;
-
-	for (backwards = 0; backwards < 2; backwards++) {
-		const struct hk_dmarc_verdict *v;
-
-		run(g, backwards, &o);
-		v = o.verdict;
-		if (v->result != w->result || v->policy != w->policy ||
-		    v->disposition != w->disposition || !same(v->record_domain, w->record_domain) ||
-		    !same(v->org_domain, w->org_domain) || v->spf_aligned != w->spf_aligned ||
-		    v->dkim_aligned != w->dkim_aligned ||
-		    (w->reason && !same(v->reason, w->reason)))
-			fail_msg("%s: dmarc=%s policy %s disposition %s record %.*s org %.*s spf "
-			         "%d dkim %d reason %.*s\n%s",
-			    g->title, hk_dmarc_result_name(v->result),
-			    hk_dmarc_policy_name(v->policy), hk_dmarc_policy_name(v->disposition),
-			    HK_FMT(v->record_domain), HK_FMT(v->org_domain), v->spf_aligned,
-			    v->dkim_aligned, HK_FMT(v->reason), o.log);
-		hk_arena_done(&o.arena);
-	}
-}
 
 /* ---- the table of p, sp and np ------------------------------------------------------------ */
 
@@ -177,7 +55,7 @@ static void p_sp_and_np_choose_as_rfc_9989_4_10_1_says(void **state)
 
 		snprintf(zone, sizeof zone, "_dmarc.a.test. TXT \"v=DMARC1; %s\"\n%s",
 		    cases[i].parent, cases[i].sub);
-		check(&(struct given){.title = cases[i].row, .zone = zone, .author = "sub.a.test"},
+		dmarc_check(&(struct given){.title = cases[i].row, .zone = zone, .author = "sub.a.test"},
 		    &(struct want){.result = HK_DMARC_FAIL,
 		        .policy = cases[i].policy,
 		        .disposition = cases[i].policy,
@@ -191,14 +69,14 @@ static void the_name_is_asked_for_only_where_np_hangs_on_it(void **state)
 	struct outcome o;
 
 	(void)state;
-	run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=none; np=reject\"\n",
+	dmarc_run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=none; np=reject\"\n",
 	        .author = "sub.a.test"},
 	    false, &o);
 	assert_string_equal(o.log,
 	    "_dmarc.sub.a.test TXT NXDOMAIN\n_dmarc.a.test TXT NOERROR\n_dmarc.test TXT NXDOMAIN\n"
 	    "sub.a.test CNAME NXDOMAIN\n");
 	hk_arena_done(&o.arena);
-	run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=none; sp=reject\"\n",
+	dmarc_run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=none; sp=reject\"\n",
 	        .author = "sub.a.test"},
 	    false, &o);
 	assert_null(strstr(o.log, "CNAME"));
@@ -219,7 +97,7 @@ static void a_walk_asks_from_the_longest_name_to_the_shortest_rfc_9989_4_10(void
 	struct outcome o;
 
 	(void)state;
-	run(&(struct given){.zone = LAB, .author = "pass.dkim.a.test"}, false, &o);
+	dmarc_run(&(struct given){.zone = LAB, .author = "pass.dkim.a.test"}, false, &o);
 	assert_string_equal(o.log,
 	    "_dmarc.pass.dkim.a.test TXT NXDOMAIN\n_dmarc.dkim.a.test TXT NXDOMAIN\n"
 	    "_dmarc.a.test TXT NOERROR\n_dmarc.test TXT NXDOMAIN\n");
@@ -253,7 +131,7 @@ static void a_walk_never_asks_over_eight_names_rfc_9989_4_10(void **state)
 		char log[1024] = "";
 
 		hk_arena_init(&a, 65536);
-		d = hk_dmarc_new(&a, hk_slice_str(cases[i].author), NULL);
+		d = hk_dmarc_new(&a, hk_slice_str(cases[i].author), NULL, NULL);
 		assert_non_null(d);
 		while (hk_dmarc_question(d, &q))
 			snprintf(
@@ -285,7 +163,7 @@ static void dmarc_passes_when_one_aligned_check_passed_16_rows(void **state)
 		                  : (dkim_aligned ? "!a.test" : "!y.test")}};
 
 		snprintf(title, sizeof title, "row %u", row);
-		check(&g, &(struct want){.result = pass ? HK_DMARC_PASS : HK_DMARC_FAIL,
+		dmarc_check(&g, &(struct want){.result = pass ? HK_DMARC_PASS : HK_DMARC_FAIL,
 		              .policy = HK_DMARC_P_QUARANTINE,
 		              .disposition = pass ? HK_DMARC_P_NONE : HK_DMARC_P_QUARANTINE,
 		              .record_domain = "a.test",
@@ -461,7 +339,7 @@ static void verdicts_follow_rfc_9989_table(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		check(&cases[i].g, &cases[i].w);
+		dmarc_check(&cases[i].g, &cases[i].w);
 }
 
 static void an_identifier_that_cannot_align_costs_no_question(void **state)
@@ -469,7 +347,7 @@ static void an_identifier_that_cannot_align_costs_no_question(void **state)
 	struct outcome o;
 
 	(void)state;
-	run(&(struct given){.zone = LAB,
+	dmarc_run(&(struct given){.zone = LAB,
 	        .author = "x.test",
 	        .spf = "a.test",
 	        .dkim = {"y.test", "b.c.d.e.test"}},
@@ -477,7 +355,7 @@ static void an_identifier_that_cannot_align_costs_no_question(void **state)
 	assert_int_equal(o.asked, 2); /* _dmarc.x.test, _dmarc.test */
 	hk_arena_done(&o.arena);
 	/* and names that another walk asked are not asked again */
-	run(&(struct given){.zone = LAB,
+	dmarc_run(&(struct given){.zone = LAB,
 	        .author = "a.test",
 	        .spf = "s.a.test",
 	        .dkim = {"s.a.test", "t.s.a.test"}},
@@ -495,7 +373,7 @@ static void the_trace_tells_every_record_and_every_judgement(void **state)
 	size_t i;
 
 	(void)state;
-	run(&(struct given){.zone = LAB, .author = "x.test", .spf = "a.test", .dkim = {"y.test"}},
+	dmarc_run(&(struct given){.zone = LAB, .author = "x.test", .spf = "a.test", .dkim = {"y.test"}},
 	    false, &o);
 	assert_int_equal(hk_trace_count(o.trace), sizeof want / sizeof want[0]);
 	for (i = 0; i < sizeof want / sizeof want[0]; i++)
@@ -511,7 +389,7 @@ static void identifiers_stop_at_their_limit(void **state)
 
 	(void)state;
 	hk_arena_init(&a, 65536);
-	d = hk_dmarc_new(&a, HK_S("a.test"), NULL);
+	d = hk_dmarc_new(&a, HK_S("a.test"), NULL, NULL);
 	assert_non_null(d);
 	for (i = 0; i < HK_DMARC_IDENTIFIERS_MAX; i++)
 		assert_int_equal(hk_dmarc_dkim(d, HK_S("b.test"), true, false), HK_OK);
@@ -530,12 +408,12 @@ static void a_name_too_long_for_the_prefix_is_not_asked(void **state)
 	for (i = 0; i < 248; i++)
 		author[i] = i % 50 == 49 ? '.' : 'a';
 	memcpy(author + 240, ".a.test", 8);
-	run(&(struct given){.zone = LAB, .author = author}, false, &o);
+	dmarc_run(&(struct given){.zone = LAB, .author = author}, false, &o);
 	assert_int_equal(o.verdict->result, HK_DMARC_FAIL);
 	assert_int_equal(o.asked, 6); /* of seven names */
 	hk_arena_done(&o.arena);
 	/* a name is measured in octets, not in the text that its octets need */
-	run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=reject\"\n",
+	dmarc_run(&(struct given){.zone = "_dmarc.a.test. TXT \"v=DMARC1; p=reject\"\n",
 	        .author =
 	            "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 	            "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff."
@@ -558,7 +436,7 @@ static void a_full_arena_is_never_a_verdict(void **state)
 		struct hk_dmarc *d;
 
 		hk_arena_init(&a, limit);
-		d = hk_dmarc_new(&a, HK_S("a.b.test"), NULL);
+		d = hk_dmarc_new(&a, HK_S("a.b.test"), NULL, NULL);
 		while (d && hk_dmarc_question(d, &answer.question))
 			assert_int_equal(hk_dmarc_answer(d, &answer), HK_OK);
 		if (d) {

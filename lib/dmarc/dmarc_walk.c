@@ -21,31 +21,34 @@ struct hk_slice dmarc_walk_next(struct hk_slice start, struct hk_slice at)
 	return hk_dns_name_parent(at);
 }
 
-struct dmarc_lookup *dmarc_memo_find(const struct dmarc_memo *m, struct hk_slice domain)
+struct dmarc_lookup *dmarc_memo_find(
+    const struct dmarc_memo *m, uint16_t type, struct hk_slice domain)
 {
 	struct dmarc_lookup *l;
 
 	for (l = m->first; l; l = l->next)
-		if (hk_slice_eq(l->domain, domain))
+		if (l->type == type && hk_slice_eq(l->domain, domain))
 			return l;
 	return NULL;
 }
 
-static enum hk_status enter(struct dmarc_memo *m, struct hk_slice domain)
+enum hk_status dmarc_memo_enter(struct dmarc_memo *m, uint16_t type, struct hk_slice domain)
 {
 	struct dmarc_lookup *l;
 	struct hk_slice name;
 	enum hk_status status;
 
-	if (dmarc_memo_find(m, domain))
+	if (dmarc_memo_find(m, type, domain))
 		return HK_OK;
 	l = hk_arena_alloc(m->arena, sizeof *l);
 	if (!l)
 		return m->arena->failed;
+	l->type = type;
 	status = hk_arena_dup(m->arena, domain, &l->domain);
 	if (status != HK_OK)
 		return status;
-	status = hk_arena_fmt(m->arena, &name, "_dmarc.%.*s", HK_FMT(domain));
+	status = hk_arena_fmt(
+	    m->arena, &name, "%s%.*s", type == HK_DNS_TXT ? "_dmarc." : "", HK_FMT(domain));
 	if (status == HK_OK)
 		status = hk_dns_name_normalise(m->arena, name, &l->name);
 	if (status == HK_SYNTAX) { /* too long to be in the DNS, so it is not there */
@@ -68,7 +71,7 @@ enum hk_status dmarc_walk_ask(struct dmarc_memo *m, struct hk_slice start)
 	struct hk_slice at;
 
 	for (at = start; at.n; at = dmarc_walk_next(start, at)) {
-		enum hk_status status = enter(m, at);
+		enum hk_status status = dmarc_memo_enter(m, HK_DNS_TXT, at);
 
 		if (status != HK_OK)
 			return status;
@@ -87,7 +90,7 @@ static void ignore(struct dmarc_lookup *l, struct hk_slice text, const char *why
 enum hk_status dmarc_lookup_answer(
     struct dmarc_memo *m, struct dmarc_lookup *l, const struct hk_dns_answer *answer)
 {
-	size_t found = 0, i;
+	size_t i;
 
 	if (hk_dns_is_failure(answer)) {
 		l->state = DMARC_FAILED;
@@ -108,25 +111,25 @@ enum hk_status dmarc_lookup_answer(
 			ignore(l, text, "it does not begin with v=DMARC1");
 			continue;
 		}
-		if (found++ == 0)
+		if (l->n_records++ == 0)
 			l->record = record;
 		else
 			ignore(l, text, "several records stand at one name");
 	}
-	if (found > 1) /* 4.10 step 2: then all of them are discarded */
+	if (l->n_records > 1) /* 4.10 step 2: then all of them are discarded */
 		ignore(l, l->record.text, "several records stand at one name");
-	l->state = found == 1 ? DMARC_FOUND : DMARC_ABSENT;
+	l->state = l->n_records == 1 ? DMARC_FOUND : DMARC_ABSENT;
 	return HK_OK;
 }
 
 enum hk_status dmarc_walk_run(
     const struct dmarc_memo *m, struct hk_slice start, struct dmarc_walk *ret)
 {
-	struct dmarc_walk w = {.start = start, .own = dmarc_memo_find(m, start)};
+	struct dmarc_walk w = {.start = start, .own = dmarc_memo_find(m, HK_DNS_TXT, start)};
 	struct hk_slice at;
 
 	for (at = start; at.n; at = dmarc_walk_next(start, at)) {
-		const struct dmarc_lookup *l = dmarc_memo_find(m, at);
+		const struct dmarc_lookup *l = dmarc_memo_find(m, HK_DNS_TXT, at);
 
 		if (!l)
 			return HK_BUG;
@@ -146,7 +149,7 @@ enum hk_status dmarc_walk_run(
 			 * start */
 			w.psd_record = l;
 			w.org = rightmost(start, hk_dns_name_labels(at) + 1);
-			w.org_record = dmarc_memo_find(m, w.org);
+			w.org_record = dmarc_memo_find(m, HK_DNS_TXT, w.org);
 			if (w.org_record && w.org_record->state != DMARC_FOUND)
 				w.org_record = NULL;
 			goto done;

@@ -9,7 +9,7 @@ struct named {
 static const struct named types[] = {
     {HK_DNS_A, "A"}, {HK_DNS_NS, "NS"}, {HK_DNS_CNAME, "CNAME"}, {HK_DNS_SOA, "SOA"},
     {HK_DNS_PTR, "PTR"}, {HK_DNS_MX, "MX"}, {HK_DNS_TXT, "TXT"}, {HK_DNS_AAAA, "AAAA"},
-    {HK_DNS_SRV, "SRV"}, {HK_DNS_TLSA, "TLSA"},
+    {HK_DNS_SRV, "SRV"}, {HK_DNS_TLSA, "TLSA"}, {HK_DNS_SUFFIX, "SUFFIX"}, {HK_DNS_ALABEL, "ALABEL"},
 };
 
 /* RFC 6895 2.3, and our own for "no answer at all". */
@@ -60,9 +60,14 @@ enum hk_status hk_dns_type_parse(struct hk_slice text, uint16_t *ret)
 	return HK_OK;
 }
 
+bool hk_dns_type_is_local(uint16_t type)
+{
+	return type == HK_DNS_SUFFIX || type == HK_DNS_ALABEL;
+}
+
 bool hk_dns_type_has_name(uint16_t type)
 {
-	return type == HK_DNS_MX || type == HK_DNS_PTR || type == HK_DNS_NS || type == HK_DNS_CNAME ||
+	return hk_dns_type_is_local(type) || type == HK_DNS_MX || type == HK_DNS_PTR || type == HK_DNS_NS || type == HK_DNS_CNAME ||
 	    type == HK_DNS_SRV || type == HK_DNS_SOA;
 }
 

@@ -65,6 +65,15 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_WALK] =
         {"The tree walk for {0} from {1} asked {3} names; the organizational domain is [2|{2}]",
             "{0} のツリーウォーク({1} から {3} 件): 組織ドメインは [2|{2}]"},
+    [HK_TRACE_DMARC_RFC7489] =
+        {"By the older RFC 7489 the policy is looked for at {0} and at its organizational domain only",
+            "旧規則(RFC 7489)により、{0} とその組織ドメインだけでポリシーを探します"},
+    [HK_TRACE_DMARC_SUFFIX] =
+        {"For {0}, {1} ends with the public suffix [2|{2}]; the organizational domain is [3|{3}]",
+            "{0}: {1} のパブリックサフィックスは [2|{2}]、組織ドメインは [3|{3}]"},
+    [HK_TRACE_DMARC_SAMPLE] =
+        {"pct={0}: the number drawn for this message is {1}, so the policy holds for it: {2}",
+            "pct={0}: このメッセージの抽選番号は {1}。ポリシーの対象: {2}"},
     [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}",
         "{0} に適用されるDMARCレコードはありません"},
     [HK_TRACE_DMARC_POLICY] =

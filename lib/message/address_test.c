@@ -114,6 +114,7 @@ static void paths_are_read_as_rfc_5321_4_1_2_says(void **state)
 	}
 }
 
+/* SEC-50 SEC-60 SEC-80 AP-35 */
 static void what_is_no_path_is_refused(void **state)
 {
 	static const struct {
@@ -270,6 +271,7 @@ static void address_lists_are_read_as_rfc_5322_3_4_and_4_4_say(void **state)
 	}
 }
 
+/* SEC-50 SEC-80 AP-3 AP-6 AP-7 */
 static void what_is_no_address_list_is_refused_whole(void **state)
 {
 	static const struct hk_slice cases[] = {S(""), S(" \r\n "), S("(only a comment)"), S(","), S("a"), S("a b"), S("a@"), S("@a.test"),

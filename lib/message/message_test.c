@@ -142,7 +142,7 @@ static void fields_are_split_at_their_colon_with_folding_kept(void **state)
 	    {S("caf\xc3\xa9: x\r\n"), 1, 1,
 	        {{S(""), S("caf\xc3\xa9: x")}}}, /* RFC 6532 3.1 does not widen names */
 	    {S("A\r\n : b\r\n"), 1, 0,
-	        {{S("A"), S(" b")}}}, /* auth-peers 8: whoever unfolds first reads this */
+	        {{S("A"), S(" b")}}}, /* AP-8: whoever unfolds first reads this */
 	    {S("A \r\n\t\r\n : b\r\n"), 1, 0, {{S("A"), S(" b")}}},
 	    {S("A\r\n b: c\r\n"), 1, 1, {{S(""), S("A\r\n b: c")}}},
 	    {S("A\r\n: b\r\n"), 2, 2, {{S(""), S("A")}, {S(""), S(": b")}}},
@@ -450,7 +450,7 @@ static void an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line(voi
 	assert_applied(e, HK_S("A: 1"), "A: 1\r\nB: 2\r\n");
 }
 
-/* auth-peers 8, espoofer a9: it would be the end of our field, and say there what it likes */
+/* AP-8 SEC-71, espoofer a9: it would be the end of our field, and say there what it likes */
 static void a_continuation_line_that_begins_a_header_never_follows_an_insert(void **state)
 {
 	struct hk_edits *top = hk_edits_new(&arena), *below = hk_edits_new(&arena),

@@ -379,7 +379,6 @@ static enum hk_status explain(struct hk_spf *q)
 static enum hk_status read_explanation(struct hk_spf *q)
 {
 	if (q->answer.rcode != HK_DNS_NOERROR || q->answer.n != 1 ||
-	    q->answer.rr[0].data.n > HK_SPF_RECORD_MAX ||
 	    !hk_spf_macro_is_valid(q->answer.rr[0].data, HK_SPF_IN_EXPLANATION, NULL))
 		return finish(q);
 	q->verdict.explanation = q->answer.rr[0].data; /* until it is expanded */

@@ -103,6 +103,7 @@ static enum hk_status drive(struct hk_spf_extent *q, const struct hk_zone *zone,
 }
 
 /* S0-049 */
+/* S0-049 AP-44 */
 static void a_record_authorises_so_many_addresses_each_counted_once(void **state)
 {
 	struct hk_arena zones;

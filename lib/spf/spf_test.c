@@ -155,7 +155,7 @@ static const char mixed[] =
     "m61.test. AAAA 2001:db8::1\nm62.test. AAAA 2001:db8::2\nm63.test. AAAA 2001:db8::3\n"
     "mx.test. A 192.0.2.10\nmx.test. AAAA 2001:db8::10\n";
 
-/* S2-010 S2-015 S2-018 */
+/* S2-010 S2-015 S2-018 AP-37 */
 static void hosts_of_the_other_family_are_void_lookups(void **state)
 {
 	static const struct row rows[] = {
@@ -179,6 +179,7 @@ static void hosts_of_the_other_family_are_void_lookups(void **state)
 
 /* ---- identities ------------------------------------------------------------------------ */
 
+/* AP-42 S1-041 S2-020 */
 static void the_null_sender_is_checked_by_its_helo_rfc_7208_2_4(void **state)
 {
 	struct run run = {.zone = "mx.a.test. TXT \"v=spf1 exists:%{l}.%{o}.%{h}.x.test -all\"\n"
@@ -222,7 +223,7 @@ static void a_domain_that_dns_cannot_hold_has_no_record_rfc_7208_4_3(void **stat
 
 /* ---- limits (4.6.4) --------------------------------------------------------------------- */
 
-/* S2-004 */
+/* S2-004 AP-36 */
 static void the_eleventh_lookup_is_a_permerror(void **state)
 {
 	static const struct { unsigned terms; enum hk_spf_result result; } rows[] = {
@@ -260,7 +261,7 @@ static void redirect_and_p_count_as_lookups(void **state)
 	assert_int_equal(run.verdict.voids, 2); /* no PTR, and exists */
 }
 
-/* S2-014 */
+/* S2-014 AP-36 SEC-76 */
 static void more_than_ten_mx_hosts_are_a_permerror_whatever_their_order(void **state)
 {
 	static const unsigned counts[] = {9, 10, 11};
@@ -282,6 +283,7 @@ static void more_than_ten_mx_hosts_are_a_permerror_whatever_their_order(void **s
 	}
 }
 
+/* AP-36 SEC-77 */
 static void names_beyond_the_tenth_are_ignored_by_ptr(void **state)
 {
 	static const unsigned at[] = {8, 9, 10};
@@ -302,6 +304,7 @@ static void names_beyond_the_tenth_are_ignored_by_ptr(void **state)
 	}
 }
 
+/* AP-41 */
 static void a_record_has_at_most_4096_octets(void **state)
 {
 	static const size_t lengths[] = {HK_SPF_RECORD_MAX - 1, HK_SPF_RECORD_MAX, HK_SPF_RECORD_MAX + 1};
@@ -322,7 +325,7 @@ static void a_record_has_at_most_4096_octets(void **state)
 	}
 }
 
-/* A loop of a hundred thousand includes neither recurses nor ends in anything but its limit. */
+/* AP-39: a loop of a hundred thousand includes neither recurses nor ends in anything but its limit. */
 static void depth_is_bounded_by_the_limit_alone(void **state)
 {
 	struct run run = {.zone = "a.test. TXT \"v=spf1 include:a.test\"\n", .ip = "192.0.2.1", .from = "x@a.test", .max_lookups = 20000};

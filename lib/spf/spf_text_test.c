@@ -6,6 +6,7 @@
 
 /* ---- syntax -------------------------------------------------------------------------------------- */
 
+/* AP-38 S1-043 */
 static void terms_follow_the_grammar_rfc_7208_12(void **state)
 {
 	static const struct { const char *term; bool good; } rows[] = {
@@ -80,6 +81,7 @@ static struct hk_spf_macros sample(void)
 	return macros;
 }
 
+/* AP-40 SEC-37 */
 static void macros_expand_as_in_rfc_7208_7_4(void **state)
 {
 	static const struct { const char *spec, *want; } rows[] = {
@@ -113,6 +115,7 @@ static void macros_expand_as_in_rfc_7208_7_4(void **state)
 	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{lr2-}"), &name), HK_NOTFOUND);
 }
 
+/* AP-40 SEC-36 SEC-37 */
 static void long_names_lose_labels_on_the_left_rfc_7208_7_3(void **state)
 {
 	static const struct { const char *spec; size_t n; } rows[] = {
@@ -147,6 +150,7 @@ static void long_names_lose_labels_on_the_left_rfc_7208_7_3(void **state)
 	assert_int_equal(hk_spf_expand_name(&arena, &macros, hk_slice_str(text), &name), HK_NOTFOUND);
 }
 
+/* AP-45 */
 static void an_explanation_is_sanitised_and_bounded_rfc_7208_6_2(void **state)
 {
 	static const size_t lengths[] = {HK_SPF_EXPLANATION_MAX - 1, HK_SPF_EXPLANATION_MAX, HK_SPF_EXPLANATION_MAX + 1};

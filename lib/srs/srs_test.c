@@ -60,7 +60,7 @@ static void assert_address(const struct hk_srs_verdict *v, const char *wanted)
 		fail_msg("wanted %s, got %.*s (%s)", wanted, HK_FMT(v->address), hk_srs_result_text(v->result));
 }
 
-/* S1-044: three forwarders in a row, and the bounce on its way back; auth-peers 60 */
+/* S1-044: three forwarders in a row, and the bounce on its way back; AP-60 */
 static void a_bounce_finds_back_through_every_forwarder(void **state)
 {
 	struct hk_srs_config f = at("f.test"), g = at("g.test"), h = at("h.test");
@@ -81,7 +81,7 @@ static void a_bounce_finds_back_through_every_forwarder(void **state)
 	assert_address(&back, "u@orig.test");
 }
 
-/* auth-peers 60: a loop of forwarders; the address neither grows nor stays a riddle */
+/* AP-60: a loop of forwarders; the address neither grows nor stays a riddle */
 static void a_message_that_comes_by_again_is_undone_at_once(void **state)
 {
 	struct hk_srs_config f = at("f.test"), g = at("g.test");
@@ -184,7 +184,7 @@ static void quotes_go_round_the_new_local_part_rfc_5321_4_1_2(void **state)
 	}
 }
 
-/* auth-peers 60 */
+/* AP-60 */
 static void every_changed_octet_breaks_the_hash(void **state)
 {
 	struct hk_srs_config c = at("f.test");
@@ -223,7 +223,7 @@ static void the_first_secret_signs_and_all_verify(void **state)
 	assert_address(&w, "u@orig.test");
 }
 
-/* auth-peers 60: an expired day stamp */
+/* AP-60: an expired day stamp */
 static void a_stamp_holds_for_the_maximum_age_and_over_the_wrap_at_1024_days(void **state)
 {
 	static const struct {
@@ -281,7 +281,7 @@ static void hash_length_and_separator_are_the_callers(void **state)
 	}
 }
 
-/* auth-peers 60: a local part of more than 64 octets (RFC 5321 4.5.3.1.1) */
+/* AP-60: a local part of more than 64 octets (RFC 5321 4.5.3.1.1) */
 static void a_local_part_too_long_is_refused_or_folded(void **state)
 {
 	struct hk_srs_config c = at("f.test");

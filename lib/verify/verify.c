@@ -109,7 +109,7 @@ static enum hk_status start_dmarc(struct hk_verify *v)
 	status = verify_port_use(v, PORT_DMARC, true);
 	if (status != HK_OK)
 		return status;
-	v->dmarc = hk_dmarc_new(v->arena, v->verdict.author_domain, v->port[PORT_DMARC].trace);
+	v->dmarc = hk_dmarc_new(v->arena, v->verdict.author_domain, NULL, v->port[PORT_DMARC].trace);
 	return v->dmarc ? HK_OK : v->arena->failed;
 }
 

@@ -56,7 +56,7 @@ static void make(struct world *w, unsigned long length, const char *body)
 	hk_buf_done(&text);
 }
 
-/* auth-peers 3, 15: whoever appends to such a message writes under another's name (RFC 6376 8.2).
+/* AP-15 SEC-72: whoever appends to such a message writes under another's name (RFC 6376 8.2).
  */
 static void a_signature_that_leaves_body_out_aligns_with_nothing(void **state)
 {

@@ -139,7 +139,7 @@ static void plain(struct world *w, const char *header)
 	hk_buf_add_str(&w->message, "\r\nbody\r\n");
 }
 
-/* S4-057; security.md case 67; auth-peers 1 to 8 */
+/* S4-057 SEC-67 SEC-39 AP-1 to AP-8 */
 static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 {
 	static const struct {
@@ -167,7 +167,7 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 	    {"From: u@a.test>\r\n", HK_FROM_SYNTAX, ""},
 	    {"From: <a@a.test>\\,<b@b.test>\r\n", HK_FROM_SYNTAX, ""},
 	    {"From: u@a..test\r\n", HK_FROM_SYNTAX, ""},
-	    /* auth-peers 8: spellings that some reader takes for From */
+	    /* AP-8: spellings that some reader takes for From */
 	    {"From\r\n : u@a.test\r\n", HK_FROM_ONE, "a.test"},
 	    {"From: u@a.test\r\nFrom\r\n : v@b.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
 	    {" From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
@@ -396,7 +396,7 @@ static void the_same_question_is_asked_once(void **state)
 	world_done(&w);
 }
 
-/* security.md case 76, T18: a sender whose record has "mx" terms of ten hosts each */
+/* SEC-76: a sender whose record has "mx" terms of ten hosts each */
 static void big_world(struct world *w, struct hk_verify_input *in)
 {
 	char line[128];
