@@ -26,6 +26,9 @@ void hk_digest_free(struct hk_digest *);
 void hk_digest_add(struct hk_digest *, struct hk_slice);
 /* hk_digest_end(d, out): 32 octets (SHA-1: 20); returns how many, 0 when the library failed. d may then only be freed. */
 size_t hk_digest_end(struct hk_digest *, uint8_t out[HK_SHA256_SIZE]);
+/* hk_digest_peek(d, scratch, out): the same for what went in so far, while d can go on. scratch, of the same kind,
+ * is overwritten; it serves any number of peeks and nothing else. */
+size_t hk_digest_peek(const struct hk_digest *, struct hk_digest *scratch, uint8_t out[HK_SHA256_SIZE]);
 /* hk_sha256(s, out): OK, or CRYPTO and 32 zero octets when the library failed (out of memory). */
 enum hk_status hk_sha256(struct hk_slice, uint8_t out[HK_SHA256_SIZE]);
 /* hk_hmac_sha256(key, data, out): RFC 2104; an empty key is allowed. OK or CRYPTO. */

@@ -119,6 +119,11 @@ enum hk_status hk_dkim_record_add(const struct hk_private_key *, enum hk_sign_al
  * Any SubjectPublicKeyInfo or PKCS#1 form of the same RSA key fits. */
 enum hk_status hk_dkim_record_fits(struct hk_arena *, struct hk_slice record, const struct hk_private_key *,
     struct hk_slice *ret_reason) HK_MUSTCHECK;
+#define HK_DKIM_ANOTHER_KEY "another key is published"
+/* hk_dkim_record_fits_record(a, record, own, ret_reason): the same for whoever has no private key but its own record,
+ * as hk_dkim_record_add made it. SYNTAX when own is not the record of a key. */
+enum hk_status hk_dkim_record_fits_record(struct hk_arena *, struct hk_slice record, struct hk_slice own,
+    struct hk_slice *ret_reason) HK_MUSTCHECK;
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -84,7 +84,7 @@ struct hk_dmarc_verdict {
 };
 
 struct hk_dmarc_options {
-	size_t size; /* sizeof (struct hk_dmarc_options) */
+	size_t size; /* of the struct: base.h */
 	enum hk_dmarc_profile profile;
 	unsigned sample; /* RFC 7489 6.6.4: a number from 0 to 99 that the caller drew for the message; pct=N holds for it
 	                    where sample < N. 0: for every message, but for pct=0 */

@@ -11,25 +11,86 @@ void hk_base64_add(struct hk_buf *b, struct hk_slice s)
 		size_t left = s.n - i;
 		uint32_t word = (uint32_t)s.p[i] << 16 | (left > 1 ? (uint32_t)s.p[i + 1] << 8 : 0) |
 		    (left > 2 ? s.p[i + 2] : 0);
+		char four[4] = {alphabet[word >> 18], alphabet[word >> 12 & 63],
+		    left > 1 ? alphabet[word >> 6 & 63] : '=',
+		    left > 2 ? alphabet[word & 63] : '='};
 
-		hk_buf_add_byte(b, (uint8_t)alphabet[word >> 18]);
-		hk_buf_add_byte(b, (uint8_t)alphabet[word >> 12 & 63]);
-		hk_buf_add_byte(b, left > 1 ? (uint8_t)alphabet[word >> 6 & 63] : '=');
-		hk_buf_add_byte(b, left > 2 ? (uint8_t)alphabet[word & 63] : '=');
+		hk_buf_add(b, hk_slice_of(four, sizeof four));
 	}
 }
 
-/* The value of a base64 digit, or 64. */
-static uint8_t digit(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (uint8_t)(c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (uint8_t)(c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0' + 52);
-	return c == '+' ? 62 : c == '/' ? 63 : 64;
-}
+/* The value of each base64 digit and one more, so that 0 is none; white space and "=" have values
+ * of their own. */
+enum { PAD = 65, SPACE = 66 };
+static const uint8_t digits_of[256] = {['A'] = 1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    ['a'] = 27,
+    28,
+    29,
+    30,
+    31,
+    32,
+    33,
+    34,
+    35,
+    36,
+    37,
+    38,
+    39,
+    40,
+    41,
+    42,
+    43,
+    44,
+    45,
+    46,
+    47,
+    48,
+    49,
+    50,
+    51,
+    52,
+    ['0'] = 53,
+    54,
+    55,
+    56,
+    57,
+    58,
+    59,
+    60,
+    61,
+    62,
+    ['+'] = 63,
+    ['/'] = 64,
+    ['='] = PAD,
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\r'] = SPACE,
+    ['\n'] = SPACE};
 
 enum hk_status hk_base64_parse(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
 {
@@ -41,17 +102,17 @@ enum hk_status hk_base64_parse(struct hk_arena *a, struct hk_slice text, struct 
 	if (!out)
 		return a->failed;
 	for (i = 0; i < text.n; i++) {
-		uint8_t c = text.p[i];
+		uint8_t value = digits_of[text.p[i]];
 
-		if (hk_is_wsp(c) || c == '\r' || c == '\n')
+		if (value == SPACE)
 			continue;
-		if (c == '=') {
+		if (value == PAD) {
 			pads++;
 			continue;
 		}
-		if (pads || digit(c) == 64)
+		if (pads || value == 0)
 			return HK_SYNTAX;
-		word = word << 6 | digit(c);
+		word = word << 6 | (value - 1u);
 		if (++digits % 4 == 0) {
 			out[n++] = (uint8_t)(word >> 16);
 			out[n++] = (uint8_t)(word >> 8);

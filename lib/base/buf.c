@@ -38,13 +38,15 @@ static bool reserve(struct hk_buf *b, size_t n)
 
 	if (b->failed != HK_OK)
 		return false;
+	if (n <= b->cap - b->n) /* cap is never over max */
+		return true;
 	if (!hk_add_size(b->n, n, &need) || need > b->max) {
 		b->failed = HK_LIMIT;
 		return false;
 	}
-	if (need <= b->cap)
-		return true;
 	cap = b->cap ? b->cap : FIRST;
+	if (cap > b->max)
+		cap = b->max;
 	while (cap < need)
 		cap = cap > b->max / 2 ? b->max : cap * 2;
 	if (cap < need)

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 #include "lib/crypto/crypto_internal.h"
 
@@ -48,6 +49,19 @@ enum hk_digest_alg hk_crypto_digest_of(enum hk_sign_alg alg)
 size_t hk_crypto_digest_size(enum hk_digest_alg alg)
 {
 	return digests[alg].size;
+}
+
+EVP_PKEY_CTX *hk_crypto_rsa_ready(EVP_PKEY *pkey, enum hk_digest_alg alg, hk_crypto_init *init)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	const EVP_MD *md = hk_crypto_md(alg);
+
+	if (ctx && md && init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1)
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
 }
 
 struct hk_digest {
@@ -92,6 +106,13 @@ size_t hk_digest_end(struct hk_digest *d, uint8_t out[HK_SHA256_SIZE])
 		return 0;
 	memcpy(out, all, n);
 	return n;
+}
+
+size_t hk_digest_peek(
+    const struct hk_digest *d, struct hk_digest *scratch, uint8_t out[HK_SHA256_SIZE])
+{
+	scratch->failed = d->failed || EVP_MD_CTX_copy_ex(scratch->ctx, d->ctx) != 1;
+	return hk_digest_end(scratch, out);
 }
 
 enum hk_status hk_sha256(struct hk_slice s, uint8_t out[HK_SHA256_SIZE])

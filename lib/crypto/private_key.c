@@ -5,7 +5,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "lib/crypto/crypto_internal.h"
@@ -15,6 +14,7 @@ enum { PEM_MAX = 64 * 1024 };
 
 struct hk_private_key {
 	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *ready; /* RSA */
 	enum hk_sign_alg alg;
 };
 
@@ -43,6 +43,14 @@ static enum hk_status wrap(EVP_PKEY *pkey, struct hk_private_key **ret)
 		return status == HK_OK ? HK_NOMEM : status;
 	}
 	*key = (struct hk_private_key){.pkey = pkey, .alg = is_rsa ? HK_SIGN_RSA_SHA256 : HK_SIGN_ED25519_SHA256};
+	ERR_set_mark();
+	if (is_rsa)
+		key->ready = hk_crypto_rsa_ready(pkey, HK_DIGEST_SHA256, EVP_PKEY_sign_init);
+	ERR_pop_to_mark();
+	if (is_rsa && !key->ready) {
+		hk_private_key_free(key);
+		return HK_CRYPTO;
+	}
 	*ret = key;
 	return HK_OK;
 }
@@ -86,6 +94,7 @@ void hk_private_key_free(struct hk_private_key *key)
 {
 	if (!key)
 		return;
+	EVP_PKEY_CTX_free(key->ready);
 	EVP_PKEY_free(key->pkey);
 	free(key);
 }
@@ -137,13 +146,10 @@ enum hk_status hk_private_key_public_add(const struct hk_private_key *key, struc
 	return hk_buf_status(out);
 }
 
-static bool sign_rsa(EVP_PKEY *pkey, struct hk_slice digest, uint8_t *out, size_t *n)
+static bool sign_rsa(const EVP_PKEY_CTX *ready, struct hk_slice digest, uint8_t *out, size_t *n)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	const EVP_MD *md = hk_crypto_md(HK_DIGEST_SHA256);
-	bool ok = ctx && md && EVP_PKEY_sign_init(ctx) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1 && EVP_PKEY_sign(ctx, out, n, digest.p, digest.n) == 1;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_dup(ready);
+	bool ok = ctx && EVP_PKEY_sign(ctx, out, n, digest.p, digest.n) == 1;
 
 	EVP_PKEY_CTX_free(ctx);
 	return ok;
@@ -173,7 +179,7 @@ enum hk_status hk_sign_digest(const struct hk_private_key *key, struct hk_slice 
 		return HK_LIMIT;
 	ERR_set_mark();
 	ok = key->alg == HK_SIGN_ED25519_SHA256 ? sign_ed25519(key->pkey, digest, out, &length)
-						: sign_rsa(key->pkey, digest, out, &length);
+	                                        : sign_rsa(key->ready, digest, out, &length);
 	ERR_pop_to_mark();
 	if (!ok)
 		return HK_CRYPTO;

@@ -11,6 +11,7 @@
 
 struct hk_public_key {
 	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *ready; /* RSA with SHA-256 */
 	unsigned bits;
 	bool is_rsa;
 };
@@ -120,6 +121,12 @@ static struct hk_public_key *wrap(EVP_PKEY *pkey, unsigned bits, bool is_rsa)
 		return NULL;
 	}
 	*key = (struct hk_public_key){.pkey = pkey, .bits = bits, .is_rsa = is_rsa};
+	if (is_rsa)
+		key->ready = hk_crypto_rsa_ready(pkey, HK_DIGEST_SHA256, EVP_PKEY_verify_init);
+	if (is_rsa && !key->ready) {
+		hk_public_key_free(key);
+		return NULL;
+	}
 	return key;
 }
 
@@ -222,6 +229,7 @@ void hk_public_key_free(struct hk_public_key *key)
 {
 	if (!key)
 		return;
+	EVP_PKEY_CTX_free(key->ready);
 	EVP_PKEY_free(key->pkey);
 	free(key);
 }
@@ -234,14 +242,14 @@ unsigned hk_public_key_bits(const struct hk_public_key *key)
 /* ---- verifying ------------------------------------------------------------------- */
 
 /* 1 good, 0 bad, negative when the library failed; as EVP_PKEY_verify. */
-static int verify_rsa(EVP_PKEY *pkey, const EVP_MD *md, struct hk_slice digest, struct hk_slice signature)
+static int verify_rsa(const struct hk_public_key *key, enum hk_digest_alg hash,
+    struct hk_slice digest, struct hk_slice signature)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	int result = -1;
+	EVP_PKEY_CTX *ctx = hash == HK_DIGEST_SHA256
+	                        ? EVP_PKEY_CTX_dup(key->ready)
+	                        : hk_crypto_rsa_ready(key->pkey, hash, EVP_PKEY_verify_init);
+	int result = ctx ? EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) : -1;
 
-	if (ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1)
-		result = EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n);
 	EVP_PKEY_CTX_free(ctx);
 	return result;
 }
@@ -261,7 +269,6 @@ enum hk_status hk_verify_digest(const struct hk_public_key *key, enum hk_sign_al
     struct hk_slice signature)
 {
 	enum hk_digest_alg hash = hk_crypto_digest_of(alg);
-	const EVP_MD *md = hk_crypto_md(hash);
 	int result;
 
 	if (key->is_rsa != (alg != HK_SIGN_ED25519_SHA256) || digest.n != hk_crypto_digest_size(hash))
@@ -269,11 +276,9 @@ enum hk_status hk_verify_digest(const struct hk_public_key *key, enum hk_sign_al
 	/* RFC 8017 8.2.2 step 1, RFC 8032 5.1.7: another length is an invalid signature */
 	if (signature.n != (key->is_rsa ? (key->bits + 7) / 8 : HK_ED25519_SIG_SIZE))
 		return HK_NOTFOUND;
-	if (!md)
-		return HK_CRYPTO;
 	ERR_set_mark();
-	result = key->is_rsa ? verify_rsa(key->pkey, md, digest, signature)
-			     : verify_ed25519(key->pkey, digest, signature);
+	result = key->is_rsa ? verify_rsa(key, hash, digest, signature)
+	                     : verify_ed25519(key->pkey, digest, signature);
 	ERR_pop_to_mark();
 	return result == 1 ? HK_OK : result == 0 ? HK_NOTFOUND : HK_CRYPTO;
 }

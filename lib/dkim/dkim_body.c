@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Body hashes. The body comes once; each canonical form in use is made once, and goes into every
- * hash of that form, up to that hash's own l=. Ten signatures with one canonical form and no l=
- * cost one hash.
+ * Body hashes. The body comes once; each canonical form in use is made once, and hashed once for
+ * each algorithm. A signature with l= takes the value that the one digest has at that octet, so
+ * that 500 signatures with 500 lengths cost one walk, and not 500.
  */
+#include <string.h>
+
 #include "dkim_internal.h"
 
 /* The form of stored hashes: u8 version, u16 count, then for each
@@ -14,7 +16,8 @@ enum hk_status hk_dkim_body_init(struct hk_dkim_body *body, struct hk_arena *a, 
 {
 	*body = (struct hk_dkim_body){.room = room};
 	body->hash = hk_arena_array(a, room, sizeof *body->hash);
-	if (!body->hash)
+	body->order = hk_arena_array(a, room, sizeof *body->order);
+	if (!body->hash || !body->order)
 		return a->failed;
 	hk_canon_body_init(&body->canon[HK_CANON_SIMPLE], HK_CANON_SIMPLE);
 	hk_canon_body_init(&body->canon[HK_CANON_RELAXED], HK_CANON_RELAXED);
@@ -25,59 +28,143 @@ void hk_dkim_body_done(struct hk_dkim_body *body)
 {
 	size_t i;
 
-	for (i = 0; i < body->n; i++) {
-		hk_digest_free(body->hash[i].digest);
-		body->hash[i].digest = NULL;
+	for (i = 0; i < HK_DKIM_BODY_STREAMS; i++) {
+		hk_digest_free(body->stream[i].digest);
+		hk_digest_free(body->stream[i].scratch);
+		body->stream[i] = (struct hk_dkim_body_stream){0};
 	}
 }
 
-static bool is_same(const struct hk_dkim_body_hash *x, const struct hk_dkim_body_hash *y)
+/* ---- wishes ------------------------------------------------------------------------------- */
+
+static size_t stream_of(const struct hk_dkim_body_hash *h)
 {
-	return x->alg == y->alg && x->canon == y->canon && x->has_length == y->has_length &&
-	       x->length == y->length;
+	return (size_t)h->canon * 2 + (size_t)h->alg;
+}
+
+/* Negative, 0 or positive, in the sense of body->order. */
+static int compare(const struct hk_dkim_body_hash *x, const struct hk_dkim_body_hash *y)
+{
+	if (stream_of(x) != stream_of(y))
+		return stream_of(x) < stream_of(y) ? -1 : 1;
+	if (x->has_length != y->has_length)
+		return x->has_length ? -1 : 1;
+	return x->length < y->length ? -1 : x->length > y->length;
+}
+
+/* The place in body->order of the first hash that is not before h. */
+static size_t place_of(const struct hk_dkim_body *body, const struct hk_dkim_body_hash *h)
+{
+	size_t from = 0, to = body->n;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (compare(&body->hash[body->order[middle]], h) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static struct hk_dkim_body_hash *find(
+    const struct hk_dkim_body *body, const struct hk_dkim_body_hash *h)
+{
+	size_t at = place_of(body, h);
+
+	if (at == body->n || compare(&body->hash[body->order[at]], h) != 0)
+		return NULL;
+	return &body->hash[body->order[at]];
+}
+
+/* The digest of a stream, and the second one that ends where an l= does. */
+static enum hk_status open_stream(
+    struct hk_dkim_body_stream *s, enum hk_digest_alg alg, bool has_length)
+{
+	if (!s->digest)
+		s->digest = hk_digest_new(alg);
+	if (has_length && !s->scratch)
+		s->scratch = hk_digest_new(alg);
+	return s->digest && (s->scratch || !has_length) ? HK_OK : HK_NOMEM;
 }
 
 enum hk_status hk_dkim_body_want(struct hk_dkim_body *body, enum hk_digest_alg alg,
     enum hk_canon canon, const uint64_t *length, size_t *ret)
 {
 	struct hk_dkim_body_hash wish = {.alg = alg, .canon = canon, .has_length = length != NULL};
-	size_t i;
+	const struct hk_dkim_body_hash *same;
+	size_t at, i;
 
 	wish.length = length ? *length : 0;
-	for (i = 0; i < body->n; i++) {
-		if (is_same(&body->hash[i], &wish)) {
-			*ret = i;
-			return HK_OK;
-		}
+	same = find(body, &wish);
+	if (same) {
+		*ret = (size_t)(same - body->hash);
+		return HK_OK;
 	}
 	if (body->n == body->room)
 		return HK_BUG;
-	wish.digest = hk_digest_new(alg);
-	if (!wish.digest)
+	if (open_stream(&body->stream[stream_of(&wish)], alg, wish.has_length) != HK_OK)
 		return HK_NOMEM;
+	at = place_of(body, &wish);
+	memmove(body->order + at + 1, body->order + at, (body->n - at) * sizeof *body->order);
+	body->order[at] = body->n;
+	for (i = stream_of(&wish); i < HK_DKIM_BODY_STREAMS; i++) {
+		body->stream[i].end++;
+		body->stream[i].next += i > stream_of(&wish);
+	}
 	body->hash[body->n] = wish;
 	body->is_used[canon] = true;
 	*ret = body->n++;
 	return HK_OK;
 }
 
-/* One piece of one canonical form, into every hash that wants it. */
-static void hash_piece(struct hk_dkim_body *body, enum hk_canon canon, struct hk_slice piece)
-{
-	size_t i;
+/* ---- the walk ------------------------------------------------------------------------------ */
 
-	body->total[canon] += piece.n;
-	for (i = 0; i < body->n; i++) {
-		struct hk_dkim_body_hash *h = &body->hash[i];
+/* One piece of one canonical form into one stream; done is how much of that form came before. */
+static void hash_piece(
+    struct hk_dkim_body *body, size_t stream, uint64_t done, struct hk_slice piece)
+{
+	struct hk_dkim_body_stream *s = &body->stream[stream];
+
+	while (s->next < s->end) {
+		struct hk_dkim_body_hash *h = &body->hash[body->order[s->next]];
 		struct hk_slice part = piece;
 
-		if (h->canon != canon)
-			continue;
-		if (h->has_length && part.n > h->length - h->hashed)
-			part.n = (size_t)(h->length - h->hashed);
-		h->hashed += part.n;
-		if (part.n)
-			hk_digest_add(h->digest, part);
+		if (h->has_length && h->length - done <= piece.n)
+			part.n = (size_t)(h->length - done);
+		hk_digest_add(s->digest, part);
+		done += part.n;
+		piece = hk_slice_from(piece, part.n);
+		if (!h->has_length || h->length > done)
+			return;
+		h->n = hk_digest_peek(s->digest, s->scratch, h->value);
+		s->next++;
+	}
+}
+
+static void hash_canonical(struct hk_dkim_body *body, enum hk_canon canon, struct hk_slice piece)
+{
+	size_t alg;
+
+	for (alg = 0; alg < 2 && piece.n; alg++)
+		hash_piece(body, (size_t)canon * 2 + alg, body->total[canon], piece);
+	body->total[canon] += piece.n;
+}
+
+/* What is left at the end has the whole body: those without l=, and those whose l= is longer. */
+static void end_stream(struct hk_dkim_body *body, struct hk_dkim_body_stream *s)
+{
+	struct hk_dkim_body_hash *first, *h;
+
+	if (s->next == s->end)
+		return;
+	first = &body->hash[body->order[s->next]];
+	first->n = hk_digest_end(s->digest, first->value);
+	while (++s->next < s->end) {
+		h = &body->hash[body->order[s->next]];
+		memcpy(h->value, first->value, first->n);
+		h->n = first->n;
 	}
 }
 
@@ -93,7 +180,7 @@ void hk_dkim_body_add(struct hk_dkim_body *body, struct hk_slice chunk)
 
 		while (body->is_used[canon]) {
 			n = hk_canon_body_step(&body->canon[canon], &in, out, sizeof out);
-			hash_piece(body, (enum hk_canon)canon, hk_slice_of(out, n));
+			hash_canonical(body, (enum hk_canon)canon, hk_slice_of(out, n));
 			if (n == 0 && in.n == 0)
 				break;
 		}
@@ -111,9 +198,9 @@ void hk_dkim_body_end(struct hk_dkim_body *body)
 	for (canon = 0; canon < 2; canon++)
 		while (body->is_used[canon] &&
 		       (n = hk_canon_body_end(&body->canon[canon], out, sizeof out)) > 0)
-			hash_piece(body, (enum hk_canon)canon, hk_slice_of(out, n));
-	for (i = 0; i < body->n; i++)
-		body->hash[i].n = hk_digest_end(body->hash[i].digest, body->hash[i].value);
+			hash_canonical(body, (enum hk_canon)canon, hk_slice_of(out, n));
+	for (i = 0; i < HK_DKIM_BODY_STREAMS; i++)
+		end_stream(body, &body->stream[i]);
 }
 
 void hk_dkim_body_format(const struct hk_dkim_body *body, struct hk_buf *out)
@@ -140,7 +227,6 @@ static bool read_hash(struct hk_cursor *c, struct hk_dkim_body_hash *ret, uint64
 	uint8_t alg = hk_cursor_u8(c), canon = hk_cursor_u8(c), has_length = hk_cursor_u8(c);
 	uint64_t length = hk_cursor_u64(c), total = hk_cursor_u64(c);
 	struct hk_slice value = hk_cursor_block(c);
-	size_t i;
 
 	if (c->failed || alg > HK_DIGEST_SHA1 || canon > HK_CANON_RELAXED || has_length > 1 ||
 	    (!has_length && length))
@@ -152,9 +238,7 @@ static bool read_hash(struct hk_cursor *c, struct hk_dkim_body_hash *ret, uint64
 	    .has_length = has_length != 0,
 	    .length = length,
 	    .n = value.n};
-	ret->hashed = has_length && length < total ? length : total;
-	for (i = 0; i < value.n; i++)
-		ret->value[i] = value.p[i];
+	memcpy(ret->value, value.p, value.n);
 	*ret_total = total;
 	return true;
 }
@@ -163,22 +247,16 @@ static bool read_hash(struct hk_cursor *c, struct hk_dkim_body_hash *ret, uint64
 static bool place_hash(
     struct hk_dkim_body *body, const struct hk_dkim_body_hash *h, uint64_t total, size_t *filled)
 {
-	size_t i;
+	struct hk_dkim_body_hash *mine = find(body, h);
 
-	for (i = 0; i < body->n; i++) {
-		struct hk_dkim_body_hash *mine = &body->hash[i];
-
-		if (!is_same(mine, h))
-			continue;
-		if (mine->n) /* twice the same */
-			return false;
-		mine->hashed = h->hashed;
-		mine->n = h->n;
-		for (size_t k = 0; k < h->n; k++)
-			mine->value[k] = h->value[k];
-		body->total[h->canon] = total;
-		++*filled;
-	}
+	if (!mine)
+		return true;
+	if (mine->n) /* twice the same */
+		return false;
+	mine->n = h->n;
+	memcpy(mine->value, h->value, h->n);
+	body->total[h->canon] = total;
+	++*filled;
 	return true;
 }
 
@@ -226,7 +304,6 @@ enum hk_status hk_dkim_body_replay(struct hk_dkim_body *body, struct hk_slice by
 	body->is_ended = status == HK_OK;
 	for (i = 0; i < body->n && status != HK_OK; i++) {
 		body->hash[i].n = 0;
-		body->hash[i].hashed = 0;
 		body->total[body->hash[i].canon] = 0;
 	}
 	return status;

@@ -227,14 +227,20 @@ struct hk_dkim_body_hash {
 	enum hk_canon canon;
 	bool has_length;
 	uint64_t length;
-	uint64_t hashed; /* canonical octets that went in */
-	struct hk_digest *digest;
 	uint8_t value[HK_SHA256_SIZE];
 	size_t n; /* octets of value; 0 before the end */
 };
+#define HK_DKIM_BODY_STREAMS 4 /* two algorithms over two canonical forms */
+/* One digest that all hashes of its kind share: each takes its value where its l= ends. */
+struct hk_dkim_body_stream {
+	struct hk_digest *digest, *scratch; /* NULL: nobody wants it */
+	size_t next, end;                   /* in body->order: hashes that have no value yet */
+};
 struct hk_dkim_body {
 	struct hk_dkim_body_hash *hash; /* distinct ones only */
+	size_t *order; /* their indexes: by stream, then by l=, the whole body last */
 	size_t n, room;
+	struct hk_dkim_body_stream stream[HK_DKIM_BODY_STREAMS];
 	struct hk_canon_body canon[2];
 	bool is_used[2];
 	uint64_t total[2]; /* canonical octets of the whole body, for the canons that are used */

@@ -26,6 +26,7 @@ struct hk_dkim_verify {
 	struct hk_trace *trace;
 	struct hk_dkim_fields fields;
 	struct hk_dkim_verdict *verdict; /* one for each field */
+	struct evaluated **of;           /* of each verdict; NULL for one over the limit */
 	size_t n;
 	struct evaluated *evaluated;
 	size_t n_evaluated;
@@ -42,21 +43,26 @@ static void set_reason(struct hk_dkim_verdict *verdict, enum hk_dkim_reason reas
 
 /* ---- choosing what is evaluated ---------------------------------------------------------- */
 
-/* One verdict for each DKIM-Signature field, as if it were over the limit. */
+/* One verdict for each DKIM-Signature field, as if it were over the limit. Only where there is a
+ * choice to make need d= be known beforehand. */
 static enum hk_status list_fields(struct hk_dkim_verify *v)
 {
 	struct hk_slice name = HK_S("DKIM-Signature");
-	size_t i;
+	size_t count = hk_header_count(v->header, name), i;
+	bool is_choice = count > v->options.max_signatures;
 
-	v->verdict = hk_arena_array(v->arena, hk_header_count(v->header, name), sizeof *v->verdict);
-	if (!v->verdict)
+	v->verdict = hk_arena_array(v->arena, count, sizeof *v->verdict);
+	v->of = hk_arena_array(v->arena, count, sizeof(struct evaluated *));
+	if (!v->verdict || !v->of)
 		return v->arena->failed;
 	for (i = hk_header_find(v->header, name, 0); i < v->header->n;
 	     i = hk_header_find(v->header, name, i + 1)) {
 		struct hk_dkim_verdict *verdict = &v->verdict[v->n++];
-		enum hk_status status =
-		    hk_dkim_signature_domain(v->arena, v->header->field[i].value, &verdict->d);
+		enum hk_status status = HK_OK;
 
+		if (is_choice)
+			status = hk_dkim_signature_domain(
+			    v->arena, v->header->field[i].value, &verdict->d);
 		if (status != HK_OK)
 			return status;
 		verdict->field = i;
@@ -98,6 +104,7 @@ static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_v
 	if (status != HK_OK)
 		return status;
 	e->verdict = verdict;
+	v->of[verdict - v->verdict] = e;
 	show_tags(verdict, sig);
 	if (sig->fault == HK_DKIM_R_OK)
 		e->sig.fault = hk_dkim_signature_policy(sig, v->options.now, v->options.allow_sha1);
@@ -116,14 +123,10 @@ static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_v
  * the top. */
 static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 {
-	size_t most =
-	           v->options.max_signatures ? v->options.max_signatures : HK_DKIM_MAX_SIGNATURES,
-	       i;
+	size_t most = v->n < v->options.max_signatures ? v->n : v->options.max_signatures, i;
 	enum hk_status status = HK_OK;
 	int pass;
 
-	if (most > v->n)
-		most = v->n;
 	v->evaluated = hk_arena_array(v->arena, most, sizeof *v->evaluated);
 	if (!v->evaluated)
 		return v->arena->failed;
@@ -147,6 +150,8 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
+	if (!v->options.max_signatures)
+		v->options.max_signatures = HK_DKIM_MAX_SIGNATURES;
 	v->header = header;
 	v->trace = trace;
 	status = hk_arena_dup_lower(a, v->options.author_domain, &v->options.author_domain);
@@ -335,17 +340,6 @@ static enum hk_status decide(struct hk_dkim_verify *v, struct evaluated *e)
 	return HK_OK;
 }
 
-static struct evaluated *find_evaluated(
-    const struct hk_dkim_verify *v, const struct hk_dkim_verdict *verdict)
-{
-	size_t i;
-
-	for (i = 0; i < v->n_evaluated; i++)
-		if (v->evaluated[i].verdict == verdict)
-			return &v->evaluated[i];
-	return NULL;
-}
-
 static bool is_waiting(const struct hk_dkim_verify *v)
 {
 	if (hk_dkim_lookups_are_waiting(&v->lookups))
@@ -363,7 +357,7 @@ enum hk_status hk_dkim_verify_step(struct hk_dkim_verify *v)
 		return HK_AGAIN;
 	for (i = 0; i < v->n; i++) {
 		struct hk_dkim_verdict *verdict = &v->verdict[i];
-		struct evaluated *e = find_evaluated(v, verdict);
+		struct evaluated *e = v->of[i];
 		enum hk_status status = e ? decide(v, e) : HK_OK;
 
 		if (status != HK_OK)

@@ -5,15 +5,42 @@
 
 /* ---- header fields ------------------------------------------------------------ */
 
+/* How many of the eight octets at p are plain, as far as that is seen from them alone: 8, or 7
+ * where the last one is a SP, or 0 for "look closer". A word at a time takes a third of the time
+ * that octets take. */
+static size_t plain_in_word(const uint8_t p[8])
+{
+	const uint64_t ones = 0x0101010101010101, low = ones * 0x7f, high = ones * 0x80;
+	uint64_t word, stop, other, space;
+
+	memcpy(&word, p, sizeof word);
+	stop = (word & ~(ones * 0x04)) ^
+	       ones * '\t'; /* a zero octet for HTAB and for CR, which differ in that bit */
+	other = word ^ ones * ' ';
+	space = ~(((other & low) + low) | other |
+	          low); /* the high bit of each octet that is a SP, and of no other */
+	/* neighbours in the word are neighbours in memory, whatever the order of octets */
+	if (((stop - ones) & ~stop & high) || (space & space << 8))
+		return 0;
+	return p[7] == ' ' ? 7 : 8;
+}
+
 /* The length of the run at the start of s in which nothing changes: no CR, no HTAB, and SP only singly and
  * before something else. It never ends with a SP. */
 static size_t plain_run(struct hk_slice s)
 {
 	/* 1: CR, HTAB; 2: SP */
 	static const uint8_t kind[256] = {['\r'] = 1, ['\t'] = 1, [' '] = 2};
-	size_t i = 0;
+	size_t i = 0, end = 0, word;
 
 	while (i < s.n) {
+		if (i >= end && s.n - i >= 8) {
+			word = plain_in_word(s.p + i);
+			i += word;
+			if (word)
+				continue;
+			end = i + 8;
+		}
 		if (kind[s.p[i]] == 0)
 			i++;
 		else if (kind[s.p[i]] == 2 && i + 1 < s.n && kind[s.p[i + 1]] == 0)
@@ -51,15 +78,21 @@ static void add_relaxed_value(struct hk_buf *b, struct hk_slice s)
 	}
 }
 
+static void add_lower(struct hk_buf *b, struct hk_slice s)
+{
+	size_t at = b->n, i;
+
+	hk_buf_add(b, s);
+	for (i = at; i < b->n; i++)
+		b->p[i] = hk_to_lower(b->p[i]);
+}
+
 void hk_canon_field(struct hk_buf *b, enum hk_canon canon, const struct hk_field *field)
 {
-	size_t i;
-
 	if (canon == HK_CANON_SIMPLE || field->name.n == 0) {
 		hk_buf_add(b, hk_message_without_crlf(field->raw));
 	} else {
-		for (i = 0; i < field->name.n; i++)
-			hk_buf_add_byte(b, hk_to_lower(field->name.p[i]));
+		add_lower(b, field->name);
 		hk_buf_add_byte(b, ':');
 		add_relaxed_value(b, field->value);
 	}

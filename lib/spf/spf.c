@@ -239,6 +239,13 @@ enum hk_status hk_spf_target(struct hk_spf *q, struct hk_slice spec, struct hk_s
 			return status;
 	}
 	q->macros.value['d' - 'a'] = q->frame->domain;
+	q->expanded += hk_spf_expand_cost(&q->macros, spec);
+	if (q->expanded > HK_SPF_EXPANDED_MAX && q->explaining)
+		return HK_NOTFOUND;
+	if (q->expanded > HK_SPF_EXPANDED_MAX) {
+		status = hk_spf_term_over(q, "octets of macro values", HK_SPF_EXPANDED_MAX);
+		return status == HK_OK ? HK_END : status;
+	}
 	return hk_spf_expand_name(q->a, &q->macros, spec, ret);
 }
 

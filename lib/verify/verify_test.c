@@ -170,6 +170,11 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 	    /* AP-8: spellings that some reader takes for From */
 	    {"From\r\n : u@a.test\r\n", HK_FROM_ONE, "a.test"},
 	    {"From: u@a.test\r\nFrom\r\n : v@b.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\nFrom: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"From: u@a.test\r\nX: y\rfrom \t: v@b.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\r\n\nFROM: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"X: y\nFromm: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_ONE, "a.test"},
+	    {"X: y\nFrom", HK_FROM_MISSING, ""},
 	    {" From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	    {"\tx\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	};
