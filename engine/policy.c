@@ -81,7 +81,7 @@ unsigned hk_policy_checks(const struct hk_conf_listener *l, const struct hk_poli
 	/* RFC 7208 2.2: SPF is for the border; what an inner hop brings has the hop's address, so
 	 * SPF, and DMARC which rests on it, would judge ourselves. A signature can be checked
 	 * anywhere. */
-	return c->is_trusted ? l->checks & (unsigned)HK_CHECK_DKIM : l->checks;
+	return c->is_trusted ? l->checks & (unsigned)(HK_CHECK_DKIM | HK_CHECK_ARC) : l->checks;
 }
 
 static bool any_signature_passed(const struct hk_verify_verdict *v)

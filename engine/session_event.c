@@ -117,6 +117,13 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	switch (e->type) {
+	case HK_SMTPD_CLIENTID:
+	case HK_SMTPD_AUTH:
+	case HK_SMTPD_AUTH_RESPONSE:
+	case HK_SMTPD_AUTH_CANCEL:
+	case HK_SMTPD_ETRN:
+		hk_smtpd_answer(s->smtpd, 502, "5.5.1", HK_S("Not offered here (RFC 5321 4.2.4)"));
+		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:
 		hk_smtpd_accept(s->smtpd);

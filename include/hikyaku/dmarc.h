@@ -79,7 +79,8 @@ struct hk_dmarc_verdict {
 	bool testing;                     /* t=y was in force */
 	enum hk_dmarc_profile profile;
 	unsigned pct;                     /* in force: 100 but for RFC 7489 */
-	enum hk_dmarc_override override;  /* why the disposition is lower than the policy: t=y, pct */
+	enum hk_dmarc_override override;  /* why the disposition is lower than the policy: t=y, pct; ARC (verify.h) */
+	struct hk_slice override_comment; /* what it rests on, as a report gives it; empty but for ARC */
 	struct hk_slice reason;           /* for people */
 };
 

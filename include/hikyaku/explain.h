@@ -28,11 +28,12 @@ struct hk_explain_options {
 	struct hk_slice body; /* what to show of the body */
 };
 void hk_explain_message(const struct hk_verify *, const struct hk_explain_options *, struct hk_buf *out);
-/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
+/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"arc":{...},"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
 void hk_explain_json(const struct hk_verify *, struct hk_slice authres, struct hk_buf *out);
 /* Parts of it, for who has one method only; both write members into the object that is open.
- * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
+ * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_arc(w, verdict): result, instance, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
 void hk_explain_json_spf(struct hk_json_writer *, const struct hk_spf_verdict *);
+void hk_explain_json_arc(struct hk_json_writer *, const struct hk_arc_verdict *);
 void hk_explain_json_trace(struct hk_json_writer *, const struct hk_trace *);
 
 #pragma GCC visibility pop

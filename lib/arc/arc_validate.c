@@ -21,8 +21,9 @@ struct hk_arc_validate {
 	struct hk_dkim_lookup **seal_lookup; /* one for each set */
 	struct hk_dkim_lookup *message_lookup;
 	struct hk_dkim_lookups lookups;
-	struct hk_dkim_body body;
+	struct hk_dkim_body own, *body; /* body: own, or that of whoever hashes for DKIM as well */
 	size_t body_hash;
+	bool wants_body;
 	struct hk_arc_verdict verdict;
 	bool is_decided;
 };
@@ -83,7 +84,6 @@ static void blame(
 	v->chain.fault = fault;
 	v->chain.fault_instance = instance;
 	v->lookups.n = 0; /* nothing is asked then */
-	v->body.n = 0;
 }
 
 static enum hk_status begin_sets(struct hk_arc_validate *v)
@@ -113,10 +113,11 @@ static enum hk_status begin_sets(struct hk_arc_validate *v)
 			blame(v, (const char *)hk_dkim_reason_text(f->seal.fault).p,
 			    (unsigned)i + 1);
 	}
-	if (status == HK_OK && !v->chain.fault)
-		status = hk_dkim_body_want(&v->body, HK_DIGEST_SHA256, newest->message.body_canon,
-		    newest->message.has_length ? &newest->message.length : NULL, &v->body_hash);
-	return status;
+	if (status != HK_OK || v->chain.fault)
+		return status;
+	v->wants_body = true;
+	return hk_dkim_body_want(v->body, HK_DIGEST_SHA256, newest->message.body_canon,
+	    newest->message.has_length ? &newest->message.length : NULL, &v->body_hash);
 }
 
 static enum hk_status begin(struct hk_arc_validate *v)
@@ -127,8 +128,8 @@ static enum hk_status begin(struct hk_arc_validate *v)
 	if (status != HK_OK)
 		return status;
 	status = hk_dkim_lookups_init(&v->lookups, v->arena, n + 1);
-	if (status == HK_OK)
-		status = hk_dkim_body_init(&v->body, v->arena, 1);
+	if (status == HK_OK && v->body == &v->own)
+		status = hk_dkim_body_init(&v->own, v->arena, 1);
 	if (status != HK_OK || n == 0)
 		return status;
 	v->set = hk_arena_array(v->arena, n, sizeof *v->set);
@@ -139,9 +140,9 @@ static enum hk_status begin(struct hk_arc_validate *v)
 	return begin_sets(v);
 }
 
-struct hk_arc_validate *hk_arc_validate_new(struct hk_arena *a,
+struct hk_arc_validate *hk_arc_validate_beside(struct hk_arena *a,
     const struct hk_arc_validate_options *options, const struct hk_header *header,
-    struct hk_trace *trace)
+    struct hk_trace *trace, struct hk_dkim_body *body)
 {
 	struct hk_arc_validate *v = hk_arena_alloc(a, sizeof *v);
 
@@ -150,28 +151,41 @@ struct hk_arc_validate *hk_arc_validate_new(struct hk_arena *a,
 	v->arena = a;
 	v->header = header;
 	v->trace = trace;
+	v->body = body ? body : &v->own;
 	if (begin(v) == HK_OK)
 		return v;
 	hk_arc_validate_done(v);
 	return NULL;
 }
 
+struct hk_arc_validate *hk_arc_validate_new(struct hk_arena *a,
+    const struct hk_arc_validate_options *options, const struct hk_header *header,
+    struct hk_trace *trace)
+{
+	return hk_arc_validate_beside(a, options, header, trace, NULL);
+}
+
+struct hk_dkim_body *hk_arc_validate_hashes(struct hk_arc_validate *v)
+{
+	return v->body;
+}
+
 void hk_arc_validate_done(struct hk_arc_validate *v)
 {
 	if (!v)
 		return;
-	hk_dkim_body_done(&v->body);
+	hk_dkim_body_done(&v->own);
 	hk_dkim_lookups_done(&v->lookups);
 }
 
 void hk_arc_validate_body(struct hk_arc_validate *v, struct hk_slice chunk)
 {
-	hk_dkim_body_add(&v->body, chunk);
+	hk_dkim_body_add(v->body, chunk);
 }
 
 void hk_arc_validate_end(struct hk_arc_validate *v)
 {
-	hk_dkim_body_end(&v->body);
+	hk_dkim_body_end(v->body);
 }
 
 bool hk_arc_validate_question(struct hk_arc_validate *v, struct hk_dns_question *ret)
@@ -203,13 +217,13 @@ static enum hk_dkim_reason find_key(struct hk_arc_validate *v, struct hk_dkim_lo
 static enum hk_dkim_reason compare_body(const struct hk_arc_validate *v)
 {
 	const struct hk_dkim_signature *sig = &v->chain.set[v->chain.n - 1].message;
-	const struct hk_dkim_body_hash *h = &v->body.hash[v->body_hash];
+	const struct hk_dkim_body_hash *h = &v->body->hash[v->body_hash];
 
 	if (h->n == 0)
 		return HK_DKIM_R_CRYPTO;
-	if (h->has_length && h->length != v->body.total[h->canon])
-		return h->length > v->body.total[h->canon] ? HK_DKIM_R_BODY_SHORT
-		                                           : HK_DKIM_R_BODY_UNSIGNED;
+	if (h->has_length && h->length != v->body->total[h->canon])
+		return h->length > v->body->total[h->canon] ? HK_DKIM_R_BODY_SHORT
+		                                            : HK_DKIM_R_BODY_UNSIGNED;
 	return hk_slice_eq(hk_slice_of(h->value, h->n), sig->bh) ? HK_DKIM_R_OK
 	                                                         : HK_DKIM_R_BODY_HASH;
 }
@@ -363,7 +377,7 @@ enum hk_status hk_arc_validate_step(struct hk_arc_validate *v)
 
 	if (v->is_decided)
 		return HK_OK;
-	if (hk_dkim_lookups_are_waiting(&v->lookups) || (v->body.n && !v->body.is_ended))
+	if (hk_dkim_lookups_are_waiting(&v->lookups) || (v->wants_body && !v->body->is_ended))
 		return HK_AGAIN;
 	v->verdict.highest = v->chain.highest;
 	v->verdict.is_ended = v->chain.is_ended;

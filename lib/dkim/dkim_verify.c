@@ -132,7 +132,7 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 		return v->arena->failed;
 	status = hk_dkim_lookups_init(&v->lookups, v->arena, most);
 	if (status == HK_OK)
-		status = hk_dkim_body_init(&v->body, v->arena, most);
+		status = hk_dkim_body_init(&v->body, v->arena, most + HK_DKIM_GUEST_HASHES);
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < v->n && v->n_evaluated < most && status == HK_OK; i++)
 			if (is_aligned(v, &v->verdict[i]) == (pass == 0))
@@ -187,6 +187,11 @@ void hk_dkim_verify_body(struct hk_dkim_verify *v, struct hk_slice chunk)
 void hk_dkim_verify_end(struct hk_dkim_verify *v)
 {
 	hk_dkim_body_end(&v->body);
+}
+
+struct hk_dkim_body *hk_dkim_verify_hashes(struct hk_dkim_verify *v)
+{
+	return &v->body;
 }
 
 void hk_dkim_body_hashes_format(const struct hk_dkim_verify *v, struct hk_buf *out)

@@ -186,6 +186,13 @@ void hk_explain_message(
 		if (p->r->dmarc->dkim_aligned)
 			hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_DKIM_MEANING));
 	}
+	/* historic, so nothing is said of it where there is none of it */
+	if (p->r->arc->cv != HK_ARC_NONE) {
+		title(p, "arc", hk_arc_result_name(p->r->arc->cv));
+		explain_arc_table(p);
+		steps(p, "ARC", HK_METHOD_ARC);
+		hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_ARC_MEANING));
+	}
 	if (hk_trace_is_cut(hk_verify_trace(v)))
 		hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_CUT));
 }

@@ -345,7 +345,7 @@ static void four_million_octets_of_macro_values_are_expanded_and_no_more(void **
 	snprintf(zone + n, sizeof zone - n, " \".x.test -all\"\n");
 	for (i = 0; i < COUNT(rows); i++) {
 		memset(from, 'l', rows[i].n);
-		strcpy(from + rows[i].n, "@a.test");
+		snprintf(from + rows[i].n, sizeof from - rows[i].n, "@a.test");
 		assert_int_equal(evaluate(&run), rows[i].result);
 	}
 	assert_text(run.verdict.reason, "more than 4194304 octets of macro values");
