@@ -17,6 +17,8 @@ WANTED = {
     "sbin/hikyakud": "the daemon",
     "bin/hikyaku": "the command",
     "libhikyaku.so": "the library",
+    "libhikyaku-names.so": "the library of names",
+    "pkgconfig/hikyaku-names.pc": "its pkg-config file",
     "include/hikyaku/verify.h": "the headers",
     "pkgconfig/hikyaku.pc": "the pkg-config file",
     "system/hikyakud.service": "the unit",

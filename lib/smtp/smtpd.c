@@ -38,9 +38,9 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 	hk_arena_init(&s->scratch, SCRATCH_MAX);
 	hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
 	hk_buf_init(&s->refusal, REFUSAL_MAX);
-	if (hk_arena_dup(&s->owned, options->hostname, &s->options.hostname) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->banner_text, &s->options.banner_text) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->mechanisms, &s->options.mechanisms) != HK_OK)
+	if (hk_arena_dup(&s->owned, s->options.hostname, &s->options.hostname) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.banner_text, &s->options.banner_text) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.mechanisms, &s->options.mechanisms) != HK_OK)
 		goto fail;
 	/* RFC 5321 4.2: "220 " Domain, then text */
 	hk_buf_add_str(&s->out, "220 ");
