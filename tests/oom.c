@@ -121,7 +121,8 @@ __attribute__((constructor)) static void give_openssl_ours(void)
 	CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
 }
 
-/* ---- pieces of an arena: a block holds many, and each of them may be the one that has no room --- */
+/* ---- pieces of an arena: a block holds many, and each of them may be the one that has no room ---
+ */
 
 void *__real_hk_arena_alloc(struct hk_arena *, size_t);
 void *__real_hk_arena_array(struct hk_arena *, size_t, size_t);
@@ -186,7 +187,8 @@ enum hk_status __wrap_hk_arena_fmt(
 	return status;
 }
 
-/* ---- scenarios -------------------------------------------------------------------------------- */
+/* ---- scenarios --------------------------------------------------------------------------------
+ */
 
 static bool is_line_of(struct hk_slice line, struct hk_slice text)
 {
@@ -217,8 +219,8 @@ static bool is_allowed(enum hk_status status, struct hk_slice got, struct hk_sli
 }
 
 /* One run; what it asked for, or stops the test. */
-static size_t run_once(
-    const char *name, oom_scenario *scenario, size_t nth, enum oom_mode mode, const struct hk_buf *right)
+static size_t run_once(const char *name, oom_scenario *scenario, size_t nth, enum oom_mode mode,
+    const struct hk_buf *right)
 {
 	size_t before, asked;
 	enum hk_status status;

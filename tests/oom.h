@@ -18,7 +18,8 @@ enum oom_mode { OOM_ONCE, OOM_FROM_THERE_ON };
 void oom_arm(size_t nth, enum oom_mode);
 /* oom_disarm(): allocations succeed again; how many were asked for since oom_arm. */
 size_t oom_disarm(void);
-/* oom_rearm(): goes on counting where oom_disarm stopped, for what a scenario prepares undisturbed. */
+/* oom_rearm(): goes on counting where oom_disarm stopped, for what a scenario prepares undisturbed.
+ */
 void oom_rearm(void);
 /* Blocks that are allocated now, without those of OpenSSL. */
 size_t oom_live(void);
@@ -27,7 +28,8 @@ size_t oom_live(void);
 
 /* A scenario does one thing from its beginning to its end, frees all of it, and writes what came
  * of it to out, a line for each verdict. It calls oom_disarm once the verdict is there, before it
- * writes. It returns the first status that was not OK; a function that gave NULL counts as NOMEM. */
+ * writes. It returns the first status that was not OK; a function that gave NULL counts as NOMEM.
+ */
 typedef enum hk_status oom_scenario(struct hk_buf *out);
 
 /* oom_torture(name, scenario): runs it untroubled, and then with each of its allocations failing,
@@ -36,13 +38,15 @@ typedef enum hk_status oom_scenario(struct hk_buf *out);
  * test where one does not. Returns how many runs were made. */
 size_t oom_torture(const char *name, oom_scenario *);
 
-/* ---- any unit test ---------------------------------------------------------------------------- */
+/* ---- any unit test ----------------------------------------------------------------------------
+ */
 
 struct CMUnitTest;
-/* What cmocka_run_group_tests becomes in unit.h. With HIKYAKU_OOM=N in the environment each test
- * runs in children of its own, up to N of them for each mode, spread over its allocations (N=all:
- * every one). A child's test may fail; it may not crash, hang, or, when it passes, leak. */
-int oom_run_group(const char *group, const struct CMUnitTest *, size_t n,
-    int (*setup)(void **), int (*teardown)(void **));
+/* What cmocka_run_group_tests becomes in unit.h. With HIKYAKU_OOM in the environment each test runs
+ * in children of its own, for each mode as many as HIKYAKU_OOM_RUNS says, spread over its
+ * allocations ("all", the default: for every one). A child's test may fail; it may not crash, hang,
+ * or, when it passes, leak. */
+int oom_run_group(const char *group, const struct CMUnitTest *, size_t n, int (*setup)(void **),
+    int (*teardown)(void **));
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any unit test with memory running out: each run is a child, so that a crash is a finding and no end.
+ * Any unit test with memory running out: each run is a child, so that a crash is a finding and no
+ * end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@
 
 #include "tests/unit.h"
 
-/* Seconds. A loop that waits for memory that never comes is a finding too; a test's runs end after a
- * while even where not all that were wanted were made, and say how many were. */
+/* Seconds. A loop that waits for memory that never comes is a finding too; a test's runs end after
+ * a while even where not all that were wanted were made, and say how many were. */
 enum { PATIENCE = 20, TIME_FOR_SOME = 2, TIME_FOR_ALL = 120 };
 
 #define ALL (SIZE_MAX / 2) /* of the allocations */
@@ -33,7 +34,8 @@ struct child {
 	int status, said;
 };
 
-/* ASan's defaults for these children. SIGSEGV is ASan's own, since cmocka makes a failed test of it. */
+/* ASan's defaults for these children. SIGSEGV is ASan's own, since cmocka makes a failed test of
+ * it. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -127,7 +129,8 @@ static const char *wrong(const struct child *c, char *text, size_t room)
 	return WEXITSTATUS(c->status) > 1 ? "it ends oddly" : NULL;
 }
 
-/* The k-th of `most` allocations that are spread over total: the first ones dense, where setup is. */
+/* The k-th of `most` allocations that are spread over total: the first ones dense, where setup is.
+ */
 static size_t pick(size_t k, size_t most, size_t total)
 {
 	if (total <= most || k < most / 4)
@@ -169,8 +172,8 @@ static size_t each(const struct group *g, struct child *c, size_t most, size_t t
 	return runs;
 }
 
-/* The test as it is, in this process: afterwards OpenSSL has all that it fetches once and keeps. Its
- * version 3.0 crashes when memory runs out in its own first use, which no caller can help. */
+/* The test as it is, in this process: afterwards OpenSSL has all that it fetches once and keeps.
+ * Its version 3.0 crashes when memory runs out in its own first use, which no caller can help. */
 static size_t rehearse(const struct group *g, const struct child *c)
 {
 	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), failed;
@@ -206,7 +209,8 @@ static bool one_test(const struct group *g, struct child *c, size_t most, size_t
 	return ok;
 }
 
-static bool each_test(struct group *g, struct child *c, const struct CMUnitTest *tests, size_t n, size_t most)
+static bool each_test(
+    struct group *g, struct child *c, const struct CMUnitTest *tests, size_t n, size_t most)
 {
 	size_t i;
 	bool ok = true;
@@ -219,21 +223,24 @@ static bool each_test(struct group *g, struct child *c, const struct CMUnitTest 
 	return ok;
 }
 
-int oom_run_group(const char *name, const struct CMUnitTest *tests, size_t n,
-    int (*setup)(void **), int (*teardown)(void **))
+int oom_run_group(const char *name, const struct CMUnitTest *tests, size_t n, int (*setup)(void **),
+    int (*teardown)(void **))
 {
 	struct group g = {.name = name};
-	const char *wanted = getenv("HIKYAKU_OOM");
+	const char *wanted = getenv("HIKYAKU_OOM_RUNS");
 	struct child c = {0};
-	size_t most;
+	uint64_t most;
 	bool ok;
 
-	if (!wanted)
+	if (!getenv("HIKYAKU_OOM"))
 		return _cmocka_run_group_tests(name, tests, n, setup, teardown);
-	most = strcmp(wanted, "all") == 0 ? ALL : strtoul(wanted, NULL, 10);
+	if (!wanted || strcmp(wanted, "all") == 0)
+		most = ALL;
+	else if (hk_slice_u64(hk_slice_str(wanted), ALL, &most) != HK_OK)
+		return 1;
 	c.said = memfd_create("said", MFD_CLOEXEC);
-	counter = mmap(
-	    NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	counter =
+	    mmap(NULL, sizeof *counter, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c.said < 0 || counter == MAP_FAILED || most == 0 || (setup && setup(&g.state) != 0))
 		return 1;
 	ok = each_test(&g, &c, tests, n, most);

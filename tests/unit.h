@@ -17,13 +17,16 @@
 
 #include "tests/oom.h"
 
-/* Each group of tests can also be run with memory running out: tests/oom.h. */
+/* Each group of tests can also be run with memory running out: tests/oom.h. UNIT_PLAIN: not so for a
+ * program that is linked with the shared library. */
+#ifndef UNIT_PLAIN
 #undef cmocka_run_group_tests
 #undef cmocka_run_group_tests_name
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
 	cmocka_run_group_tests_name(#tests, tests, setup, teardown)
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
 	oom_run_group(name, tests, COUNT(tests), setup, teardown)
+#endif
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

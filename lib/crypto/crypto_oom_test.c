@@ -64,7 +64,8 @@ static enum hk_status sign_and_verify(size_t i, struct hk_buf *out)
 	if (status == HK_OK)
 		status = hk_sign_digest(keys[i], hk_slice_of(right, sizeof right), signature, &n);
 	if (status == HK_OK)
-		status = i == 0 ? hk_public_key_rsa(public, &key) : hk_public_key_ed25519(public, &key);
+		status =
+		    i == 0 ? hk_public_key_rsa(public, &key) : hk_public_key_ed25519(public, &key);
 	if (status != HK_OK)
 		return status;
 	good = hk_verify_digest(

@@ -11,7 +11,8 @@
 #include "tests/unit.h"
 
 static const char zone_text[] =
-    "a.test. TXT \"v=spf1 exists:%{ir}.%{v}.a.test include:b.test ptr mx:c.test -all exp=e.a.test\"\n"
+    "a.test. TXT \"v=spf1 exists:%{ir}.%{v}.a.test include:b.test ptr mx:c.test -all "
+    "exp=e.a.test\"\n"
     "b.test. TXT \"v=spf1 ip4:198.51.100.0/24 redirect=c.test\"\n"
     "c.test. TXT \"v=spf1 a ~all\"\nc.test. A 192.0.2.9\nc.test. MX 10 mx.c.test.\n"
     "mx.c.test. A 192.0.2.8\ne.a.test. TXT \"%{i} is not mine\"\n"
@@ -19,15 +20,17 @@ static const char zone_text[] =
     "_dmarc.a.test. TXT \"v=DMARC1; p=reject; sp=quarantine; aspf=s\"\n"
     "_dmarc.test. TXT \"v=DMARC1; psd=y\"\n";
 
-static const char header_text[] = "From: A <a@a.test>\r\nTo: b@b.test\r\nSubject: feet\r\n"
-                                  "Date: Mon, 11 Nov 2024 13:59:30 +0000\r\nMessage-ID: <1@a.test>\r\n";
+static const char header_text[] =
+    "From: A <a@a.test>\r\nTo: b@b.test\r\nSubject: feet\r\n"
+    "Date: Mon, 11 Nov 2024 13:59:30 +0000\r\nMessage-ID: <1@a.test>\r\n";
 static const char body_text[] = "Flying  feet \r\n\r\nrun.\r\n\r\n\r\n";
 enum { NOW = 1731333570 };
 
 static struct {
 	struct hk_arena arena;
 	struct hk_private_key *rsa, *ed25519;
-	struct hk_buf zone_text, header; /* the header is signed twice, then spoilt for one of them */
+	struct hk_buf zone_text,
+	    header; /* the header is signed twice, then spoilt for one of them */
 	struct hk_zone *zone;
 } world;
 
@@ -35,7 +38,8 @@ static struct {
 static enum hk_status sign(const struct hk_private_key *key, const char *selector,
     struct hk_slice section, struct hk_buf *out)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o,
+	    .d = HK_S("a.test"),
 	    .s = hk_slice_str(selector),
 	    .alg = hk_private_key_alg(key),
 	    .header_canon = HK_CANON_RELAXED,
@@ -95,7 +99,8 @@ static int make_world(void **state)
 	    hk_private_key_new(HK_SIGN_ED25519_SHA256, 0, &world.ed25519) != HK_OK ||
 	    publish(world.rsa, "r") != HK_OK || publish(world.ed25519, "e") != HK_OK ||
 	    sign(world.rsa, "r", hk_slice_str(header_text), &world.header) != HK_OK ||
-	    sign(world.ed25519, "e", HK_S("From: a@a.test\r\nSubject: else\r\n"), &world.header) != HK_OK)
+	    sign(world.ed25519, "e", HK_S("From: a@a.test\r\nSubject: else\r\n"), &world.header) !=
+	        HK_OK)
 		return 1;
 	hk_buf_add_str(&world.header, header_text);
 	return hk_zone_parse(&world.arena, hk_buf_slice(&world.zone_text), &world.zone, NULL);
@@ -132,7 +137,8 @@ static enum hk_status answer_all(struct hk_verify *v, struct hk_arena *a)
 
 static enum hk_status verify(const char *client, struct hk_arena *a, struct hk_verify **ret)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	struct hk_verify_input in = {.size = sizeof in,
+	    .checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
 	    .helo = HK_S("mx.a.test"),
 	    .mail_from = HK_S("u@a.test"),
 	    .has_mail_from = true,
@@ -158,14 +164,14 @@ static void tell(const struct hk_verify *v, struct hk_buf *out)
 	const struct hk_verify_verdict *r = hk_verify_result(v);
 	size_t i;
 
-	hk_buf_addf(out, "%s spf %u %u %.*s\n", hk_spf_result_name(r->spf.result), r->spf.lookups,
-	    r->spf.voids, HK_FMT(r->spf.explanation));
+	hk_buf_addf(out, "%s spf %u %u %.*s\n", hk_spf_result_name(r->spf->result), r->spf->lookups,
+	    r->spf->voids, HK_FMT(r->spf->explanation));
 	for (i = 0; i < r->n_dkim; i++)
-		hk_buf_addf(out, "%s dkim %zu %.*s %.*s\n", hk_dkim_result_name(r->dkim[i].result),
-		    i, HK_FMT(r->dkim[i].d), HK_FMT(r->dkim[i].reason));
-	hk_buf_addf(out, "%s dmarc %s %s %.*s\n", hk_dmarc_result_name(r->dmarc.result),
-	    hk_dmarc_policy_name(r->dmarc.policy), hk_dmarc_policy_name(r->dmarc.disposition),
-	    HK_FMT(r->dmarc.org_domain));
+		hk_buf_addf(out, "%s dkim %zu %.*s %.*s\n", hk_dkim_result_name(r->dkim[i]->result),
+		    i, HK_FMT(r->dkim[i]->d), HK_FMT(r->dkim[i]->reason));
+	hk_buf_addf(out, "%s dmarc %s %s %.*s\n", hk_dmarc_result_name(r->dmarc->result),
+	    hk_dmarc_policy_name(r->dmarc->policy), hk_dmarc_policy_name(r->dmarc->disposition),
+	    HK_FMT(r->dmarc->org_domain));
 	hk_buf_addf(out, "author %.*s\n", HK_FMT(r->author_domain));
 }
 
@@ -225,7 +231,8 @@ static enum hk_status record_and_replay(struct hk_buf *out)
 
 static enum hk_status report(struct hk_buf *out)
 {
-	struct hk_explain_options o = {.language = HK_JAPANESE, .show_body = true, .body = HK_S("x\r\n")};
+	struct hk_explain_options o = {
+	    .size = sizeof o, .language = HK_JAPANESE, .show_body = true, .body = HK_S("x\r\n")};
 	struct hk_buf text, json;
 	struct hk_verify *v = NULL;
 	enum hk_status status;
@@ -240,7 +247,8 @@ static enum hk_status report(struct hk_buf *out)
 	if (status == HK_OK) {
 		hk_explain_message(v, &o, &text);
 		hk_explain_json(v, HK_S("x"), &json);
-		status = hk_buf_status(&text) != HK_OK ? hk_buf_status(&text) : hk_buf_status(&json);
+		status =
+		    hk_buf_status(&text) != HK_OK ? hk_buf_status(&text) : hk_buf_status(&json);
 	}
 	oom_disarm();
 	hk_buf_add(out, hk_buf_slice(&text));
