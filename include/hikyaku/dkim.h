@@ -51,6 +51,7 @@ struct hk_dkim_verdict {
 };
 
 struct hk_dkim_verify_options {
+	size_t size; /* of the struct: base.h */
 	int64_t now;                 /* seconds since 1970 */
 	struct hk_slice author_domain; /* these signatures first; may be empty */
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
@@ -85,6 +86,7 @@ enum hk_status hk_dkim_verify_replay_body(struct hk_dkim_verify *, struct hk_sli
 /* ---- signing ------------------------------------------------------------------------- */
 
 struct hk_dkim_sign_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice d, s;
 	enum hk_sign_alg alg;
 	enum hk_canon header_canon, body_canon; /* relaxed/relaxed is what is used in practice */

@@ -131,6 +131,7 @@ enum hk_smtpd_event_type {
 };
 
 struct hk_smtpd_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpd_event_type type;
 	enum hk_smtp_proto proto;
 	struct hk_slice text;    /* HELO: the name; VRFY: the argument; BODY: the chunk; CLOSE: the reason */
@@ -140,7 +141,7 @@ struct hk_smtpd_event {
 	struct hk_smtp_mail_params mail;
 	struct hk_smtp_rcpt_params rcpt;
 	bool is_bdat;            /* DATA, MESSAGE */
-	uint64_t size;           /* MESSAGE: octets of it */
+	uint64_t message_size;   /* MESSAGE */
 	size_t recipient;        /* MESSAGE in LMTP */
 };
 
@@ -149,6 +150,7 @@ enum hk_smtpd_profile { HK_PROFILE_OURS, HK_PROFILE_GMAIL, HK_PROFILE_MICROSOFT,
 const char *hk_smtpd_profile_name(enum hk_smtpd_profile); /* "hikyaku", "gmail", ... */
 
 struct hk_smtpd_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice hostname;     /* in the banner, the greeting and the replies */
 	struct hk_slice banner_text;  /* after "ESMTP "; the product's name */
 	bool lmtp;                    /* RFC 2033: LHLO in place of EHLO and HELO */
@@ -239,12 +241,14 @@ enum hk_smtpc_event_type {
 	HK_SMTPC_CLOSED,    /* the connection is of no further use; reply tells why; stage where */
 };
 struct hk_smtpc_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpc_event_type type;
 	enum hk_smtpc_stage stage;
 	size_t recipient;
 	struct hk_smtp_reply reply;
 };
 struct hk_smtpc_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice helo;      /* our name */
 	bool lmtp;
 	bool want_tls;             /* STARTTLS when offered */
@@ -254,6 +258,7 @@ struct hk_smtpc_options {
 	struct hk_slice clientid_type, clientid; /* said under TLS where it is offered; empty: never */
 };
 struct hk_smtpc_transaction {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice mail_from;       /* without brackets; empty: <> */
 	const struct hk_slice *rcpt;     /* without brackets */
 	const struct hk_smtp_rcpt_params *rcpt_params; /* n of them, or NULL */

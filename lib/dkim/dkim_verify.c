@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 /* A signature that is within the limit. */
 struct evaluated {
@@ -146,15 +147,14 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 	struct hk_dkim_verify *v = hk_arena_alloc(a, sizeof *v);
 	enum hk_status status;
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->options = *options;
 	if (!v->options.max_signatures)
 		v->options.max_signatures = HK_DKIM_MAX_SIGNATURES;
 	v->header = header;
 	v->trace = trace;
-	status = hk_arena_dup_lower(a, options->author_domain, &v->options.author_domain);
+	status = hk_arena_dup_lower(a, v->options.author_domain, &v->options.author_domain);
 	if (status == HK_OK)
 		status = list_fields(v);
 	if (status == HK_OK)

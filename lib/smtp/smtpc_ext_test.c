@@ -2,7 +2,7 @@
  *
  * Dialogues with the client that use an extension.
  */
-#include "smtpc_script.h"
+#include "smtpc_test_script.h"
 #include "tests/unit.h"
 
 #define FIRST      "S 220 mx.test\nC EHLO me.test\nS 250-mx.test\n"

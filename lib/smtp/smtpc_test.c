@@ -2,7 +2,7 @@
  *
  * Dialogues with the client in the SMTP that every server speaks.
  */
-#include "smtpc_script.h"
+#include "smtpc_test_script.h"
 #include "tests/unit.h"
 
 #define GREET                                                                                                     \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpc_internal.h"
 
 /* Slices, fates and texts of HK_SMTP_RCPTS_MAX recipients, with the arena's rounding. */
@@ -178,11 +179,14 @@ static struct hk_smtp_reply missing(struct hk_smtpc *c, const struct hk_smtpc_tr
 	return none;
 }
 
-enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
+enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *given)
 {
+	struct hk_smtpc_transaction own, *t = &own;
 	enum hk_status status;
 	struct hk_smtp_reply reply;
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK)
+		return HK_BUG;
 	if (c->state != SMTPC_IDLE || c->in_transaction || c->due_at != c->due_n || t->n == 0)
 		return HK_BUG;
 	if (t->n > HK_SMTP_RCPTS_MAX || (c->limits.rcptmax && t->n > c->limits.rcptmax) || hk_smtpc_is_spent(c))

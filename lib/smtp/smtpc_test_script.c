@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "smtpc_script.h"
+#include "smtpc_test_script.h"
 #include "tests/unit.h"
 
 enum cut { CUT_WHOLE, CUT_BYTES, CUT_RANDOM };
@@ -58,7 +58,7 @@ static void note(struct run *r, const struct hk_smtpc_event *e)
 
 static void pump(struct run *r)
 {
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	enum hk_status status;
 
 	while ((status = hk_smtpc_next(r->client, &event)) == HK_OK)
@@ -120,7 +120,7 @@ static void start(struct run *r, enum hk_status want)
 {
 	const struct script *s = r->script;
 	struct hk_slice rcpt[4];
-	struct hk_smtpc_transaction t = {
+	struct hk_smtpc_transaction t = {.size = sizeof t,
 	    .mail_from = hk_slice_str(s->from), .rcpt = rcpt, .rcpt_params = s->params, .mail = s->mail};
 
 	t.mail.has_size = s->size != 0;
@@ -202,7 +202,7 @@ static void act(struct run *r, char what, struct hk_slice text)
 
 static void run_script(const struct script *s, enum cut cut, uint64_t seed)
 {
-	const struct hk_smtpc_options options = {.helo = HK_S("me.test"), .lmtp = s->lmtp, .want_tls = s->want_tls, .require_tls = s->require_tls,
+	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test"), .lmtp = s->lmtp, .want_tls = s->want_tls, .require_tls = s->require_tls,
 	    .no_chunking = !s->chunking, .no_pipelining = s->no_pipelining, .clientid_type = HK_S("UUID"), .clientid = s->clientid};
 	struct run r = {.script = s, .cut = cut, .seed = seed, .client = hk_smtpc_new(&options)};
 	struct hk_slice steps = hk_slice_str(s->steps);

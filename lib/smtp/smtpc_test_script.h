@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * smtpc_script.h - dialogues with the client, as scripts of one step per line:
+ * smtpc_test_script.h - dialogues with the client, as scripts of one step per line:
  *
  *	S text    the server says it, with CRLF (\r, \n, \0 in it are escapes; a final \ leaves the CRLF out)
  *	C text    the client's next line must be this
@@ -15,8 +15,8 @@
  *
  * Each runs with the server's text whole, byte by byte and randomly split (T5). At the end nothing may be left over.
  */
-#ifndef HIKYAKU_SMTPC_SCRIPT_H
-#define HIKYAKU_SMTPC_SCRIPT_H
+#ifndef HIKYAKU_SMTPC_TEST_SCRIPT_H
+#define HIKYAKU_SMTPC_TEST_SCRIPT_H
 
 #include "smtpc_internal.h"
 
