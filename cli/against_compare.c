@@ -188,8 +188,8 @@ static enum hk_status add_signatures(struct against_message *m, const struct hk_
 	size_t i;
 
 	for (i = 0; i < v->n_dkim && status == HK_OK; i++)
-		if (!v->dkim[i].is_over_limit || v->n_dkim <= HK_DKIM_MAX_SIGNATURES * 2)
-			status = add_signature(m, &v->dkim[i]);
+		if (!v->dkim[i]->is_over_limit || v->n_dkim <= HK_DKIM_MAX_SIGNATURES * 2)
+			status = add_signature(m, v->dkim[i]);
 	return status == HK_OK ? add_rest(m, v) : status;
 }
 
@@ -197,7 +197,7 @@ static enum hk_status add_signatures(struct against_message *m, const struct hk_
 
 static struct hk_slice identity(const struct hk_verify_verdict *v)
 {
-	return v->spf.is_helo ? v->spf.domain : v->spf.sender;
+	return v->spf->is_helo ? v->spf->domain : v->spf->sender;
 }
 
 /* Without both ends of it SPF is no verdict, and neither is a DMARC that fails for want of it. */
@@ -221,19 +221,19 @@ enum hk_status against_compare(struct against_message *m)
 	size_t i;
 
 	m->n = 0;
-	add_single(m, AGAINST_SPF, is_unknown ? NULL : hk_spf_result_name(v->spf.result), identity(v));
+	add_single(m, AGAINST_SPF, is_unknown ? NULL : hk_spf_result_name(v->spf->result), identity(v));
 	status = add_signatures(m, v);
-	is_unknown = is_unknown && v->dmarc.result == HK_DMARC_FAIL;
-	add_single(m, AGAINST_DMARC, is_unknown ? NULL : hk_dmarc_result_name(v->dmarc.result),
+	is_unknown = is_unknown && v->dmarc->result == HK_DMARC_FAIL;
+	add_single(m, AGAINST_DMARC, is_unknown ? NULL : hk_dmarc_result_name(v->dmarc->result),
 	    v->author_domain);
 	if (find(m, AGAINST_ARC))
-		add_single(m, AGAINST_ARC, hk_arc_result_name(v->arc.cv), (struct hk_slice){0});
+		add_single(m, AGAINST_ARC, hk_arc_result_name(v->arc->cv), (struct hk_slice){0});
 	for (i = 0; i < m->n && status == HK_OK; i++) {
 		struct against_row *row = &m->row[i];
 
 		row->outcome = outcome_of(row);
 		m->is_different = m->is_different || row->outcome == AGAINST_DIFFERENT;
-		m->is_temporary = m->is_temporary || is_temporary(row) || v->arc.is_temporary;
+		m->is_temporary = m->is_temporary || is_temporary(row) || v->arc->is_temporary;
 	}
 	for (i = 0; i < m->n && status == HK_OK; i++)
 		if (m->row[i].outcome != AGAINST_SAME)

@@ -82,19 +82,19 @@ static bool is_other_client(const struct facts *f)
 
 static bool is_other_identity(const struct facts *f)
 {
-	return f->row->theirs && f->row->theirs->is_helo && !f->v->spf.is_helo;
+	return f->row->theirs && f->row->theirs->is_helo && !f->v->spf->is_helo;
 }
 
 static bool is_other_sender(const struct facts *f)
 {
 	const struct against_result *r = f->row->theirs;
 
-	return r && !r->is_helo && r->domain.n && !hk_slice_eq_nocase(r->domain, f->v->spf.domain);
+	return r && !r->is_helo && r->domain.n && !hk_slice_eq_nocase(r->domain, f->v->spf->domain);
 }
 
 static bool is_over_limit(const struct facts *f)
 {
-	return ours_is(f, "permerror") && (f->v->spf.lookups > HK_SPF_MAX_LOOKUPS || f->v->spf.voids > HK_SPF_MAX_VOIDS);
+	return ours_is(f, "permerror") && (f->v->spf->lookups > HK_SPF_MAX_LOOKUPS || f->v->spf->voids > HK_SPF_MAX_VOIDS);
 }
 
 static bool is_broken_record(const struct facts *f)
@@ -125,7 +125,7 @@ static bool always(const struct facts *f)
 
 static struct hk_slice spf_reason(const struct facts *f)
 {
-	return f->v->spf.reason;
+	return f->v->spf->reason;
 }
 
 static struct hk_slice spf_record(const struct facts *f)
@@ -224,8 +224,8 @@ static bool lets_length_align(const struct facts *f)
 	size_t i;
 
 	for (i = 0; is_pass_there_only(f) && i < f->v->n_dkim; i++)
-		if (f->v->dkim[i].result == HK_DKIM_PASS && f->v->dkim[i].has_length &&
-		    !f->v->dkim[i].is_aligned_by_length)
+		if (f->v->dkim[i]->result == HK_DKIM_PASS && f->v->dkim[i]->has_length &&
+		    !f->v->dkim[i]->is_aligned_by_length)
 			return true;
 	return false;
 }
@@ -251,7 +251,7 @@ static bool guessed(const struct facts *f)
 
 static bool found_policy(const struct facts *f)
 {
-	return theirs_is(f, "none") && f->v->dmarc.record_domain.n;
+	return theirs_is(f, "none") && f->v->dmarc->record_domain.n;
 }
 
 static bool lost_policy(const struct facts *f)
@@ -266,19 +266,19 @@ static bool walk_differs(const struct facts *f)
 
 static struct hk_slice org_domain(const struct facts *f)
 {
-	return f->v->dmarc.org_domain;
+	return f->v->dmarc->org_domain;
 }
 
 static struct hk_slice record_domain(const struct facts *f)
 {
-	return f->v->dmarc.record_domain;
+	return f->v->dmarc->record_domain;
 }
 
 /* ---- arc ------------------------------------------------------------------------------------------ */
 
 static struct hk_slice arc_reason(const struct facts *f)
 {
-	return f->v->arc.reason;
+	return f->v->arc->reason;
 }
 
 /* ---- the table ------------------------------------------------------------------------------------ */
