@@ -50,12 +50,42 @@ struct hk_dkim_verdict {
 	size_t field;               /* index in the header of its DKIM-Signature field */
 };
 
+/* ---- a cache of public keys, which the caller owns ------------------------------------- */
+
+/* Saves the parsing of key records that come again, not the questions: each record of an answer is looked for by its
+ * name and all its octets, so a key that was replaced or revoked in the DNS is never used in place of what is there now.
+ * For one thread at a time; give each worker its own. */
+struct hk_dkim_key_cache;
+struct hk_dkim_key_cache_options {
+	size_t max_entries; /* 0: HK_DKIM_CACHE_ENTRIES */
+	size_t max_bytes;   /* 0: HK_DKIM_CACHE_BYTES; an entry counts with what OpenSSL keeps for it */
+	int64_t longest;    /* seconds that an entry stays, however long its TTL; 0: HK_DKIM_CACHE_LONGEST */
+};
+#define HK_DKIM_CACHE_ENTRIES 1024
+#define HK_DKIM_CACHE_BYTES   (4 * 1024 * 1024) /* 1,024 keys of RSA-2048, at 3.2 KiB, with room for longer records */
+#define HK_DKIM_CACHE_LONGEST 86400
+/* returns owned; NULL when out of memory. options may be NULL. */
+struct hk_dkim_key_cache *hk_dkim_key_cache_new(const struct hk_dkim_key_cache_options *);
+/* No verifier that was given the cache may be left. NULL allowed. */
+void hk_dkim_key_cache_free(struct hk_dkim_key_cache *);
+/* hk_dkim_key_cache_expire(c, now): drops every entry whose time is over. Never needed: full, the cache makes room itself. */
+void hk_dkim_key_cache_expire(struct hk_dkim_key_cache *, int64_t now);
+struct hk_dkim_key_cache_counts {
+	size_t entries, bytes;
+	uint64_t hits, misses; /* records of answers found, and not found */
+	uint64_t dropped;      /* for lack of room */
+};
+void hk_dkim_key_cache_count(const struct hk_dkim_key_cache *, struct hk_dkim_key_cache_counts *ret);
+
+/* ---- verifying ------------------------------------------------------------------------- */
+
 struct hk_dkim_verify_options {
 	int64_t now;                 /* seconds since 1970 */
 	struct hk_slice author_domain; /* these signatures first; may be empty */
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
 	bool allow_sha1;             /* archived vectors only */
 	size_t max_signatures;       /* 0: HK_DKIM_MAX_SIGNATURES */
+	struct hk_dkim_key_cache *keys; /* borrowed until hk_dkim_verify_done; NULL: every key is parsed anew */
 };
 
 struct hk_dkim_verify;
