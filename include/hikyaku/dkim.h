@@ -3,7 +3,7 @@
  * dkim.h - RFC 6376 with RFC 8301 and RFC 8463: verify and sign, the body in one pass.
  *
  *	verify: new, header, body*, end, then step/question/answer until OK, then count/result
- *	sign:   new, header, body*, end, then digest (the question), finish (the answer gives the field)
+ *	sign:   new, [also]*, body*, end, then question/answer for each key, fields
  */
 #ifndef HIKYAKU_DKIM_H
 #define HIKYAKU_DKIM_H
@@ -122,19 +122,40 @@ struct hk_dkim_sign_options {
 	int64_t expire;                         /* x=; 0 leaves it out */
 	struct hk_slice headers;                /* "from:subject:..." without oversigning; empty: HK_DKIM_DEFAULT_HEADERS */
 	bool no_oversign;                       /* else each present field is listed once more than it occurs, absent ones once */
+	struct hk_slice key;                    /* for the question: what the caller knows the private key by; never read here */
 };
 #define HK_DKIM_DEFAULT_HEADERS "from:reply-to:subject:date:message-id:to:cc"
+#define HK_DKIM_MAX_SIGNERS     8 /* keys for one message: two algorithms, and old and new keys of a few domains */
 
 struct hk_dkim_sign;
 /* borrows header; NULL when a is full. hk_dkim_sign_done must be called. */
 struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *, const struct hk_dkim_sign_options *, const struct hk_header *);
 void hk_dkim_sign_done(struct hk_dkim_sign *);
+/* hk_dkim_sign_also(s, options): one more key, before the first piece of the body, which is hashed once for all keys that
+ * want the same form of it. BUG later than that, LIMIT past HK_DKIM_MAX_SIGNERS; NOMEM. */
+enum hk_status hk_dkim_sign_also(struct hk_dkim_sign *, const struct hk_dkim_sign_options *) HK_MUSTCHECK;
 void hk_dkim_sign_body(struct hk_dkim_sign *, struct hk_slice chunk);
-/* hk_dkim_sign_end(s, ret): the digest to be signed, 32 octets borrowed from the arena. SYNTAX when
- * the message has no From (5.4), or when its header begins with a continuation line. */
+/* hk_dkim_sign_end(s, ret): *ret, which may be NULL, is the digest of the first key's question. SYNTAX when the message has
+ * no From (5.4), or when its header begins with a continuation line; when it is not OK for one key it is so for none. */
 enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *, struct hk_slice *ret_digest) HK_MUSTCHECK;
-/* hk_dkim_sign_finish(s, signature, out): appends the whole DKIM-Signature field, folded with tabs under 79 columns, with CRLF:
- * v a c d s t [x] h bh b, in that order. */
+
+/* What the holder of a private key is asked: here, in another process, in an HSM. */
+struct hk_dkim_sign_question {
+	size_t id;              /* for the answer: 0 for the key of new, then in the order of also */
+	struct hk_slice key;    /* of the options */
+	enum hk_sign_alg alg;
+	struct hk_slice digest; /* 32 octets: SHA-256 (Ed25519 signs these octets, RFC 8463 3); borrowed from the arena */
+};
+/* the next question not yet handed out, after end; false when all were. */
+bool hk_dkim_sign_question(struct hk_dkim_sign *, struct hk_dkim_sign_question *ret);
+/* hk_dkim_sign_answer(s, id, signature): copies; in any order. Empty: the holder does not sign, and there will be no field
+ * of that key. BUG for an id that is none or was answered, and for more than HK_SIGNATURE_MAX octets. */
+enum hk_status hk_dkim_sign_answer(struct hk_dkim_sign *, size_t id, struct hk_slice signature) HK_MUSTCHECK;
+/* hk_dkim_sign_fields(s, out): appends the DKIM-Signature fields, that of the key of new on top, each folded with tabs under
+ * 79 columns, with CRLF: v a c d s t [x] h bh b, in that order. AGAIN while an answer is missing; NOTFOUND, and nothing,
+ * when every holder declined. */
+enum hk_status hk_dkim_sign_fields(const struct hk_dkim_sign *, struct hk_buf *out) HK_MUSTCHECK;
+/* hk_dkim_sign_finish(s, signature, out): answer and fields for the one who has one key. */
 enum hk_status hk_dkim_sign_finish(struct hk_dkim_sign *, struct hk_slice signature, struct hk_buf *out) HK_MUSTCHECK;
 
 /* ---- publishing ------------------------------------------------------------------------- */
