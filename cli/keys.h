@@ -18,6 +18,8 @@
 
 #include <hikyaku/dkim.h>
 
+#include "engine/key_choice.h"
+
 #include "cli_internal.h"
 
 #define KEYS_MAX       50000 /* in one folder */
@@ -73,11 +75,9 @@ enum cli_exit keys_failed(enum hk_status, const char *about);
 
 /* ---- what name servers show ------------------------------------------------------------------ */
 
-enum keys_sight { KEYS_SEEN, KEYS_ABSENT, KEYS_DIFFERENT, KEYS_GONE, KEYS_UNKNOWN };
-
 struct keys_answer {
 	struct hk_slice server; /* as it was given, or NAME (ADDRESS) */
-	enum keys_sight sight;
+	enum hk_key_sight sight;
 	struct hk_slice reason;
 };
 struct keys_seen {
@@ -90,10 +90,10 @@ struct keys_watch;
 /* keys_watch_new(a, options, ret): false: said on stderr why not. */
 bool keys_watch_new(struct hk_arena *, const struct cli_options *, struct keys_watch **ret);
 void keys_watch_free(struct keys_watch *); /* NULL allowed */
-/* keys_watch_see(watch, key, private, ret): asks each name server of the key's domain. */
+/* keys_watch_see(watch, key, record, ret): record is the key's own, empty for one that is revoked. Asks each name server of the key's domain. */
 enum hk_status keys_watch_see(struct keys_watch *, const struct keys_key *,
-    const struct hk_private_key *, struct keys_seen *ret);
-const char *keys_sight_name(enum keys_sight);
+    struct hk_slice record, struct keys_seen *ret);
+const char *keys_sight_name(enum hk_key_sight);
 
 enum cli_exit keys_new(const struct cli_options *);
 enum cli_exit keys_rotate(const struct cli_options *);

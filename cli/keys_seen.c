@@ -31,9 +31,13 @@ struct keys_watch {
 	size_t chosen[ANSWERS_MAX], n_chosen;
 };
 
-const char *keys_sight_name(enum keys_sight sight)
+const char *keys_sight_name(enum hk_key_sight sight)
 {
-	static const char *const names[] = {"seen", "absent", "different", "revoked", "unknown"};
+	static const char *const names[HK_KEY_SIGHTS] = {[HK_KEY_UNKNOWN] = "unknown",
+	    [HK_KEY_FITS] = "seen",
+	    [HK_KEY_ABSENT] = "absent",
+	    [HK_KEY_REVOKED] = "revoked",
+	    [HK_KEY_DIFFERENT] = "different"};
 
 	return names[sight];
 }
@@ -165,51 +169,6 @@ static enum hk_status find_servers(struct keys_watch *w, struct hk_slice domain)
 
 /* ---- one answer ------------------------------------------------------------------------------ */
 
-static bool is_revoked(struct hk_slice record)
-{
-	struct hk_slice p;
-	struct hk_tags tags;
-
-	return hk_tags_parse(record, HK_TAGS_STRICT, &tags) == HK_OK &&
-	       hk_tags_get(&tags, "p", &p) && p.n == 0;
-}
-
-/* RFC 6376 3.6.2.2: of several records only one may be able to serve. */
-static enum hk_status judge(struct hk_arena *a, const struct hk_dns_answer *answer,
-    const struct hk_private_key *private, struct keys_answer *ret)
-{
-	struct hk_slice reason = {0};
-	size_t i, fits = 0;
-
-	if (hk_dns_is_failure(answer)) {
-		ret->sight = KEYS_UNKNOWN;
-		ret->reason = hk_slice_str(hk_dns_rcode_name(answer->rcode));
-		return HK_OK;
-	}
-	ret->sight = answer->n ? KEYS_DIFFERENT : KEYS_ABSENT;
-	for (i = 0; i < answer->n; i++) {
-		enum hk_status status;
-
-		if (is_revoked(answer->rr[i].data)) {
-			ret->sight = KEYS_GONE;
-			continue;
-		}
-		if (!private)
-			continue;
-		status = hk_dkim_record_fits(a, answer->rr[i].data, private, &reason);
-		if (status != HK_OK && status != HK_NOTFOUND)
-			return status;
-		fits += status == HK_OK;
-		if (status == HK_NOTFOUND)
-			ret->reason = reason;
-	}
-	if (fits == 1 && !hk_slice_eq(ret->reason, HK_S("another key is published")))
-		*ret = (struct keys_answer){.server = ret->server, .sight = KEYS_SEEN};
-	else if (fits)
-		ret->reason = HK_S("several keys");
-	return HK_OK;
-}
-
 /* An authoritative server knows a CNAME but not, often, what it leads to: another zone, of whoever
  * holds the keys for this domain. That end is then asked of the resolver. */
 static enum hk_status ask(struct keys_watch *w, struct server *server,
@@ -230,15 +189,15 @@ static enum hk_status ask(struct keys_watch *w, struct server *server,
 }
 
 /* A revoked key's record may say so or be gone. */
-static bool is_as_wanted(enum keys_state state, enum keys_sight sight)
+static bool is_as_wanted(enum keys_state state, enum hk_key_sight sight)
 {
 	if (state == KEYS_REVOKED)
-		return sight == KEYS_GONE || sight == KEYS_ABSENT;
-	return sight == KEYS_SEEN;
+		return sight == HK_KEY_REVOKED || sight == HK_KEY_ABSENT;
+	return sight == HK_KEY_FITS;
 }
 
-enum hk_status keys_watch_see(struct keys_watch *w, const struct keys_key *key,
-    const struct hk_private_key *private, struct keys_seen *ret)
+enum hk_status keys_watch_see(
+    struct keys_watch *w, const struct keys_key *key, struct hk_slice record, struct keys_seen *ret)
 {
 	struct keys_seen seen = {.all = true};
 	struct keys_answer *answer;
@@ -260,11 +219,12 @@ enum hk_status keys_watch_see(struct keys_watch *w, const struct keys_key *key,
 		answer[i].server = server->text;
 		status = ask(w, server, &q, &got);
 		if (status == HK_OK)
-			status = judge(w->arena, &got, private, &answer[i]);
+			status =
+			    hk_key_see(w->arena, &got, record, &answer[i].sight, &answer[i].reason);
 		if (status != HK_OK)
 			return status;
 		seen.all = seen.all && is_as_wanted(key->state, answer[i].sight);
-		seen.unknown = seen.unknown || answer[i].sight == KEYS_UNKNOWN;
+		seen.unknown = seen.unknown || answer[i].sight == HK_KEY_UNKNOWN;
 	}
 	if (w->n_chosen == 0) {
 		seen.all = false;

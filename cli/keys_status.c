@@ -40,13 +40,13 @@ static void add_row(const struct keys_key *key, const struct keys_seen *seen, st
 	size_t i, seeing = 0;
 
 	for (i = 0; i < seen->n; i++)
-		seeing += seen->answer[i].sight == KEYS_SEEN;
+		seeing += seen->answer[i].sight == HK_KEY_FITS;
 	hk_buf_addf(out, "%-28.*s %-20.*s %-8s %-10s %zu of %zu\n", HK_FMT(key->domain),
 	    HK_FMT(key->selector), keys_alg_name(key->alg), shown_state(key, seen), seeing, seen->n);
 	for (i = 0; i < seen->n; i++) {
 		const struct keys_answer *answer = &seen->answer[i];
 
-		if (seen->all || answer->sight == KEYS_SEEN)
+		if (seen->all || answer->sight == HK_KEY_FITS)
 			continue;
 		hk_buf_add_str(out, "    ");
 		hk_quote_add(out, answer->server, 300);
@@ -70,13 +70,16 @@ static enum cli_exit exit_of(const struct keys_key *key, const struct keys_seen 
 static bool see(struct keys_store *s, struct keys_watch *w, const struct keys_key *key,
     struct keys_seen *ret)
 {
-	struct hk_private_key *private = NULL;
-	enum hk_status status;
+	enum hk_status status = HK_OK;
+	struct hk_buf record;
 
-	if (key->state != KEYS_REVOKED && !keys_store_private(s, key, &private))
+	hk_buf_init(&record, HK_DKIM_KEY_RECORD_MAX);
+	if (key->state != KEYS_REVOKED && !keys_record(s, key, &record)) {
+		hk_buf_done(&record);
 		return false;
-	status = keys_watch_see(w, key, private, ret);
-	hk_private_key_free(private);
+	}
+	status = keys_watch_see(w, key, hk_buf_slice(&record), ret);
+	hk_buf_done(&record);
 	return status == HK_OK || keys_failed(status, "name servers") == CLI_OK;
 }
 

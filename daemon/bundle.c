@@ -9,7 +9,12 @@
 #include <unistd.h>
 
 #include "daemon/bundle.h"
+#include "io/control.h"
 #include "io/disk.h"
+#include "io/keys.h"
+
+/* The records of all keys that the keys process takes. */
+#define BUNDLE_ARENA ((size_t)HK_KEYS_MAX * (HK_CONTROL_TEXT_MAX + 64))
 
 /* ---- files
  * ----------------------------------------------------------------------------------------- */
@@ -140,7 +145,8 @@ static bool make_room(struct bundle *b)
 	b->key = new_files(b->conf->n_keys);
 	b->alg = calloc(b->conf->n_keys + 1, sizeof *b->alg);
 	b->has_alg = calloc(b->conf->n_keys + 1, sizeof *b->has_alg);
-	return b->certificate && b->certificate_key && b->key && b->alg && b->has_alg;
+	b->record = calloc(b->conf->n_keys + 1, sizeof *b->record);
+	return b->certificate && b->certificate_key && b->key && b->alg && b->has_alg && b->record;
 }
 
 static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
@@ -191,6 +197,7 @@ enum hk_status bundle_open(
 	if (!b)
 		return HK_NOMEM;
 	*b = (struct bundle){.number = number, .text_fd = -1};
+	hk_arena_init(&b->arena, BUNDLE_ARENA);
 	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
 	status = fill(b, path, &a, why);
 	hk_arena_done(&a);
@@ -199,6 +206,21 @@ enum hk_status bundle_open(
 	else
 		bundle_free(b);
 	return status;
+}
+
+enum hk_status bundle_set_alg(
+    struct bundle *b, size_t key, enum hk_sign_alg alg, struct hk_slice record)
+{
+	enum hk_status status;
+
+	if (key >= b->conf->n_keys || b->has_alg[key])
+		return HK_BUG;
+	status = hk_arena_dup(&b->arena, record, &b->record[key]);
+	if (status != HK_OK)
+		return status;
+	b->alg[key] = alg;
+	b->has_alg[key] = true;
+	return HK_OK;
 }
 
 bool bundle_has_all_algs(const struct bundle *b)
@@ -234,6 +256,8 @@ void bundle_free(struct bundle *b)
 		close(b->text_fd);
 	free(b->alg);
 	free(b->has_alg);
+	free(b->record);
+	hk_arena_done(&b->arena);
 	hk_conf_free(b->conf);
 	free(b);
 }

@@ -17,6 +17,8 @@ struct bundle {
 	int *key;              /* for each key */
 	enum hk_sign_alg *alg; /* for each key, once the keys process said so */
 	bool *has_alg;
+	struct hk_slice *record; /* for each key, with alg: its DNS record; in arena */
+	struct hk_arena arena;
 };
 
 /* bundle_open(path, number, why, ret): why gets one line or more: what is wrong with the text
@@ -32,6 +34,9 @@ enum hk_status bundle_open_file(struct hk_slice path, struct hk_buf *why, int *r
  * it to. */
 enum hk_status bundle_read(
     int fd, struct hk_arena *, size_t max, struct hk_slice *ret) HK_MUSTCHECK;
+/* bundle_set_alg(b, key, alg, record): copies record. Only the first time counts. */
+enum hk_status bundle_set_alg(
+    struct bundle *, size_t key, enum hk_sign_alg, struct hk_slice record) HK_MUSTCHECK;
 bool bundle_has_all_algs(const struct bundle *);
 void bundle_free(struct bundle *); /* NULL allowed */
 

@@ -17,7 +17,8 @@
 #include "io/keys.h"
 #include "io/log.h"
 
-static enum hk_status load(struct hk_keys *keys, const struct hk_control *m, enum hk_sign_alg *ret)
+static enum hk_status load(
+    struct hk_keys *keys, const struct hk_control *m, enum hk_sign_alg *ret, struct hk_buf *record)
 {
 	struct hk_slice pem = {0};
 	enum hk_status status;
@@ -26,7 +27,7 @@ static enum hk_status load(struct hk_keys *keys, const struct hk_control *m, enu
 	hk_arena_init(&a, HK_KEYS_PEM_MAX + 4096);
 	status = bundle_read(m->fd, &a, HK_KEYS_PEM_MAX, &pem);
 	if (status == HK_OK) {
-		status = hk_keys_load(keys, m->generation, m->index, pem, ret);
+		status = hk_keys_load(keys, m->generation, m->index, pem, ret, record);
 		explicit_bzero((void *)(uintptr_t)pem.p, pem.n);
 	}
 	hk_arena_done(&a);
@@ -37,8 +38,12 @@ static void take_key(struct hk_keys *keys, const struct hk_control *m)
 {
 	struct hk_control answer = {
 	    .type = HK_CONTROL_ALG, .generation = m->generation, .index = m->index, .fd = -1};
-	enum hk_status status = load(keys, m, &answer.alg);
+	enum hk_status status;
+	struct hk_buf record;
 
+	hk_buf_init(&record, HK_CONTROL_TEXT_MAX);
+	status = load(keys, m, &answer.alg, &record);
+	answer.text = hk_buf_slice(&record);
 	if (status != HK_OK) {
 		answer.type = HK_CONTROL_REFUSED;
 		answer.text =
@@ -48,6 +53,7 @@ static void take_key(struct hk_keys *keys, const struct hk_control *m)
 	}
 	/* a supervisor that is gone shows as END on the next receive */
 	(void)!hk_control_send(ROLE_CONTROL_FD, &answer);
+	hk_buf_done(&record);
 	close(m->fd);
 }
 

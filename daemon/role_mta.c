@@ -161,7 +161,7 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 		status = take_socket(r, m);
 		break;
 	case HK_CONTROL_ALG:
-		status = server_alg(&r->server, m->index, m->alg);
+		status = server_alg(&r->server, m->index, m->alg, m->text);
 		break;
 	case HK_CONTROL_SERVE:
 		serve(r);
@@ -205,7 +205,8 @@ static void run(struct mta_role *r)
 	while (!r->over) {
 		/* a closed control descriptor is readable for ever */
 		p[0].fd = r->stopping ? -1 : ROLE_CONTROL_FD;
-		if (poll(p, 3, time_left(r)) == 0) {
+		poll(p, 3, r->stopping ? time_left(r) : server_run(&r->server));
+		if (r->stopping && time_left(r) == 0) {
 			hk_logf(r->log, HK_LOG_WARNING,
 			    "ev=stop what=\"sessions or deliveries did not end in time and are "
 			    "dropped\"");

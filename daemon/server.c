@@ -16,6 +16,7 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 	*s = (struct server){.log = log};
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
+	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
 	return hk_mailbox_init(&s->box);
 }
 
@@ -90,13 +91,14 @@ enum hk_status server_certificate_key(
 	return hk_tls_context_server(s->certificate[listener], pem, why, &s->next->tls[listener]);
 }
 
-enum hk_status server_alg(struct server *s, size_t key, enum hk_sign_alg alg)
+enum hk_status server_alg(
+    struct server *s, size_t key, enum hk_sign_alg alg, struct hk_slice record)
 {
 	if (!s->next || key >= s->next->conf->n_keys)
 		return HK_BUG;
 	s->next->key_algs[key] = alg;
 	s->next->key_known[key] = true;
-	return HK_OK;
+	return hk_arena_dup(&s->next->arena, record, &s->next->key_record[key]);
 }
 
 static int known_socket(const struct server *s, const struct server_socket *want)
@@ -197,6 +199,7 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 	if (hk_generation_missing(s->next, why))
 		return HK_NOTFOUND;
 	status = add_resolver(s, why);
+	hk_key_watch_carry(&s->watch, s->next);
 	if (status == HK_OK && !s->mta)
 		status = first_start(s, why);
 	if (status == HK_OK) {
@@ -216,6 +219,10 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 		server_drop(s);
 		return status;
 	}
+	/* mail goes on either way: keys are then taken for published, as long as this lasts */
+	if (hk_key_watch_begin(&s->watch, s->next, hk_clock_mono_ms()) != HK_OK)
+		hk_logf(
+		    s->log, HK_LOG_ERROR, "ev=key what=\"published records are not looked up\"");
 	for (i = 0; i < s->next_sockets.n; i++)
 		s->next_sockets.at[i].is_new = false;
 	forget_sockets(&s->now_sockets, false);
@@ -226,6 +233,11 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	s->next = NULL;
 	server_drop(s);
 	return HK_OK;
+}
+
+int server_run(struct server *s)
+{
+	return hk_key_watch_run(&s->watch, hk_clock_mono_ms());
 }
 
 void server_stop(struct server *s)
@@ -241,19 +253,38 @@ bool server_take_mail(struct server *s)
 
 	for (post = hk_mailbox_take(&s->box); post; post = next) {
 		next = post->next;
-		if (hk_mta_told(s->mta, post))
+		if (post->type == HK_POST_DNS)
+			hk_key_watch_take(
+			    &s->watch, (struct hk_dns_post *)post, hk_clock_mono_ms());
+		else if (hk_mta_told(s->mta, post))
 			idle = true;
 	}
 	return idle;
 }
 
+/* Answers that nobody waits for any more. */
+static void drop_mail(struct server *s)
+{
+	struct hk_post *post, *next;
+
+	for (post = hk_mailbox_take(&s->box); post; post = next) {
+		next = post->next;
+		if (post->type == HK_POST_DNS)
+			hk_dns_post_free((struct hk_dns_post *)post);
+		else
+			free(post);
+	}
+}
+
 void server_done(struct server *s)
 {
 	server_drop(s);
+	hk_key_watch_end(&s->watch);
 	/* first our use of it: with the workers' its resolver ends, which still answers to them */
 	hk_generation_free(s->now);
 	if (s->mta)
 		hk_mta_end(s->mta);
 	forget_sockets(&s->now_sockets, false);
+	drop_mail(s);
 	hk_mailbox_done(&s->box);
 }

@@ -11,6 +11,7 @@
 #define HIKYAKU_DAEMON_SERVER_H
 
 #include "io/control.h"
+#include "io/key_watch.h"
 #include "io/mta.h"
 
 #define HK_SERVER_CHANNELS 16
@@ -30,6 +31,7 @@ struct server_sockets {
 struct server {
 	struct hk_log *log;
 	struct hk_mailbox box;
+	struct hk_key_watch watch;
 	struct hk_mta *mta; /* NULL before the first serve */
 	struct hk_generation *now, *next;
 	struct server_sockets now_sockets, next_sockets;
@@ -48,13 +50,17 @@ enum hk_status server_certificate(
     struct server *, size_t listener, struct hk_slice pem) HK_MUSTCHECK;
 enum hk_status server_certificate_key(
     struct server *, size_t listener, struct hk_slice pem, struct hk_buf *why) HK_MUSTCHECK;
-enum hk_status server_alg(struct server *, size_t key, enum hk_sign_alg) HK_MUSTCHECK;
+enum hk_status server_alg(
+    struct server *, size_t key, enum hk_sign_alg, struct hk_slice record) HK_MUSTCHECK;
 enum hk_status server_listen(struct server *, const struct server_socket *) HK_MUSTCHECK;
 /* server_channel(s, worker, fd): takes fd, a channel to the keys. */
 void server_channel(struct server *, unsigned worker, int fd);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */
 enum hk_status server_serve(struct server *, struct hk_buf *why) HK_MUSTCHECK;
 void server_drop(struct server *);
+/* server_run(s): what is due now; how many ms until it wants to be called again, -1: not before there
+ * is mail. */
+int server_run(struct server *);
 /* server_stop(s), then server_take_mail when s->box is readable: true once nothing is under way any
  * more. */
 void server_stop(struct server *);

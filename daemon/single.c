@@ -65,17 +65,22 @@ static enum hk_status give_key(
 {
 	enum hk_sign_alg alg;
 	enum hk_status status;
+	struct hk_buf record;
 	struct hk_slice pem;
 	struct hk_arena a;
+
+	hk_buf_init(&record, HK_DKIM_KEY_RECORD_MAX);
 
 	hk_arena_init(&a, HK_KEYS_PEM_MAX + 4096);
 	status = bundle_read(b->key[i], &a, HK_KEYS_PEM_MAX, &pem);
 	if (status == HK_OK)
-		status = hk_keys_load(s->keys, b->number, (uint32_t)i, pem, &alg);
+		status = hk_keys_load(s->keys, b->number, (uint32_t)i, pem, &alg, &record);
 	hk_arena_done(&a);
 	if (status == HK_OK)
-		return server_alg(&s->server, i, alg);
-	hk_buf_addf(why, "%.*s: %s", HK_FMT(b->conf->key[i].file), hk_status_text(status));
+		status = server_alg(&s->server, i, alg, hk_buf_slice(&record));
+	else
+		hk_buf_addf(why, "%.*s: %s", HK_FMT(b->conf->key[i].file), hk_status_text(status));
+	hk_buf_done(&record);
 	return status;
 }
 
@@ -270,7 +275,8 @@ static void run(struct single *s, int signals)
 	    {.fd = signals, .events = POLLIN}, {.fd = s->server.box.fd, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(p, 2, time_left(s)) == 0) {
+		poll(p, 2, s->stopping ? time_left(s) : server_run(&s->server));
+		if (s->stopping && time_left(s) == 0) {
 			hk_logf(s->log, HK_LOG_WARNING,
 			    "ev=stop what=\"sessions or deliveries did not end in time and are "
 			    "dropped\"");

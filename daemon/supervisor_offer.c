@@ -118,6 +118,7 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 		        .generation = b->number,
 		        .index = (uint32_t)i,
 		        .alg = b->alg[i],
+		        .text = b->record[i],
 		        .fd = -1});
 	send_to(s, &s->mta,
 	    &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
@@ -210,8 +211,8 @@ static void take_alg(struct supervisor *s, const struct hk_control *m)
 	/* those of what is in force are known: a keys process started again says them once more */
 	if (!b || b->number != m->generation || m->index >= b->conf->n_keys || s->next_is_offered)
 		return;
-	b->alg[m->index] = m->alg;
-	b->has_alg[m->index] = true;
+	if (bundle_set_alg(b, m->index, m->alg, m->text) != HK_OK)
+		return;
 	if (bundle_has_all_algs(b))
 		offer_to_mta(s);
 }

@@ -123,8 +123,8 @@ struct hk_delivery {
 	struct hk_header signed_header;
 	struct hk_key_choice signer[HK_KEY_CHOICES];
 	size_t n_signers;
-	struct hk_dkim_sign *sign;                   /* of all signers; NULL without any */
-	struct hk_dkim_sign_question sign_question; /* the one whose answer is awaited */
+	struct hk_dkim_sign *sign; /* of all signers; NULL without any */
+	const struct hk_dkim_sign_question *sign_question; /* whose answer is awaited */
 	bool is_published;                 /* a key is known to be, or may be */
 	struct hk_buf fields;              /* the signatures' */
 };

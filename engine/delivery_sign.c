@@ -25,12 +25,14 @@ static void finish(struct hk_delivery *d)
 
 /* ---- which keys ------------------------------------------------------------------------------ */
 
-/* One line for each key: with what the message is signed and, where that is not as it should be, why. */
+/* One line for each key: with what the message is signed and, where that is not as it should be,
+ * why. */
 static void tell(struct hk_delivery *d, const struct hk_key_choice *c)
 {
 	const struct hk_conf *conf = delivery_conf(d);
 	const struct hk_conf_key *key = &conf->key[c->key], *first = &conf->key[c->first];
-	bool is_well = c->key == c->first && (c->sight == HK_KEY_FITS || c->sight == HK_KEY_UNKNOWN);
+	bool is_well =
+	    c->key == c->first && (c->sight == HK_KEY_FITS || c->sight == HK_KEY_UNKNOWN);
 
 	if (is_well)
 		hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=signed d=%.*s s=%.*s a=%s", d->id_text,
@@ -49,7 +51,8 @@ static void choose(struct hk_delivery *d, const struct hk_conf_sign *sign)
 {
 	struct hk_key_choice choice[HK_KEY_CHOICES];
 	size_t n = hk_key_choose(
-	    delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice), i;
+	           delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice),
+	       i;
 
 	d->is_published = hk_key_is_published(choice, n);
 	for (i = 0; i < n; i++) {
@@ -65,6 +68,7 @@ static enum hk_status begin_one(struct hk_delivery *d, const struct hk_key_choic
 {
 	const struct hk_conf_key *key = &delivery_conf(d)->key[choice->key];
 	struct hk_dkim_sign_options options = {
+	    .size = sizeof options,
 	    .d = key->domain,
 	    .s = key->selector,
 	    .alg = d->env.key_algs[choice->key],
@@ -97,7 +101,8 @@ static enum hk_status hash_body(struct hk_delivery *d)
 /* false when all were asked */
 static bool ask(struct hk_delivery *d)
 {
-	if (!hk_dkim_sign_question(d->sign, &d->sign_question))
+	d->sign_question = hk_dkim_sign_question(d->sign);
+	if (!d->sign_question)
 		return false;
 	d->last_id++;
 	d->wants |= WANT_SIGN;
@@ -149,7 +154,7 @@ void sign_done(struct hk_delivery *d, struct hk_slice signature)
 		cannot(d, "The signature cannot be made now");
 		return;
 	}
-	if (hk_dkim_sign_answer(d->sign, d->sign_question.id, signature) != HK_OK) {
+	if (hk_dkim_sign_answer(d->sign, d->sign_question->id, signature) != HK_OK) {
 		cannot(d, "The signature cannot be kept");
 		return;
 	}

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <hikyaku/dkim.h>
+#include <hikyaku/tags.h>
+
 #include "engine/key_choice.h"
 
 const char *hk_key_sight_text(enum hk_key_sight sight)
@@ -10,6 +13,56 @@ const char *hk_key_sight_text(enum hk_key_sight sight)
 	};
 
 	return texts[sight];
+}
+
+static bool is_revoked(struct hk_slice record)
+{
+	struct hk_slice p;
+	struct hk_tags tags;
+
+	return hk_tags_parse(record, HK_TAGS_STRICT, &tags) == HK_OK &&
+	       hk_tags_get(&tags, "p", &p) && p.n == 0;
+}
+
+/* RFC 6376 3.6.2.2: of several records only one may be able to serve. */
+enum hk_status hk_key_see(struct hk_arena *a, const struct hk_dns_answer *answer,
+    struct hk_slice own, enum hk_key_sight *ret, struct hk_slice *ret_reason)
+{
+	enum hk_key_sight sight = answer->n ? HK_KEY_DIFFERENT : HK_KEY_ABSENT;
+	struct hk_slice reason = {0};
+	size_t i, fits = 0, others = 0;
+
+	if (hk_dns_is_failure(answer)) {
+		*ret = HK_KEY_UNKNOWN;
+		*ret_reason = hk_slice_str(hk_dns_rcode_name(answer->rcode));
+		return HK_OK;
+	}
+	for (i = 0; i < answer->n; i++) {
+		struct hk_slice record = answer->rr[i].data;
+		enum hk_status status;
+
+		if (is_revoked(record)) {
+			sight = HK_KEY_REVOKED;
+			continue;
+		}
+		if (!own.n)
+			continue;
+		status = hk_dkim_record_fits_record(a, record, own, &reason);
+		if (status != HK_OK && status != HK_NOTFOUND)
+			return status;
+		fits += status == HK_OK;
+		others += status == HK_NOTFOUND && hk_slice_eq(reason, HK_S(HK_DKIM_ANOTHER_KEY));
+	}
+	if (fits == 1 && !others) {
+		sight = HK_KEY_FITS;
+		reason = (struct hk_slice){0};
+	} else if (fits) {
+		sight = HK_KEY_DIFFERENT;
+		reason = HK_S("several keys");
+	}
+	*ret = sight;
+	*ret_reason = reason;
+	return HK_OK;
 }
 
 /* A newest key that was not looked up yet gives way to an older one that was found: right after a

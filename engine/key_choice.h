@@ -6,6 +6,8 @@
 #ifndef HIKYAKU_ENGINE_KEY_CHOICE_H
 #define HIKYAKU_ENGINE_KEY_CHOICE_H
 
+#include <hikyaku/dns.h>
+
 #include "conf/conf.h"
 
 /* What the DNS says of a key; a lookup that failed changes nothing. */
@@ -20,6 +22,12 @@ enum hk_key_sight {
 	HK_KEY_SIGHTS
 };
 const char *hk_key_sight_text(enum hk_key_sight);
+
+/* hk_key_see(a, answer, own, ret, ret_reason): what the TXT records at a key's name say of it; own is
+ * its own record (hk_dkim_record_add), empty where there is none to compare with. *ret_reason, a
+ * fixed text, says more where it can. UNKNOWN for an answer that is none. */
+enum hk_status hk_key_see(struct hk_arena *, const struct hk_dns_answer *, struct hk_slice own,
+    enum hk_key_sight *ret, struct hk_slice *ret_reason) HK_MUSTCHECK;
 
 /* One for each key of a configuration. Whoever looks records up writes; deliveries read. */
 typedef _Atomic uint8_t hk_key_sights;

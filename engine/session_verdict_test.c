@@ -448,8 +448,8 @@ static void the_evidence_of_a_mail_replays_its_verdict(void **state)
 	assert_true(r.mail[0]->evidence.n > 0);
 	hk_arena_init(&a, HK_VERIFY_ARENA);
 	assert_int_equal(hk_verify_replay(&a, r.mail[0]->evidence, &v), HK_OK);
-	assert_int_equal(hk_verify_result(v)->spf.result, HK_SPF_SOFTFAIL);
-	assert_int_equal(hk_verify_result(v)->dmarc.result, HK_DMARC_FAIL);
+	assert_int_equal(hk_verify_result(v)->spf->result, HK_SPF_SOFTFAIL);
+	assert_int_equal(hk_verify_result(v)->dmarc->result, HK_DMARC_FAIL);
 	assert_has((const char *)r.mail[0]->summary.p,
 	    "spf=softfail dmarc=fail policy=reject author=soft.test action=quarantine");
 	hk_verify_done(v);

@@ -25,7 +25,7 @@ enum hk_control_type {
 	HK_CONTROL_LISTEN, /* generation, index of the listener, worker, socket; fd, or none when it
 	                      was sent before */
 	HK_CONTROL_KEY,    /* generation, index of the key, fd */
-	HK_CONTROL_ALG,    /* generation, index of the key, alg */
+	HK_CONTROL_ALG,    /* generation, index of the key, alg, text: its DNS record */
 	HK_CONTROL_SERVE,  /* generation: it is complete */
 	HK_CONTROL_SERVING, /* generation */
 	HK_CONTROL_REFUSED, /* generation, text: why */

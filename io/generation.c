@@ -19,7 +19,9 @@ struct hk_generation *hk_generation_new(struct hk_conf *conf, uint32_t number)
 	g->key_algs = calloc(conf->n_keys + 1, sizeof *g->key_algs);
 	g->key_known = calloc(conf->n_keys + 1, sizeof *g->key_known);
 	g->key_sights = calloc(conf->n_keys + 1, sizeof *g->key_sights);
-	if (g->tls && g->key_algs && g->key_known && g->key_sights)
+	hk_arena_init(&g->arena, HK_GENERATION_ARENA);
+	g->key_record = calloc(conf->n_keys + 1, sizeof *g->key_record);
+	if (g->tls && g->key_record && g->key_algs && g->key_known && g->key_sights)
 		return g;
 	hk_generation_free(g);
 	return NULL;
@@ -44,6 +46,8 @@ void hk_generation_free(struct hk_generation *g)
 	free(g->tls);
 	free(g->key_algs);
 	free(g->key_known);
+	free(g->key_record);
+	hk_arena_done(&g->arena);
 	free(g->key_sights);
 	free(g);
 }

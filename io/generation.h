@@ -8,21 +8,27 @@
 #ifndef HIKYAKU_IO_GENERATION_H
 #define HIKYAKU_IO_GENERATION_H
 
+#include <hikyaku/dkim.h>
+
 #include "engine/key_choice.h"
 #include "io/keys.h"
 #include "io/resolver.h"
 #include "io/tls.h"
 
+/* the records of all keys */
+#define HK_GENERATION_ARENA ((size_t)HK_KEYS_MAX * (HK_DKIM_KEY_RECORD_MAX + 64))
 #define HK_GENERATIONS HK_KEYS_GENERATIONS /* held by a worker at once */
 
 struct hk_generation {
 	_Atomic unsigned users;
 	uint32_t number; /* from 1 */
 	struct hk_conf *conf;
+	struct hk_arena arena;
 	struct hk_resolver *resolver;
 	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
 	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;
+	struct hk_slice *key_record; /* of each key: its own DNS record; in arena */
 	hk_key_sights *key_sights; /* one for each key, changed by the main thread all along */
 };
 

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <hikyaku/dkim.h>
+
 #include "io/keys.h"
 
 struct key_set {
@@ -204,7 +206,7 @@ static enum hk_status set_key(struct key_set *set, uint32_t index, struct hk_pri
 }
 
 enum hk_status hk_keys_load(struct hk_keys *k, uint32_t generation, uint32_t index,
-    struct hk_slice pem, enum hk_sign_alg *ret)
+    struct hk_slice pem, enum hk_sign_alg *ret, struct hk_buf *record)
 {
 	struct hk_private_key *key;
 	enum hk_sign_alg alg;
@@ -216,6 +218,11 @@ enum hk_status hk_keys_load(struct hk_keys *k, uint32_t generation, uint32_t ind
 	if (status != HK_OK)
 		return status;
 	alg = hk_private_key_alg(key);
+	status = hk_dkim_record_add(key, alg, record);
+	if (status != HK_OK) {
+		hk_private_key_free(key);
+		return status;
+	}
 	pthread_rwlock_wrlock(&k->lock);
 	status = set_key(make_set(k, generation), index, key);
 	pthread_rwlock_unlock(&k->lock);

@@ -41,9 +41,10 @@ struct hk_keys;
 /* returns owned; NULL when out of memory. Safe from several threads. */
 struct hk_keys *hk_keys_new(void);
 void hk_keys_free(struct hk_keys *); /* lets go; NULL allowed */
-/* hk_keys_load(k, generation, key, pem, ret): a new generation drops the oldest one held. */
+/* hk_keys_load(k, generation, key, pem, ret, record): a new generation drops the oldest one held.
+ * record gets the key's DNS record (hk_dkim_record_add), by which others know the key. */
 enum hk_status hk_keys_load(struct hk_keys *, uint32_t generation, uint32_t key,
-    struct hk_slice pem, enum hk_sign_alg *ret) HK_MUSTCHECK;
+    struct hk_slice pem, enum hk_sign_alg *ret, struct hk_buf *record) HK_MUSTCHECK;
 /* hk_keys_forget(k, generation): it never came into force; else refused ones would push out the one
  * that is. */
 void hk_keys_forget(struct hk_keys *, uint32_t generation);

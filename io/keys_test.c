@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <hikyaku/dkim.h>
+
 #include "io/keys.h"
 #include "tests/unit.h"
 
@@ -11,13 +13,20 @@ static enum hk_sign_alg load(
 {
 	struct hk_private_key *key;
 	enum hk_sign_alg got = HK_SIGN_RSA_SHA1;
-	struct hk_buf pem;
+	struct hk_buf pem, record, own;
 
 	hk_buf_init(&pem, HK_KEYS_PEM_MAX);
+	hk_buf_init(&record, HK_DKIM_KEY_RECORD_MAX);
+	hk_buf_init(&own, HK_DKIM_KEY_RECORD_MAX);
 	assert_int_equal(hk_private_key_new(alg, 1024, &key), HK_OK);
 	assert_int_equal(hk_private_key_pem_add(key, &pem), HK_OK);
-	assert_int_equal(hk_keys_load(k, generation, index, hk_buf_slice(&pem), &got), HK_OK);
+	assert_int_equal(
+	    hk_keys_load(k, generation, index, hk_buf_slice(&pem), &got, &record), HK_OK);
+	assert_int_equal(hk_dkim_record_add(key, alg, &own), HK_OK);
+	assert_true(hk_slice_eq(hk_buf_slice(&record), hk_buf_slice(&own)));
 	hk_buf_done(&pem);
+	hk_buf_done(&record);
+	hk_buf_done(&own);
 	hk_private_key_free(key);
 	return got;
 }
@@ -156,13 +165,18 @@ static void a_bad_key_is_refused(void **state)
 {
 	struct hk_keys *k = hk_keys_new();
 	enum hk_sign_alg alg;
+	struct hk_buf record;
 
 	(void)state;
+	hk_buf_init(&record, 16);
 	assert_int_not_equal(
 	    hk_keys_load(k, 1, 0,
-	        HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg),
+	        HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg,
+	        &record),
 	    HK_OK);
-	assert_int_equal(hk_keys_load(k, 1, HK_KEYS_MAX, HK_S("x"), &alg), HK_LIMIT);
+	assert_int_equal(hk_keys_load(k, 1, HK_KEYS_MAX, HK_S("x"), &alg, &record), HK_LIMIT);
+	assert_int_equal(record.n, 0);
+	hk_buf_done(&record);
 	hk_keys_free(k);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * unit_heap.h - counts what the whole program takes from the heap, libcrypto too: for tests of how much memory something
- * needs. One file of a program includes it. Not under a sanitizer, which has a heap of its own: HAS_HEAP_COUNT is 0 then.
+ * unit_heap.h - counts what the whole program takes from the heap, libcrypto too: for tests of how
+ * much memory something needs. One file of a program includes it. Not under a sanitizer, which has
+ * a heap of its own: HAS_HEAP_COUNT is 0 then.
  */
 #ifndef HIKYAKU_TESTS_UNIT_HEAP_H
 #define HIKYAKU_TESTS_UNIT_HEAP_H
@@ -19,8 +20,8 @@
 #endif
 
 static struct {
-	size_t calls;         /* of malloc, calloc and realloc */
-	size_t in_use, peak;  /* octets */
+	size_t calls;        /* of malloc, calloc and realloc */
+	size_t in_use, peak; /* octets */
 } heap;
 
 /* From here on heap.peak is the most that was in use. */

@@ -57,6 +57,7 @@ struct hk_dkim_verdict {
  * For one thread at a time; give each worker its own. */
 struct hk_dkim_key_cache;
 struct hk_dkim_key_cache_options {
+	size_t size; /* of the struct: base.h */
 	size_t max_entries; /* 0: HK_DKIM_CACHE_ENTRIES */
 	size_t max_bytes;   /* 0: HK_DKIM_CACHE_BYTES; an entry counts with what OpenSSL keeps for it */
 	int64_t longest;    /* seconds that an entry stays, however long its TTL; 0: HK_DKIM_CACHE_LONGEST */
@@ -64,7 +65,7 @@ struct hk_dkim_key_cache_options {
 #define HK_DKIM_CACHE_ENTRIES 1024
 #define HK_DKIM_CACHE_BYTES   (4 * 1024 * 1024) /* 1,024 keys of RSA-2048, at 3.2 KiB, with room for longer records */
 #define HK_DKIM_CACHE_LONGEST 86400
-/* returns owned; NULL when out of memory. options may be NULL. */
+/* returns owned; NULL when out of memory, or when options, which may be NULL, do not say their size. */
 struct hk_dkim_key_cache *hk_dkim_key_cache_new(const struct hk_dkim_key_cache_options *);
 /* No verifier that was given the cache may be left. NULL allowed. */
 void hk_dkim_key_cache_free(struct hk_dkim_key_cache *);
@@ -75,11 +76,12 @@ struct hk_dkim_key_cache_counts {
 	uint64_t hits, misses; /* records of answers found, and not found */
 	uint64_t dropped;      /* for lack of room */
 };
-void hk_dkim_key_cache_count(const struct hk_dkim_key_cache *, struct hk_dkim_key_cache_counts *ret);
+const struct hk_dkim_key_cache_counts *hk_dkim_key_cache_counts(const struct hk_dkim_key_cache *);
 
 /* ---- verifying ------------------------------------------------------------------------- */
 
 struct hk_dkim_verify_options {
+	size_t size; /* of the struct: base.h */
 	int64_t now;                 /* seconds since 1970 */
 	struct hk_slice author_domain; /* these signatures first; may be empty */
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
@@ -115,6 +117,7 @@ enum hk_status hk_dkim_verify_replay_body(struct hk_dkim_verify *, struct hk_sli
 /* ---- signing ------------------------------------------------------------------------- */
 
 struct hk_dkim_sign_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice d, s;
 	enum hk_sign_alg alg;
 	enum hk_canon header_canon, body_canon; /* relaxed/relaxed is what is used in practice */
@@ -144,10 +147,10 @@ struct hk_dkim_sign_question {
 	size_t id;              /* for the answer: 0 for the key of new, then in the order of also */
 	struct hk_slice key;    /* of the options */
 	enum hk_sign_alg alg;
-	struct hk_slice digest; /* 32 octets: SHA-256 (Ed25519 signs these octets, RFC 8463 3); borrowed from the arena */
+	struct hk_slice digest; /* 32 octets: SHA-256 (Ed25519 signs these octets, RFC 8463 3) */
 };
-/* the next question not yet handed out, after end; false when all were. */
-bool hk_dkim_sign_question(struct hk_dkim_sign *, struct hk_dkim_sign_question *ret);
+/* the next question not yet handed out, after end; NULL when all were. Borrowed from the arena. */
+const struct hk_dkim_sign_question *hk_dkim_sign_question(struct hk_dkim_sign *);
 /* hk_dkim_sign_answer(s, id, signature): copies; in any order. Empty: the holder does not sign, and there will be no field
  * of that key. BUG for an id that is none or was answered, and for more than HK_SIGNATURE_MAX octets. */
 enum hk_status hk_dkim_sign_answer(struct hk_dkim_sign *, size_t id, struct hk_slice signature) HK_MUSTCHECK;
@@ -167,6 +170,11 @@ enum hk_status hk_dkim_record_add(const struct hk_private_key *, enum hk_sign_al
  * NOTFOUND when they do not, and *ret_reason, a fixed text, says why ("key revoked", "another key is published").
  * Any SubjectPublicKeyInfo or PKCS#1 form of the same RSA key fits. */
 enum hk_status hk_dkim_record_fits(struct hk_arena *, struct hk_slice record, const struct hk_private_key *,
+    struct hk_slice *ret_reason) HK_MUSTCHECK;
+#define HK_DKIM_ANOTHER_KEY "another key is published"
+/* hk_dkim_record_fits_record(a, record, own, ret_reason): the same for whoever has no private key but its own record,
+ * as hk_dkim_record_add made it. SYNTAX when own is not the record of a key. */
+enum hk_status hk_dkim_record_fits_record(struct hk_arena *, struct hk_slice record, struct hk_slice own,
     struct hk_slice *ret_reason) HK_MUSTCHECK;
 
 #pragma GCC visibility pop

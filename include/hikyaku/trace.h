@@ -60,7 +60,9 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(ARC_KEY, ARC, "RFC 6376 3.6.1", "name asked; record text; what is wrong, or empty")          \
 	X(ARC_MESSAGE, ARC, "RFC 8617 4.1.2", "instance; d=; s=; match, or what is wrong")             \
 	X(ARC_SEAL, ARC, "RFC 8617 4.1.3", "instance; d=; cv=; match, or what is wrong")               \
-	X(ARC_RESULT, ARC, "RFC 8617 4.4", "status; greatest instance; reason")
+	X(ARC_RESULT, ARC, "RFC 8617 4.4", "status; greatest instance; reason")                        \
+	X(ARC_OVERRIDE, ARC, "RFC 8617 7.2.1", "what the policy asked for; type of the override; comment") \
+	X(ARC_NO_OVERRIDE, ARC, "RFC 8617 7.2.1", "what the policy asks for; why the chain changes nothing")
 
 enum hk_trace_event {
 #define X(id, method, rfc, texts) HK_TRACE_##id,

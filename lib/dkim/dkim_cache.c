@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
+
 #include "dkim_internal.h"
 
 /* What OpenSSL 3.0 takes for a key: 1.7 KiB for RSA-2048, as malloc counts; RSA-4096 has three
@@ -41,8 +43,10 @@ struct hk_dkim_key_cache *hk_dkim_key_cache_new(const struct hk_dkim_key_cache_o
 
 	if (!c)
 		return NULL;
-	if (options)
-		c->options = *options;
+	if (options && hk_sized_take(NULL, &c->options, sizeof c->options, options) != HK_OK) {
+		free(c);
+		return NULL;
+	}
 	if (!c->options.max_entries)
 		c->options.max_entries = HK_DKIM_CACHE_ENTRIES;
 	if (!c->options.max_bytes)
@@ -99,10 +103,9 @@ void hk_dkim_key_cache_expire(struct hk_dkim_key_cache *c, int64_t now)
 			empty(c, &c->slot[i]);
 }
 
-void hk_dkim_key_cache_count(
-    const struct hk_dkim_key_cache *c, struct hk_dkim_key_cache_counts *ret)
+const struct hk_dkim_key_cache_counts *hk_dkim_key_cache_counts(const struct hk_dkim_key_cache *c)
 {
-	*ret = c->counts;
+	return &c->counts;
 }
 
 static struct hk_dkim_cached **set_of(const struct hk_dkim_key_cache *c, struct hk_slice name)

@@ -10,14 +10,6 @@
 #define SIGNED "v=1; a=rsa-sha256; d=a.test; s=s1; h=from"
 #define NAME   "s1._domainkey.a.test"
 
-static struct hk_dkim_key_cache_counts counts_of(const struct hk_dkim_key_cache *cache)
-{
-	struct hk_dkim_key_cache_counts counts;
-
-	hk_dkim_key_cache_count(cache, &counts);
-	return counts;
-}
-
 struct sent {
 	struct world world;
 	struct hk_slice message;
@@ -40,7 +32,9 @@ static void begin_with(struct check *c, const struct sent *s, struct hk_dkim_key
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = record};
 	struct hk_dns_question q;
 
-	check_begin(c, s->message, &(struct hk_dkim_verify_options){.now = now, .keys = cache});
+	check_begin(c, s->message,
+	    &(struct hk_dkim_verify_options){
+	        .size = sizeof(struct hk_dkim_verify_options), .now = now, .keys = cache});
 	assert_true(hk_dkim_verify_question(c->v, &q));
 	assert_int_equal(hk_dkim_verify_answer(c->v,
 	                     &(struct hk_dns_answer){.question = q, .rr = &rr, .n = 1, .ttl = ttl}),
@@ -73,9 +67,9 @@ static void a_key_that_comes_again_is_not_parsed_again(void **state)
 	record = key_record(&s.world.arena, keys.rsa, "v=DKIM1;");
 	for (i = 0; i < 5; i++) {
 		expect(&s, cache, NOW, record, HK_DKIM_PASS, "");
-		assert_int_equal(counts_of(cache).entries, 1);
-		assert_int_equal(counts_of(cache).misses, 1);
-		assert_int_equal(counts_of(cache).hits, i);
+		assert_int_equal(hk_dkim_key_cache_counts(cache)->entries, 1);
+		assert_int_equal(hk_dkim_key_cache_counts(cache)->misses, 1);
+		assert_int_equal(hk_dkim_key_cache_counts(cache)->hits, i);
 	}
 	hk_dkim_key_cache_free(cache);
 	world_done(&s.world);
@@ -112,8 +106,7 @@ static void a_key_that_was_replaced_or_revoked_is_never_used(void **state)
 		};
 
 		for (i = 0; i < COUNT(rows); i++) {
-			expect(
-			    &s, cache, NOW, rows[i].record, rows[i].result, rows[i].reason);
+			expect(&s, cache, NOW, rows[i].record, rows[i].result, rows[i].reason);
 			expect(&s, cache, NOW, record, HK_DKIM_PASS, "");
 		}
 	}
@@ -121,8 +114,8 @@ static void a_key_that_was_replaced_or_revoked_is_never_used(void **state)
 	for (i = 0; i < 2; i++) {
 		struct check c;
 
-		begin_with(&c, &s, cache, NOW,
-		    key_record(&s.world.arena, keys.rsa, "v=DKIM1; t=y;"), 60);
+		begin_with(
+		    &c, &s, cache, NOW, key_record(&s.world.arena, keys.rsa, "v=DKIM1; t=y;"), 60);
 		assert_int_equal(hk_dkim_verify_step(c.v), HK_OK);
 		assert_true(check_verdict(&c, 0)->testing);
 		assert_int_equal(check_verdict(&c, 0)->key_bits, 2048);
@@ -140,18 +133,16 @@ static void an_entry_goes_when_its_time_is_over(void **state)
 		int64_t longest;
 		unsigned hits;
 	} rows[] = {
-	    {60, 60, 0, 1},
-	    {61, 60, 0, 0},
-	    {100, 4000000000u, 100, 1},
-	    {101, 4000000000u, 100, 0},
+	    {60, 60, 0, 1}, {61, 60, 0, 0}, {100, 4000000000u, 100, 1}, {101, 4000000000u, 100, 0},
 	    {0, 0, 0, 0}, /* a TTL of 0: not kept at all */
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(
-		    &(struct hk_dkim_key_cache_options){.longest = rows[i].longest});
+		struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(&(
+		    struct hk_dkim_key_cache_options){
+		    .size = sizeof(struct hk_dkim_key_cache_options), .longest = rows[i].longest});
 		struct hk_slice record;
 		struct sent s;
 		struct check c;
@@ -162,10 +153,10 @@ static void an_entry_goes_when_its_time_is_over(void **state)
 		assert_int_equal(hk_dkim_verify_step(c.v), HK_OK);
 		check_done(&c);
 		expect(&s, cache, NOW + rows[i].later, record, HK_DKIM_PASS, "");
-		assert_int_equal(counts_of(cache).hits, rows[i].hits);
+		assert_int_equal(hk_dkim_key_cache_counts(cache)->hits, rows[i].hits);
 		hk_dkim_key_cache_expire(cache, NOW + rows[i].later + 61);
 		if (rows[i].ttl <= 60 || !rows[i].hits)
-			assert_int_equal(counts_of(cache).entries, 0);
+			assert_int_equal(hk_dkim_key_cache_counts(cache)->entries, 0);
 		hk_dkim_key_cache_free(cache);
 		world_done(&s.world);
 	}
@@ -205,19 +196,21 @@ static void entries_and_bytes_stay_within_their_limits(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(
-		    &(struct hk_dkim_key_cache_options){
-		        .max_entries = rows[i].max_entries, .max_bytes = rows[i].max_bytes});
+		struct hk_dkim_key_cache *cache =
+		    hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
+		        .size = sizeof(struct hk_dkim_key_cache_options),
+		        .max_entries = rows[i].max_entries,
+		        .max_bytes = rows[i].max_bytes});
 		size_t entries = rows[i].max_entries ? rows[i].max_entries : HK_DKIM_CACHE_ENTRIES;
 		size_t bytes = rows[i].max_bytes ? rows[i].max_bytes : HK_DKIM_CACHE_BYTES;
 
 		for (n = 1; n < 200; n += 13) {
 			fill(cache, (unsigned)n);
-			assert_true(counts_of(cache).entries <= entries);
-			assert_true(counts_of(cache).bytes <= bytes);
+			assert_true(hk_dkim_key_cache_counts(cache)->entries <= entries);
+			assert_true(hk_dkim_key_cache_counts(cache)->bytes <= bytes);
 			/* room that is there is used */
 			if (bytes > 2 * 20000)
-				assert_true(counts_of(cache).entries > 0);
+				assert_true(hk_dkim_key_cache_counts(cache)->entries > 0);
 		}
 		hk_dkim_key_cache_free(cache);
 	}
@@ -226,8 +219,8 @@ static void entries_and_bytes_stay_within_their_limits(void **state)
 /* Three messages at a time, with room for one key: each keeps the key that it has. */
 static void a_key_in_use_outlives_its_place(void **state)
 {
-	struct hk_dkim_key_cache *cache =
-	    hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){.max_entries = 1});
+	struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
+	    .size = sizeof(struct hk_dkim_key_cache_options), .max_entries = 1});
 	struct hk_slice record;
 	struct check c[3];
 	struct sent s;
@@ -241,7 +234,7 @@ static void a_key_in_use_outlives_its_place(void **state)
 		begin_with(&c[i], &s, cache, NOW, record, 60);
 		fill(cache, 9);
 	}
-	assert_int_equal(counts_of(cache).entries, 1);
+	assert_int_equal(hk_dkim_key_cache_counts(cache)->entries, 1);
 	for (i = 0; i < COUNT(c); i++) {
 		assert_int_equal(hk_dkim_verify_step(c[i].v), HK_OK);
 		expect_verdict(&c[i], 0, HK_DKIM_PASS, "");
@@ -271,7 +264,7 @@ static void a_key_is_kept_once(void **state)
 		expect_verdict(&c[i], 0, HK_DKIM_PASS, "");
 		check_done(&c[i]);
 	}
-	assert_int_equal(counts_of(cache).entries, 1);
+	assert_int_equal(hk_dkim_key_cache_counts(cache)->entries, 1);
 	hk_dkim_key_cache_free(cache);
 	hk_dkim_key_cache_free(NULL);
 	world_done(&s.world);

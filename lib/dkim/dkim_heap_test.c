@@ -25,7 +25,8 @@ static void fill_body(void)
 	memcpy(long_body + BODY - 2, "\r\n", 2);
 }
 
-/* n signatures by the RSA key, each with another l= and a right bh=, but over a header that is no more. */
+/* n signatures by the RSA key, each with another l= and a right bh=, but over a header that is no
+ * more. */
 static struct hk_slice many_forged(struct world *w, unsigned n, bool intact)
 {
 	struct letter l = a_letter(long_body), sent = l;
@@ -49,7 +50,8 @@ static struct hk_slice many_forged(struct world *w, unsigned n, bool intact)
 
 static void no_memory_is_taken_for_a_piece_of_the_body(void **state)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o,
+	    .d = HK_S("a.test"),
 	    .s = HK_S("s1"),
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED};
@@ -68,7 +70,9 @@ static void no_memory_is_taken_for_a_piece_of_the_body(void **state)
 	o.body_canon = HK_CANON_SIMPLE;
 	sent = with_field(&w.arena, sign_letter(&w.arena, &l, &o, keys.rsa, CUT_WHOLE), &sent);
 	publish(&w, "s1._domainkey.a.test", keys.rsa);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent),
+	    &(struct hk_dkim_verify_options){
+	        .size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	sign = hk_dkim_sign_new(&c.arena, &o, &c.header);
 	assert_non_null(sign);
 	calls = heap.calls;
@@ -101,11 +105,13 @@ static void ten_signatures_need_at_most_64_KiB(void **state)
 	fill_body();
 	world_init(&w);
 	message = many_forged(&w, HK_DKIM_MAX_SIGNATURES, true);
-	check_begin(&c, message, &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message,
+	    &(struct hk_dkim_verify_options){
+	        .size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE); /* what OpenSSL and the zone keep for good is there then */
 	check_done(&c);
 	{
-		struct hk_dkim_verify_options o = {.now = NOW};
+		struct hk_dkim_verify_options o = {.size = sizeof o, .now = NOW};
 		struct hk_splitter splitter;
 		struct hk_slice body;
 		struct hk_dns_question q;
@@ -164,8 +170,8 @@ static double hash_lengths(uint64_t n)
 	assert_int_equal(hk_dkim_body_init(&body, &a, (size_t)n), HK_OK);
 	for (k = 0; k < n; k++) {
 		length = (k * 7919 % n) * 1999 + 1; /* in no order */
-		assert_int_equal(hk_dkim_body_want(
-		                     &body, HK_DIGEST_SHA256, HK_CANON_RELAXED, &length, &i),
+		assert_int_equal(
+		    hk_dkim_body_want(&body, HK_DIGEST_SHA256, HK_CANON_RELAXED, &length, &i),
 		    HK_OK);
 	}
 	start = seconds();
@@ -198,8 +204,8 @@ static void five_hundred_lengths_hash_the_body_once(void **state)
 /* Each hash is that of a verifier who had only this one. */
 static void the_hash_of_every_length_is_its_own(void **state)
 {
-	static const uint64_t lengths[] = {0, 1, 2, 71, 72, 73, 4096, 8191, 8192, 8193, 500000, BODY,
-	    BODY + 1, UINT64_MAX, 3, 8192};
+	static const uint64_t lengths[] = {0, 1, 2, 71, 72, 73, 4096, 8191, 8192, 8193, 500000,
+	    BODY, BODY + 1, UINT64_MAX, 3, 8192};
 	struct hk_dkim_body all, one;
 	size_t index[COUNT(lengths) + 1], k, at, i;
 	int canon, cut;
@@ -214,9 +220,9 @@ static void the_hash_of_every_length_is_its_own(void **state)
 			hk_arena_init(&a, 1 << 20);
 			assert_int_equal(hk_dkim_body_init(&all, &a, COUNT(index)), HK_OK);
 			for (k = 0; k < COUNT(index); k++)
-				assert_int_equal(hk_dkim_body_want(&all, HK_DIGEST_SHA256,
-				                     (enum hk_canon)canon,
-				                     k < COUNT(lengths) ? &lengths[k] : NULL, &index[k]),
+				assert_int_equal(
+				    hk_dkim_body_want(&all, HK_DIGEST_SHA256, (enum hk_canon)canon,
+				        k < COUNT(lengths) ? &lengths[k] : NULL, &index[k]),
 				    HK_OK);
 			assert_int_equal(all.n, COUNT(index) - 1); /* 8192 is there twice */
 			for (at = 0; at < BODY; at += step)
@@ -225,14 +231,14 @@ static void the_hash_of_every_length_is_its_own(void **state)
 			hk_dkim_body_end(&all);
 			for (k = 0; k < COUNT(index); k++) {
 				assert_int_equal(hk_dkim_body_init(&one, &a, 1), HK_OK);
-				assert_int_equal(hk_dkim_body_want(&one, HK_DIGEST_SHA256,
-				                     (enum hk_canon)canon,
-				                     k < COUNT(lengths) ? &lengths[k] : NULL, &i),
+				assert_int_equal(
+				    hk_dkim_body_want(&one, HK_DIGEST_SHA256, (enum hk_canon)canon,
+				        k < COUNT(lengths) ? &lengths[k] : NULL, &i),
 				    HK_OK);
 				hk_dkim_body_add(&one, hk_slice_of(long_body, BODY));
 				hk_dkim_body_end(&one);
-				assert_memory_equal(all.hash[index[k]].value, one.hash[i].value,
-				    HK_SHA256_SIZE);
+				assert_memory_equal(
+				    all.hash[index[k]].value, one.hash[i].value, HK_SHA256_SIZE);
 				assert_int_equal(all.hash[index[k]].n, HK_SHA256_SIZE);
 				hk_dkim_body_done(&one);
 			}
@@ -246,7 +252,7 @@ static void the_hash_of_every_length_is_its_own(void **state)
 static void five_hundred_forged_signatures_are_all_judged(void **state)
 {
 	struct hk_dkim_verify_options o = {
-	    .now = NOW, .max_signatures = MANY, .min_rsa_bits = 1024};
+	    .size = sizeof o, .now = NOW, .max_signatures = MANY, .min_rsa_bits = 1024};
 	struct hk_slice message;
 	struct world w;
 	struct check c;

@@ -278,6 +278,11 @@ void hk_dkim_body_format(const struct hk_dkim_body *, struct hk_buf *out);
  * NOTFOUND. */
 enum hk_status hk_dkim_body_replay(struct hk_dkim_body *, struct hk_slice) HK_MUSTCHECK;
 
+/* hk_dkim_verify_hashes(v): the body hashes of a verifier, so that lib/arc's come out of the same walk;
+ * there is room for HK_DKIM_GUEST_HASHES that are not its own. */
+#define HK_DKIM_GUEST_HASHES 1 /* only the newest message signature of a chain is checked */
+struct hk_dkim_body *hk_dkim_verify_hashes(struct hk_dkim_verify *);
+
 /* ---- writing a signature field ------------------------------------------------------------ */
 
 /* A field that is folded with tabs under 79 columns. */

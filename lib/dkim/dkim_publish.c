@@ -34,18 +34,16 @@ static bool is_same(struct hk_slice published, struct hk_slice ours)
 	       hk_slice_eq(hk_slice_from(ours, ours.n - published.n), published);
 }
 
-enum hk_status hk_dkim_record_fits(struct hk_arena *a, struct hk_slice record,
-    const struct hk_private_key *key, struct hk_slice *ret_reason)
+static enum hk_status fits(struct hk_arena *a, struct hk_slice record, enum hk_sign_alg alg,
+    struct hk_slice ours, struct hk_slice *ret_reason)
 {
 	struct hk_dkim_key published;
 	enum hk_dkim_reason reason;
 	enum hk_status status = hk_dkim_key_parse(a, record, &published);
-	struct hk_buf ours;
-	bool same;
 
 	if (status != HK_OK)
 		return status;
-	reason = hk_dkim_key_fits(&published, hk_private_key_alg(key));
+	reason = hk_dkim_key_fits(&published, alg);
 	if (reason == HK_DKIM_R_OK)
 		reason = hk_dkim_key_load(&published);
 	hk_public_key_free(published.public);
@@ -55,12 +53,36 @@ enum hk_status hk_dkim_record_fits(struct hk_arena *a, struct hk_slice record,
 		*ret_reason = hk_dkim_reason_text(reason);
 		return HK_NOTFOUND;
 	}
+	if (is_same(published.p, ours))
+		return HK_OK;
+	*ret_reason = HK_S(HK_DKIM_ANOTHER_KEY);
+	return HK_NOTFOUND;
+}
+
+enum hk_status hk_dkim_record_fits(struct hk_arena *a, struct hk_slice record,
+    const struct hk_private_key *key, struct hk_slice *ret_reason)
+{
+	enum hk_status status;
+	struct hk_buf ours;
+
 	hk_buf_init(&ours, PUBLIC_MAX);
 	status = hk_private_key_public_add(key, &ours);
-	same = status == HK_OK && is_same(published.p, hk_buf_slice(&ours));
+	if (status == HK_OK)
+		status = fits(a, record, hk_private_key_alg(key), hk_buf_slice(&ours), ret_reason);
 	hk_buf_done(&ours);
-	if (status != HK_OK || same)
+	return status;
+}
+
+enum hk_status hk_dkim_record_fits_record(
+    struct hk_arena *a, struct hk_slice record, struct hk_slice own, struct hk_slice *ret_reason)
+{
+	struct hk_dkim_key key;
+	enum hk_status status = hk_dkim_key_parse(a, own, &key);
+
+	if (status != HK_OK)
 		return status;
-	*ret_reason = HK_S("another key is published");
-	return HK_NOTFOUND;
+	if (key.p.n == 0)
+		return HK_SYNTAX;
+	return fits(a, record, key.is_ed25519 ? HK_SIGN_ED25519_SHA256 : HK_SIGN_RSA_SHA256, key.p,
+	    ret_reason);
 }

@@ -28,10 +28,22 @@ static void expect(struct hk_slice record, const struct hk_private_key *key, con
 {
 	struct hk_slice told = {0};
 	struct hk_arena a;
+	struct hk_buf own;
 
 	hk_arena_init(&a, 65536);
 	assert_int_equal(hk_dkim_record_fits(&a, record, key, &told), *reason ? HK_NOTFOUND : HK_OK);
 	assert_true(hk_slice_eq(told, hk_slice_str(reason)));
+	/* its own record says as much as the key */
+	told = (struct hk_slice){0};
+	hk_buf_init(&own, HK_DKIM_KEY_RECORD_MAX);
+	assert_int_equal(hk_dkim_record_add(key, hk_private_key_alg(key), &own), HK_OK);
+	assert_int_equal(hk_dkim_record_fits_record(&a, record, hk_buf_slice(&own), &told),
+	    *reason ? HK_NOTFOUND : HK_OK);
+	assert_true(hk_slice_eq(told, hk_slice_str(reason)));
+	assert_int_equal(
+	    hk_dkim_record_fits_record(&a, record, HK_S("v=DKIM1; p="), &told), HK_SYNTAX);
+	assert_int_equal(hk_dkim_record_fits_record(&a, record, HK_S("none"), &told), HK_SYNTAX);
+	hk_buf_done(&own);
 	hk_arena_done(&a);
 }
 

@@ -4,6 +4,7 @@
  * so what is signed and what is sent cannot differ.
  */
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { FIELD_MAX = 64 * 1024 };
 
@@ -12,7 +13,7 @@ struct signer {
 	struct hk_dkim_sign_options options;
 	size_t body_hash;
 	struct hk_slice prefix; /* the field up to "b=", once end was called */
-	struct hk_slice digest;
+	struct hk_dkim_sign_question question;
 	struct hk_slice signature;
 	bool is_answered;
 };
@@ -48,14 +49,13 @@ void hk_dkim_sign_done(struct hk_dkim_sign *s)
 		hk_dkim_body_done(&s->body);
 }
 
-enum hk_status hk_dkim_sign_also(
-    struct hk_dkim_sign *s, const struct hk_dkim_sign_options *options)
+enum hk_status hk_dkim_sign_also(struct hk_dkim_sign *s, const struct hk_dkim_sign_options *options)
 {
-	struct signer new = {.options = *options};
+	struct signer new = {.question.id = s->n};
 	struct hk_dkim_sign_options *o = &new.options;
-	enum hk_status status;
+	enum hk_status status = hk_sized_take(s->arena, o, sizeof *o, options);
 
-	if (s->has_body || s->body.is_ended)
+	if (status != HK_OK || s->has_body || s->body.is_ended)
 		return HK_BUG;
 	if (s->n == HK_DKIM_MAX_SIGNERS)
 		return HK_LIMIT;
@@ -71,6 +71,8 @@ enum hk_status hk_dkim_sign_also(
 	if (status == HK_OK)
 		status = hk_dkim_body_want(
 		    &s->body, hk_dkim_hash_of(o->alg), o->body_canon, NULL, &new.body_hash);
+	new.question.key = o->key;
+	new.question.alg = o->alg;
 	if (status == HK_OK)
 		s->signer[s->n++] = new;
 	return status;
@@ -93,8 +95,8 @@ static struct hk_slice canon_name(const struct hk_dkim_sign_options *o)
 	return hk_slice_str(names[o->header_canon][o->body_canon]);
 }
 
-static void write_field(
-    const struct signer *one, const struct hk_dkim_body_hash *h, struct hk_slice names, struct hk_buf *out)
+static void write_field(const struct signer *one, const struct hk_dkim_body_hash *h,
+    struct hk_slice names, struct hk_buf *out)
 {
 	const struct hk_dkim_sign_options *o = &one->options;
 	struct hk_dkim_fold f = {.out = out};
@@ -124,8 +126,8 @@ static enum hk_status check_options(const struct hk_dkim_sign_options *o)
 	return hk_dkim_sign_check(o->d, o->s, o->alg);
 }
 
-static enum hk_status digest_field(
-    struct hk_dkim_sign *s, struct hk_dkim_fields *fields, struct signer *one, struct hk_slice names)
+static enum hk_status digest_field(struct hk_dkim_sign *s, struct hk_dkim_fields *fields,
+    struct signer *one, struct hk_slice names)
 {
 	struct hk_dkim_header_hash what = {.alg = HK_DIGEST_SHA256,
 	    .canon = one->options.header_canon,
@@ -140,7 +142,7 @@ static enum hk_status digest_field(
 		return s->arena->failed;
 	status = hk_dkim_header_digest(fields, &what, digest, &found);
 	if (status == HK_OK)
-		one->digest = hk_slice_of(digest, HK_SHA256_SIZE);
+		one->question.digest = hk_slice_of(digest, HK_SHA256_SIZE);
 	return status;
 }
 
@@ -155,8 +157,8 @@ static enum hk_status make_question(
 		return HK_NOMEM;
 	hk_buf_init(&names, FIELD_MAX);
 	hk_buf_init(&field, FIELD_MAX);
-	status = hk_dkim_list_names(
-	    s->header, one->options.headers, !one->options.no_oversign, &names);
+	status =
+	    hk_dkim_list_names(s->header, one->options.headers, !one->options.no_oversign, &names);
 	if (status == HK_OK) {
 		write_field(one, h, hk_buf_slice(&names), &field);
 		status = hk_buf_status(&field);
@@ -189,23 +191,17 @@ enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *s, struct hk_slice *ret_dig
 		status = make_question(s, &fields, &s->signer[i]);
 	s->is_ready = status == HK_OK;
 	if (s->is_ready && ret_digest)
-		*ret_digest = s->signer[0].digest;
+		*ret_digest = s->signer[0].question.digest;
 	return status;
 }
 
 /* ---- questions and answers ------------------------------------------------------------------- */
 
-bool hk_dkim_sign_question(struct hk_dkim_sign *s, struct hk_dkim_sign_question *ret)
+const struct hk_dkim_sign_question *hk_dkim_sign_question(struct hk_dkim_sign *s)
 {
-	const struct signer *one = &s->signer[s->n_asked];
-
 	if (!s->is_ready || s->n_asked == s->n)
-		return false;
-	*ret = (struct hk_dkim_sign_question){.id = s->n_asked++,
-	    .key = one->options.key,
-	    .alg = one->options.alg,
-	    .digest = one->digest};
-	return true;
+		return NULL;
+	return &s->signer[s->n_asked++].question;
 }
 
 enum hk_status hk_dkim_sign_answer(struct hk_dkim_sign *s, size_t id, struct hk_slice signature)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 /* A signature that is within the limit. */
 struct evaluated {
@@ -133,7 +134,7 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 	v->lookups.cache = v->options.keys;
 	v->lookups.now = v->options.now;
 	if (status == HK_OK)
-		status = hk_dkim_body_init(&v->body, v->arena, most);
+		status = hk_dkim_body_init(&v->body, v->arena, most + HK_DKIM_GUEST_HASHES);
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < v->n && v->n_evaluated < most && status == HK_OK; i++)
 			if (is_aligned(v, &v->verdict[i]) == (pass == 0))
@@ -148,15 +149,14 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 	struct hk_dkim_verify *v = hk_arena_alloc(a, sizeof *v);
 	enum hk_status status;
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->options = *options;
 	if (!v->options.max_signatures)
 		v->options.max_signatures = HK_DKIM_MAX_SIGNATURES;
 	v->header = header;
 	v->trace = trace;
-	status = hk_arena_dup_lower(a, options->author_domain, &v->options.author_domain);
+	status = hk_arena_dup_lower(a, v->options.author_domain, &v->options.author_domain);
 	if (status == HK_OK)
 		status = list_fields(v);
 	if (status == HK_OK)
@@ -189,6 +189,11 @@ void hk_dkim_verify_body(struct hk_dkim_verify *v, struct hk_slice chunk)
 void hk_dkim_verify_end(struct hk_dkim_verify *v)
 {
 	hk_dkim_body_end(&v->body);
+}
+
+struct hk_dkim_body *hk_dkim_verify_hashes(struct hk_dkim_verify *v)
+{
+	return &v->body;
 }
 
 void hk_dkim_body_hashes_format(const struct hk_dkim_verify *v, struct hk_buf *out)
