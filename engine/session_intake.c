@@ -269,7 +269,10 @@ static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict
 	char text[HK_DOMAIN_MAX * 4 + 80];
 
 	if (v->from_state != HK_FROM_ONE) {
-		reply.text = "No author can be read from the From field (RFC 5322 3.6.2)";
+		reply.text = v->from_state == HK_FROM_SEVERAL_FIELDS ? "There are several From fields (RFC 5322 3.6)"
+		             : v->from_state == HK_FROM_SEVERAL_DOMAINS
+		                 ? "From names several domains (RFC 9989 11.5)"
+		                 : "No author can be read from the From field (RFC 5322 3.6.2)";
 		refuse(s, &reply);
 		return;
 	}

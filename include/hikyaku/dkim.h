@@ -45,9 +45,11 @@ struct hk_dkim_verdict {
 	bool testing;               /* t=y in the key record */
 	bool has_length;            /* l= stood there */
 	bool is_over_limit;         /* not evaluated: there are too many */
-	bool is_aligned_by_length;  /* false when l= leaves a part of the body unsigned: never aligned by default */
+	bool is_aligned_by_length;  /* false when l= leaves a part of the body, or a Content-Type, unsigned: never aligned by default */
 	unsigned key_bits;
 	size_t field;               /* index in the header of its DKIM-Signature field */
+	struct hk_slice uncovered;  /* the name of a field that must stand once, of which a copy is not signed; empty: none */
+	int64_t signed_at;          /* t=; -1 where it is absent: an old signature on a new message may be a replay (8.6) */
 };
 
 /* ---- a cache of public keys, which the caller owns ------------------------------------- */

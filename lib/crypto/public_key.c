@@ -71,6 +71,15 @@ static struct hk_slice take_positive(struct hk_cursor *c)
 	return s;
 }
 
+size_t hk_public_key_rsa_stated(struct hk_slice der)
+{
+	struct hk_cursor c = hk_cursor_of(der);
+	bool is_sequence = hk_cursor_u8(&c) == TAG_SEQUENCE;
+	size_t n = take_length(&c);
+
+	return is_sequence && !c.failed ? der.n - c.rest.n + n : 0;
+}
+
 /* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017 A.1.1) */
 static bool parse_pkcs1(struct hk_slice der, struct hk_slice *n, struct hk_slice *e)
 {

@@ -57,6 +57,11 @@ static void dkim(struct hk_json_writer *w, const struct hk_dkim_verdict *v)
 	hk_json_bool(w, "has_length", v->has_length);
 	hk_json_int(w, "key_bits", v->key_bits);
 	hk_json_int(w, "field", (int64_t)v->field);
+	hk_json_string(w, "uncovered_duplicate", v->uncovered);
+	if (v->signed_at >= 0)
+		hk_json_int(w, "signed_at", v->signed_at);
+	else
+		hk_json_null(w, "signed_at");
 	hk_json_close_object(w);
 }
 
