@@ -51,7 +51,7 @@ static enum hk_status answer_all(struct run *s)
 
 static enum hk_status validate(struct run *s)
 {
-	struct hk_arc_validate_options options = {.now = now_of(s->options),
+	struct hk_arc_validate_options options = {.size = sizeof options, .now = now_of(s->options),
 	    .min_rsa_bits = s->options->min_rsa_bits,
 	    .trusted_sealers = hk_slice_str(s->options->trusted_sealers)};
 	enum hk_status status;
@@ -83,24 +83,40 @@ static struct hk_slice our_results(const struct hk_header *header, struct hk_sli
 	return (struct hk_slice){0};
 }
 
-/* The results with the status of the chain behind them (RFC 8617 4.1.1). */
+static bool tells_of_arc(struct hk_arena *a, struct hk_slice id, struct hk_slice results)
+{
+	struct hk_authres_parsed field;
+	struct hk_slice value;
+	size_t i;
+
+	if (hk_arena_fmt(a, &value, "%.*s;%.*s", HK_FMT(id), HK_FMT(results)) != HK_OK ||
+	    hk_authres_parse(a, value, &field) != HK_OK)
+		return false;
+	for (i = 0; i < field.n_results; i++)
+		if (hk_slice_eq_nocase(field.result[i].method, HK_S("arc")))
+			return true;
+	return false;
+}
+
+/* The results with the status of the chain behind them (RFC 8617 4.1.1), unless they have it. */
 static enum hk_status results_of(struct run *s, struct hk_slice *ret)
 {
-	struct hk_slice ours =
-	    our_results(&s->header, hk_slice_str(s->options->authserv_id));
+	struct hk_slice id = hk_slice_str(s->options->authserv_id), ours = our_results(&s->header, id);
 	const char *cv = hk_arc_result_name(hk_arc_validate_result(s->chain)->cv);
 
 	if (hk_slice_trim(ours).n == 0 || hk_slice_eq_nocase(hk_slice_trim(ours), HK_S("none")))
 		return HK_OK;
 	while (ours.n && (hk_is_wsp(ours.p[ours.n - 1]) || ours.p[ours.n - 1] == ';'))
 		ours.n--;
+	if (tells_of_arc(&s->arena, id, ours))
+		return hk_arena_dup(&s->arena, ours, ret);
 	return hk_arena_fmt(&s->arena, ret, "%.*s;\r\n\tarc=%s", HK_FMT(ours), cv);
 }
 
 static enum hk_status seal(struct run *s)
 {
 	const struct cli_options *o = s->options;
-	struct hk_arc_seal_options options = {.d = hk_slice_str(o->domain),
+	struct hk_arc_seal_options options = {.size = sizeof options, .d = hk_slice_str(o->domain),
 	    .s = hk_slice_str(o->selector),
 	    .alg = hk_private_key_alg(s->key),
 	    .authserv_id = hk_slice_str(o->authserv_id),
@@ -177,24 +193,10 @@ static enum cli_exit seal_chain(struct run *s)
 static void write_json(const struct hk_arc_verdict *v, struct hk_buf *out)
 {
 	struct hk_json_writer w;
-	size_t i;
 
 	hk_json_begin(&w, out);
 	hk_json_object(&w, NULL);
-	hk_json_text(&w, "result", hk_arc_result_name(v->cv));
-	hk_json_string(&w, "reason", v->reason);
-	hk_json_bool(&w, "trusted", v->is_trusted);
-	hk_json_array(&w, "sets");
-	for (i = 0; i < v->n; i++) {
-		hk_json_object(&w, NULL);
-		hk_json_int(&w, "i", v->set[i].instance);
-		hk_json_string(&w, "d", v->set[i].d);
-		hk_json_string(&w, "s", v->set[i].s);
-		hk_json_string(&w, "cv", v->set[i].cv);
-		hk_json_bool(&w, "seal_ok", v->set[i].seal_ok);
-		hk_json_close_object(&w);
-	}
-	hk_json_close_array(&w);
+	hk_explain_json_arc(&w, v);
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
 }
@@ -207,7 +209,7 @@ static void write_text(const struct hk_arc_verdict *v, struct hk_buf *out)
 	if (v->reason.n)
 		cli_line_add(out, "reason", v->reason);
 	for (i = 0; i < v->n; i++)
-		cli_line_add(out, "sealed by", v->set[i].d);
+		cli_line_add(out, "sealed by", v->set[i]->d);
 	if (v->is_trusted)
 		cli_line_add(out, "trusted", HK_S("yes"));
 }

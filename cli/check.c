@@ -32,6 +32,7 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->now = o->now;
 	in->min_rsa_bits = o->min_rsa_bits;
 	in->allow_sha1 = o->allow_sha1;
+	in->trusted_sealers = hk_slice_str(o->trusted_sealers);
 	if (o->min_rsa_bits)
 		hk_buf_addf(&c->notes, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
 		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
@@ -92,7 +93,7 @@ static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
 static enum hk_status judge(
     const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
 {
-	struct hk_verify_input in = {0};
+	struct hk_verify_input in = {.size = sizeof in};
 	struct cli_stored stored;
 	struct hk_header header;
 	enum hk_status status;
@@ -220,15 +221,20 @@ void cli_checked_done(struct cli_checked *c)
 	hk_arena_done(&c->arena);
 }
 
+static enum cli_exit arc_exit(const struct hk_arc_verdict *v)
+{
+	return v->is_temporary ? CLI_LATER : v->cv == HK_ARC_FAIL ? CLI_FAIL : CLI_OK;
+}
+
 static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
 {
 	enum cli_exit code = v->n_dkim ? CLI_FAIL : CLI_OK;
 	size_t i;
 
 	for (i = 0; i < v->n_dkim; i++) {
-		if (v->dkim[i].result == HK_DKIM_PASS)
+		if (v->dkim[i]->result == HK_DKIM_PASS)
 			return CLI_OK;
-		if (v->dkim[i].result == HK_DKIM_TEMPERROR)
+		if (v->dkim[i]->result == HK_DKIM_TEMPERROR)
 			code = CLI_LATER;
 	}
 	return code;
@@ -248,18 +254,21 @@ enum cli_exit cli_spf_exit(enum hk_spf_result result)
 	}
 }
 
-/* DMARC sums the others up, so where it was asked for it alone decides. */
+/* DMARC sums the others up, so where it was asked for it alone decides. A chain of ARC decides only
+ * where nothing else was asked for: one that fails is as if there were none (RFC 8617 5.2). */
 enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
 {
 	enum cli_exit code = CLI_OK, other;
 
 	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR
+		return v->dmarc->result == HK_DMARC_FAIL || v->dmarc->result == HK_DMARC_PERMERROR
 		           ? CLI_FAIL
-		       : v->dmarc.result == HK_DMARC_TEMPERROR ? CLI_LATER
+		       : v->dmarc->result == HK_DMARC_TEMPERROR ? CLI_LATER
 		                                               : CLI_OK;
+	if (v->checks == HK_CHECK_ARC)
+		return arc_exit(v->arc);
 	if (v->checks & HK_CHECK_SPF)
-		code = cli_spf_exit(v->spf.result);
+		code = cli_spf_exit(v->spf->result);
 	if (v->checks & HK_CHECK_DKIM) {
 		other = dkim_exit(v);
 		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))

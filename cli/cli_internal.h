@@ -67,7 +67,7 @@ struct cli_options {
 	enum hk_srs_mac srs_mac;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, json, help, matrix, allow_sha1, batch;
+	bool has_now, has_checks, json, help, matrix, allow_sha1, batch;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;

@@ -5,21 +5,14 @@
 
 #include "cli_internal.h"
 
+/* A chain that nobody asked about by name, and that is not there, is not worth a line. */
 static void authres(const struct cli_options *o, const struct cli_checked *c, struct hk_buf *out)
 {
-	const struct hk_verify_verdict *v = hk_verify_result(c->verify);
-	const struct hk_verify_input *in = hk_verify_input_of(c->verify);
-	struct hk_authres_input field = {.authserv_id = c->authserv_id,
-	    .style = o->style,
-	    .client = in->client,
-	    .helo = in->helo,
-	    .print_dkim = v->checks & HK_CHECK_DKIM,
-	    .dkim = v->dkim,
-	    .n_dkim = v->n_dkim,
-	    .spf = v->checks & HK_CHECK_SPF ? &v->spf : NULL,
-	    .dmarc = v->checks & HK_CHECK_DMARC ? &v->dmarc : NULL};
+	unsigned checks = hk_verify_result(c->verify)->checks;
 
-	hk_authres_format(&field, out);
+	if (!o->has_checks && hk_verify_result(c->verify)->arc->cv == HK_ARC_NONE)
+		checks &= ~(unsigned)HK_CHECK_ARC;
+	hk_verify_authres(c->verify, checks, o->style, c->authserv_id, out);
 }
 
 static void json(const struct cli_checked *c, struct hk_slice field, struct hk_buf *out)
@@ -42,7 +35,7 @@ static void add_field(struct hk_slice field, struct hk_buf *out)
 static void page(const struct cli_options *o, const struct cli_checked *c, struct hk_slice field,
     struct hk_buf *out)
 {
-	struct hk_explain_options options = {.language = o->language,
+	struct hk_explain_options options = {.size = sizeof options, .language = o->language,
 	    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	    .show_body = c->message.body.n > 0,
 	    .body = hk_slice_sub(c->message.body, 0, CLI_BODY_SHOWN)};

@@ -219,7 +219,8 @@ enum hk_status keys_watch_see(struct keys_watch *w, const struct hk_key_entry *k
 		answer[i].server = server->text;
 		status = ask(w, server, &q, &got);
 		if (status == HK_OK)
-			status = hk_key_see(w->arena, &got, record, &answer[i].sight, &answer[i].reason);
+			status =
+			    hk_key_see(w->arena, &got, record, &answer[i].sight, &answer[i].reason);
 		if (status != HK_OK)
 			return status;
 		seen.all = seen.all && is_as_wanted(key->state, answer[i].sight);

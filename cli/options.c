@@ -47,11 +47,13 @@ static const char *set_checks(struct cli_options *o, const char *value)
 	static const struct {
 		const char *name;
 		unsigned check;
-	} names[] = {{"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}};
+	} names[] = {{"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC},
+	    {"arc", HK_CHECK_ARC}};
 	struct hk_slice list = hk_slice_str(value), item;
 	size_t i;
 
 	o->checks = 0;
+	o->has_checks = true;
 	while (hk_tags_item(&list, ',', &item)) {
 		for (i = 0; i < sizeof names / sizeof names[0]; i++) {
 			if (hk_slice_eq(item, hk_slice_str(names[i].name))) {
@@ -60,9 +62,9 @@ static const char *set_checks(struct cli_options *o, const char *value)
 			}
 		}
 		if (i == sizeof names / sizeof names[0])
-			return "not a list of spf, dkim, dmarc";
+			return "not a list of spf, dkim, dmarc, arc";
 	}
-	return o->checks ? NULL : "not a list of spf, dkim, dmarc";
+	return o->checks ? NULL : "not a list of spf, dkim, dmarc, arc";
 }
 
 static const char *set_style(struct cli_options *o, const char *value)
@@ -179,7 +181,7 @@ static const struct {
     {"--save-evidence", "FILE", "write such a record", AT(save_record)},
     {"--now", "SECONDS",
         "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
-    {"--checks", "LIST", "of spf, dkim, dmarc (default: all)", set_checks, 0},
+    {"--checks", "LIST", "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
     {"--min-rsa-bits", "N", "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
@@ -188,7 +190,7 @@ static const struct {
     {"--selector", "NAME", "the selector of the key", AT(selector)},
     {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
-    {"--trusted-sealers", "LIST", "arc verify: domains whose seals are believed (default: none)",
+    {"--trusted-sealers", "LIST", "domains whose seals of ARC are believed (default: none)",
         AT(trusted_sealers)},
     {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
     {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
@@ -344,7 +346,7 @@ static bool take_word(const struct cli_command *command, char *word, struct cli_
 
 bool cli_options_parse(const struct cli_command *command, char **argv, struct cli_options *ret)
 {
-	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC | HK_CHECK_ARC,
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED,
 	    .language = language_of_environment(),

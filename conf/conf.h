@@ -61,6 +61,7 @@ struct hk_conf_listener {
 	enum hk_role role;
 	struct hk_slice hostname;    /* default: the global one */
 	struct hk_slice authserv_id; /* default: hostname */
+	struct hk_slice trusted_sealers; /* of ARC: domains, separated by "," */
 	unsigned checks;             /* "checks spf dkim dmarc;" enum hk_check */
 	enum hk_enforce enforce;     /* default off */
 	enum hk_authres_style authres_style;

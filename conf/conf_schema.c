@@ -8,7 +8,8 @@
 static const struct conf_word roles[] = {
     {"mx", HK_ROLE_MX}, {"relay", HK_ROLE_RELAY}, {"submission", HK_ROLE_SUBMISSION}, {0}};
 static const struct conf_word checks[] = {
-    {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"none", 0}, {0}};
+    {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
+    {"none", 0}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
@@ -119,7 +120,11 @@ const struct conf_item conf_items[] = {
         .preset_words = "the listener's hostname",
         .manual = "The name under which results are written (RFC 8601 2.5)."},
     {"checks", LISTEN(checks), .kind = CONF_KIND_WORDS, .words = checks, .preset = "none",
-        .manual = "What is checked of each message."},
+        .manual = "What is checked of each message. arc (RFC 8617) is historic."},
+    {"trusted-sealers", LISTEN(trusted_sealers), .kind = CONF_KIND_TEXT,
+        .manual = "For arc: domains, separated by commas. A message that fails DMARC is not treated as "
+                  "its policy says where each sealer of its chain is among them and the first says that "
+                  "DMARC passed (RFC 8617 7.2). Nobody by default."},
     {"enforce", LISTEN(enforce), .kind = CONF_KIND_WORD, .words = enforcements, .preset = "off",
         .manual = "What is done about a message that fails DMARC. off: only the verdict is "
                   "written. quarantine (or on): it is "

@@ -39,7 +39,7 @@ static bool can_go_in_clear(const struct hk_delivery *d)
 void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
-	struct hk_smtpc_options options = {
+	struct hk_smtpc_options options = {.size = sizeof options,
 	    .helo = route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = route->tls != HK_TLS_OFF && !d->without_tls,
@@ -110,10 +110,10 @@ static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
 static void start(struct hk_delivery *d)
 {
 	struct hk_slice rcpt[PER_MESSAGE];
-	struct hk_smtpc_transaction t = {
+	struct hk_smtpc_transaction t = {.size = sizeof t,
 	    .mail_from = d->mail.mail_from,
 	    .rcpt = rcpt,
-	    .size = hk_render_size(&d->render),
+	    .message_size = hk_render_size(&d->render),
 	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3
 	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
 	     * of its own. */
@@ -288,7 +288,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 
 void talk_run(struct hk_delivery *d)
 {
-	struct hk_smtpc_event e;
+	struct hk_smtpc_event e = {.size = sizeof e};
 
 	while (d->step == STEP_TALK) {
 		enum hk_status status = hk_smtpc_next(d->client, &e);

@@ -117,6 +117,13 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	switch (e->type) {
+	case HK_SMTPD_CLIENTID:
+	case HK_SMTPD_AUTH:
+	case HK_SMTPD_AUTH_RESPONSE:
+	case HK_SMTPD_AUTH_CANCEL:
+	case HK_SMTPD_ETRN:
+		hk_smtpd_answer(s->smtpd, 502, "5.5.1", HK_S("Not offered here (RFC 5321 4.2.4)"));
+		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:
 		hk_smtpd_accept(s->smtpd);
@@ -160,7 +167,7 @@ static void stop_if_told(struct hk_session *s)
 
 void session_run(struct hk_session *s)
 {
-	struct hk_smtpd_event e;
+	struct hk_smtpd_event e = {.size = sizeof e};
 
 	if (s->stage == STAGE_VERDICT)
 		message_go_on(s);

@@ -36,23 +36,12 @@ static void refuse(struct hk_session *s, const struct hk_policy_reply *reply)
 /* ---- the mail ---- */
 
 static void add_results(
-    const struct hk_session *s, const struct hk_verify_verdict *v, struct hk_buf *out)
+    const struct hk_session *s, const struct message *m, struct hk_buf *out)
 {
 	const struct hk_conf_listener *l = s->env.listener;
-	unsigned checks = hk_policy_checks(l, &s->client);
-	struct hk_authres_input in = {
-	    .authserv_id = l->authserv_id,
-	    .style = l->authres_style,
-	    .client = s->client.ip,
-	    .helo = hk_smtpd_helo(s->smtpd),
-	    .spf = checks & HK_CHECK_SPF ? &v->spf : NULL,
-	    .print_dkim = (checks & HK_CHECK_DKIM) != 0,
-	    .dkim = v->dkim,
-	    .n_dkim = v->n_dkim,
-	    .dmarc = checks & HK_CHECK_DMARC ? &v->dmarc : NULL,
-	};
 
-	hk_authres_format(&in, out);
+	hk_verify_authres(m->verify, hk_policy_checks(l, &s->client), l->authres_style,
+	    l->authserv_id, out);
 }
 
 static struct hk_received received_of(const struct hk_session *s, const struct message *m)
@@ -79,7 +68,7 @@ static void add_trace(const struct hk_session *s, const struct message *m, struc
 
 	hk_received_format(&received, out);
 	if (m->verify)
-		add_results(s, hk_verify_result(m->verify), out);
+		add_results(s, m, out);
 }
 
 /* All that differs between what came and what goes on; a relay adds nothing (S0-031). */
@@ -111,14 +100,16 @@ static void add_summary(const struct hk_session *s, struct message *m, enum hk_a
 	hk_buf_addf(&m->summary, "client=%s helo=%s from=%s", s->client_text,
 	    hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(m->mail_from).text);
 	if (checks & HK_CHECK_SPF)
-		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf.result));
+		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf->result));
 	for (i = 0; (checks & HK_CHECK_DKIM) && i < v->n_dkim && i < HK_DKIM_MAX_SIGNATURES; i++)
-		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i].result),
-		    hk_log_value(v->dkim[i].d).text);
+		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i]->result),
+		    hk_log_value(v->dkim[i]->d).text);
 	if (checks & HK_CHECK_DMARC)
 		hk_buf_addf(&m->summary, " dmarc=%s policy=%s author=%s",
-		    hk_dmarc_result_name(v->dmarc.result), hk_dmarc_policy_name(v->dmarc.policy),
+		    hk_dmarc_result_name(v->dmarc->result), hk_dmarc_policy_name(v->dmarc->policy),
 		    hk_log_value(v->author_domain).text);
+	if (checks & HK_CHECK_ARC)
+		hk_buf_addf(&m->summary, " arc=%s", hk_arc_result_name(v->arc->cv));
 	hk_buf_addf(&m->summary, " action=%s", names[action]);
 }
 
@@ -278,7 +269,10 @@ static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict
 	char text[HK_DOMAIN_MAX * 4 + 80];
 
 	if (v->from_state != HK_FROM_ONE) {
-		reply.text = "No author can be read from the From field (RFC 5322 3.6.2)";
+		reply.text = v->from_state == HK_FROM_SEVERAL_FIELDS ? "There are several From fields (RFC 5322 3.6)"
+		             : v->from_state == HK_FROM_SEVERAL_DOMAINS
+		                 ? "From names several domains (RFC 9989 11.5)"
+		                 : "No author can be read from the From field (RFC 5322 3.6.2)";
 		refuse(s, &reply);
 		return;
 	}

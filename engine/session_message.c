@@ -30,7 +30,7 @@ struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e
 	hk_buf_init(&m->summary, 4096);
 	m->id = hk_ids_next(s->env.ids, (uint64_t)s->now.utc * 1000 + s->now.utc_ms);
 	hk_mail_id_format(m->id, m->id_text);
-	m->body_8bit = e->body_8bit;
+	m->body_8bit = e->mail.body != HK_BODY_7BIT;
 	if (hk_arena_dup(&m->arena, e->path.text, &m->mail_from) == HK_OK)
 		return m;
 	message_free(s, m);
@@ -103,7 +103,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 {
 	struct message *m = s->message;
 	unsigned checks = hk_policy_checks(s->env.listener, &s->client);
-	struct hk_verify_input input = {
+	struct hk_verify_input input = {.size = sizeof input,
 	    .checks = checks,
 	    .client = s->client.ip,
 	    .helo = hk_smtpd_helo(s->smtpd),
@@ -111,6 +111,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	    .has_mail_from = true,
 	    .authserv_id = s->env.listener->authserv_id,
 	    .now = s->now.utc,
+	    .trusted_sealers = s->env.listener->trusted_sealers,
 	};
 
 	if (!m->n_rcpt)

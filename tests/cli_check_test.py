@@ -57,7 +57,7 @@ def faults(schema, value, at="$"):
         return found + [f"{at}: {value!r} is no {types}"]
     if "enum" in schema and value not in schema["enum"]:
         found.append(f"{at}: {value!r} is none of {schema['enum']}")
-    if "minimum" in schema and value < schema["minimum"]:
+    if "minimum" in schema and value is not None and value < schema["minimum"]:
         found.append(f"{at}: {value} is too small")
     if "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(f"{at}: {value!r} does not match {schema['pattern']}")
@@ -258,9 +258,31 @@ def check_arc(folder, zone):
     ok(b"ARC-Authentication-Results: i=1; mx.a.test; spf=pass;\r\n\tarc=none\r\n" in once, "the set says what we said", once)
     code, twice, err = seal("ed", "--headers", "from:subject", given=once)
     status, value = verify(twice, "--trusted-sealers", "x.test, a.test")
-    ok(code == status == 0 and value["result"] == "pass" and value["trusted"] and [s["cv"] for s in value["sets"]] == ["none", "pass"],
+    ok(code == status == 0 and value["result"] == "pass" and value["is_trusted"] and [s["cv"] for s in value["sets"]] == ["none", "pass"],
        "a second seal, over the names that were asked for", err, value)
-    ok(not verify(twice)[1]["trusted"], "nobody is trusted by default")
+    ok(not verify(twice)[1]["is_trusted"], "nobody is trusted by default")
+    # within the verdict on a message: the author's signature is gone, the list is trusted
+    said = b"Authentication-Results: mx.a.test; dmarc=pass header.from=a.test; arc=none\r\n"
+    code, sealed, err = seal("ed", given=said + MESSAGE)
+    ok(sealed.count(b"arc=none") == 2, "what our results say of ARC is not said twice in a set", sealed)
+    sealed = sealed.replace(said, b"")
+    for trusted, disposition, override in (("", "reject", None), ("a.test", "none", "local_policy")):
+        code, value = told("verify", "verify", "--dns", zone, "--trusted-sealers", trusted, "-", given=sealed)
+        arc, dmarc = value["arc"], value["dmarc"]
+        ok((arc["result"], arc["instance"], arc["is_trusted"]) == ("pass", 1, bool(trusted)), "verify tells of ARC", arc)
+        ok((code, dmarc["result"], dmarc["policy"], dmarc["disposition"]) == (1, "fail", "reject", disposition) and
+           (dmarc["override"] or {}).get("type") == override, f"S1-029, S1-064: result, policy, disposition, override: {override}", dmarc)
+    for language, words in (("en", ["==== arc: arc=pass", "| Sealed by d=        | d=a.test |", "ARC, step by step:", "ARC (historic) tells",
+                                    "| Override reason ", "DMARC stays fail, but not reject: override reason local_policy"]),
+                            ("ja", ["==== arc: arc=pass", "| 署名者 d= ", "ARC, 判定の手順:", "ARC(歴史的仕様)は", "| 上書きの理由 ", "DMARCはfailのまま"])):
+        _, out, _ = hikyaku("explain", "--lang", language, "--dns", zone, "--trusted-sealers", "a.test", "-", given=sealed)
+        ok(all(word in out.decode() for word in words), f"explain has the steps of ARC ({language})", out.decode())
+    code, out, _ = hikyaku("verify", "--dns", zone, "-", given=sealed)
+    ok(b"\n\tarc=pass (as[1].d=a.test as[1].s=ed)\n" in out, "a chain stands in Authentication-Results", out)
+    code, out, _ = hikyaku("verify", "--dns", zone, "-", given=MESSAGE)
+    ok(b"\tarc=" not in out, "where there is none it is not spoken of, for ARC is historic", out)
+    code, out, _ = hikyaku("verify", "--dns", zone, "--checks", "arc", "-", given=MESSAGE)
+    ok(code == 0 and out.endswith(b";\n\tarc=none\n"), "unless it was asked for by name", out)
     broken = twice.replace(b"Subject: one", b"Subject: two")
     status, value = verify(broken)
     ok(status == 1 and value["reason"] == "message signature 2: signature mismatch", "a change is seen", value)

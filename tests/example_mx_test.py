@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import BUILD, SLOW, Dns, Smtp, Tap, hikyaku, make_key, run_cases, wait_until
+from harness import BUILD, SLOW, Dns, Smtp, Tap, enter_namespaces, hikyaku, make_key, prepare_namespaces, run_cases, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "dist/example-mx.conf"
@@ -21,21 +21,9 @@ USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 MESSAGE = b"From: u@a.test\r\nTo: you@example.com\r\nSubject: example\r\nDate: Thu, 26 Nov 2026 09:00:00 +0900\r\n\r\nHello\r\n.dot\r\n"
 
 
-def enter():
-    """Into namespaces of our own; comes back inside of them, or gives a reason."""
-    if os.environ.get("HIKYAKU_EXAMPLE_MX") == "inside":
-        return None
-    kinds = ["--net", "--mount", "--"]
-    command = ["unshare", *(["--user", "--map-root-user"] if os.getuid() else []), *kinds]
-    if subprocess.run([*command, *USER, "true"], capture_output=True, check=False).returncode:
-        return "this host lets us make no namespace"
-    os.execvpe(command[0], [*command, sys.executable, "-B", *sys.argv], {**os.environ, "HIKYAKU_EXAMPLE_MX": "inside"})
-
-
 def prepare(records):
-    """Loopback, an empty /tmp, and a name server of ours as the system's; gives the name server."""
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "none", "/tmp"], check=True)
+    """A name server of ours as the system's; gives the name server."""
+    prepare_namespaces()
     dns = Dns(records, port=53)
     Path("/tmp/resolv.conf").write_text(f"nameserver {dns.address}\n")
     Path("/tmp/resolv.conf").chmod(0o644)
@@ -112,7 +100,7 @@ def root_runs_it_as_nobody(t, records):
 
 def main():
     tap = Tap()
-    why = enter()
+    why = enter_namespaces([*USER, "true"])
     if why:
         tap.skip("dist/example-mx.conf runs as it stands", why)
         return tap.end()

@@ -94,6 +94,24 @@ def folder():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def enter_namespaces(after=("true",)):
+    """Starts this program again in a network and mounts of its own; comes back inside of them, or gives the reason why not.
+    after: a command that must be possible in there."""
+    if os.environ.get("HIKYAKU_INSIDE") == "yes":
+        return None
+    command = ["unshare", *(["--user", "--map-root-user"] if os.getuid() else []), "--net", "--mount", "--pid", "--fork", "--kill-child", "--"]
+    if subprocess.run([*command, *after], capture_output=True, check=False).returncode:
+        return "this host lets us make no namespace"
+    os.execvpe(command[0], [*command, sys.executable, "-B", *sys.argv], {**os.environ, "HIKYAKU_INSIDE": "yes"})
+
+
+def prepare_namespaces():
+    """Loopback, and a /tmp of our own."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "none", "/tmp"], check=True)
+    subprocess.run(["mount", "-t", "proc", "none", "/proc"], check=True)
+
+
 _last_host = 0
 
 

@@ -17,12 +17,12 @@ FLOORS = [
     ["lib/verify"],
     ["lib/explain", "conf", "log"],
     ["engine"],
-    ["io", "sim"],
+    ["io", "sim", "adapters"],
     ["daemon", "milterd", "cli", "web"],
 ]
 FLOOR = {folder: number for number, floor in enumerate(FLOORS, 1) for folder in floor}
 # A public header belongs to the folder of its name; these carry another name.
-HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base"}
+HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters"}
 # A sister on the same floor that a folder may use, with the reason.
 SISTERS = {
     ("lib/dkim", "lib/spf"): False,

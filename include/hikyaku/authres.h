@@ -20,20 +20,29 @@ enum hk_authres_style {
 	HK_AUTHRES_RSPAMD, /* the words of rspamd, header.from is the policy domain: docs/authres.md */
 };
 
-/* What goes in; a NULL spf or dmarc, or print_dkim false, leaves that method out. */
+/* ARC in words (RFC 8617 6), since its module stands above this one. */
+struct hk_authres_arc {
+	const char *result;     /* "none", "pass", "fail" */
+	unsigned instance;      /* of the newest set */
+	struct hk_slice d, s;   /* of its seal; empty when it could not be read */
+	struct hk_slice reason;
+};
+/* What goes in; a NULL spf, dmarc or arc, or print_dkim false, leaves that method out. */
 struct hk_authres_input {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice authserv_id;
 	enum hk_authres_style style;
 	struct hk_ip client;
 	struct hk_slice helo;
 	const struct hk_spf_verdict *spf;
 	bool print_dkim;
-	const struct hk_dkim_verdict *dkim;
+	const struct hk_dkim_verdict *const *dkim; /* as hk_verify_verdict has them */
 	size_t n_dkim;
 	const struct hk_dmarc_verdict *dmarc;
+	const struct hk_authres_arc *arc;
 };
 /* hk_authres_format(in, out): the whole field with CRLF, one result a line, folded with a tab.
- * Order: dkim, spf, dmarc; "; none" when there is nothing. Every value is quoted where RFC 8601 2.2 wants it,
+ * Order: dkim, spf, dmarc, arc; "; none" when there is nothing. Every value is quoted where RFC 8601 2.2 wants it,
  * and no byte from outside can end a value, a comment or a line. */
 void hk_authres_format(const struct hk_authres_input *, struct hk_buf *out);
 

@@ -21,17 +21,19 @@ void hk_explain_step(const struct hk_trace_step *, enum hk_language, struct hk_b
  * the three sections (made from MAIL FROM; trace; DATA), envelope and header From, the tables, the numbered steps of each verdict with every
  * question asked. message is the header section and, where it is to be shown, the beginning of the body. */
 struct hk_explain_options {
+	size_t size; /* of the struct: base.h */
 	enum hk_language language;
 	bool colour;
 	bool show_body;
 	struct hk_slice body; /* what to show of the body */
 };
 void hk_explain_message(const struct hk_verify *, const struct hk_explain_options *, struct hk_buf *out);
-/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
+/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"arc":{...},"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
 void hk_explain_json(const struct hk_verify *, struct hk_slice authres, struct hk_buf *out);
 /* Parts of it, for who has one method only; both write members into the object that is open.
- * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
+ * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_arc(w, verdict): result, instance, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
 void hk_explain_json_spf(struct hk_json_writer *, const struct hk_spf_verdict *);
+void hk_explain_json_arc(struct hk_json_writer *, const struct hk_arc_verdict *);
 void hk_explain_json_trace(struct hk_json_writer *, const struct hk_trace *);
 
 #pragma GCC visibility pop

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * smtp.h - SMTP without I/O: a server that turns bytes into events, a client that turns a transaction into bytes.
- * RFC 5321, 2920, 1870, 6152, 2034/3463, 3207, 2033 (LMTP, client).
+ * RFC 5321, 2033 (LMTP) and the extensions of the table below.
  *
  *	server:  feed bytes -> next event -> answer it -> take out bytes
  *
@@ -28,47 +28,151 @@ extern "C" {
 #define HK_SMTP_SKIP_MAX   (64 * 1024) /* bytes of a bad command line that are read over before the session ends */
 #define HK_SMTP_RCPTS_MAX  1000
 #define HK_SMTP_REPLY_TEXT_MAX 900
+#define HK_SMTP_AUTH_LINE_MAX 12288  /* AUTH and the lines of its exchange, with CRLF (RFC 4954 4.) */
+#define HK_SMTP_ENVID_MAX  100       /* RFC 3461 4.4, encoded */
+#define HK_SMTP_ORCPT_MAX  500       /* RFC 3461 4.2, encoded */
+#define HK_SMTP_CLIENTID_MAX 128     /* octets of the token; the draft sets no figure */
+#define HK_SMTP_DOMAINS_MAX 1000     /* recipient domains of a session that RCPTDOMAINMAX can count */
 
 enum hk_smtp_proto { HK_PROTO_SMTP, HK_PROTO_ESMTP, HK_PROTO_LMTP };
+
+/* ---- extensions -------------------------------------------------------------------------- */
+
+/* X(id, keyword, where it is written, sentence for people), in the order in which they are announced. */
+#define HK_SMTP_EXTENSION_TABLE(X)                                                                              \
+	X(PIPELINING, "PIPELINING", "RFC 2920", "several commands may be sent at once")                         \
+	X(SIZE, "SIZE", "RFC 1870", "the largest message that is taken, and the size of one beforehand")        \
+	X(STARTTLS, "STARTTLS", "RFC 3207", "the connection can be encrypted")                                  \
+	X(ENHANCEDSTATUSCODES, "ENHANCEDSTATUSCODES", "RFC 2034", "replies say in three numbers what happened") \
+	X(8BITMIME, "8BITMIME", "RFC 6152", "message text may have bytes over 127")                             \
+	X(CHUNKING, "CHUNKING", "RFC 3030", "BDAT: message text in counted pieces, without an end mark")        \
+	X(BINARYMIME, "BINARYMIME", "RFC 3030", "message text may be any bytes, by BDAT")                       \
+	X(SMTPUTF8, "SMTPUTF8", "RFC 6531", "addresses and header fields may be in UTF-8")                      \
+	X(DSN, "DSN", "RFC 3461", "the sender says which delivery reports he wants")                            \
+	X(AUTH, "AUTH", "RFC 4954", "users can authenticate")                                                   \
+	X(REQUIRETLS, "REQUIRETLS", "RFC 8689", "a message may go by verified TLS only, on each hop")           \
+	X(LIMITS, "LIMITS", "RFC 9422", "how many recipients, transactions and domains are taken")              \
+	X(DELIVERBY, "DELIVERBY", "RFC 2852", "a time by which a message is to be delivered")                   \
+	X(ETRN, "ETRN", "RFC 1985", "a client can have its queue run")                                          \
+	X(CLIENTID, "CLIENTID", "draft-storey-smtp-client-id", "a client names its device before it authenticates")
+enum hk_smtp_extension {
+#define X(id, keyword, source, sentence) HK_EXT_NR_##id,
+	HK_SMTP_EXTENSION_TABLE(X)
+#undef X
+	HK_EXT_COUNT
+};
+/* sets of extensions: HK_EXT(SIZE) | HK_EXT(DSN) */
+#define HK_EXT(id) (1u << HK_EXT_NR_##id)
+/* What a server has that was not told otherwise. */
+#define HK_EXT_BASIC \
+	(HK_EXT(PIPELINING) | HK_EXT(SIZE) | HK_EXT(STARTTLS) | HK_EXT(ENHANCEDSTATUSCODES) | HK_EXT(8BITMIME))
+/* hk_smtp_extension_keyword(e), _source, _sentence: the columns of the table; "" past its end.
+ * hk_smtp_extension_parse(keyword, ret): the inverse, case-insensitive; NOTFOUND. */
+const char *hk_smtp_extension_keyword(enum hk_smtp_extension);
+const char *hk_smtp_extension_source(enum hk_smtp_extension);
+const char *hk_smtp_extension_sentence(enum hk_smtp_extension);
+enum hk_status hk_smtp_extension_parse(struct hk_slice keyword, enum hk_smtp_extension *ret) HK_MUSTCHECK;
+
+enum hk_smtp_body { HK_BODY_7BIT, HK_BODY_8BITMIME, HK_BODY_BINARYMIME };
+/* NOTIFY=, or-ed; 0: it was not given (RFC 3461 4.1). */
+enum hk_smtp_notify { HK_NOTIFY_NEVER = 1, HK_NOTIFY_SUCCESS = 2, HK_NOTIFY_FAILURE = 4, HK_NOTIFY_DELAY = 8 };
+enum hk_smtp_ret { HK_RET_NONE, HK_RET_FULL, HK_RET_HDRS };
+
+/* The parameters of MAIL and of RCPT, as both ends speak of them. Text is as it stands on the wire (xtext), checked. */
+struct hk_smtp_mail_params {
+	bool has_size;
+	uint64_t size;              /* RFC 1870 */
+	enum hk_smtp_body body;     /* RFC 6152, 3030 */
+	bool smtputf8;              /* RFC 6531 */
+	bool require_tls;           /* RFC 8689 */
+	enum hk_smtp_ret ret;       /* RFC 3461 4.3 */
+	struct hk_slice envid;      /* RFC 3461 4.4; empty: not given */
+	struct hk_slice auth;       /* RFC 4954 5: "<>" or a mailbox; empty: not given */
+	bool has_by;                /* RFC 2852 */
+	int32_t by_seconds;
+	bool by_return, by_trace;   /* mode R, else N; with T */
+};
+struct hk_smtp_rcpt_params {
+	unsigned notify;            /* enum hk_smtp_notify */
+	struct hk_slice orcpt;      /* "rfc822;user@a.test"; empty: not given */
+};
+/* hk_smtp_mail_params_add(b, params, offered), hk_smtp_rcpt_params_add: as they follow the path in a command, each with a
+ * space in front; only those whose extension stands in `offered`. */
+void hk_smtp_mail_params_add(struct hk_buf *, const struct hk_smtp_mail_params *, unsigned offered);
+void hk_smtp_rcpt_params_add(struct hk_buf *, const struct hk_smtp_rcpt_params *, unsigned offered);
+/* hk_xtext_parse(a, text, ret): RFC 3461 4 decoded; SYNTAX. hk_xtext_add(b, text): encoded. */
+enum hk_status hk_xtext_parse(struct hk_arena *, struct hk_slice text, struct hk_slice *ret) HK_MUSTCHECK;
+void hk_xtext_add(struct hk_buf *, struct hk_slice);
 
 /* ---- server ------------------------------------------------------------------------------ */
 
 enum hk_smtpd_event_type {
-	HK_SMTPD_HELO,     /* EHLO/HELO: name; answered by the library unless refused */
-	HK_SMTPD_MAIL,     /* path, size, body */
-	HK_SMTPD_RCPT,     /* path */
-	HK_SMTPD_DATA,     /* DATA was given; answer 354 (hk_smtpd_accept) or refuse */
+	HK_SMTPD_HELO,     /* EHLO/HELO/LHLO: name; answered by the library unless refused */
+	HK_SMTPD_CLIENTID, /* text: the type; data: the token */
+	HK_SMTPD_AUTH,     /* text: the mechanism, upper case; data: the initial response (has_data), decoded. accept: it
+	                    * succeeded; answer 4xx, 5xx: it did not; hk_smtpd_challenge: the exchange goes on */
+	HK_SMTPD_AUTH_RESPONSE, /* data: the client's response, decoded; answered as AUTH */
+	HK_SMTPD_AUTH_CANCEL, /* the client broke it off, or sent what is no base64 (the reply stands already); accept only */
+	HK_SMTPD_MAIL,     /* path, mail */
+	HK_SMTPD_RCPT,     /* path, rcpt */
+	HK_SMTPD_DATA,     /* DATA was given; answer 354 (hk_smtpd_accept) or refuse. For a first BDAT as well (is_bdat): it
+	                    * is accepted without a reply, and a refusal waits for the end of the chunk */
 	HK_SMTPD_BODY,     /* chunk: bytes of the message, dots unstuffed; needs hk_smtpd_accept to go on; a 4xx or 5xx
 	                    * answer is kept for the final dot and what follows is read over */
-	HK_SMTPD_MESSAGE,  /* the end was seen: the answer is the reply to the final dot */
+	HK_SMTPD_MESSAGE,  /* the end was seen: the answer is the reply to the final dot or the last chunk. LMTP: one answer
+	                    * for each accepted recipient in their order, `recipient` says which; accept answers for all left */
 	HK_SMTPD_ABORT,    /* an open transaction ended without HK_SMTPD_MESSAGE (RSET, EHLO, STARTTLS, QUIT, CLOSE, or a
 	                    * body that the library refused); accept only */
 	HK_SMTPD_STARTTLS, /* 220 was queued, input dropped: drain out, do the handshake, then hk_smtpd_tls_done */
 	HK_SMTPD_VRFY,     /* text */
+	HK_SMTPD_ETRN,     /* text: the domain, with its "@" or "#" in front if it has one */
 	HK_SMTPD_QUIT,     /* 221 was queued: drain out and close */
 	HK_SMTPD_CLOSE,    /* the library gives up, or 421 was answered (the reply was queued): drain out and close */
 };
 
 struct hk_smtpd_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpd_event_type type;
 	enum hk_smtp_proto proto;
 	struct hk_slice text;    /* HELO: the name; VRFY: the argument; BODY: the chunk; CLOSE: the reason */
+	struct hk_slice data;
+	bool has_data;
 	struct hk_path path;     /* MAIL, RCPT */
-	bool has_size;
-	uint64_t size;           /* MAIL SIZE= */
-	bool body_8bit;          /* MAIL BODY=8BITMIME */
+	struct hk_smtp_mail_params mail;
+	struct hk_smtp_rcpt_params rcpt;
+	bool is_bdat;            /* DATA, MESSAGE */
+	uint64_t message_size;   /* MESSAGE */
+	size_t recipient;        /* MESSAGE in LMTP */
 };
 
+/* The order of keywords and the wording that other servers have, for tests of clients. */
+enum hk_smtpd_profile { HK_PROFILE_OURS, HK_PROFILE_GMAIL, HK_PROFILE_MICROSOFT, HK_PROFILE_HORNETSECURITY, HK_PROFILES };
+const char *hk_smtpd_profile_name(enum hk_smtpd_profile); /* "hikyaku", "gmail", ... */
+
 struct hk_smtpd_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice hostname;     /* in the banner, the greeting and the replies */
 	struct hk_slice banner_text;  /* after "ESMTP "; the product's name */
+	bool lmtp;                    /* RFC 2033: LHLO in place of EHLO and HELO */
+	unsigned extensions;          /* what may be offered, HK_EXT(..) or-ed; 0: HK_EXT_BASIC. What needs TLS is offered
+	                               * only under it: REQUIRETLS, CLIENTID */
+	enum hk_smtpd_profile profile;
 	uint64_t max_message;         /* SIZE; 0: 50 MB */
-	size_t max_recipients;        /* 0: HK_SMTP_RCPTS_MAX */
-	bool offer_starttls;
+	size_t max_recipients;        /* in a transaction; LIMITS RCPTMAX; 0: HK_SMTP_RCPTS_MAX */
+	size_t max_transactions;      /* MAIL commands in a session; LIMITS MAILMAX; 0: any number */
+	size_t max_domains;           /* recipient domains in a session; LIMITS RCPTDOMAINMAX; 0: any number */
+	uint32_t min_by;              /* DELIVERBY: the least BY= with mode R; 0: one second */
+	struct hk_slice mechanisms;   /* AUTH: "PLAIN LOGIN SCRAM-SHA-256"; empty: AUTH is not offered */
+	bool auth_needs_tls;          /* no AUTH in clear: it is not offered, and refused with 538 */
+	bool offer_starttls;          /* a certificate is there */
 	bool strict_envelopes;        /* brackets required, no spaces after the colon */
+	bool strict_dots;             /* a..b@ and a.@ are refused */
 	bool refuse_source_routes;    /* else the route is stripped */
 	bool early_talker_check;      /* input before the banner was sent: 554 and the end */
-	bool allow_bare_lf;           /* never in hikyakud; bare LF and CR in DATA are otherwise refused at its end with 550 */
+	bool hold_banner;             /* a greet delay: the banner waits for hk_smtpd_greet_now; input before it is early */
+	bool allow_bare_lf;           /* legacy clients only: bare LF and CR in DATA become CRLF; otherwise refused at the
+	                               * end with 550 */
+	bool echo_addresses;          /* "250 2.1.0 Originator <a@b> ok" */
 };
 
 struct hk_smtpd;
@@ -82,12 +186,16 @@ size_t hk_smtpd_feed(struct hk_smtpd *, struct hk_slice in);
  * AGAIN: feed or drain first. END: the session is over (after QUIT or CLOSE was answered and drained).
  * NOMEM: the session cannot go on; close. */
 enum hk_status hk_smtpd_next(struct hk_smtpd *, struct hk_smtpd_event *ret) HK_MUSTCHECK;
+/* hk_smtpd_greet_now(s): the banner goes out, with hold_banner; nothing otherwise. */
+void hk_smtpd_greet_now(struct hk_smtpd *);
 /* hk_smtpd_accept(s): the usual positive reply of the pending event (250 2.1.0 Ok, 354, ...). */
 void hk_smtpd_accept(struct hk_smtpd *);
 /* hk_smtpd_answer(s, code, enhanced, text): our own reply; enhanced like "5.7.1" or NULL. 4xx and 5xx refuse; a refused
  * HK_SMTPD_MESSAGE leaves the session as after RSET. text may hold \n for a multi-line reply; hostile bytes are quoted.
  * 421 ends the session after the reply. */
 void hk_smtpd_answer(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* hk_smtpd_challenge(s, data): 334 with it, in answer to AUTH or AUTH_RESPONSE. */
+void hk_smtpd_challenge(struct hk_smtpd *, struct hk_slice data);
 /* bytes to send, borrowed until the next call; hk_smtpd_sent(s, n) drops them. Call it as soon as the kernel has taken
  * them: early_talker_check goes by it. */
 struct hk_slice hk_smtpd_out(struct hk_smtpd *);
@@ -102,6 +210,8 @@ void hk_smtpd_shutdown(struct hk_smtpd *);
 /* state, for policy, logs and Received. */
 bool hk_smtpd_is_tls(const struct hk_smtpd *);
 enum hk_smtp_proto hk_smtpd_proto(const struct hk_smtpd *);
+bool hk_smtpd_is_authenticated(const struct hk_smtpd *);
+bool hk_smtpd_has_clientid(const struct hk_smtpd *); /* one was accepted, and no RSET came since */
 struct hk_slice hk_smtpd_helo(const struct hk_smtpd *);
 unsigned hk_smtpd_errors(const struct hk_smtpd *);
 
@@ -128,22 +238,25 @@ enum hk_smtpc_event_type {
 	HK_SMTPC_CLOSED,    /* the connection is of no further use; reply tells why; stage where */
 };
 struct hk_smtpc_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpc_event_type type;
 	enum hk_smtpc_stage stage;
 	size_t recipient;
 	struct hk_smtp_reply reply;
 };
 struct hk_smtpc_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice helo;      /* our name */
 	bool lmtp;
 	bool want_tls;             /* STARTTLS when offered */
 	bool require_tls;
 };
 struct hk_smtpc_transaction {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice mail_from;       /* without brackets; empty: <> */
 	const struct hk_slice *rcpt;     /* without brackets */
 	size_t n;
-	uint64_t size;                   /* for SIZE= when offered; 0: unknown */
+	uint64_t message_size;           /* for SIZE= when offered; 0: unknown */
 	bool body_8bit;
 };
 struct hk_smtpc;

@@ -13,6 +13,8 @@
 #ifndef HIKYAKU_VERIFY_H
 #define HIKYAKU_VERIFY_H
 
+#include <hikyaku/arc.h>
+#include <hikyaku/authres.h>
 #include <hikyaku/dkim.h>
 #include <hikyaku/dmarc.h>
 #include <hikyaku/spf.h>
@@ -25,17 +27,22 @@ extern "C" {
 /* DNS questions for one message, and the share of each method in them; past its share a method gets
  * no answer: temperror. Shares, since SPF's questions are the sender's choice: he must not leave
  * none for the policy of whom he claims to be. DKIM needs one for each signature; DMARC has 8 for
- * the author domain's walk, 1 for its existence and 11 for other walks. */
-#define HK_VERIFY_MAX_QUESTIONS      60
+ * the author domain's walk, 1 for its existence and 11 for other walks; ARC one for each key, and a
+ * chain of more than nine sealers is none that anybody trusts. */
+#define HK_VERIFY_MAX_QUESTIONS      70
 #define HK_VERIFY_MAX_SPF_QUESTIONS  30
 #define HK_VERIFY_MAX_DKIM_QUESTIONS HK_DKIM_MAX_SIGNATURES
 #define HK_VERIFY_MAX_DMARC_QUESTIONS                                                              \
-	(HK_VERIFY_MAX_QUESTIONS - HK_VERIFY_MAX_SPF_QUESTIONS - HK_VERIFY_MAX_DKIM_QUESTIONS)
+	(HK_VERIFY_MAX_QUESTIONS - HK_VERIFY_MAX_SPF_QUESTIONS - HK_VERIFY_MAX_DKIM_QUESTIONS -    \
+	    HK_VERIFY_MAX_ARC_QUESTIONS)
+#define HK_VERIFY_MAX_ARC_QUESTIONS 10
 #define HK_VERIFY_ARENA         (4 * 1024 * 1024) /* enough for every limit above it; a good default for the caller's arena */
 
-enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4 };
+/* ARC is historic, so it is never among the checks unless asked for by name. */
+enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4, HK_CHECK_ARC = 8 };
 
 struct hk_verify_input {
+	size_t size; /* of the struct: base.h */
 	unsigned checks;           /* enum hk_check, or-ed; DMARC brings the other two, but prints only what is asked */
 	struct hk_ip client;       /* family 0: SPF is none, with the reason "no client address" */
 	struct hk_slice helo, mail_from;
@@ -44,6 +51,9 @@ struct hk_verify_input {
 	int64_t now;
 	unsigned min_rsa_bits;     /* 0: the RFC's */
 	bool allow_sha1;
+	struct hk_slice trusted_sealers; /* ARC: as in arc.h; empty: nobody. Where DMARC fails, a chain that passes, each of
+	                                    whose sealers is trusted, and whose first set says that DMARC passed for the same
+	                                    author domain, is a local_policy override (RFC 8617 7.2) */
 };
 
 /* Why there is no single author domain (RFC 9989 4.1, 11.5). */
@@ -60,17 +70,18 @@ enum hk_from_state {
 
 struct hk_verify_verdict {
 	unsigned checks;
-	struct hk_spf_verdict spf;         /* MAIL FROM (or HELO for <>) */
-	const struct hk_dkim_verdict *dkim; /* array */
+	const struct hk_spf_verdict *spf;  /* MAIL FROM (or HELO for <>); never NULL, nor are dmarc and arc */
+	const struct hk_dkim_verdict *const *dkim; /* n_dkim of them */
 	size_t n_dkim;
-	struct hk_dmarc_verdict dmarc;     /* NONE unless checked; PERMERROR when From does not give one domain */
+	const struct hk_dmarc_verdict *dmarc; /* NONE unless checked; PERMERROR when From does not give one domain */
+	const struct hk_arc_verdict *arc;  /* NONE unless checked */
 	enum hk_from_state from_state;
 	struct hk_slice header_from;       /* the From field's value, unfolded */
 	struct hk_slice author_domain;
 };
 
 struct hk_verify;
-/* copies the input. NULL when a is full. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
+/* copies the input. NULL as a->failed says. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
 struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input *);
 void hk_verify_done(struct hk_verify *);
 /* hk_verify_header(v, section): borrows the section as long as v lives. At most once. LIMIT or NOMEM. */
@@ -91,6 +102,11 @@ const struct hk_trace *hk_verify_trace(const struct hk_verify *);
 const struct hk_evidence *hk_verify_evidence(const struct hk_verify *);
 const struct hk_header *hk_verify_fields(const struct hk_verify *); /* the parsed header */
 const struct hk_verify_input *hk_verify_input_of(const struct hk_verify *);
+
+/* hk_verify_authres(v, checks, style, authserv_id, out): our Authentication-Results field (authres.h), with what was checked
+ * and is among checks; after the verdict. */
+void hk_verify_authres(const struct hk_verify *, unsigned checks, enum hk_authres_style, struct hk_slice authserv_id,
+    struct hk_buf *out);
 
 /* hk_verify_rr_text(rr, out): one record as people write it, the bytes of its data as they are. */
 void hk_verify_rr_text(const struct hk_dns_rr *, struct hk_buf *out);

@@ -51,7 +51,7 @@ static bool skip_byte(struct hk_slice *s, uint8_t byte)
 }
 
 /* arc-info = instance [CFWS] ";" authres-payload (4.1.1) */
-unsigned hk_arc_results_instance(struct hk_slice value)
+static unsigned read_info(struct hk_slice value, struct hk_slice *ret_payload)
 {
 	struct hk_slice digits;
 	uint64_t i;
@@ -65,7 +65,25 @@ unsigned hk_arc_results_instance(struct hk_slice value)
 	value = hk_slice_from(value, n);
 	if (n > 2 || hk_slice_u64(digits, HK_ARC_MAX_SETS, &i) != HK_OK)
 		return 0;
-	return skip_cfws(&value) && skip_byte(&value, ';') && value.n ? (unsigned)i : 0;
+	if (!skip_cfws(&value) || !skip_byte(&value, ';') || value.n == 0)
+		return 0;
+	*ret_payload = value;
+	return (unsigned)i;
+}
+
+unsigned hk_arc_results_instance(struct hk_slice value)
+{
+	struct hk_slice payload;
+
+	return read_info(value, &payload);
+}
+
+struct hk_slice hk_arc_results_payload(struct hk_slice value)
+{
+	struct hk_slice payload = {0};
+
+	(void)read_info(value, &payload);
+	return payload;
 }
 
 /* The instance of one field, and its tags into ret; 0 where it has none that can be read. */

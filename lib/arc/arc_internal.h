@@ -36,6 +36,17 @@ enum hk_status hk_arc_chain_read(
     struct hk_arena *, const struct hk_header *, struct hk_arc_chain *ret) HK_MUSTCHECK;
 /* hk_arc_results_instance(value): i= of ARC-Authentication-Results; 0 where unreadable. */
 unsigned hk_arc_results_instance(struct hk_slice value);
+/* hk_arc_results_payload(value): what such a field says, in the form of Authentication-Results; empty
+ * where unreadable. */
+struct hk_slice hk_arc_results_payload(struct hk_slice value);
+
+/* hk_arc_validate_beside(a, options, header, trace, body): a validator whose body hash is one of body,
+ * which the caller feeds and ends; NULL: its own. */
+struct hk_arc_validate *hk_arc_validate_beside(struct hk_arena *,
+    const struct hk_arc_validate_options *, const struct hk_header *, struct hk_trace *,
+    struct hk_dkim_body *);
+/* hk_arc_validate_hashes(v): where its body hash is. */
+struct hk_dkim_body *hk_arc_validate_hashes(struct hk_arc_validate *);
 
 /* hk_arc_digest_sets(digest, chain, n): adds the first n sets in canonical form (RFC 8617 5.1.1). */
 enum hk_status hk_arc_digest_sets(

@@ -8,6 +8,7 @@
 #include <hikyaku/tags.h>
 
 #include "arc_internal.h"
+#include "lib/base/base_internal.h"
 
 struct hk_arc_validate {
 	struct hk_arena *arena;
@@ -16,11 +17,13 @@ struct hk_arc_validate {
 	struct hk_trace *trace;
 	struct hk_arc_chain chain;
 	struct hk_arc_set *set;
+	const struct hk_arc_set **listed; /* the same, for the verdict */
 	struct hk_dkim_lookup **seal_lookup; /* one for each set */
 	struct hk_dkim_lookup *message_lookup;
 	struct hk_dkim_lookups lookups;
-	struct hk_dkim_body body;
+	struct hk_dkim_body own, *body; /* body: own, or that of whoever hashes for DKIM as well */
 	size_t body_hash;
+	bool wants_body;
 	struct hk_arc_verdict verdict;
 	bool is_decided;
 };
@@ -81,7 +84,6 @@ static void blame(
 	v->chain.fault = fault;
 	v->chain.fault_instance = instance;
 	v->lookups.n = 0; /* nothing is asked then */
-	v->body.n = 0;
 }
 
 static enum hk_status begin_sets(struct hk_arc_validate *v)
@@ -105,15 +107,17 @@ static enum hk_status begin_sets(struct hk_arc_validate *v)
 		    .seal = f->at[HK_ARC_SEAL],
 		    .message = f->at[HK_ARC_MESSAGE],
 		    .results = f->at[HK_ARC_RESULTS]};
+		v->listed[i] = &v->set[i];
 		status = begin_signature(v, &f->seal, &v->seal_lookup[i]);
 		if (status == HK_OK && f->seal.fault != HK_DKIM_R_OK)
 			blame(v, (const char *)hk_dkim_reason_text(f->seal.fault).p,
 			    (unsigned)i + 1);
 	}
-	if (status == HK_OK && !v->chain.fault)
-		status = hk_dkim_body_want(&v->body, HK_DIGEST_SHA256, newest->message.body_canon,
-		    newest->message.has_length ? &newest->message.length : NULL, &v->body_hash);
-	return status;
+	if (status != HK_OK || v->chain.fault)
+		return status;
+	v->wants_body = true;
+	return hk_dkim_body_want(v->body, HK_DIGEST_SHA256, newest->message.body_canon,
+	    newest->message.has_length ? &newest->message.length : NULL, &v->body_hash);
 }
 
 static enum hk_status begin(struct hk_arc_validate *v)
@@ -124,51 +128,64 @@ static enum hk_status begin(struct hk_arc_validate *v)
 	if (status != HK_OK)
 		return status;
 	status = hk_dkim_lookups_init(&v->lookups, v->arena, n + 1);
-	if (status == HK_OK)
-		status = hk_dkim_body_init(&v->body, v->arena, 1);
+	if (status == HK_OK && v->body == &v->own)
+		status = hk_dkim_body_init(&v->own, v->arena, 1);
 	if (status != HK_OK || n == 0)
 		return status;
 	v->set = hk_arena_array(v->arena, n, sizeof *v->set);
+	v->listed = hk_arena_array(v->arena, n, sizeof(struct hk_arc_set *));
 	v->seal_lookup = hk_arena_array(v->arena, n, sizeof(struct hk_dkim_lookup *));
-	if (!v->set || !v->seal_lookup)
+	if (!v->set || !v->listed || !v->seal_lookup)
 		return v->arena->failed;
 	return begin_sets(v);
 }
 
-struct hk_arc_validate *hk_arc_validate_new(struct hk_arena *a,
+struct hk_arc_validate *hk_arc_validate_beside(struct hk_arena *a,
     const struct hk_arc_validate_options *options, const struct hk_header *header,
-    struct hk_trace *trace)
+    struct hk_trace *trace, struct hk_dkim_body *body)
 {
 	struct hk_arc_validate *v = hk_arena_alloc(a, sizeof *v);
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->options = *options;
 	v->header = header;
 	v->trace = trace;
+	v->body = body ? body : &v->own;
 	if (begin(v) == HK_OK)
 		return v;
 	hk_arc_validate_done(v);
 	return NULL;
 }
 
+struct hk_arc_validate *hk_arc_validate_new(struct hk_arena *a,
+    const struct hk_arc_validate_options *options, const struct hk_header *header,
+    struct hk_trace *trace)
+{
+	return hk_arc_validate_beside(a, options, header, trace, NULL);
+}
+
+struct hk_dkim_body *hk_arc_validate_hashes(struct hk_arc_validate *v)
+{
+	return v->body;
+}
+
 void hk_arc_validate_done(struct hk_arc_validate *v)
 {
 	if (!v)
 		return;
-	hk_dkim_body_done(&v->body);
+	hk_dkim_body_done(&v->own);
 	hk_dkim_lookups_done(&v->lookups);
 }
 
 void hk_arc_validate_body(struct hk_arc_validate *v, struct hk_slice chunk)
 {
-	hk_dkim_body_add(&v->body, chunk);
+	hk_dkim_body_add(v->body, chunk);
 }
 
 void hk_arc_validate_end(struct hk_arc_validate *v)
 {
-	hk_dkim_body_end(&v->body);
+	hk_dkim_body_end(v->body);
 }
 
 bool hk_arc_validate_question(struct hk_arc_validate *v, struct hk_dns_question *ret)
@@ -200,13 +217,13 @@ static enum hk_dkim_reason find_key(struct hk_arc_validate *v, struct hk_dkim_lo
 static enum hk_dkim_reason compare_body(const struct hk_arc_validate *v)
 {
 	const struct hk_dkim_signature *sig = &v->chain.set[v->chain.n - 1].message;
-	const struct hk_dkim_body_hash *h = &v->body.hash[v->body_hash];
+	const struct hk_dkim_body_hash *h = &v->body->hash[v->body_hash];
 
 	if (h->n == 0)
 		return HK_DKIM_R_CRYPTO;
-	if (h->has_length && h->length != v->body.total[h->canon])
-		return h->length > v->body.total[h->canon] ? HK_DKIM_R_BODY_SHORT
-		                                           : HK_DKIM_R_BODY_UNSIGNED;
+	if (h->has_length && h->length != v->body->total[h->canon])
+		return h->length > v->body->total[h->canon] ? HK_DKIM_R_BODY_SHORT
+		                                            : HK_DKIM_R_BODY_UNSIGNED;
 	return hk_slice_eq(hk_slice_of(h->value, h->n), sig->bh) ? HK_DKIM_R_OK
 	                                                         : HK_DKIM_R_BODY_HASH;
 }
@@ -343,7 +360,7 @@ static enum hk_status check_chain(struct hk_arc_validate *v)
 	}
 	if (status != HK_OK)
 		return status;
-	v->verdict.set = v->set;
+	v->verdict.set = v->listed;
 	v->verdict.n = v->chain.n;
 	v->verdict.is_temporary = hk_dkim_reason_result(reason) == HK_DKIM_TEMPERROR;
 	if (reason != HK_DKIM_R_OK)
@@ -360,7 +377,7 @@ enum hk_status hk_arc_validate_step(struct hk_arc_validate *v)
 
 	if (v->is_decided)
 		return HK_OK;
-	if (hk_dkim_lookups_are_waiting(&v->lookups) || (v->body.n && !v->body.is_ended))
+	if (hk_dkim_lookups_are_waiting(&v->lookups) || (v->wants_body && !v->body->is_ended))
 		return HK_AGAIN;
 	v->verdict.highest = v->chain.highest;
 	v->verdict.is_ended = v->chain.is_ended;

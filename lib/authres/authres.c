@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/authres/authres_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { B_SHOWN = 8 }; /* RFC 6008 4: this much of b= names a signature */
 
@@ -79,11 +80,11 @@ static void dkim_all(struct hk_authres_writer *w, const struct hk_authres_input 
 	if (in->n_dkim == 0)
 		begin(w, "dkim", hk_dkim_result_name(HK_DKIM_NONE));
 	for (i = 0; i < in->n_dkim; i++) {
-		over += in->dkim[i].is_over_limit;
+		over += in->dkim[i]->is_over_limit;
 		/* of those that were not evaluated some are enough: two thousand make a field that
 		 * no relay takes */
-		if (!in->dkim[i].is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
-			dkim(w, in->style, &in->dkim[i]);
+		if (!in->dkim[i]->is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
+			dkim(w, in->style, in->dkim[i]);
 	}
 }
 
@@ -197,10 +198,52 @@ static void dmarc(struct hk_authres_writer *w, const struct hk_authres_input *in
 	(in->style == HK_AUTHRES_RSPAMD ? dmarc_rspamd : dmarc_rfc)(w, in->dmarc);
 }
 
-void hk_authres_format(const struct hk_authres_input *in, struct hk_buf *out)
+/* ---- arc ------------------------------------------------------------------------------------- */
+
+static void arc_newest(struct hk_authres_writer *w, enum hk_authres_style style, const struct hk_authres_arc *v)
 {
+	if (style == HK_AUTHRES_RSPAMD) {
+		hk_buf_add_str(&w->part, "(\"");
+		add_comment_text(&w->part, v->d);
+		hk_buf_add_str(&w->part, ":s=");
+		add_comment_text(&w->part, v->s);
+		hk_buf_addf(&w->part, ":i=%u\")", v->instance);
+	} else {
+		hk_buf_addf(&w->part, "(as[%u].d=", v->instance);
+		add_comment_text(&w->part, v->d);
+		hk_buf_addf(&w->part, " as[%u].s=", v->instance);
+		add_comment_text(&w->part, v->s);
+		hk_buf_add_byte(&w->part, ')');
+	}
+	hk_authres_flush(w);
+}
+
+static void arc(struct hk_authres_writer *w, const struct hk_authres_input *in)
+{
+	const struct hk_authres_arc *v = in->arc;
+	char ip[HK_IP_TEXT_MAX];
+
+	begin(w, "arc", v->result);
+	if (v->instance == 0)
+		return;
+	reason(w, v->reason);
+	if (v->d.n)
+		arc_newest(w, in->style, v);
+	if (in->style == HK_AUTHRES_RSPAMD)
+		return;
+	hk_ip_format(&in->client, ip);
+	property(w, "smtp.remote-ip", hk_slice_str(ip));
+}
+
+void hk_authres_format(const struct hk_authres_input *given, struct hk_buf *out)
+{
+	struct hk_authres_input own, *in = &own;
 	struct hk_authres_writer w = {.out = out};
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK) {
+		hk_buf_fail(out, HK_BUG);
+		return;
+	}
 	hk_buf_init(&w.part, HK_AUTHRES_PART_MAX);
 	hk_buf_add_str(out, "Authentication-Results: ");
 	hk_authres_add_value(out, in->authserv_id, HK_AUTHRES_CUT);
@@ -210,7 +253,9 @@ void hk_authres_format(const struct hk_authres_input *in, struct hk_buf *out)
 		spf(&w, in);
 	if (in->dmarc)
 		dmarc(&w, in);
-	if (!in->print_dkim && !in->spf && !in->dmarc)
+	if (in->arc)
+		arc(&w, in);
+	if (!in->print_dkim && !in->spf && !in->dmarc && !in->arc)
 		hk_buf_add_str(out, "; none");
 	hk_buf_add_str(out, "\r\n");
 	hk_buf_done(&w.part);

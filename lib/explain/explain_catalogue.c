@@ -45,8 +45,8 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
         "{0} による署名は評価しませんでした: {1}"},
     [HK_TRACE_DKIM_KEY] = {"The key at {0}, {2} with {3} bits: {1}",
         "{0} の公開鍵({2}、{3} ビット): {1}"},
-    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}",
-        "{0} の公開鍵は使えません: {1}"},
+    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}[2|: DER says {2} octets, got {3}]",
+        "{0} の公開鍵は使えません: {1}[2|(DERの長さは {2}、実際は {3} オクテット)]"},
     [HK_TRACE_DKIM_HEADERS] = {"The fields signed are {0}; {1} of them are there",
         "署名されたヘッダー: {0}(存在するもの: {1})"},
     [HK_TRACE_DKIM_BODY_HASH] = {"The hash of the body is {0}, bh= says {1}: {2}",
@@ -54,6 +54,9 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DKIM_CHECK] =
         {"The signature of {0} over the header fields, checked with the public key: {1}",
             "{0} のヘッダー署名を公開鍵で検証: {1}"},
+    [HK_TRACE_DKIM_UNCOVERED] =
+        {"There is a {0} that the signature of {1} does not cover; readers may show that one",
+            "{1} の署名の対象外の {0} があります。受信者に表示されるのはそちらかもしれません"},
     [HK_TRACE_DKIM_RESULT] = {"DKIM is {0}[1| for {1}][2|, selector {2}][3|: {3}]",
         "[1|{1}][2|(セレクタ {2})の]DKIMの結果は {0} です[3|: {3}]"},
     [HK_TRACE_DMARC_DOMAIN] = {"The policy is looked for at the author domain {0} and above it",
@@ -84,7 +87,7 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_RESULT] =
         {"DMARC is {0}[1|, policy {1}], so the policy asks for: {2}[3| ({3})]",
             "DMARCの結果は {0} です[1|。ポリシー {1}]。処置の要求: {2}[3|({3})]"},
-    [HK_TRACE_ARC_CHAIN] = {"The chain of ARC (historic) has {0} sets[1|, but: {1}]",
+    [HK_TRACE_ARC_CHAIN] = {"Sets in the chain of ARC (historic): {0}[1|, but: {1}]",
         "ARC(歴史的仕様)のセット数は {0} です[1|。問題: {1}]"},
     [HK_TRACE_ARC_KEY] = {"The key at {0}[2| cannot be used: {2}][1| - {1}]",
         "{0} の公開鍵[2|は使えません: {2}][1| - {1}]"},
@@ -92,8 +95,12 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
         "{1}(セレクタ {2})のARCメッセージ署名 {0}: {3}"},
     [HK_TRACE_ARC_SEAL] = {"The seal {0} of {1}, which says cv={2}: {3}",
         "{1} のARCシール {0}(cv={2}): {3}"},
-    [HK_TRACE_ARC_RESULT] = {"ARC is {0}, with {1} sets[2|: {2}]",
+    [HK_TRACE_ARC_RESULT] = {"ARC is {0} (sets: {1})[2|: {2}]",
         "ARCの結果は {0} です(セット数 {1})[2|: {2}]"},
+    [HK_TRACE_ARC_OVERRIDE] = {"DMARC stays fail, but not {0}: override reason {1} - {2}",
+        "DMARCはfailのままですが、{0} はしません。上書きの理由: {1} - {2}"},
+    [HK_TRACE_ARC_NO_OVERRIDE] = {"The chain does not change what the policy asks for, {0}: {1}",
+        "ARCはポリシーの要求 {0} を変えません: {1}"},
 };
 /* clang-format on */
 
@@ -135,6 +142,17 @@ static const struct {
     {"no client address", "送信元IPが不明"},
     {"MAIL FROM is not known", "MAIL FROMが不明"},
     {"not asked for", "検査対象外"},
+    {"no chain", "ARCの連鎖がありません"},
+    {"bad instance in i=", "i= の番号が不正"},
+    {"a field of the set stands twice", "同じセットのヘッダーが二つあります"},
+    {"a field of the set is missing", "セットのヘッダーが足りません"},
+    {"wrong chain status in cv=", "cv= の値が不正"},
+    {"key unavailable", "公開鍵を取得できません"},
+    {"no key", "公開鍵がありません"},
+    {"key revoked", "公開鍵は失効しています"},
+    {"not each of its sealers is trusted", "信頼していない署名者がいます"},
+    {"its first set does not say that DMARC passed for the author domain",
+        "最初のセットに作成者ドメインのdmarc=passがありません"},
 };
 
 const char *explain_label(enum explain_label label, enum hk_language language)

@@ -52,6 +52,16 @@ enum { EXPLAIN_LANGUAGES = HK_JAPANESE + 1 };
 	X(ANSWERS, "DNS answers, to replay it", "件のDNS応答(再現用)")                                                                    \
 	X(CUT, "(the list of steps was too long and was cut)",                                                                            \
 	    "(手順が長すぎるため途中で切りました)")                                                                                       \
+	X(OVERRIDE, "Override reason", "上書きの理由")                                                                                    \
+	X(SEALED_BY, "Sealed by d=", "署名者 d=")                                                                                          \
+	X(SEALERS_TRUSTED, "All sealers trusted", "全署名者の信頼")                                                                        \
+	X(YES, "yes", "はい")                                                                                                             \
+	X(NO, "no", "いいえ")                                                                                                             \
+	X(ARC_MEANING,                                                                                                                    \
+	    "ARC (historic) tells what earlier servers say they found; it is worth as much as they are "                                  \
+	    "trusted, and never makes DMARC pass.",                                                                                       \
+	    "ARC(歴史的仕様)は経由したサーバの申告であり、そのサーバを信頼する程度にしか役立ちません。"     \
+	    "DMARCの結果をpassに変えることはありません。")                                                                               \
 	X(SPF_MEANING,                                                                                                                    \
 	    "SPF alignment shows that a server registered for the domain sent the content, not "                                          \
 	    "who uses that server.",                                                                                                      \
@@ -110,6 +120,7 @@ void explain_spf_table(const struct explain_page *);
 void explain_dkim_table(
     const struct explain_page *, const struct hk_dkim_verdict *); /* NULL: unsigned */
 void explain_dmarc_table(const struct explain_page *);
+void explain_arc_table(const struct explain_page *);
 /* explain_receiver(p): the nine things that a receiver does for DMARC (RFC 9989 5.3), with what
  * came of each here. */
 void explain_receiver(const struct explain_page *);

@@ -7,29 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpc_internal.h"
 
 enum { IN_MAX = 16 * 1024 };
 
 struct hk_smtpc *hk_smtpc_new(const struct hk_smtpc_options *options)
 {
+	struct hk_smtpc_options own;
 	struct hk_smtpc *c;
 	size_t i;
 
-	/* our own name goes into a command: nothing that could end it or begin another argument */
-	if (options->helo.n == 0 || options->helo.n > HK_DOMAIN_MAX)
+	if (hk_sized_take(NULL, &own, sizeof own, options) != HK_OK)
 		return NULL;
-	for (i = 0; i < options->helo.n; i++)
-		if (!hk_is_graph(options->helo.p[i]))
+	/* our own name goes into a command: nothing that could end it or begin another argument */
+	if (own.helo.n == 0 || own.helo.n > HK_DOMAIN_MAX)
+		return NULL;
+	for (i = 0; i < own.helo.n; i++)
+		if (!hk_is_graph(own.helo.p[i]))
 			return NULL;
 	c = calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
-	c->options = *options;
+	c->options = own;
 	hk_arena_init(&c->owned, 2 * HK_DOMAIN_MAX);
 	hk_buf_init(&c->in, IN_MAX);
 	hk_buf_init(&c->out, HK_SMTP_OUTPUT_MAX);
-	if (hk_arena_dup(&c->owned, options->helo, &c->options.helo) != HK_OK) {
+	if (hk_arena_dup(&c->owned, own.helo, &c->options.helo) != HK_OK) {
 		hk_smtpc_free(c);
 		return NULL;
 	}
@@ -85,7 +89,7 @@ void hk_smtpc_sent(struct hk_smtpc *c, size_t n)
 void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipient,
     const struct hk_smtp_reply *reply)
 {
-	struct hk_smtpc_event event = {.type = type, .stage = c->stage, .recipient = recipient};
+	struct hk_smtpc_event event = {.size = sizeof event, .type = type, .stage = c->stage, .recipient = recipient};
 
 	if (reply)
 		event.reply = *reply;
@@ -260,17 +264,19 @@ static enum hk_status step(struct hk_smtpc *c)
 
 enum hk_status hk_smtpc_next(struct hk_smtpc *c, struct hk_smtpc_event *ret)
 {
-	while (c->due_at == c->due_n) {
-		enum hk_status status;
+	enum hk_status status;
 
+	while (c->due_at == c->due_n) {
 		if (c->state == SMTPC_OVER)
 			return HK_END;
 		status = step(c);
 		if (status != HK_OK)
 			return status;
 	}
-	*ret = c->due[c->due_at++];
-	return HK_OK;
+	status = hk_sized_give(ret, sizeof c->due[0], &c->due[c->due_at]);
+	if (status == HK_OK)
+		c->due_at++;
+	return status;
 }
 
 /* ---- state ---- */

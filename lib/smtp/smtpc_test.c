@@ -211,7 +211,7 @@ static void note(struct run *r, const struct hk_smtpc_event *e)
 
 static void pump(struct run *r)
 {
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	enum hk_status status;
 
 	while ((status = hk_smtpc_next(r->client, &event)) == HK_OK)
@@ -272,7 +272,7 @@ static void start(struct run *r)
 {
 	const struct script *s = r->script;
 	struct hk_slice rcpt[4];
-	struct hk_smtpc_transaction t = {.mail_from = hk_slice_str(s->from), .rcpt = rcpt, .size = s->size, .body_8bit = s->body_8bit};
+	struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = hk_slice_str(s->from), .rcpt = rcpt, .message_size = s->size, .body_8bit = s->body_8bit};
 
 	for (t.n = 0; t.n < 4 && s->rcpt[t.n]; t.n++)
 		rcpt[t.n] = hk_slice_str(s->rcpt[t.n]);
@@ -330,7 +330,7 @@ static void act(struct run *r, char what, struct hk_slice text)
 
 static void run_script(const struct script *s, enum cut cut, uint64_t seed)
 {
-	const struct hk_smtpc_options options = {.helo = HK_S("me.test"), .lmtp = s->lmtp, .want_tls = s->want_tls, .require_tls = s->require_tls};
+	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test"), .lmtp = s->lmtp, .want_tls = s->want_tls, .require_tls = s->require_tls};
 	struct run r = {.script = s, .cut = cut, .seed = seed, .client = hk_smtpc_new(&options)};
 	struct hk_slice steps = hk_slice_str(s->steps);
 

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpc_internal.h"
 
 /* Slices, fates and texts of HK_SMTP_RCPTS_MAX recipients, with the arena's rounding. */
@@ -55,7 +56,7 @@ static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_sm
 	hk_arena_done(&e->arena);
 	hk_arena_init(&e->arena, ENVELOPE_MAX);
 	e->n = t->n;
-	e->size = t->size;
+	e->size = t->message_size;
 	e->body_8bit = t->body_8bit;
 	e->rcpt = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt);
 	e->fate = hk_arena_array(&e->arena, t->n, sizeof *e->fate);
@@ -70,12 +71,15 @@ static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_sm
 	return hk_arena_dup(&e->arena, t->mail_from, &e->mail_from);
 }
 
-enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
+enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *given)
 {
+	struct hk_smtpc_transaction own, *t = &own;
 	enum hk_status status;
 	struct hk_smtp_reply reply;
 	size_t i;
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK)
+		return HK_BUG;
 	if (c->state != SMTPC_IDLE || c->in_transaction || c->due_at != c->due_n || t->n == 0)
 		return HK_BUG;
 	if (t->n > HK_SMTP_RCPTS_MAX)
@@ -94,7 +98,7 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 	c->mail_refused = c->lone_dot = c->dot_phase = false;
 	c->lmtp_next = 0;
 	/* RFC 1870 6.1 lets a client give up by itself */
-	if (c->size_limit && t->size > c->size_limit) {
+	if (c->size_limit && t->message_size > c->size_limit) {
 		reply = smtpc_own(c, 552, "5.3.4",
 		    "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
 		    (unsigned long long)c->size_limit);

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpd_internal.h"
 
-/* Options are a host name and a product name; MAIL, RCPT and their paths fit many times. */
+/* Options are a host name, a product name and the mechanisms; MAIL, RCPT and their paths fit many times, and so does what a line of
+ * AUTH decodes to. */
 enum { OWNED_MAX = 4096, SCRATCH_MAX = 16 * 1024, IN_FIRST = 4096, REFUSAL_MAX = 8 * 1024 };
 #define MESSAGE_DEFAULT ((uint64_t)50 * 1000 * 1000)
 
@@ -18,8 +20,16 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 
 	if (!s)
 		return NULL;
-	s->options = *options;
+	if (hk_sized_take(NULL, &s->options, sizeof s->options, options) != HK_OK) {
+		free(s);
+		return NULL;
+	}
 	s->state = SMTPD_GREETING;
+	if (s->options.extensions == 0)
+		s->options.extensions = HK_EXT_BASIC;
+	smtpd_play(&s->options);
+	if (s->options.max_domains > HK_SMTP_DOMAINS_MAX)
+		s->options.max_domains = HK_SMTP_DOMAINS_MAX;
 	if (s->options.max_message == 0)
 		s->options.max_message = MESSAGE_DEFAULT;
 	if (s->options.max_recipients == 0)
@@ -28,18 +38,22 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 	hk_arena_init(&s->scratch, SCRATCH_MAX);
 	hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
 	hk_buf_init(&s->refusal, REFUSAL_MAX);
-	if (hk_arena_dup(&s->owned, options->hostname, &s->options.hostname) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->banner_text, &s->options.banner_text) != HK_OK)
+	if (hk_arena_dup(&s->owned, s->options.hostname, &s->options.hostname) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.banner_text, &s->options.banner_text) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.mechanisms, &s->options.mechanisms) != HK_OK)
 		goto fail;
 	/* RFC 5321 4.2: "220 " Domain, then text */
 	hk_buf_add_str(&s->out, "220 ");
 	hk_quote_add(&s->out, s->options.hostname, HK_DOMAIN_MAX);
-	hk_buf_add_str(&s->out, s->options.banner_text.n ? " ESMTP " : " ESMTP");
+	hk_buf_add_str(&s->out, s->options.lmtp ? " LMTP" : " ESMTP");
+	if (s->options.banner_text.n)
+		hk_buf_add_byte(&s->out, ' ');
 	hk_quote_add(&s->out, s->options.banner_text, 128);
 	hk_buf_add_str(&s->out, "\r\n");
 	if (hk_buf_status(&s->out) != HK_OK)
 		goto fail;
 	s->banner_left = s->out.n;
+	s->is_banner_held = s->options.hold_banner;
 	return s;
 fail:
 	hk_smtpd_free(s);
@@ -50,7 +64,9 @@ void hk_smtpd_free(struct hk_smtpd *s)
 {
 	if (!s)
 		return;
+	smtpd_auth_forget(s);
 	free(s->in);
+	free(s->domains);
 	hk_buf_done(&s->refusal);
 	hk_buf_done(&s->out);
 	hk_arena_done(&s->scratch);
@@ -129,7 +145,12 @@ size_t hk_smtpd_feed(struct hk_smtpd *s, struct hk_slice in)
 
 struct hk_slice hk_smtpd_out(struct hk_smtpd *s)
 {
-	return hk_buf_slice(&s->out);
+	return s->is_banner_held ? (struct hk_slice){0} : hk_buf_slice(&s->out);
+}
+
+void hk_smtpd_greet_now(struct hk_smtpd *s)
+{
+	s->is_banner_held = false;
 }
 
 void hk_smtpd_sent(struct hk_smtpd *s, size_t n)
@@ -178,6 +199,9 @@ void smtpd_close(struct hk_smtpd *s, const char *reason)
 {
 	smtpd_end_transaction(s);
 	smtpd_drop_input(s);
+	s->cancel_due = s->cancel_due || s->state == SMTPD_AUTH;
+	s->is_banner_held = false;
+	s->answers_due = 0;
 	s->state = SMTPD_OVER;
 	s->event_due = true;
 	s->due = HK_SMTPD_CLOSE;
@@ -186,6 +210,11 @@ void smtpd_close(struct hk_smtpd *s, const char *reason)
 
 void smtpd_give_up(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
 {
+	/* RFC 5321 3.1: a refusal in place of the greeting */
+	if (s->is_banner_held) {
+		hk_buf_reset(&s->out);
+		s->banner_left = 0;
+	}
 	smtpd_reply(s, code, enhanced, text);
 	smtpd_close(s, text);
 }
@@ -214,6 +243,7 @@ void hk_smtpd_tls_done(struct hk_smtpd *s)
 	s->helo_n = 0;
 	s->recipients = 0;
 	s->idle = 0;
+	s->is_authenticated = s->has_clientid = false;
 	s->is_tls = true;
 }
 
@@ -221,7 +251,7 @@ void hk_smtpd_tls_done(struct hk_smtpd *s)
 
 struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type type)
 {
-	s->event = (struct hk_smtpd_event){.type = type, .proto = s->proto};
+	s->event = (struct hk_smtpd_event){.size = sizeof(struct hk_smtpd_event), .type = type, .proto = s->proto};
 	s->pending = true;
 	return &s->event;
 }
@@ -229,6 +259,11 @@ struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type t
 /* Makes the next thing that is due the pending event. */
 static bool take_due(struct hk_smtpd *s)
 {
+	if (s->cancel_due) {
+		s->cancel_due = false;
+		smtpd_pend(s, HK_SMTPD_AUTH_CANCEL);
+		return true;
+	}
 	if (s->abort_due) {
 		s->abort_due = false;
 		smtpd_pend(s, HK_SMTPD_ABORT);
@@ -245,12 +280,17 @@ static bool take_due(struct hk_smtpd *s)
 /* An idle session holds no input buffer. */
 static enum hk_status await_input(struct hk_smtpd *s)
 {
-	if (s->in_at == s->in_n && s->state != SMTPD_DATA) {
+	if (s->in_at == s->in_n && (s->state & (SMTPD_DATA | SMTPD_CHUNK)) == 0) {
 		free(s->in);
 		s->in = NULL;
 		s->in_at = s->in_n = s->in_cap = 0;
 	}
 	return HK_AGAIN;
+}
+
+static bool is_clogged(const struct hk_smtpd *s)
+{
+	return s->out.n > HK_SMTP_OUTPUT_MAX / 2;
 }
 
 static enum hk_status step(struct hk_smtpd *s)
@@ -272,9 +312,27 @@ static enum hk_status step(struct hk_smtpd *s)
 		smtpd_give_up(s, 421, "4.3.2", "Service is shutting down (RFC 5321 3.8)");
 		return HK_OK;
 	}
-	if (s->out.n > HK_SMTP_OUTPUT_MAX / 2)
+	if (is_clogged(s))
 		return HK_AGAIN;
-	status = s->state == SMTPD_DATA ? smtpd_data_step(s) : smtpd_line_step(s);
+	if (s->refusals_due) {
+		s->refusals_due--;
+		hk_buf_add(&s->out, hk_buf_slice(&s->refusal));
+		return HK_OK;
+	}
+	switch (s->state) {
+	case SMTPD_DATA:
+		status = smtpd_data_step(s);
+		break;
+	case SMTPD_CHUNK:
+		status = smtpd_chunk_step(s);
+		break;
+	case SMTPD_SKIP:
+		status = smtpd_skip_step(s);
+		break;
+	default:
+		status = smtpd_line_step(s);
+		break;
+	}
 	return status == HK_AGAIN ? await_input(s) : status;
 }
 
@@ -286,8 +344,10 @@ enum hk_status hk_smtpd_next(struct hk_smtpd *s, struct hk_smtpd_event *ret)
 		if (status != HK_OK)
 			return status;
 	}
-	*ret = s->event;
-	return HK_OK;
+	/* LMTP: hundreds of answers to one message have to go out in their time */
+	if (s->event.type == HK_SMTPD_MESSAGE && s->event.recipient && is_clogged(s))
+		return HK_AGAIN;
+	return hk_sized_give(ret, sizeof s->event, &s->event);
 }
 
 /* ---- state ---- */

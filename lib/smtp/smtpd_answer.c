@@ -2,6 +2,7 @@
  *
  * What an answer does to the session.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "smtpd_internal.h"
@@ -11,6 +12,9 @@ static const struct {
 	unsigned code;
 	const char *enhanced, *text;
 } usual[] = {
+    [HK_SMTPD_CLIENTID] = {250, "2.0.0", "Ok"},
+    [HK_SMTPD_AUTH] = {235, "2.7.0", "Authentication successful"},
+    [HK_SMTPD_AUTH_RESPONSE] = {235, "2.7.0", "Authentication successful"},
     [HK_SMTPD_MAIL] = {250, "2.1.0", "Ok"},
     [HK_SMTPD_RCPT] = {250, "2.1.5", "Ok"},
     [HK_SMTPD_DATA] = {354, NULL, "End data with <CR><LF>.<CR><LF>"},
@@ -18,6 +22,8 @@ static const struct {
     /* RFC 5321 3.5.3 */
     [HK_SMTPD_VRFY] = {252, "2.5.2",
         "Cannot verify the address, but will take mail for it (RFC 5321 3.5.3)"},
+    /* RFC 1985 4 */
+    [HK_SMTPD_ETRN] = {250, "2.0.0", "Queuing for the node started"},
     [HK_SMTPD_CLOSE] = {0, NULL, NULL},
 };
 
@@ -45,13 +51,26 @@ static void settle(struct hk_smtpd *s)
 		s->state = SMTPD_MAIL;
 		s->recipients = 0;
 		s->idle = 0;
+		s->body = s->event.mail.body;
+		s->smtputf8 = s->event.mail.smtputf8;
 		break;
 	case HK_SMTPD_RCPT:
 		s->state = SMTPD_RCPT;
 		s->recipients++;
 		break;
 	case HK_SMTPD_DATA:
-		smtpd_data_begin(s);
+		if (s->event.is_bdat)
+			smtpd_chunk_begin(s);
+		else
+			smtpd_data_begin(s);
+		break;
+	case HK_SMTPD_CLIENTID:
+		s->has_clientid = true;
+		break;
+	case HK_SMTPD_AUTH:
+	case HK_SMTPD_AUTH_RESPONSE:
+		s->is_authenticated = true;
+		s->state = SMTPD_READY;
 		break;
 	case HK_SMTPD_MESSAGE:
 		s->errors = 0; /* errors without a delivered message are what is counted */
@@ -66,28 +85,56 @@ static bool has_reply(enum hk_smtpd_event_type type)
 	return type == HK_SMTPD_HELO || usual[type].code != 0;
 }
 
+/* LMTP: the next recipient's turn, as long as there is one (RFC 2033 4.2). */
+static void next_recipient(struct hk_smtpd *s)
+{
+	if (s->event.type != HK_SMTPD_MESSAGE || --s->answers_due == 0)
+		return;
+	s->event.recipient++;
+	s->pending = true;
+}
+
+/* "Originator <a@b> ok" (S3-055). */
+static bool echo(struct hk_smtpd *s, const char *before)
+{
+	char text[HK_PATH_MAX + 32];
+
+	if (!s->options.echo_addresses || !before)
+		return false;
+	snprintf(text, sizeof text, "%s <%.*s> ok", before, HK_FMT(s->event.path.text));
+	smtpd_reply(s, 250, usual[s->event.type].enhanced, text);
+	return true;
+}
+
 void hk_smtpd_accept(struct hk_smtpd *s)
 {
 	enum hk_smtpd_event_type type = s->event.type;
+	const char *who = type == HK_SMTPD_MAIL ? "Originator" : type == HK_SMTPD_RCPT ? "Recipient" : NULL;
 
 	if (!s->pending)
 		return;
 	s->pending = false;
+	smtpd_auth_forget(s);
 	settle(s);
 	if (type == HK_SMTPD_HELO)
 		smtpd_greet(s);
-	else if (has_reply(type))
+	else if (has_reply(type) && !(type == HK_SMTPD_DATA && s->event.is_bdat) && !echo(s, who))
 		smtpd_reply(s, usual[type].code, usual[type].enhanced, usual[type].text);
+	next_recipient(s);
 }
 
 static void refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
 {
 	enum hk_smtpd_event_type type = s->event.type;
 
-	if (type == HK_SMTPD_BODY) {
+	if (type == HK_SMTPD_DATA && s->event.is_bdat)
+		smtpd_chunk_begin(s);
+	if (type == HK_SMTPD_BODY || (type == HK_SMTPD_DATA && s->event.is_bdat)) {
 		smtpd_data_refuse(s, code, enhanced, text);
 		return;
 	}
+	if (type == HK_SMTPD_AUTH_RESPONSE)
+		s->state = SMTPD_READY;
 	if (!has_reply(type))
 		return;
 	/* 4xx is our trouble or a wish to wait (greylisting), not an error of the client. The reply
@@ -106,6 +153,7 @@ void hk_smtpd_answer(struct hk_smtpd *s, unsigned code, const char *enhanced, st
 		return;
 	if (code == 421 && s->state != SMTPD_OVER && s->state != SMTPD_TLS) {
 		s->pending = false;
+		smtpd_auth_forget(s);
 		hk_smtp_reply_add(&s->out, code, enhanced, text);
 		smtpd_close(s, "421 was answered");
 		return;
@@ -117,10 +165,12 @@ void hk_smtpd_answer(struct hk_smtpd *s, unsigned code, const char *enhanced, st
 		return;
 	}
 	s->pending = false;
+	smtpd_auth_forget(s);
 	if (code >= 400) {
 		refuse(s, code, enhanced, text);
-		return;
+	} else {
+		settle(s);
+		hk_smtp_reply_add(&s->out, code, enhanced, text);
 	}
-	settle(s);
-	hk_smtp_reply_add(&s->out, code, enhanced, text);
+	next_recipient(s);
 }

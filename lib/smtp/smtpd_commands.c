@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of verbs (RFC 5321 4.1.1, 3207), the checks that all of them share, and the short ones.
+ * The table of verbs (RFC 5321 4.1.1, 3207, 2033, 3030, 4954, 1985), the checks that all of them share, and the short ones.
  * Order of commands: RFC 5321 4.1.4.
  */
 #include <stdio.h>
@@ -14,6 +14,8 @@ enum verb_traits {
 	IDLE = 4,           /* counts to HK_SMTP_NOOPS_MAX */
 	ABSENT = 8,         /* known, but not implemented (RFC 5321 4.2.4) */
 	FOREIGN = 16,       /* no SMTP at all: the session ends */
+	SMTP_ONLY = 32,
+	LMTP_ONLY = 64,
 };
 
 struct verb {
@@ -22,6 +24,7 @@ struct verb {
 	unsigned traits;
 	void (*run)(struct hk_smtpd *, struct hk_slice argument);
 	const char *too_early, *too_late; /* the texts of 503, before and in a transaction */
+	unsigned extension;               /* not 0: absent unless this is configured */
 };
 
 static void run_helo(struct hk_smtpd *, struct hk_slice);
@@ -32,36 +35,44 @@ static void run_noop(struct hk_smtpd *, struct hk_slice);
 static void run_vrfy(struct hk_smtpd *, struct hk_slice);
 static void run_help(struct hk_smtpd *, struct hk_slice);
 static void run_quit(struct hk_smtpd *, struct hk_slice);
+static void run_lhlo(struct hk_smtpd *, struct hk_slice);
+static void run_etrn(struct hk_smtpd *, struct hk_slice);
 static void run_starttls(struct hk_smtpd *, struct hk_slice);
 
 static const struct verb verbs[] = {
-	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_ehlo, NULL, NULL},
-	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_helo, NULL, NULL},
-	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, "STARTTLS needs EHLO first (RFC 3207 4)", NULL},
+	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY, run_ehlo, NULL, NULL, 0},
+	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY, run_helo, NULL, NULL, 0},
+	{"LHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LMTP_ONLY, run_lhlo, NULL, NULL, 0},
+	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, "STARTTLS needs EHLO first (RFC 3207 4)", NULL, 0},
 	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, "MAIL needs EHLO or HELO first (RFC 5321 4.1.4)",
-	    "MAIL was given already, one sender per transaction (RFC 5321 4.1.4)"},
-	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)", NULL},
+	    "MAIL was given already, one sender per transaction (RFC 5321 4.1.4)", 0},
+	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)",
+	    "The message has begun (RFC 3030 2)", 0},
 	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, "DATA needs MAIL and RCPT first (RFC 5321 4.1.4)",
-	    "DATA needs an accepted RCPT first (RFC 5321 3.3)"},
-	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, NULL, NULL},
-	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, NULL, NULL},
-	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, NULL, NULL},
-	{"HELP", SMTPD_COMMAND, IDLE, run_help, NULL, NULL},
-	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, NULL, NULL},
-	{"AUTH", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"BDAT", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"ETRN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"LHLO", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"SAML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"SEND", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"SOML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
-	{"TURN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL},
+	    "DATA needs an accepted RCPT first (RFC 5321 3.3)", 0},
+	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, NULL, NULL, 0},
+	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, NULL, NULL, 0},
+	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, NULL, NULL, 0},
+	{"HELP", SMTPD_COMMAND, IDLE, run_help, NULL, NULL, 0},
+	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, NULL, NULL, 0},
+	{"CLIENTID", SMTPD_READY, NEEDS_ARGUMENT | IDLE, smtpd_clientid, "CLIENTID needs EHLO first (RFC 5321 4.1.4)",
+	    "CLIENTID does not belong in a transaction (RFC 5321 4.1.4)", HK_EXT(CLIENTID)},
+	{"AUTH", SMTPD_READY, NEEDS_ARGUMENT, smtpd_auth, "AUTH needs EHLO first (RFC 4954 4)",
+	    "AUTH does not belong in a transaction (RFC 4954 4)", HK_EXT(AUTH)},
+	/* its octets follow whatever the state is: it looks at that itself */
+	{"BDAT", SMTPD_COMMAND, NEEDS_ARGUMENT, smtpd_bdat, NULL, NULL, HK_EXT(CHUNKING)},
+	{"ETRN", SMTPD_READY, NEEDS_ARGUMENT | IDLE, run_etrn, "ETRN needs EHLO first (RFC 1985 3)",
+	    "ETRN does not belong in a transaction (RFC 1985 3)", HK_EXT(ETRN)},
+	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
+	{"SAML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
+	{"SEND", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
+	{"SOML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
+	{"TURN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
 	/* a browser or a proxy that was made to speak to us: its body could hold a whole dialogue */
-	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
-	{"GET", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
-	{"POST", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
-	{"PUT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL},
+	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
+	{"GET", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
+	{"POST", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
+	{"PUT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -111,13 +122,22 @@ static bool is_too_idle(struct hk_smtpd *s, const struct verb *verb)
 	return true;
 }
 
+static bool is_absent(const struct hk_smtpd *s, const struct verb *verb)
+{
+	return (verb->traits & ABSENT) || (verb->extension && (s->options.extensions & verb->extension) == 0) ||
+	       (verb->extension == HK_EXT(AUTH) && s->options.mechanisms.n == 0) ||
+	       ((verb->traits & LMTP_ONLY) && !s->options.lmtp);
+}
+
 static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
 {
 	bool late = (s->state & SMTPD_TRANSACTION) != 0;
 
 	if (verb->traits & FOREIGN)
 		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP");
-	else if (verb->traits & ABSENT)
+	else if ((verb->traits & SMTP_ONLY) && s->options.lmtp)
+		smtpd_refuse(s, 500, "5.5.1", "This is LMTP, which begins with LHLO (RFC 2033 4.1)");
+	else if (is_absent(s, verb))
 		smtpd_refuse(s, 502, "5.5.1", "Command not implemented (RFC 5321 4.2.4)");
 	else if ((verb->states & s->state) == 0)
 		smtpd_refuse(s, 503, "5.5.1", late && verb->too_late ? verb->too_late : verb->too_early);
@@ -238,26 +258,9 @@ static void run_ehlo(struct hk_smtpd *s, struct hk_slice argument)
 	greet(s, argument, HK_PROTO_ESMTP);
 }
 
-void smtpd_greet(struct hk_smtpd *s)
+static void run_lhlo(struct hk_smtpd *s, struct hk_slice argument)
 {
-	struct hk_buf text;
-
-	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
-	hk_buf_add(&text, hk_slice_sub(s->options.hostname, 0, HK_DOMAIN_MAX));
-	if (s->proto == HK_PROTO_ESMTP) {
-		hk_buf_add_str(&text, "\nPIPELINING"); /* RFC 2920 */
-		hk_buf_addf(&text, "\nSIZE %llu", (unsigned long long)s->options.max_message); /* RFC 1870 */
-		/* RFC 3207 4.2: not after TLS began */
-		if (s->options.offer_starttls && !s->is_tls)
-			hk_buf_add_str(&text, "\nSTARTTLS");
-		hk_buf_add_str(&text, "\nENHANCEDSTATUSCODES"); /* RFC 2034 */
-		hk_buf_add_str(&text, "\n8BITMIME");            /* RFC 6152 */
-	}
-	if (hk_buf_status(&text) != HK_OK)
-		s->no_memory = true;
-	/* no enhanced code here (RFC 2034 4) */
-	hk_smtp_reply_add(&s->out, 250, NULL, hk_buf_slice(&text));
-	hk_buf_done(&text);
+	greet(s, argument, HK_PROTO_LMTP);
 }
 
 /* ---- the short ones ---- */
@@ -265,13 +268,17 @@ void smtpd_greet(struct hk_smtpd *s)
 static void run_data(struct hk_smtpd *s, struct hk_slice argument)
 {
 	(void)argument;
-	smtpd_pend(s, HK_SMTPD_DATA);
+	if (s->body == HK_BODY_BINARYMIME)
+		smtpd_refuse(s, 503, "5.5.1", "BODY=BINARYMIME goes by BDAT, not by DATA (RFC 3030 3)");
+	else
+		smtpd_pend(s, HK_SMTPD_DATA);
 }
 
 static void run_rset(struct hk_smtpd *s, struct hk_slice argument)
 {
 	(void)argument;
 	smtpd_end_transaction(s);
+	s->has_clientid = false; /* draft-storey-smtp-client-id: discarded by RSET */
 	smtpd_reply(s, 250, "2.0.0", "Ok");
 }
 
@@ -294,15 +301,26 @@ static void run_help(struct hk_smtpd *s, struct hk_slice argument)
 	(void)argument;
 	n += (size_t)snprintf(text, sizeof text, "Commands:");
 	for (i = 0; i < VERBS && n < sizeof text; i++)
-		if (verbs[i].run)
+		if (verbs[i].run && !is_absent(s, &verbs[i]) && !(s->options.lmtp && (verbs[i].traits & SMTP_ONLY)))
 			n += (size_t)snprintf(text + n, sizeof text - n, " %s", verbs[i].name);
 	smtpd_reply(s, 214, "2.0.0", text);
+}
+
+/* RFC 1985 3: a node name, or "@" domain for everything below it, or "#" and a queue's name. */
+static void run_etrn(struct hk_smtpd *s, struct hk_slice argument)
+{
+	bool is_marked = argument.p[0] == '@' || argument.p[0] == '#';
+
+	if (is_domain(hk_slice_from(argument, is_marked ? 1 : 0), false))
+		smtpd_pend(s, HK_SMTPD_ETRN)->text = argument;
+	else
+		smtpd_refuse(s, 501, "5.5.4", "ETRN needs a node name (RFC 1985 5)");
 }
 
 static void run_quit(struct hk_smtpd *s, struct hk_slice argument)
 {
 	(void)argument;
-	smtpd_reply(s, 221, "2.0.0", "Bye");
+	smtpd_reply(s, 221, "2.0.0", s->options.echo_addresses ? "Goodbye" : "Bye");
 	smtpd_close(s, "");
 	s->due = HK_SMTPD_QUIT;
 }

@@ -38,7 +38,7 @@ void smtpd_data_refuse(
 		s->no_memory = true;
 }
 
-static void refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
+void smtpd_refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
 {
 	char text[96];
 
@@ -47,18 +47,24 @@ static void refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
 	smtpd_data_refuse(s, 550, "5.6.0", hk_slice_str(text));
 }
 
-/* The end was seen. Whatever the reply will be, the state is as after RSET. */
-static void end_of_data(struct hk_smtpd *s)
+void smtpd_end_of_data(struct hk_smtpd *s)
 {
+	size_t replies = s->options.lmtp ? s->recipients : 1;
+	bool is_bdat = s->state == SMTPD_CHUNK;
+
 	if (s->refusal_code == 0) {
 		s->state = SMTPD_READY;
 		s->recipients = 0;
-		smtpd_pend(s, HK_SMTPD_MESSAGE)->size = s->size;
+		s->answers_due = replies;
+		smtpd_pend(s, HK_SMTPD_MESSAGE)->message_size = s->size;
+		s->event.is_bdat = is_bdat;
 		return;
 	}
-	/* counted, but never turned into a 421: the client would bring the same message again */
+	/* counted, but never turned into a 421: the client would bring the same message again.
+	 * RFC 3030 2: a chunk has one reply, also in LMTP, until the last */
 	s->errors++;
 	hk_buf_add(&s->out, hk_buf_slice(&s->refusal));
+	s->refusals_due = is_bdat && !s->chunk_is_last ? 0 : replies - 1;
 	smtpd_end_transaction(s);
 }
 
@@ -69,7 +75,7 @@ static enum hk_status dot_step(struct hk_smtpd *s, struct hk_slice have)
 		return HK_AGAIN;
 	if (have.p[1] == '\r' && have.p[2] == '\n') {
 		smtpd_consume(s, 3);
-		end_of_data(s);
+		smtpd_end_of_data(s);
 		return HK_OK;
 	}
 	smtpd_consume(s, 1);
@@ -100,13 +106,29 @@ static void read_over(struct hk_smtpd *s, size_t n)
 	smtpd_close(s, "A refused message does not end");
 }
 
-/* Whether the byte at which a run stopped is passed on like any other. */
-static bool is_allowed(const struct hk_smtpd *s, enum hk_smtp_stop stop)
+/* Whether the byte at which a run stopped is read over like any other. */
+static bool is_read_over(const struct hk_smtpd *s, enum hk_smtp_stop stop)
 {
-	if (stop != HK_SMTP_STOP_BARE_CR && stop != HK_SMTP_STOP_BARE_LF &&
-	    stop != HK_SMTP_STOP_NUL)
-		return false;
-	return s->refusal_code || (s->options.allow_bare_lf && stop != HK_SMTP_STOP_NUL);
+	return s->refusal_code && (stop == HK_SMTP_STOP_BARE_CR || stop == HK_SMTP_STOP_BARE_LF ||
+	                              stop == HK_SMTP_STOP_NUL);
+}
+
+void smtpd_text(struct hk_smtpd *s, struct hk_slice run)
+{
+	if (s->refusal_code)
+		read_over(s, run.n);
+	else
+		hand_out(s, run);
+}
+
+/* A legacy client's bare CR or LF becomes CRLF. The line behind it is no line to the protocol: no dot of it is taken
+ * away, and no dot of it ends the message (CVE-2023-51764). */
+static void mend(struct hk_smtpd *s)
+{
+	smtpd_consume(s, 1);
+	s->text.at_line_start = false;
+	s->text.line++;
+	hand_out(s, HK_S("\r\n"));
 }
 
 enum hk_status smtpd_data_step(struct hk_smtpd *s)
@@ -117,7 +139,7 @@ enum hk_status smtpd_data_step(struct hk_smtpd *s)
 
 	for (;;) {
 		n += hk_smtp_text_scan(&s->text, hk_slice_from(have, n), &stop);
-		if (!is_allowed(s, stop))
+		if (!is_read_over(s, stop))
 			break;
 		n++;
 		s->text.at_line_start = false;
@@ -127,13 +149,13 @@ enum hk_status smtpd_data_step(struct hk_smtpd *s)
 			return dot_step(s, have);
 		if (stop == HK_SMTP_STOP_END || stop == HK_SMTP_STOP_CR)
 			return HK_AGAIN;
-		refuse_byte(s, stop);
+		if (s->options.allow_bare_lf && stop != HK_SMTP_STOP_NUL)
+			mend(s);
+		else
+			smtpd_refuse_byte(s, stop);
 		return HK_OK;
 	}
 	smtpd_consume(s, n);
-	if (s->refusal_code)
-		read_over(s, n);
-	else
-		hand_out(s, hk_slice_sub(have, 0, n));
+	smtpd_text(s, hk_slice_sub(have, 0, n));
 	return HK_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3) with their parameters: SIZE (RFC 1870), BODY (RFC
- * 6152).
+ * MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3).
  */
+#include <stdlib.h>
+
 #include "smtpd_internal.h"
 
 /* What the two commands differ in. */
@@ -31,93 +32,37 @@ static const struct envelope rcpt = {
     .path_code = "5.1.3",
 };
 
-/* ---- parameters of MAIL ---- */
+/* ---- limits of RFC 9422 ---- */
 
-enum verdict { FINE, REFUSED };
-
-/* The parameter's value into the event; the reply is given when it is refused. */
-static enum verdict take_size(
-    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+/* Whether the domain is among those of this session, or there is room for it. */
+static bool domain_fits(struct hk_smtpd *s, struct hk_slice domain)
 {
-	enum hk_status status = hk_slice_u64(value, s->options.max_message, &event->size);
-
-	/* RFC 1870 3: 1*20DIGIT */
-	if (status == HK_SYNTAX || value.n > 20 || event->has_size) {
-		smtpd_refuse(s, 501, "5.5.4", "SIZE needs one number (RFC 1870 3)");
-		return REFUSED;
-	}
-	if (status == HK_LIMIT) {
-		smtpd_refuse(s, 552, "5.3.4", "Message exceeds the size limit (RFC 1870 6.1)");
-		return REFUSED;
-	}
-	event->has_size = true;
-	return FINE;
-}
-
-static enum verdict take_body(
-    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
-{
-	if (hk_slice_eq_nocase(value, HK_S("8BITMIME")) && !event->body_8bit) {
-		event->body_8bit = true;
-		return FINE;
-	}
-	if (hk_slice_eq_nocase(value, HK_S("7BIT")) && !event->body_8bit)
-		return FINE;
-	smtpd_refuse(s, 501, "5.5.4", "BODY is 7BIT or 8BITMIME, once (RFC 6152 2)");
-	return REFUSED;
-}
-
-static const struct {
-	const char *name;
-	enum verdict (*take)(struct hk_smtpd *, struct hk_smtpd_event *, struct hk_slice value);
-} mail_parameters[] = {
-    {"SIZE", take_size},
-    {"BODY", take_body},
-};
-
-static enum verdict take_parameter(
-    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice parameter)
-{
-	struct hk_slice name = hk_slice_sub(parameter, 0, hk_slice_find(parameter, '='));
-	struct hk_slice value = hk_slice_from(parameter, name.n + 1);
+	uint64_t hash = hk_hash(domain), *more;
 	size_t i;
 
-	for (i = 0;
-	     event->type == HK_SMTPD_MAIL && i < sizeof mail_parameters / sizeof mail_parameters[0];
-	     i++)
-		if (hk_slice_eq_nocase(name, hk_slice_str(mail_parameters[i].name)))
-			return mail_parameters[i].take(s, event, value);
-	smtpd_refuse(
-	    s, 555, "5.5.4", "Parameter not recognised or not implemented (RFC 5321 4.1.1.11)");
-	return REFUSED;
-}
-
-/* Mail-parameters of RFC 5321 4.1.2, each behind a space. */
-static enum verdict take_parameters(
-    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice rest)
-{
-	while (rest.n) {
-		size_t end = 0;
-
-		if (hk_is_wsp(rest.p[0])) {
-			rest = hk_slice_from(rest, 1);
-			continue;
-		}
-		while (end < rest.n && !hk_is_wsp(rest.p[end]))
-			end++;
-		if (take_parameter(s, event, hk_slice_sub(rest, 0, end)) != FINE)
-			return REFUSED;
-		rest = hk_slice_from(rest, end);
+	for (i = 0; i < s->n_domains; i++)
+		if (s->domains[i] == hash)
+			return true;
+	if (s->n_domains == s->options.max_domains)
+		return false;
+	more = realloc(s->domains, (s->n_domains + 1) * sizeof *more);
+	if (!more) {
+		s->no_memory = true;
+		return true;
 	}
-	return FINE;
+	s->domains = more;
+	s->domains[s->n_domains++] = hash;
+	return true;
 }
 
 /* ---- the two commands ---- */
 
 static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struct hk_slice argument)
 {
-	struct hk_smtpd_event event = {.type = form->event, .proto = s->proto};
-	unsigned flags = form->path_flags | (s->options.strict_envelopes ? 0 : HK_PATH_LENIENT);
+	struct hk_smtpd_event event = {.size = sizeof event, .type = form->event, .proto = s->proto};
+	unsigned flags = form->path_flags | (s->options.strict_envelopes ? 0 : HK_PATH_LENIENT) |
+	                 (s->options.strict_dots ? HK_PATH_STRICT_DOTS : 0) |
+	                 (smtpd_offered(s) & HK_EXT(SMTPUTF8) ? HK_PATH_UTF8 : 0);
 	struct hk_slice rest;
 	enum hk_status status;
 
@@ -146,14 +91,33 @@ static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struc
 		    s, 550, form->path_code, "Source routes are not taken (RFC 5321 appendix F.2)");
 		return;
 	}
-	if (take_parameters(s, &event, rest) != FINE)
+	if (!smtpd_take_params(s, &event, rest))
 		return;
+	/* RFC 6531 3.5 */
+	if (event.path.is_utf8 && !(form == &mail ? event.mail.smtputf8 : s->smtputf8)) {
+		smtpd_refuse(s, 553, "5.6.7",
+		    "An address that is not ASCII needs SMTPUTF8 at MAIL (RFC 6531 3.5)");
+		return;
+	}
+	if (form == &rcpt && s->options.max_domains && event.path.domain.n &&
+	    !domain_fits(s, event.path.domain)) {
+		smtpd_reply(s, 452, "4.5.3",
+		    "Too many recipient domains, send the rest in another session (RFC 9422 4.3)");
+		return;
+	}
 	s->event = event;
 	s->pending = true;
 }
 
 void smtpd_mail(struct hk_smtpd *s, struct hk_slice argument)
 {
+	/* RFC 9422 4.1: counted whether or not it succeeds */
+	if (s->options.max_transactions && s->transactions >= s->options.max_transactions) {
+		smtpd_reply(s, 451, "4.5.3",
+		    "Too many transactions, send the rest in another session (RFC 9422 4.1)");
+		return;
+	}
+	s->transactions++;
 	take_envelope(s, &mail, argument);
 }
 

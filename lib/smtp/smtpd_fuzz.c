@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The server over any bytes, whole and byte by byte: the same events and replies (T5), bounded output, and replies that are replies.
- * The first byte chooses options and answers.
+ * The first two bytes choose options and answers.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 struct outcome {
 	uint64_t events; /* a hash of types and texts, bodies joined */
 	struct hk_buf out;
-	uint8_t choice;
+	uint8_t choice, more;
 };
 
 static void mix(struct outcome *o, struct hk_slice s)
@@ -24,13 +24,16 @@ static void mix(struct outcome *o, struct hk_slice s)
 
 static void mix_event(struct outcome *o, const struct hk_smtpd_event *e)
 {
-	uint8_t type = (uint8_t)e->type, rest[2] = {e->has_size, e->body_8bit};
+	uint8_t type = (uint8_t)e->type, rest[2] = {e->mail.has_size, (uint8_t)e->mail.body};
 
 	mix(o, e->text);
 	if (e->type == HK_SMTPD_BODY)
 		return; /* cut differently, joined the same */
 	mix(o, hk_slice_of(&type, 1));
 	mix(o, e->path.text);
+	mix(o, e->data);
+	mix(o, e->mail.envid);
+	mix(o, e->rcpt.orcpt);
 	mix(o, hk_slice_of(rest, 2));
 }
 
@@ -39,7 +42,9 @@ static void settle(struct outcome *o, struct hk_smtpd *s, const struct hk_smtpd_
 	static const unsigned codes[8] = {0, 0, 0, 0, 250, 450, 550, 421};
 	unsigned code = e->type == HK_SMTPD_BODY ? 0 : codes[(o->choice >> 4 ^ e->type) & 7];
 
-	if (code == 0)
+	if ((e->type == HK_SMTPD_AUTH || e->type == HK_SMTPD_AUTH_RESPONSE) && (e->data.n & 1))
+		hk_smtpd_challenge(s, e->data);
+	else if (code == 0)
 		hk_smtpd_accept(s);
 	else
 		hk_smtpd_answer(s, code, code == 250 ? NULL : "4.0.0", e->text.n ? e->text : HK_S("so\nsay\rwe"));
@@ -47,7 +52,7 @@ static void settle(struct outcome *o, struct hk_smtpd *s, const struct hk_smtpd_
 
 static void pump(struct outcome *o, struct hk_smtpd *s)
 {
-	struct hk_smtpd_event e;
+	struct hk_smtpd_event e = {.size = sizeof e};
 	bool moved = true;
 
 	while (moved) {
@@ -85,7 +90,7 @@ static void check_replies(struct hk_slice out)
 
 static void run(struct outcome *o, struct hk_slice in, size_t piece)
 {
-	const struct hk_smtpd_options options = {
+	const struct hk_smtpd_options options = {.size = sizeof options,
 		.hostname = HK_S("mx.test"),
 		.banner_text = HK_S("x"),
 		.max_message = 200,
@@ -95,6 +100,13 @@ static void run(struct outcome *o, struct hk_slice in, size_t piece)
 		.refuse_source_routes = (o->choice & 2) != 0,
 		.early_talker_check = (o->choice & 4) != 0,
 		.allow_bare_lf = (o->choice & 8) != 0,
+		.extensions = o->more & 1 ? ~0u : HK_EXT_BASIC,
+		.lmtp = (o->more & 2) != 0,
+		.mechanisms = o->more & 4 ? HK_S("PLAIN LOGIN") : HK_S(""),
+		.max_transactions = o->more & 8 ? 3 : 0,
+		.max_domains = o->more & 16 ? 1 : 0,
+		.echo_addresses = (o->more & 32) != 0,
+		.profile = o->more >> 6,
 	};
 	struct hk_smtpd *s = hk_smtpd_new(&options);
 
@@ -103,6 +115,8 @@ static void run(struct outcome *o, struct hk_slice in, size_t piece)
 	hk_buf_init(&o->out, (size_t)1 << 26);
 	o->events = 14695981039346656037u;
 	pump(o, s);
+	if (o->choice & 4)
+		hk_smtpd_tls_done(s);
 	while (in.n) {
 		size_t n = hk_smtpd_feed(s, hk_slice_sub(in, 0, piece));
 
@@ -121,9 +135,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct outcome whole = {0}, bytes = {0};
 	size_t i;
 
-	if (n < 1)
+	if (n < 2)
 		return 0;
 	whole.choice = bytes.choice = data[0];
+	whole.more = bytes.more = data[1];
+	data++;
+	n--;
 	/* a STARTTLS that is followed by anything in one piece drops it: not comparable, so such input runs whole only */
 	run(&whole, hk_slice_of(data + 1, n - 1), n);
 	for (i = 0; i + 8 <= n; i++)

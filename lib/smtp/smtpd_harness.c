@@ -88,12 +88,77 @@ static void note_path(struct harness *h, const char *what, const struct hk_smtpd
 		return;
 	hk_buf_init(&text, 4096);
 	hk_buf_addf(&text, "<%.*s>%s", HK_FMT(event->path.text), event->path.had_route ? " routed" : "");
-	if (event->has_size)
-		hk_buf_addf(&text, " size=%llu", (unsigned long long)event->size);
-	if (event->body_8bit)
-		hk_buf_add_str(&text, " 8bit");
+	hk_smtp_mail_params_add(&text, &event->mail, ~0u);
+	hk_smtp_rcpt_params_add(&text, &event->rcpt, ~0u);
 	note(h, what, hk_buf_slice(&text));
 	hk_buf_done(&text);
+}
+
+/* PLAIN in one step or two, LOGIN in two or three. */
+static void answer_auth(struct harness *h, const struct hk_smtpd_event *event)
+{
+	static const char *const ask[] = {"Username:", "Password:"};
+	bool is_first = event->type == HK_SMTPD_AUTH;
+	struct hk_buf text;
+
+	if (is_first)
+		h->challenges = hk_slice_eq(event->text, HK_S("LOGIN")) ? 0 : 2;
+	hk_buf_init(&text, 16384);
+	hk_buf_add(&text, is_first ? event->text : HK_S("response"));
+	if (event->has_data) {
+		hk_buf_add_byte(&text, ' ');
+		hk_buf_add(&text, event->data);
+	}
+	note(h, "AUTH", hk_buf_slice(&text));
+	hk_buf_done(&text);
+	if (h->challenges == 0 && is_first && event->has_data)
+		h->challenges = 1; /* the name came at once */
+	if (h->challenges < 2)
+		hk_smtpd_challenge(h->session, hk_slice_str(ask[h->challenges++]));
+	else if (is_first && !event->has_data)
+		hk_smtpd_challenge(h->session, HK_S(""));
+	else if (hk_slice_ends_nocase(event->data, HK_S("good")))
+		hk_smtpd_accept(h->session);
+	else
+		hk_smtpd_answer(h->session, 535, "5.7.8", HK_S("Authentication failed"));
+}
+
+static void answer_message(struct harness *h, const struct hk_smtpd_event *event, bool spam)
+{
+	if (spam)
+		hk_smtpd_answer(h->session, 554, "5.7.1", HK_S("Spam"));
+	else if (event->recipient == 1)
+		hk_smtpd_answer(h->session, 452, "4.2.2", HK_S("<green@foo.edu> is temporarily over quota"));
+	else
+		hk_smtpd_answer(h->session, 250, "2.0.0", HK_S("Ok: queued as 3EE173C0ADC"));
+}
+
+static void answer_data(struct harness *h, const struct hk_smtpd_event *event)
+{
+	note(h, event->is_bdat ? "BDAT" : "DATA", HK_S(""));
+	if (h->refuse_data)
+		hk_smtpd_answer(h->session, 451, "4.3.0", HK_S("Not now"));
+	else
+		hk_smtpd_accept(h->session);
+	h->refuse_data = false;
+}
+
+static const char *name_of(enum hk_smtpd_event_type type)
+{
+	switch (type) {
+	case HK_SMTPD_CLIENTID:
+		return "CLIENTID";
+	case HK_SMTPD_AUTH_CANCEL:
+		return "CANCEL";
+	case HK_SMTPD_ABORT:
+		return "ABORT";
+	case HK_SMTPD_ETRN:
+		return "ETRN";
+	case HK_SMTPD_QUIT:
+		return "QUIT";
+	default:
+		return "STARTTLS";
+	}
 }
 
 static void answer(struct harness *h, const struct hk_smtpd_event *event)
@@ -111,7 +176,7 @@ static void answer(struct harness *h, const struct hk_smtpd_event *event)
 	flush_body(h);
 	switch (event->type) {
 	case HK_SMTPD_HELO:
-		note(h, event->proto == HK_PROTO_ESMTP ? "EHLO" : "HELO", event->text);
+		note(h, event->proto == HK_PROTO_ESMTP ? "EHLO" : event->proto == HK_PROTO_LMTP ? "LHLO" : "HELO", event->text);
 		if (hk_slice_eq(event->text, HK_S("bad.test")))
 			hk_smtpd_answer(s, 550, "5.7.1", HK_S("Not you"));
 		else
@@ -123,14 +188,19 @@ static void answer(struct harness *h, const struct hk_smtpd_event *event)
 		break;
 	case HK_SMTPD_RCPT:
 		note_path(h, "RCPT", event);
+		h->refuse_data = h->refuse_data || hk_slice_eq(event->path.local, HK_S("nodata"));
 		answer_path(h, event->path.local);
 		break;
 	case HK_SMTPD_MESSAGE:
 		note(h, "MESSAGE", HK_S(""));
-		if (spam)
-			hk_smtpd_answer(s, 554, "5.7.1", HK_S("Spam"));
-		else
-			hk_smtpd_answer(s, 250, "2.0.0", HK_S("Ok: queued as 3EE173C0ADC"));
+		answer_message(h, event, spam);
+		break;
+	case HK_SMTPD_DATA:
+		answer_data(h, event);
+		break;
+	case HK_SMTPD_AUTH:
+	case HK_SMTPD_AUTH_RESPONSE:
+		answer_auth(h, event);
 		break;
 	case HK_SMTPD_VRFY:
 		note(h, "VRFY", event->text);
@@ -144,15 +214,14 @@ static void answer(struct harness *h, const struct hk_smtpd_event *event)
 		hk_smtpd_accept(s);
 		break;
 	default:
-		note(h, event->type == HK_SMTPD_DATA ? "DATA" : event->type == HK_SMTPD_ABORT ? "ABORT" :
-		        event->type == HK_SMTPD_QUIT ? "QUIT" : "STARTTLS", HK_S(""));
+		note(h, name_of(event->type), event->text);
 		hk_smtpd_accept(s);
 	}
 }
 
 void harness_pump(struct harness *h)
 {
-	struct hk_smtpd_event event, again;
+	struct hk_smtpd_event event = {.size = sizeof event}, again = event;
 
 	while ((h->last = hk_smtpd_next(h->session, &event)) == HK_OK) {
 		/* the same event until it is answered */

@@ -16,6 +16,8 @@ struct harness {
 	struct hk_buf body;  /* of the current message */
 	bool mute;           /* no log */
 	bool over;
+	bool refuse_data;    /* a recipient "nodata" was named: DATA gets 451 */
+	unsigned challenges; /* given in this exchange */
 	enum hk_status last; /* of hk_smtpd_next */
 	uint64_t seed;
 };
@@ -24,7 +26,8 @@ uint64_t harness_random(uint64_t *seed);
 void harness_init(struct harness *, const struct hk_smtpd_options *);
 void harness_done(struct harness *);
 /* harness_pump(h): events are logged and answered until AGAIN or END. Local parts decide: "refuse" 550, "defer" 451, "end" 421
- * at RCPT or MAIL; a message with "spam" in it gets 554, VRFY of "root" 250, HELO "bad.test" 550. */
+ * at RCPT or MAIL; a message with "spam" in it gets 554, VRFY of "root" 250, HELO "bad.test" 550. The password is "good";
+ * LMTP's second recipient is over its quota. */
 void harness_pump(struct harness *);
 void harness_feed(struct harness *, struct hk_slice);
 void harness_run(struct harness *, struct hk_slice input, enum cut);

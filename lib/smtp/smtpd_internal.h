@@ -5,8 +5,12 @@
  *	smtpd.c           life, input and output, the order of things
  *	smtpd_line.c      cutting command lines out of the input
  *	smtpd_commands.c  the table of verbs
- *	smtpd_envelope.c  MAIL and RCPT with their parameters
+ *	smtpd_greet.c     the reply to EHLO
+ *	smtpd_envelope.c  MAIL and RCPT
+ *	smtpd_params.c    their parameters
+ *	smtpd_auth.c      AUTH and CLIENTID
  *	smtpd_data.c      the text of the message and its end
+ *	smtpd_chunk.c     the same by BDAT
  *	smtpd_answer.c    what an answer does
  */
 #ifndef HIKYAKU_SMTPD_INTERNAL_H
@@ -23,9 +27,13 @@ enum smtpd_state {
 	SMTPD_DATA = 16,    /* 354 was given */
 	SMTPD_TLS = 32,     /* 220 to STARTTLS was given, the handshake is due */
 	SMTPD_OVER = 64,    /* the last reply is queued */
+	SMTPD_BDAT = 128,   /* between two chunks of a message */
+	SMTPD_CHUNK = 256,  /* in a chunk */
+	SMTPD_SKIP = 512,   /* in a chunk that nobody takes */
+	SMTPD_AUTH = 1024,  /* a challenge was given */
 };
-#define SMTPD_TRANSACTION ((unsigned)(SMTPD_MAIL | SMTPD_RCPT | SMTPD_DATA))
-#define SMTPD_GREETED     ((unsigned)(SMTPD_READY | SMTPD_MAIL | SMTPD_RCPT))
+#define SMTPD_TRANSACTION ((unsigned)(SMTPD_MAIL | SMTPD_RCPT | SMTPD_DATA | SMTPD_BDAT | SMTPD_CHUNK))
+#define SMTPD_GREETED     ((unsigned)(SMTPD_READY | SMTPD_MAIL | SMTPD_RCPT | SMTPD_BDAT))
 #define SMTPD_COMMAND     ((unsigned)SMTPD_GREETING | SMTPD_GREETED)
 
 struct hk_smtpd {
@@ -37,6 +45,7 @@ struct hk_smtpd {
 	size_t in_at, in_n, in_cap;
 	struct hk_buf out;
 	size_t banner_left; /* bytes of the banner that were not taken yet */
+	bool is_banner_held;
 	bool early;         /* input came before the banner went */
 	bool no_memory;
 
@@ -47,11 +56,21 @@ struct hk_smtpd {
 	size_t helo_n;
 	unsigned errors, idle; /* idle: commands without effect in a row */
 	size_t recipients;     /* accepted in this transaction */
+	size_t transactions;   /* MAIL commands in this session (RFC 9422 4.1) */
+	uint64_t *domains;     /* hashes of the recipient domains of this session (RFC 9422 4.3) */
+	size_t n_domains;
+	enum hk_smtp_body body; /* of this transaction */
+	bool smtputf8;
+	bool is_authenticated, has_clientid;
+	struct hk_slice auth_secret; /* decoded, in scratch: wiped when it was answered */
 
 	struct hk_smtpd_event event;
 	bool pending;
 	/* what comes after the pending event, in this order */
+	bool cancel_due; /* AUTH_CANCEL */
 	bool abort_due;
+	size_t refusals_due; /* LMTP: so many times more the refusal goes out (RFC 2033 4.2) */
+	size_t answers_due;  /* LMTP: recipients whose answer is awaited, the present one included */
 	bool event_due;
 	enum hk_smtpd_event_type due; /* STARTTLS, QUIT, CLOSE */
 	struct hk_slice close_reason; /* static text */
@@ -69,6 +88,12 @@ struct hk_smtpd {
 	uint64_t discarded;    /* bytes read over after the refusal */
 	unsigned refusal_code; /* not 0: the reply to the final dot stands already */
 	struct hk_buf refusal;
+
+	/* BDAT */
+	uint64_t chunk_size, chunk_left;
+	bool chunk_is_last;
+	bool chunk_cr;       /* the last chunk ended with a CR */
+	unsigned chunk_back; /* SKIP: the state that comes back */
 };
 
 /* ---- smtpd.c ---- */
@@ -96,6 +121,16 @@ void smtpd_give_up(struct hk_smtpd *, unsigned code, const char *enhanced, const
 enum hk_status smtpd_line_step(struct hk_smtpd *);
 enum hk_status smtpd_data_step(struct hk_smtpd *);
 void smtpd_data_begin(struct hk_smtpd *);
+enum hk_status smtpd_chunk_step(struct hk_smtpd *);
+enum hk_status smtpd_skip_step(struct hk_smtpd *);
+void smtpd_chunk_begin(struct hk_smtpd *);
+/* smtpd_text(s, run): so much of the message, handed out or read over. */
+void smtpd_text(struct hk_smtpd *, struct hk_slice run);
+/* smtpd_refuse_byte(s, stop): the message holds what no message may hold. */
+void smtpd_refuse_byte(struct hk_smtpd *, enum hk_smtp_stop);
+/* smtpd_end_of_data(s): the message is complete; the state is as after RSET whatever the reply
+ * will be. */
+void smtpd_end_of_data(struct hk_smtpd *);
 /* smtpd_data_refuse(s, code, enhanced, text): the first refusal stands; what follows is read over.
  */
 void smtpd_data_refuse(
@@ -105,7 +140,20 @@ void smtpd_data_refuse(
 void smtpd_command(struct hk_smtpd *, struct hk_slice line);
 void smtpd_mail(struct hk_smtpd *, struct hk_slice argument);
 void smtpd_rcpt(struct hk_smtpd *, struct hk_slice argument);
+void smtpd_bdat(struct hk_smtpd *, struct hk_slice argument);
+void smtpd_auth(struct hk_smtpd *, struct hk_slice argument);
+void smtpd_auth_line(struct hk_smtpd *, struct hk_slice line);
+void smtpd_auth_too_long(struct hk_smtpd *);
+/* smtpd_auth_forget(s): what was decoded of an exchange is wiped. */
+void smtpd_auth_forget(struct hk_smtpd *);
+void smtpd_clientid(struct hk_smtpd *, struct hk_slice argument);
+/* smtpd_take_params(s, event, rest): what follows the path; false when the reply was given. */
+bool smtpd_take_params(struct hk_smtpd *, struct hk_smtpd_event *, struct hk_slice rest);
 /* smtpd_greet(s): the reply to an accepted HELO or EHLO. */
 void smtpd_greet(struct hk_smtpd *);
+/* smtpd_offered(s): the extensions that this client can use now. */
+unsigned smtpd_offered(const struct hk_smtpd *);
+/* smtpd_play(options): the profile's extensions and size instead of ours. */
+void smtpd_play(struct hk_smtpd_options *);
 
 #endif

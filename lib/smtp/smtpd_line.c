@@ -34,22 +34,34 @@ static enum hk_status skip_step(struct hk_smtpd *s)
 	return HK_OK;
 }
 
+/* RFC 4954 4: lines with a credential in them may be long. */
+static size_t line_max(const struct hk_smtpd *s)
+{
+	if (s->state == SMTPD_AUTH ||
+	    (s->options.mechanisms.n && hk_slice_starts_nocase(smtpd_input(s), HK_S("AUTH "))))
+		return HK_SMTP_AUTH_LINE_MAX;
+	return HK_SMTP_LINE_MAX;
+}
+
 enum hk_status smtpd_line_step(struct hk_smtpd *s)
 {
-	struct hk_slice have = hk_slice_sub(smtpd_input(s), 0, HK_SMTP_LINE_MAX);
-	size_t lf;
+	size_t max = line_max(s), lf;
+	struct hk_slice have = hk_slice_sub(smtpd_input(s), 0, max);
 
 	if (s->skipping)
 		return skip_step(s);
 	lf = s->scanned + hk_slice_find(hk_slice_from(have, s->scanned), '\n');
-	if (lf == have.n && have.n < HK_SMTP_LINE_MAX) {
+	if (lf == have.n && have.n < max) {
 		s->scanned = have.n;
 		return HK_AGAIN;
 	}
 	if (lf == have.n) {
 		skip_line(s);
 		/* X.5.6 is for authentication exchanges alone (RFC 4954 6) */
-		smtpd_refuse(s, 500, "5.5.2", "Line too long (RFC 5321 4.5.3.1.4)");
+		if (s->state == SMTPD_AUTH)
+			smtpd_auth_too_long(s);
+		else
+			smtpd_refuse(s, 500, "5.5.2", "Line too long (RFC 5321 4.5.3.1.4)");
 		return HK_OK;
 	}
 	s->scanned = 0;
@@ -60,6 +72,9 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 		    "A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)");
 		return HK_OK;
 	}
-	smtpd_command(s, hk_slice_sub(have, 0, lf - 1));
+	if (s->state == SMTPD_AUTH)
+		smtpd_auth_line(s, hk_slice_sub(have, 0, lf - 1));
+	else
+		smtpd_command(s, hk_slice_sub(have, 0, lf - 1));
 	return HK_OK;
 }

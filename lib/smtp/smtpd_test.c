@@ -113,7 +113,7 @@ static const struct dialogue dialogues[] = {
 	                                       "MAIL FROM:<a@a.test> SIZE=99999999999999999999\r\n",
 	    .out = EHLO_REPLY OK_MAIL OK_0 OK_MAIL OK_0 "552 5.3.4 Message exceeds the size limit (RFC 1870 6.1)\r\n"
 	                      "552 5.3.4 Message exceeds the size limit (RFC 1870 6.1)\r\n",
-	    .log = "EHLO a.test\nMAIL <a@a.test> size=1000 8bit\nABORT\nMAIL <a@a.test> size=0\nABORT\n"},
+	    .log = "EHLO a.test\nMAIL <a@a.test> SIZE=1000 BODY=8BITMIME\nABORT\nMAIL <a@a.test> SIZE=0\nABORT\n"},
 	{.name = "bad parameters", .in = "EHLO a.test\r\nMAIL FROM:<a@a.test> SIZE=x\r\nMAIL FROM:<a@a.test> SIZE\r\n"
 	                                 "MAIL FROM:<a@a.test> SIZE=1 SIZE=2\r\nMAIL FROM:<a@a.test> BODY=BINARYMIME\r\n"
 	                                 "MAIL FROM:<a@a.test> SMTPUTF8\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test> SIZE=1\r\n",
@@ -174,9 +174,9 @@ static const struct dialogue dialogues[] = {
 	    .out = ENV_REPLY "550 5.6.0 Message refused: bare CR at line 1 (RFC 5321 2.3.8)\r\n" OK_MAIL OK_RCPT GO
 	                     "550 5.6.0 Message refused: NUL at line 1 (RFC 5321 2.3.8)\r\n",
 	    .log = ENV_LOG "BODY a\nABORT\nMAIL <a@a.test>\nRCPT <b@b.test>\nDATA\nABORT\n"},
-	{.name = "bare LF and CR by option; they end nothing", .bare_lf = true, .in = ENVELOPE "a\n.\nb\r.\r\n\r\r\n.\r\r\n\n.\r\n.\r\n",
+	{.name = "security 1: a legacy client's bare LF and CR become line ends; they end no message", .bare_lf = true, .in = ENVELOPE "a\n.\nb\r.\r\n\r\r\n.\r\r\n\n.\r\n.\r\n",
 	    .out = ENV_REPLY QUEUED,
-	    .log = ENV_LOG "BODY a\\x0A.\\x0Ab\\x0D.\\x0D\\x0A\\x0D\\x0D\\x0A\\x0D\\x0D\\x0A\\x0A.\\x0D\\x0A\nMESSAGE\n"},
+	    .log = ENV_LOG "BODY a\\x0D\\x0A.\\x0D\\x0Ab\\x0D\\x0A.\\x0D\\x0A\\x0D\\x0A\\x0D\\x0A\\x0D\\x0A\\x0D\\x0A\\x0D\\x0A.\\x0D\\x0A\nMESSAGE\n"},
 	{.name = "too many recipients (RFC 5321 4.5.3.1.10)", .max_recipients = 2,
 	    .in = "EHLO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nRCPT TO:<refuse@b.test>\r\nRCPT TO:<c@b.test>\r\nRCPT TO:<d@b.test>\r\n",
 	    .out = EHLO_REPLY OK_MAIL OK_RCPT "550 5.1.1 No such user\r\n" OK_RCPT

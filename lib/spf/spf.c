@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "spf_internal.h"
 
 static hk_spf_stage start, ask_record, read_answer, next_term, end_of_terms, run_redirect, explain,
@@ -238,6 +239,13 @@ enum hk_status hk_spf_target(struct hk_spf *q, struct hk_slice spec, struct hk_s
 			return status;
 	}
 	q->macros.value['d' - 'a'] = q->frame->domain;
+	q->expanded += hk_spf_expand_cost(&q->macros, spec);
+	if (q->expanded > HK_SPF_EXPANDED_MAX && q->explaining)
+		return HK_NOTFOUND;
+	if (q->expanded > HK_SPF_EXPANDED_MAX) {
+		status = hk_spf_term_over(q, "octets of macro values", HK_SPF_EXPANDED_MAX);
+		return status == HK_OK ? HK_END : status;
+	}
 	return hk_spf_expand_name(q->a, &q->macros, spec, ret);
 }
 
@@ -496,13 +504,16 @@ static bool set_sender(struct hk_spf *q, const struct hk_spf_input *in)
 	return q->verdict.sender.p != NULL;
 }
 
-struct hk_spf *hk_spf_new(struct hk_arena *a, const struct hk_spf_input *in, struct hk_trace *trace)
+struct hk_spf *hk_spf_new(
+    struct hk_arena *a, const struct hk_spf_input *given, struct hk_trace *trace)
 {
 	struct hk_spf *q = hk_arena_alloc(a, sizeof *q);
-	struct hk_slice receiver = in->receiver.n ? in->receiver : HK_S("unknown");
+	struct hk_spf_input own, *in = &own;
 
-	if (!q)
+	if (!q || hk_sized_take(a, &own, sizeof own, given) != HK_OK)
 		return NULL;
+	if (in->receiver.n == 0)
+		in->receiver = HK_S("unknown");
 	q->a = a;
 	q->trace = trace;
 	q->client = in->client;
@@ -511,7 +522,7 @@ struct hk_spf *hk_spf_new(struct hk_arena *a, const struct hk_spf_input *in, str
 	q->next = start;
 	q->frame = hk_arena_alloc(a, sizeof *q->frame);
 	if (!q->frame || !set_addresses(q) || !set_sender(q, in) ||
-	    hk_arena_dup(a, receiver, &q->macros.value['r' - 'a']) != HK_OK ||
+	    hk_arena_dup(a, in->receiver, &q->macros.value['r' - 'a']) != HK_OK ||
 	    hk_arena_fmt(a, &q->macros.value['t' - 'a'], "%lld", (long long)in->now) != HK_OK)
 		return NULL;
 	return q;

@@ -8,6 +8,9 @@
 
 /* Of the expanded exp= text; it fits one reply line of SMTP (RFC 5321 4.5.3.1.5). */
 #define HK_SPF_EXPLANATION_MAX 500
+/* Octets of macro values for one verdict. Eleven records, each of a thousand macros with the longest sender
+ * that SMTP has (320 octets), need 3.5 million; a caller with longer ones gets a permerror, not a slow one. */
+#define HK_SPF_EXPANDED_MAX (4 * 1024 * 1024)
 
 /* One value for each letter, by its place in the alphabet; letters without meaning are never asked
  * for. */
@@ -26,6 +29,8 @@ bool hk_spf_domain_spec_is_valid(struct hk_slice spec);
  * name. */
 enum hk_status hk_spf_expand_name(
     struct hk_arena *, const struct hk_spf_macros *, struct hk_slice spec, struct hk_slice *ret);
+/* The octets of values that an expansion of spec goes through. */
+size_t hk_spf_expand_cost(const struct hk_spf_macros *, struct hk_slice spec);
 /* Expands a valid explanation, sanitised: printable ASCII only, HK_SPF_EXPLANATION_MAX. */
 enum hk_status hk_spf_expand_text(
     struct hk_arena *, const struct hk_spf_macros *, struct hk_slice text, struct hk_slice *ret);
@@ -113,6 +118,7 @@ struct hk_spf {
 	struct hk_spf_ptr ptr;
 	struct hk_slice host[HK_SPF_MAX_MX]; /* of the "mx" that is evaluated */
 	size_t hosts, host_at;
+	size_t expanded; /* of HK_SPF_EXPANDED_MAX */
 	bool explaining; /* exp= neither counts nor decides any more (4.6.4, 6.2) */
 };
 

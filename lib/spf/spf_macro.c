@@ -10,7 +10,7 @@ enum {
 	   made. */
 	NAME_KEPT = 4096,
 	NAME_DROPPED_AT = 8192,
-	EXPANSION_MAX = 1 << 20,
+	EXPANSION_MAX = 4 * HK_SPF_EXPANDED_MAX, /* an escaped octet is three */
 	PARTS_MAX = 1 << 16, /* for the digits; RFC 7208 7.3 asks for 127 at least */
 };
 
@@ -255,6 +255,17 @@ static void put_piece(
 		put_reversed(out, value, piece, escape);
 	else
 		put_forward(out, value, piece, escape);
+}
+
+size_t hk_spf_expand_cost(const struct hk_spf_macros *macros, struct hk_slice spec)
+{
+	struct piece piece;
+	size_t n = 0;
+
+	while (spec.n && take_piece(&spec, &piece))
+		if (piece.letter)
+			n += macros->value[hk_to_lower(piece.letter) - 'a'].n;
+	return n;
 }
 
 /* 7.3: labels go from the left until 253 octets are left; one final dot means nothing. */

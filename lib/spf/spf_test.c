@@ -52,7 +52,7 @@ static enum hk_status drive(struct hk_spf *q, const struct hk_zone *zone, struct
 
 static enum hk_spf_result evaluate(struct run *run)
 {
-	struct hk_spf_input in = {
+	struct hk_spf_input in = {.size = sizeof in,
 	    .helo = hk_slice_str(run->helo ? run->helo : "mail.helo.test"), .mail_from = hk_slice_str(run->from),
 	    .check_helo = run->check_helo, .receiver = HK_S("mx.b.test"), .now = 1234567890,
 	    .max_lookups = run->max_lookups, .max_voids = run->max_voids};
@@ -325,6 +325,32 @@ static void a_record_has_at_most_4096_octets(void **state)
 	}
 }
 
+/* AP-40: work that a caller's long sender would make is bounded */
+static void four_million_octets_of_macro_values_are_expanded_and_no_more(void **state)
+{
+	enum { MACROS = 512, LONG = HK_SPF_EXPANDED_MAX / MACROS };
+	static const struct {
+		size_t n;
+		enum hk_spf_result result;
+	} rows[] = {{LONG - 1, HK_SPF_FAIL}, {LONG, HK_SPF_FAIL}, {LONG + 1, HK_SPF_PERMERROR}};
+	static char from[LONG + 10], zone[MACROS * 5];
+	struct run run = {.zone = zone, .ip = "192.0.2.1", .from = from};
+	size_t i, k, n;
+
+	(void)state;
+	n = (size_t)snprintf(zone, sizeof zone, "a.test. TXT \"v=spf1 exists:\"");
+	for (k = 0; k < MACROS; k++)
+		n += (size_t)snprintf(zone + n, sizeof zone - n, "%s%%{l}%s", k % 32 ? "" : "\"",
+		    k % 32 == 31 ? "\"" : "");
+	snprintf(zone + n, sizeof zone - n, " \".x.test -all\"\n");
+	for (i = 0; i < COUNT(rows); i++) {
+		memset(from, 'l', rows[i].n);
+		snprintf(from + rows[i].n, sizeof from - rows[i].n, "@a.test");
+		assert_int_equal(evaluate(&run), rows[i].result);
+	}
+	assert_text(run.verdict.reason, "more than 4194304 octets of macro values");
+}
+
 /* AP-39: a loop of a hundred thousand includes neither recurses nor ends in anything but its limit. */
 static void depth_is_bounded_by_the_limit_alone(void **state)
 {
@@ -514,7 +540,7 @@ static void a_full_arena_gives_a_status_and_never_a_verdict(void **state)
 	const struct hk_zone *zone = read_zone("a.test. TXT \"v=spf1 mx ptr exists:%{p}.x.test include:b.test -all exp=e.test\"\na.test. MX 1 m.test.\n"
 	    "m.test. A 192.0.2.2\nb.test. TXT \"v=spf1 ?all\"\ne.test. TXT \"go away %{i}\"\n1.2.0.192.in-addr.arpa. PTR a.a.test.\n"
 	    "unknown.x.test. TXT x\n");
-	struct hk_spf_input in = {.client = {4, {192, 0, 2, 1}}, .helo = HK_S("h.test"), .mail_from = HK_S("x@a.test")};
+	struct hk_spf_input in = {.size = sizeof in, .client = {4, {192, 0, 2, 1}}, .helo = HK_S("h.test"), .mail_from = HK_S("x@a.test")};
 	enum hk_status status = HK_LIMIT;
 	size_t limit, failures = 0;
 
@@ -556,6 +582,7 @@ int main(void)
 	    TEST(more_than_ten_mx_hosts_are_a_permerror_whatever_their_order),
 	    TEST(names_beyond_the_tenth_are_ignored_by_ptr),
 	    TEST(a_record_has_at_most_4096_octets),
+	    TEST(four_million_octets_of_macro_values_are_expanded_and_no_more),
 	    TEST(depth_is_bounded_by_the_limit_alone),
 	    TEST(a_dns_error_is_a_temperror_but_not_for_ptr_rfc_7208_5),
 	    TEST(an_ipv6_client_is_written_in_nibbles_rfc_7208_7_4),

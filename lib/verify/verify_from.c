@@ -47,6 +47,37 @@ static enum hk_status judge_list(struct hk_arena *a, const struct hk_address_lis
 	return HK_OK;
 }
 
+/* A CR or an LF alone is no line end (RFC 5322 2.2), but programs on Unix take it for one: what
+ * they would show as a From must not be one that only we do not see. */
+static bool hides_from(struct hk_slice text)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < text.n; i++) {
+		struct hk_slice line = hk_slice_from(text, i + 1);
+		size_t n = 4;
+
+		if ((text.p[i] != '\n' && text.p[i] != '\r') ||
+		    !hk_slice_starts_nocase(line, HK_S("From")))
+			continue;
+		while (n < line.n && hk_is_wsp(line.p[n]))
+			n++;
+		if (n < line.n && line.p[n] == ':')
+			return true;
+	}
+	return false;
+}
+
+static bool has_hidden_from(const struct hk_header *h)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (hides_from(h->field[i].raw))
+			return true;
+	return false;
+}
+
 static enum hk_status judge(struct hk_verify *v)
 {
 	struct hk_verify_verdict *verdict = &v->verdict;
@@ -67,7 +98,7 @@ static enum hk_status judge(struct hk_verify *v)
 	/* RFC 5322 3.6: exactly one. Two of them are read differently by everybody, so neither
 	 * counts. */
 	verdict->from_state = HK_FROM_SEVERAL_FIELDS;
-	if (hk_header_find(h, HK_S("From"), i + 1) < h->n)
+	if (hk_header_find(h, HK_S("From"), i + 1) < h->n || has_hidden_from(h))
 		return HK_OK;
 	verdict->from_state = HK_FROM_SYNTAX;
 	status = hk_address_list_parse(v->arena, h->field[i].value, &list);

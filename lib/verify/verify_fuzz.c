@@ -53,8 +53,9 @@ static void replay(const struct hk_verify *v)
 	if (hk_verify_replay(&a, hk_buf_slice(&record), &again) != HK_OK)
 		abort();
 	is = hk_verify_result(again);
-	if (is->spf.result != was->spf.result || is->n_dkim != was->n_dkim ||
-	    is->dmarc.result != was->dmarc.result ||
+	if (is->spf->result != was->spf->result || is->n_dkim != was->n_dkim ||
+	    is->dmarc->result != was->dmarc->result || is->arc->cv != was->arc->cv ||
+	    is->dmarc->override != was->dmarc->override ||
 	    hk_trace_count(hk_verify_trace(again)) != hk_trace_count(hk_verify_trace(v)))
 		abort();
 	hk_verify_record_format(again, &second);
@@ -69,12 +70,13 @@ static void replay(const struct hk_verify *v)
 /* The input is a whole message; its first byte chooses the checks and how the body is cut. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC | HK_CHECK_SPF | HK_CHECK_ARC,
 	    .helo = HK_S("mx.a.test"),
 	    .mail_from = HK_S("u@a.test"),
 	    .has_mail_from = true,
 	    .authserv_id = HK_S("h.test"),
-	    .now = 1731333660};
+	    .now = 1731333660,
+	    .trusted_sealers = HK_S("a.test")};
 	struct hk_slice whole = hk_slice_of(data, size), body = {0};
 	struct hk_splitter splitter;
 	struct hk_zone *zone;
@@ -95,8 +97,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (; body.n; body = hk_slice_from(body, chunk))
 			hk_verify_body(v, hk_slice_sub(body, 0, chunk));
 		hk_verify_end(v);
-		if (answer_all(v, &a, zone) == HK_OK)
+		if (answer_all(v, &a, zone) == HK_OK) {
+			/* ARC never turns a fail into a pass, nor helps what did not fail */
+			if (hk_verify_result(v)->dmarc->override == HK_DMARC_OVERRIDE_LOCAL_POLICY &&
+			    (hk_verify_result(v)->dmarc->result != HK_DMARC_FAIL ||
+			        !hk_verify_result(v)->arc->is_trusted))
+				abort();
 			replay(v);
+		}
 	}
 	hk_verify_done(v);
 	hk_splitter_done(&splitter);

@@ -4,7 +4,8 @@
  *
  *	spf  --port--\
  *	dkim --port---+--> questions, each once --> caller --> evidence --> back through the ports
- *	dmarc-port--/
+ *	dmarc-port---+
+ *	arc  --port--/
  *
  * A port hands its answers to its evaluator in the order in which the evaluator asked, whenever
  *they came. So the trace of a method, and the verdict, are the same for every timing, and a replay
@@ -15,7 +16,9 @@
 
 #include <hikyaku/verify.h>
 
-enum verify_port_id { PORT_SPF, PORT_DKIM, PORT_DMARC, PORTS };
+#include "lib/arc/arc_internal.h"
+
+enum verify_port_id { PORT_SPF, PORT_DKIM, PORT_DMARC, PORT_ARC, PORTS };
 
 /* One question, whichever ports need it. */
 struct verify_question {
@@ -34,7 +37,7 @@ struct verify_wait {
 
 struct verify_port {
 	bool used; /* there is an evaluator behind it */
-	bool open; /* answers may pass: for DKIM only when the body has ended */
+	bool open; /* answers may pass: for DKIM and ARC only when the body has ended */
 	bool done;
 	struct hk_trace *trace;
 	size_t asked;                     /* so far, also what another port had asked before */
@@ -51,10 +54,17 @@ struct hk_verify {
 	struct hk_spf *spf;
 	struct hk_dkim_verify *dkim;
 	struct hk_dmarc *dmarc;
+	struct hk_arc_validate *arc;
+	struct hk_dkim_body *body; /* what is hashed of the body, for DKIM and ARC together; or NULL */
 	struct verify_question *first, *last;
 	struct hk_evidence *evidence;
 	struct hk_trace *trace;
-	struct hk_verify_verdict verdict;
+	struct hk_verify_verdict verdict; /* with pointers into own */
+	struct {
+		struct hk_spf_verdict spf;
+		struct hk_dmarc_verdict dmarc;
+		struct hk_arc_verdict arc;
+	} own;
 };
 
 /* How many questions may be asked for each. */
@@ -69,5 +79,11 @@ enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool ope
 enum hk_status verify_from(struct hk_verify *);
 /* why there is no author domain, for people; "" for HK_FROM_ONE */
 const char *verify_from_text(enum hk_from_state);
+
+/* verify_override(v): what the chain of ARC changes about the disposition (RFC 8617 7.2.1); says it in
+ * the trace. */
+enum hk_status verify_override(struct hk_verify *);
+/* verify_end(v): the body is there, whole or as hashes of a record. */
+void verify_end(struct hk_verify *);
 
 #endif

@@ -48,6 +48,21 @@ static enum hk_status dmarc_answer(struct hk_verify *v, const struct hk_dns_answ
 	return hk_dmarc_answer(v->dmarc, answer);
 }
 
+static enum hk_status arc_step(struct hk_verify *v)
+{
+	return hk_arc_validate_step(v->arc);
+}
+
+static bool arc_question(struct hk_verify *v, struct hk_dns_question *ret)
+{
+	return hk_arc_validate_question(v->arc, ret);
+}
+
+static enum hk_status arc_answer(struct hk_verify *v, const struct hk_dns_answer *answer)
+{
+	return hk_arc_validate_answer(v->arc, answer);
+}
+
 static const struct {
 	enum hk_status (*step)(struct hk_verify *);
 	bool (*question)(struct hk_verify *, struct hk_dns_question *);
@@ -56,11 +71,13 @@ static const struct {
     [PORT_SPF] = {spf_step, spf_question, spf_answer},
     [PORT_DKIM] = {dkim_step, dkim_question, dkim_answer},
     [PORT_DMARC] = {dmarc_step, dmarc_question, dmarc_answer},
+    [PORT_ARC] = {arc_step, arc_question, arc_answer},
 };
 
 const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
     [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
-    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS};
+    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS,
+    [PORT_ARC] = HK_VERIFY_MAX_ARC_QUESTIONS};
 
 /* ---- questions ----------------------------------------------------------------------------------
  */
@@ -315,7 +332,7 @@ static enum hk_status tell_dmarc(struct hk_verify *v)
 
 enum hk_status verify_ports_run(struct hk_verify *v)
 {
-	enum hk_status spf = run_port(v, PORT_SPF), dkim, dmarc;
+	enum hk_status spf = run_port(v, PORT_SPF), dkim, dmarc, arc;
 
 	if (spf != HK_OK && spf != HK_AGAIN)
 		return spf;
@@ -331,5 +348,10 @@ enum hk_status verify_ports_run(struct hk_verify *v)
 			return status;
 	}
 	dmarc = run_port(v, PORT_DMARC);
-	return spf == HK_OK && dkim == HK_OK ? dmarc : dmarc == HK_OK ? HK_AGAIN : dmarc;
+	if (dmarc != HK_OK && dmarc != HK_AGAIN)
+		return dmarc;
+	arc = run_port(v, PORT_ARC);
+	if (arc != HK_OK)
+		return arc;
+	return spf == HK_OK && dkim == HK_OK ? dmarc : HK_AGAIN;
 }

@@ -5,10 +5,11 @@
 
 /*	magic "HKVR"  u16 version
  *	u32 checks  u8 family  16 octets address  u8 flags  u64 now  u32 least RSA bits
- *	blocks: helo, mail from, authserv-id, header section, body hashes, evidence
+ *	blocks: helo, mail from, authserv-id, trusted sealers (from version 2 on), header section, body
+ *	hashes (of DKIM, and from version 2 on of ARC), evidence
  *	u32 CRC-32C of all before it
  */
-enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 1, CRC_SIZE = 4 };
+enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 2, VERSION_ARC = 2, CRC_SIZE = 4 };
 enum { FLAG_MAIL_FROM = 1, FLAG_SHA1 = 2 };
 
 static void add_nested(struct hk_buf *out, struct hk_buf *inner)
@@ -38,9 +39,10 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 	hk_buf_add_block(out, in->helo);
 	hk_buf_add_block(out, in->mail_from);
 	hk_buf_add_block(out, in->authserv_id);
+	hk_buf_add_block(out, in->trusted_sealers);
 	hk_buf_add_block(out, v->header.raw);
-	if (v->dkim)
-		hk_dkim_body_hashes_format(v->dkim, &inner);
+	if (v->body)
+		hk_dkim_body_format(v->body, &inner);
 	add_nested(out, &inner);
 	hk_evidence_format(v->evidence, &inner);
 	add_nested(out, &inner);
@@ -57,7 +59,7 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 {
 	struct hk_cursor c = hk_cursor_of(bytes), tail;
 	struct hk_slice address;
-	struct record r = {0};
+	struct record r = {.input.size = sizeof r.input};
 	uint8_t flags;
 	uint16_t version;
 
@@ -83,6 +85,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 	r.input.helo = hk_cursor_block(&c);
 	r.input.mail_from = hk_cursor_block(&c);
 	r.input.authserv_id = hk_cursor_block(&c);
+	if (version >= VERSION_ARC)
+		r.input.trusted_sealers = hk_cursor_block(&c);
 	r.header = hk_cursor_block(&c);
 	r.hashes = hk_cursor_block(&c);
 	r.evidence = hk_cursor_block(&c);
@@ -104,12 +108,11 @@ static enum hk_status run(struct hk_verify *v, struct hk_arena *a, const struct 
 		status = hk_evidence_parse(a, r->evidence, &v->evidence);
 	if (status == HK_OK)
 		status = hk_verify_header(v, header);
-	if (status == HK_OK && v->dkim)
-		status = hk_dkim_verify_replay_body(v->dkim, r->hashes);
+	if (status == HK_OK && v->body)
+		status = hk_dkim_body_replay(v->body, r->hashes);
 	if (status != HK_OK)
 		return status == HK_SYNTAX ? HK_CORRUPT : status;
-	v->ended = true;
-	v->port[PORT_DKIM].open = true;
+	verify_end(v);
 	status = hk_verify_step(v);
 	return status == HK_AGAIN ? HK_CORRUPT : status; /* an answer it would need is not there */
 }
@@ -139,13 +142,14 @@ enum hk_status hk_verify_replay(struct hk_arena *a, struct hk_slice record, stru
 static size_t evidence_offset(struct hk_slice record)
 {
 	struct hk_cursor c = hk_cursor_of(record);
-	enum { BEFORE_BLOCKS = 4 + 2 + 4 + 1 + 16 + 1 + 8 + 4, BLOCKS = 5 };
-	unsigned i;
+	enum { BEFORE_BLOCKS = 4 + 1 + 16 + 1 + 8 + 4, BLOCKS = 5 };
+	unsigned i, blocks;
 
 	if (hk_cursor_u32(&c) != RECORD_MAGIC)
 		return 0;
-	(void)hk_cursor_take(&c, BEFORE_BLOCKS - 4);
-	for (i = 0; i < BLOCKS; i++)
+	blocks = hk_cursor_u16(&c) >= VERSION_ARC ? BLOCKS + 1 : BLOCKS;
+	(void)hk_cursor_take(&c, BEFORE_BLOCKS);
+	for (i = 0; i < blocks; i++)
 		(void)hk_cursor_block(&c);
 	return c.failed ? 0 : record.n - c.rest.n;
 }

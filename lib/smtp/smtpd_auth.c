@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * AUTH (RFC 4954): the exchange on the wire; what it says is for the caller. And CLIENTID, which
+ * comes before it.
+ */
+#include <string.h>
+
+#include "smtpd_internal.h"
+
+/* RFC 4422 3.1: a mechanism's name has 1 to 20 characters. */
+enum { MECHANISM_MAX = 20, TYPE_MAX = 16 };
+
+static bool is_listed(struct hk_slice list, struct hk_slice name)
+{
+	while (list.n) {
+		struct hk_slice word = hk_slice_sub(list, 0, hk_slice_find(list, ' '));
+
+		if (word.n && hk_slice_eq_nocase(word, name))
+			return true;
+		list = hk_slice_from(list, word.n + 1);
+	}
+	return false;
+}
+
+/* What was decoded holds passwords. */
+void smtpd_auth_forget(struct hk_smtpd *s)
+{
+	if (s->auth_secret.n)
+		explicit_bzero((void *)(uintptr_t)s->auth_secret.p, s->auth_secret.n);
+	s->auth_secret = (struct hk_slice){0};
+	s->event.data = (struct hk_slice){0};
+}
+
+/* text is base64 without blanks; "=" is the empty response (RFC 4954 4). NULL text of the reply: it
+ * is decoded. */
+static const char *decode(struct hk_smtpd *s, struct hk_slice text, struct hk_slice *ret)
+{
+	enum hk_status status = HK_OK;
+	size_t i;
+
+	*ret = (struct hk_slice){0};
+	if (hk_slice_eq(text, HK_S("=")))
+		return NULL;
+	for (i = 0; i < text.n; i++)
+		if (!hk_is_graph(text.p[i]))
+			status = HK_SYNTAX;
+	if (status == HK_OK)
+		status = hk_base64_parse(&s->scratch, text, ret);
+	if (status == HK_NOMEM)
+		s->no_memory = true;
+	s->auth_secret = *ret;
+	return status == HK_OK ? NULL : "The response is no base64 (RFC 4954 4)";
+}
+
+static const char *auth_refusal(
+    struct hk_smtpd *s, struct hk_slice name, unsigned *code, const char **enhanced)
+{
+	*code = 503;
+	*enhanced = "5.5.1";
+	if (s->is_authenticated)
+		return "You are authenticated already (RFC 4954 4)";
+	if (s->options.auth_needs_tls && !s->is_tls) {
+		*code = 538;
+		*enhanced = "5.7.11";
+		return "Authentication needs TLS first: STARTTLS (RFC 4954 4)";
+	}
+	*code = 504;
+	*enhanced = "5.5.4";
+	if (name.n > MECHANISM_MAX || !is_listed(s->options.mechanisms, name))
+		return "This mechanism is not offered (RFC 4954 4)";
+	return NULL;
+}
+
+void smtpd_auth(struct hk_smtpd *s, struct hk_slice argument)
+{
+	struct hk_slice name = hk_slice_sub(argument, 0, hk_slice_find(argument, ' '));
+	bool has_data = name.n < argument.n;
+	struct hk_slice data = {0}, upper;
+	struct hk_smtpd_event *event;
+	const char *enhanced, *text;
+	unsigned code;
+	size_t i;
+
+	text = auth_refusal(s, name, &code, &enhanced);
+	if (text) {
+		smtpd_refuse(s, code, enhanced, text);
+		return;
+	}
+	text = has_data ? decode(s, hk_slice_from(argument, name.n + 1), &data) : NULL;
+	if (text) {
+		smtpd_refuse(s, 501, "5.5.2", text);
+		return;
+	}
+	if (hk_arena_dup(&s->scratch, name, &upper) != HK_OK) {
+		s->no_memory = true;
+		return;
+	}
+	for (i = 0; i < upper.n; i++)
+		((uint8_t *)(uintptr_t)upper.p)[i] = hk_to_upper(upper.p[i]);
+	event = smtpd_pend(s, HK_SMTPD_AUTH);
+	event->text = upper;
+	event->data = data;
+	event->has_data = has_data;
+}
+
+/* The exchange is over without a result; the reply stands already. */
+static void cancel(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+{
+	s->state = SMTPD_READY;
+	s->cancel_due = true;
+	smtpd_refuse(s, code, enhanced, text);
+}
+
+void smtpd_auth_too_long(struct hk_smtpd *s)
+{
+	cancel(s, 500, "5.5.6", "The authentication exchange line is too long (RFC 4954 4)");
+}
+
+void smtpd_auth_line(struct hk_smtpd *s, struct hk_slice line)
+{
+	struct hk_slice data;
+	const char *text;
+
+	hk_arena_done(&s->scratch);
+	if (hk_slice_eq(line, HK_S("*"))) {
+		cancel(s, 501, "5.7.0", "Authentication cancelled (RFC 4954 4)");
+		return;
+	}
+	text = decode(s, line, &data);
+	if (text) {
+		cancel(s, 501, "5.5.2", text);
+		return;
+	}
+	smtpd_pend(s, HK_SMTPD_AUTH_RESPONSE)->data = data;
+	s->event.has_data = true;
+}
+
+void hk_smtpd_challenge(struct hk_smtpd *s, struct hk_slice data)
+{
+	if (!s->pending ||
+	    (s->event.type != HK_SMTPD_AUTH && s->event.type != HK_SMTPD_AUTH_RESPONSE))
+		return;
+	s->pending = false;
+	smtpd_auth_forget(s);
+	s->state = SMTPD_AUTH;
+	hk_buf_add_str(&s->out, "334 ");
+	hk_base64_add(&s->out, data);
+	hk_buf_add_str(&s->out, "\r\n");
+}
+
+/* ---- CLIENTID ---- */
+
+static bool is_type(struct hk_slice type)
+{
+	size_t i;
+
+	for (i = 0; i < type.n; i++)
+		if (!hk_is_alnum(type.p[i]) && type.p[i] != '-')
+			return false;
+	return type.n > 0 && type.n <= TYPE_MAX;
+}
+
+static bool is_token(struct hk_slice token)
+{
+	size_t i;
+
+	for (i = 0; i < token.n; i++)
+		if (!hk_is_graph(token.p[i]))
+			return false;
+	return token.n > 0 && token.n <= HK_SMTP_CLIENTID_MAX;
+}
+
+void smtpd_clientid(struct hk_smtpd *s, struct hk_slice argument)
+{
+	struct hk_slice type = hk_slice_sub(argument, 0, hk_slice_find(argument, ' '));
+	struct hk_slice token = hk_slice_from(argument, type.n + 1);
+
+	if (!s->is_tls) {
+		smtpd_refuse(s, 530, "5.7.0", "CLIENTID needs TLS first (draft-storey-smtp-client-id)");
+	} else if (s->is_authenticated || s->has_clientid) {
+		smtpd_refuse(s, 503, "5.5.1",
+		    "CLIENTID comes once and before AUTH (draft-storey-smtp-client-id)");
+	} else if (!is_type(type) || !is_token(token)) {
+		smtpd_refuse(s, 501, "5.5.4",
+		    "The form is CLIENTID type token (draft-storey-smtp-client-id)");
+	} else {
+		struct hk_smtpd_event *event = smtpd_pend(s, HK_SMTPD_CLIENTID);
+
+		event->text = type;
+		event->data = token;
+		event->has_data = true;
+	}
+}
+
+bool hk_smtpd_has_clientid(const struct hk_smtpd *s)
+{
+	return s->has_clientid;
+}
+
+bool hk_smtpd_is_authenticated(const struct hk_smtpd *s)
+{
+	return s->is_authenticated;
+}

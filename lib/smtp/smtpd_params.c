@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parameters of MAIL and RCPT: one row for each, with the extension that brings it. A parameter
+ * whose extension is not offered is not known (RFC 5321 4.1.1.11).
+ */
+#include "smtpd_internal.h"
+
+/* A parameter that is taken: the value is in the event. Else the reply was given. */
+enum verdict { FINE, REFUSED };
+
+static enum verdict refuse(struct hk_smtpd *s, const char *text)
+{
+	smtpd_refuse(s, 501, "5.5.4", text);
+	return REFUSED;
+}
+
+static enum verdict out_of_memory(struct hk_smtpd *s)
+{
+	s->no_memory = true;
+	return REFUSED;
+}
+
+/* Checks that text is xtext. */
+static enum hk_status check_xtext(struct hk_smtpd *s, struct hk_slice text)
+{
+	struct hk_slice plain;
+
+	return hk_xtext_parse(&s->scratch, text, &plain);
+}
+
+/* ---- MAIL ---- */
+
+static enum verdict take_size(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	enum hk_status status = hk_slice_u64(value, s->options.max_message, &event->mail.size);
+
+	/* RFC 1870 3: 1*20DIGIT */
+	if (status == HK_SYNTAX || value.n > 20 || event->mail.has_size)
+		return refuse(s, "SIZE needs one number (RFC 1870 3)");
+	if (status == HK_LIMIT) {
+		smtpd_refuse(s, 552, "5.3.4", "Message exceeds the size limit (RFC 1870 6.1)");
+		return REFUSED;
+	}
+	event->mail.has_size = true;
+	return FINE;
+}
+
+static enum verdict take_body(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	static const struct {
+		const char *word;
+		enum hk_smtp_body body;
+		unsigned extension;
+	} words[] = {
+	    {"7BIT", HK_BODY_7BIT, HK_EXT(8BITMIME)},
+	    {"8BITMIME", HK_BODY_8BITMIME, HK_EXT(8BITMIME)},
+	    {"BINARYMIME", HK_BODY_BINARYMIME, HK_EXT(BINARYMIME)},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (hk_slice_eq_nocase(value, hk_slice_str(words[i].word)) &&
+		    (smtpd_offered(s) & words[i].extension) && event->mail.body == HK_BODY_7BIT) {
+			event->mail.body = words[i].body;
+			return FINE;
+		}
+	}
+	return refuse(s, smtpd_offered(s) & HK_EXT(BINARYMIME)
+	                     ? "BODY is 7BIT, 8BITMIME or BINARYMIME, once (RFC 6152 2, RFC 3030 3)"
+	                     : "BODY is 7BIT or 8BITMIME, once (RFC 6152 2)");
+}
+
+static enum verdict take_smtputf8(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	if (value.n || event->mail.smtputf8)
+		return refuse(s, "SMTPUTF8 has no value and comes once (RFC 6531 3.4)");
+	event->mail.smtputf8 = true;
+	return FINE;
+}
+
+static enum verdict take_requiretls(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	if (value.n || event->mail.require_tls)
+		return refuse(s, "REQUIRETLS has no value and comes once (RFC 8689 2)");
+	event->mail.require_tls = true;
+	return FINE;
+}
+
+static enum verdict take_ret(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	bool is_full = hk_slice_eq_nocase(value, HK_S("FULL"));
+
+	if ((!is_full && !hk_slice_eq_nocase(value, HK_S("HDRS"))) || event->mail.ret)
+		return refuse(s, "RET is FULL or HDRS, once (RFC 3461 4.3)");
+	event->mail.ret = is_full ? HK_RET_FULL : HK_RET_HDRS;
+	return FINE;
+}
+
+static enum verdict take_envid(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	enum hk_status status = check_xtext(s, value);
+
+	if (status == HK_NOMEM)
+		return out_of_memory(s);
+	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ENVID_MAX || event->mail.envid.n)
+		return refuse(s, "ENVID is xtext of at most 100 characters, once (RFC 3461 4.4)");
+	event->mail.envid = value;
+	return FINE;
+}
+
+/* RFC 4954 5: "<>" or a mailbox in xtext. */
+static enum verdict take_auth(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	enum hk_status status = check_xtext(s, value);
+
+	if (status == HK_NOMEM)
+		return out_of_memory(s);
+	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ORCPT_MAX || event->mail.auth.n)
+		return refuse(s, "AUTH is <> or a mailbox in xtext, once (RFC 4954 5)");
+	event->mail.auth = value;
+	return FINE;
+}
+
+/* RFC 2852 4: ["-"] 1*9DIGIT ";" ("N" / "R") ["T"] */
+static enum verdict take_by(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	static const char text[] = "BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4)";
+	struct hk_slice number = hk_slice_sub(value, 0, hk_slice_find(value, ';'));
+	struct hk_slice mode = hk_slice_from(value, number.n + 1);
+	bool is_negative = number.n && number.p[0] == '-';
+	bool is_return = mode.n && hk_to_upper(mode.p[0]) == 'R';
+	uint64_t seconds;
+
+	if (number.n && (number.p[0] == '-' || number.p[0] == '+'))
+		number = hk_slice_from(number, 1);
+	if (event->mail.has_by || number.n > 9 || hk_slice_u64(number, 999999999, &seconds) != HK_OK ||
+	    mode.n == 0 || mode.n > 2 || (!is_return && hk_to_upper(mode.p[0]) != 'N') ||
+	    (mode.n == 2 && hk_to_upper(mode.p[1]) != 'T'))
+		return refuse(s, text);
+	if (is_return && (is_negative || seconds == 0 || seconds < s->options.min_by))
+		return refuse(s, "BY with R needs the advertised time at least (RFC 2852 4)");
+	event->mail.has_by = true;
+	event->mail.by_seconds = is_negative ? -(int32_t)seconds : (int32_t)seconds;
+	event->mail.by_return = is_return;
+	event->mail.by_trace = mode.n == 2;
+	return FINE;
+}
+
+/* ---- RCPT ---- */
+
+static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {{"NEVER", HK_NOTIFY_NEVER}, {"SUCCESS", HK_NOTIFY_SUCCESS},
+	    {"FAILURE", HK_NOTIFY_FAILURE}, {"DELAY", HK_NOTIFY_DELAY}};
+	static const char text[] =
+	    "NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY, once (RFC 3461 4.1)";
+	bool more = true;
+	unsigned bits = 0;
+
+	while (more) {
+		struct hk_slice word = hk_slice_sub(value, 0, hk_slice_find(value, ','));
+		unsigned bit = 0;
+		size_t i;
+
+		for (i = 0; i < sizeof words / sizeof words[0]; i++)
+			if (hk_slice_eq_nocase(word, hk_slice_str(words[i].word)))
+				bit = words[i].bit;
+		if (bit == 0)
+			return refuse(s, text);
+		bits |= bit;
+		more = word.n < value.n;
+		value = hk_slice_from(value, word.n + 1);
+	}
+	if (event->rcpt.notify || ((bits & HK_NOTIFY_NEVER) && bits != HK_NOTIFY_NEVER))
+		return refuse(s, text);
+	event->rcpt.notify = bits;
+	return FINE;
+}
+
+static enum verdict take_orcpt(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	struct hk_slice type = hk_slice_sub(value, 0, hk_slice_find(value, ';'));
+	struct hk_slice address = hk_slice_from(value, type.n + 1);
+	enum hk_status status = check_xtext(s, address);
+	size_t i;
+
+	if (status == HK_NOMEM)
+		return out_of_memory(s);
+	for (i = 0; i < type.n; i++)
+		if (!hk_is_alnum(type.p[i]) && type.p[i] != '-')
+			status = HK_SYNTAX;
+	/* Deliberate: "utf-8" addresses (RFC 6533 3) are taken in their xtext-like forms only. */
+	if (status != HK_OK || type.n == 0 || address.n == 0 || value.n > HK_SMTP_ORCPT_MAX ||
+	    event->rcpt.orcpt.n)
+		return refuse(s, "ORCPT is a type, a semicolon and xtext, once (RFC 3461 4.2)");
+	event->rcpt.orcpt = value;
+	return FINE;
+}
+
+/* ---- the tables ---- */
+
+static const struct parameter {
+	const char *name;
+	enum hk_smtpd_event_type command;
+	unsigned extensions; /* one of these must be offered */
+	enum verdict (*take)(struct hk_smtpd *, struct hk_smtpd_event *, struct hk_slice value);
+} parameters[] = {
+    {"SIZE", HK_SMTPD_MAIL, HK_EXT(SIZE), take_size},
+    {"BODY", HK_SMTPD_MAIL, HK_EXT(8BITMIME) | HK_EXT(BINARYMIME), take_body},
+    {"SMTPUTF8", HK_SMTPD_MAIL, HK_EXT(SMTPUTF8), take_smtputf8},
+    {"REQUIRETLS", HK_SMTPD_MAIL, HK_EXT(REQUIRETLS), take_requiretls},
+    {"RET", HK_SMTPD_MAIL, HK_EXT(DSN), take_ret},
+    {"ENVID", HK_SMTPD_MAIL, HK_EXT(DSN), take_envid},
+    {"AUTH", HK_SMTPD_MAIL, HK_EXT(AUTH), take_auth},
+    {"BY", HK_SMTPD_MAIL, HK_EXT(DELIVERBY), take_by},
+    {"NOTIFY", HK_SMTPD_RCPT, HK_EXT(DSN), take_notify},
+    {"ORCPT", HK_SMTPD_RCPT, HK_EXT(DSN), take_orcpt},
+};
+
+static enum verdict take_parameter(
+    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice text)
+{
+	struct hk_slice name = hk_slice_sub(text, 0, hk_slice_find(text, '='));
+	struct hk_slice value = hk_slice_from(text, name.n + 1);
+	unsigned offered = smtpd_offered(s);
+	size_t i;
+
+	for (i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+		const struct parameter *p = &parameters[i];
+
+		if (p->command == event->type && (p->extensions & offered) &&
+		    hk_slice_eq_nocase(name, hk_slice_str(p->name)))
+			return p->take(s, event, value);
+	}
+	smtpd_refuse(
+	    s, 555, "5.5.4", "Parameter not recognised or not implemented (RFC 5321 4.1.1.11)");
+	return REFUSED;
+}
+
+/* Mail-parameters of RFC 5321 4.1.2, each behind a space. */
+bool smtpd_take_params(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice rest)
+{
+	while (rest.n) {
+		size_t end = 0;
+
+		if (hk_is_wsp(rest.p[0])) {
+			rest = hk_slice_from(rest, 1);
+			continue;
+		}
+		while (end < rest.n && !hk_is_wsp(rest.p[end]))
+			end++;
+		if (take_parameter(s, event, hk_slice_sub(rest, 0, end)) != FINE)
+			return false;
+		rest = hk_slice_from(rest, end);
+	}
+	return true;
+}

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""Postfix, Exim and OpenSMTPD, both directions; Dovecot's LMTP."""
+
+import re
+
+import packages
+import peers
+from harness import Smtp, wait_until
+from wire import BODIES, DOTS, EIGHT, LARGE, PLAIN, same
+
+KEYS = {"Postfix": "postfix", "Exim": "exim", "OpenSMTPD": "opensmtpd"}
+
+
+def inject(address, body, rcpts, mail_from="a@a.test", parameters=""):
+    """Hands a message to whoever listens there; the reply has to be positive."""
+    client = Smtp(address, timeout=60)
+    for text in ("EHLO client.test", f"MAIL FROM:<{mail_from}>{parameters}", *(f"RCPT TO:<{rcpt}>" for rcpt in rcpts), "DATA"):
+        reply = client.command(text)
+        if reply[0] >= 400:
+            raise RuntimeError(f"{text}: {reply}")
+    client.send(re.sub(rb"(?m)^\.", b"..", body) + b".\r\n")
+    reply = client.reply()
+    client.command("QUIT")
+    client.close()
+    if reply[0] != 250:
+        raise RuntimeError(f"the message: {reply}")
+    return reply
+
+
+class Pair:
+    """One peer and us."""
+
+    def __init__(self, world, peer):
+        self.world, self.peer, self.key = world, peer, KEYS[peer.name]
+        self.recorder = world.to_peer[self.key]
+        self.recorder.target = (peer.address, peers.PORT)
+        self.count = 0
+
+    # from us: our relay listener -> our delivery -> recorder -> peer -> sink
+
+    def from_us(self, body, domain="", rcpts=1, parameters=""):
+        self.recorder.clear()
+        self.count += 1
+        names = [f"u{self.count}x{n}@{self.key}.{domain}sink.test" for n in range(rcpts)]
+        inject(self.world.relay_address, body, names, parameters=parameters)
+        return self.world.arrived_at_sink(names, body)
+
+    def from_us_with(self, keyword, body, wanted, parameters=""):
+        """As from_us, and the wire shows `wanted` in what we said; "not offered" where the peer does not announce it."""
+        result = self.from_us(body, parameters=parameters)
+        if result is not True:
+            return result
+        if not self.recorder.offers(keyword):
+            return "not offered", f"by {self.peer.name}"
+        if wanted(self.recorder):
+            return True
+        return "FAILED", repr(self.recorder.said())[:2000]
+
+    # to us: peer -> recorder -> our mx -> Maildir
+
+    def to_us(self, body, domain="ours.test", rcpts=1, parameters=""):
+        self.world.to_us.clear()
+        self.count += 1
+        user = f"{self.key}{self.count}"
+        inject(self.peer.address, body, [f"{user}@{self.key}.{domain}"], parameters=parameters)
+        return self.world.arrived_here(user, body)
+
+    def to_us_with(self, keyword, body, wanted, parameters=""):
+        result = self.to_us(body, parameters=parameters)
+        if result is not True:
+            return result
+        if not self.world.to_us.offers(keyword):
+            return "not offered", "by hikyakud"
+        if wanted(self.world.to_us):
+            return True
+        return "not offered", f"{self.peer.name} does not make use of it"
+
+    def to_us_many(self, count=50):
+        self.count += 1
+        names = [f"{self.key}many{self.count}x{n}" for n in range(count)]
+        inject(self.peer.address, PLAIN, [f"{name}@{self.key}.ours.test" for name in names])
+        results = [self.world.arrived_here(name, PLAIN) for name in names]
+        return next((r for r in results if r is not True), True)
+
+    def tls_from_us(self):
+        if self.peer.tls_bug:
+            return "peer's bug", self.peer.tls_bug
+        result = self.from_us(DOTS, "tls.")
+        if result is not True:
+            return result
+        seen = re.search(rb"(?i)TLS1?[._]?[v_]?1?\.?[23]|esmtps", self.world.latest)
+        return bool(seen) and b"MAIL FROM" not in self.recorder.said(), "" if seen else repr(self.world.latest[:1000])
+
+    def tls_to_us(self):
+        result = self.to_us(DOTS, "tls.test")
+        if result is not True:
+            return result
+        return b"with ESMTPS" in self.world.latest and b"MAIL FROM" not in self.world.to_us.said(), ""
+
+    def run(self):
+        def add(direction, feature, check):
+            self.world.case(self.peer.name, self.peer.version, direction, feature, check)
+        for name, body in BODIES.items():
+            add("from us", name, lambda body=body: self.from_us(body))
+        add("from us", "50 recipients", lambda: self.from_us(PLAIN, rcpts=50))
+        add("from us", "PIPELINING", lambda: self.from_us_with("PIPELINING", PLAIN, lambda r: r.pipelined()))
+        add("from us", "SIZE", lambda: self.from_us_with("SIZE", PLAIN, lambda r: re.search(rb"(?m)^MAIL .* SIZE=\d", r.said())))
+        add("from us", "8BITMIME", lambda: self.from_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
+        add("from us", "STARTTLS", self.tls_from_us)
+        add("from us", "STARTTLS where it works, else clear", lambda: self.from_us(PLAIN, "may."))
+        for name, body in BODIES.items():
+            add("to us", name, lambda body=body: self.to_us(body))
+        add("to us", "50 recipients", self.to_us_many)
+        add("to us", "PIPELINING", lambda: self.to_us_with("PIPELINING", PLAIN, lambda r: r.pipelined()))
+        add("to us", "SIZE", lambda: self.to_us_with("SIZE", PLAIN, lambda r: re.search(rb"(?m)^MAIL .* SIZE=\d", r.said())))
+        add("to us", "8BITMIME", lambda: self.to_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
+        add("to us", "STARTTLS", self.tls_to_us)
+        add("to us", "CHUNKING", lambda: self.to_us_with("CHUNKING", LARGE, lambda r: re.search(rb"(?m)^BDAT \d", r.said())))
+        add("to us", "DSN", lambda: self.to_us_with("DSN", PLAIN, lambda r: b" RET=HDRS" in r.said(), " RET=HDRS ENVID=id+2B1"))
+
+
+class Lmtp:
+    """Our deliveries to Dovecot (RFC 2033)."""
+
+    def __init__(self, world, dovecot):
+        self.world, self.dovecot, self.count = world, dovecot, 0
+
+    def to(self, names, body, mail_from="a@a.test"):
+        inject(self.world.relay_address, body, [f"{name}@lmtp.test" for name in names], mail_from=mail_from)
+
+    def stored(self, body):
+        before = len(self.dovecot.mails("one"))
+        self.to(["one"], body)
+        wait_until(lambda: len(self.dovecot.mails("one")) > before, 15)
+        mails = self.dovecot.mails("one")
+        good = len(mails) == before + 1 and any(same(mail, body) for mail in mails)
+        return good or ("FAILED", f"{mails[-1:]!r:.1500} {self.dovecot.log()[-1500:]}")
+
+    def each_recipient_its_own(self):
+        before = len(self.dovecot.mails("two"))
+        self.to(["two", "full", "nobody"], PLAIN, "lmtp.sender@ours.test")
+        lines = {name: self.world.daemon.wait_log(rf"rcpt={name}@lmtp.test outcome=(\w+) .*?code=(\d+)", 15) for name in ("two", "full", "nobody")}
+        bounces = self.world.daemon.wait_mail("lmtp.sender", 1)
+        good = (lines["two"] and lines["two"][0][0] == "delivered" and lines["nobody"] and lines["nobody"][0] == ("failed", "550")
+                and lines["full"] and lines["full"][0][1] in ("552", "452") and len(self.dovecot.mails("two")) == before + 1
+                and bounces and b"nobody@lmtp.test" in bounces[0] and b"two@lmtp.test" not in bounces[0])
+        return (True, "taken, 552 after the data, 550 at RCPT") if good else ("FAILED", f"{lines} {bounces!r:.2000} {self.dovecot.log()[-1500:]}")
+
+    def run(self):
+        def add(feature, check):
+            self.world.case("Dovecot LMTP", self.dovecot.version, "from us", feature, check)
+        for name, body in BODIES.items():
+            add(name, lambda body=body: self.stored(body))
+        add("8-bit text", lambda: self.stored(EIGHT))
+        add("one reply for each recipient", self.each_recipient_its_own)
+
+
+def run_dovecot(world):
+    try:
+        dovecot = peers.Dovecot(world).start()
+    except (packages.Missing, RuntimeError, OSError) as error:
+        result = "skipped" if isinstance(error, packages.Missing) else "FAILED"
+        world.rows.add("Dovecot LMTP", "-", "from us", "all", result, str(error))
+        return
+    world.peers["Dovecot"] = dovecot
+    Lmtp(world, dovecot).run()
+
+
+def run(world):
+    run_dovecot(world)
+    for kind in peers.PEERS:
+        try:
+            peer = kind(world.root, world.root / "tls", (world.to_us.address, peers.PORT), (world.sink.address, world.sink.port)).start()
+        except (packages.Missing, RuntimeError, OSError) as error:
+            result = "skipped" if isinstance(error, packages.Missing) else "FAILED"
+            world.rows.add(kind.name, "-", "both", "all", result, str(error))
+            continue
+        world.peers[peer.name] = peer
+        Pair(world, peer).run()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""What all cases stand on: one hikyakud, a sink at the end, recorders between."""
+
+import traceback
+from pathlib import Path
+
+import packages
+import peers
+from harness import Daemon, Dns, Sink, fresh_address, make_certificate, wait_until
+from wire import PORT, Recorder, same
+
+SINK_EHLO = b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-SIZE 100000000\r\n250 DSN\r\n"
+NAMES = {"postfix": "Postfix", "exim": "Exim", "opensmtpd": "OpenSMTPD", "dovecot": "Dovecot"}
+
+
+class World:
+    """hikyakud takes mail for *.ours.test and *.tls.test into Maildirs (mx), and relays from 127/8 (relay): u@NAME.sink.test goes by the
+    recorder to_peer[NAME] to the peer NAME, which hands it to the sink. NAME.tls.sink.test the
+    same way only under TLS, NAME.may.sink.test under TLS where that works."""
+
+    def __init__(self, rows, only=""):
+        self.rows, self.only, self.root = rows, only, Path("/tmp/interop")
+        self.peers = {}
+        # now: later some peer may have hidden the package database
+        self.versions = {name: packages.version(name) for name in ("swaks", "curl", "msmtp", "openssl", "dovecot-core")}
+
+    def __enter__(self):
+        self.root.mkdir(mode=0o755)
+        self.root.chmod(0o755)
+        peers.add_users(self.root)
+        make_certificate(self.root / "tls")
+        Path(f"{self.root}/tls.key").chmod(0o644)  # for the users of all of them
+        self.dns = Dns({})  # nobody publishes anything; asking takes no time
+        self.sink = Sink(replies={"EHLO": SINK_EHLO})
+        self.to_us = Recorder()
+        self.to_peer = {name: Recorder() for name in NAMES}
+        self.lmtp = self.root / "lmtp"
+        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test ours.test", hostname="hikyaku.test",
+                             resolver=self.dns.where)
+        self.daemon.start()
+        self.to_us.target = (self.daemon.address, PORT)
+        return self
+
+    def __exit__(self, *_):
+        for peer in self.peers.values():
+            peer.stop()
+        self.daemon.stop()
+
+    def listeners(self):
+        self.relay_address = fresh_address()
+        tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
+        return ("listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
+                f"listen relay {{ address {self.relay_address}:{PORT}; role relay; relay-from 127.0.0.0/8; " + tls)
+
+    def routes(self):
+        levels = (("", "off"), ("may.", "opportunistic"), ("tls.", "required"))
+        rows = [f"route {name}.{level[0]}sink.test {{ via smtp {r.address}:{PORT}; tls {level[1]}; }}"
+                for name, r in self.to_peer.items() for level in levels]
+        rows.append(f"route lmtp.test {{ via lmtp unix:{self.lmtp}; }}")
+        return "\n".join(rows).replace("%", "%%") + "\nroute * { via maildir %(root)s/mail/%%u; }"
+
+    # ---- rows ----
+
+    def case(self, program, version, direction, feature, check):
+        """check() gives True, a word of SKIPPED, or (result, note); what it throws is a failure."""
+        if self.only and self.only.lower() not in f"{program} {direction} {feature}".lower():
+            return
+        try:
+            got = check()
+        except Exception:  # noqa: BLE001
+            got = ("FAILED", traceback.format_exc())
+        result, note = got if isinstance(got, tuple) else (got, "")
+        if isinstance(result, bool):
+            result = "ok" if result else "FAILED"
+        self.rows.add(program, version, direction, feature, result, note)
+
+    # ---- what came ----
+
+    def arrived_here(self, user, sent, seconds=15):
+        """In the Maildir of user, once, byte for byte: True, or what is wrong."""
+        mails = self.daemon.wait_mail(user, 1, seconds)
+        for path in self.daemon.files(user):
+            path.unlink()
+        if len(mails) == 1 and same(mails[0], sent):
+            self.latest = mails[0]
+            return True
+        self.latest = b""
+        return "FAILED", f"{len(mails)} mails; {mails[0][:1500] if mails else self.daemon.log()[-2500:]!r}"
+
+    def arrived_at_sink(self, rcpts, sent, seconds=15):
+        """At the sink, for all of these."""
+        wanted = set(rcpts)
+
+        def there():
+            return wanted <= {rcpt for _, all_of, _ in self.sink.messages for rcpt in all_of}
+        wait_until(there, seconds)
+        messages, self.sink.messages[:] = list(self.sink.messages), []
+        self.latest = messages[0][2] if messages else b""
+        bad = [body for _, _, body in messages if not same(body, sent)]
+        got = [rcpt for _, all_of, _ in messages for rcpt in all_of]
+        if sorted(got) == sorted(wanted) and not bad:
+            return True
+        return "FAILED", f"for {got}; {bad[0][:1500] if bad else self.daemon.log()[-2500:]!r}"
