@@ -203,6 +203,14 @@ static bool make_targets(struct hk_delivery *d)
 	return true;
 }
 
+struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *d, size_t target)
+{
+	/* RFC 3461 5.2: whoever gets it instead was not named by the sender */
+	if (d->is_junk)
+		return (struct hk_smtp_rcpt_params){0};
+	return d->mail.rcpt[d->env.job->rcpt[target]].params;
+}
+
 /* The message is as if it was never tried. */
 static void release(struct hk_delivery *d, enum hk_status status)
 {
@@ -338,9 +346,9 @@ enum hk_status hk_delivery_next(
 			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
 		if (ret->type == HK_DELIVERY_SIGN) {
 			ret->id = d->last_id;
-			ret->key = d->signature[d->signature_at].choice.key;
-			ret->alg = d->env.key_algs[ret->key];
-			ret->digest = d->signature[d->signature_at].digest;
+			ret->key = d->signer[d->sign_question->id].key;
+			ret->alg = d->sign_question->alg;
+			ret->digest = d->sign_question->digest;
 		}
 		return HK_OK;
 	}

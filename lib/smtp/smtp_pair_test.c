@@ -170,8 +170,9 @@ static void make_envelope(struct pair *p, struct hk_smtpc_transaction *t)
 	}
 	t->rcpt = p->rcpt;
 	t->mail_from = rnd(p, 3) ? HK_S("a@a.test") : HK_S("");
-	t->message_size = p->message.n + 2;
-	t->body_8bit = true;
+	t->mail.has_size = true;
+	t->mail.size = p->message.n + 2;
+	t->mail.body = HK_BODY_8BITMIME;
 }
 
 static void check_transaction(struct pair *p, size_t messages_before)
@@ -205,7 +206,7 @@ static void converse(uint64_t seed, bool tls)
 		;
 	assert_int_equal(hk_smtpc_is_tls(p.client), tls);
 	assert_int_equal(hk_smtpd_is_tls(p.server), tls);
-	assert_true(hk_smtpc_offers_8bitmime(p.client));
+	assert_true(hk_smtpc_offered(p.client) & HK_EXT(8BITMIME));
 	for (i = 0; i < TRANSACTIONS; i++) {
 		struct hk_smtpc_transaction t = {.size = sizeof t};
 		size_t messages = p.messages;

@@ -32,8 +32,7 @@ static void start(struct outcome *o, struct hk_smtpc *c)
 	const struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("s@t"),
 	    .rcpt = rcpt,
 	    .n = 1 + (o->choice >> 3 & 1) * 2,
-	    .message_size = 30,
-	    .body_8bit = true};
+	    .mail = {.has_size = true, .size = 30, .body = HK_BODY_8BITMIME, .envid = HK_S("x")}};
 
 	if (o->started++ == 3) {
 		hk_smtpc_quit(c);
