@@ -170,21 +170,23 @@ HK_PRINTF(3, 4)
 enum hk_status __wrap_hk_arena_fmt(
     struct hk_arena *a, struct hk_slice *ret, const char *format, ...)
 {
-	enum hk_status status;
-	va_list args;
+	va_list args, again;
 	char *text;
 	int n;
 
 	if (arena_fails(a))
 		return HK_NOMEM;
 	va_start(args, format);
-	n = vasprintf(&text, format, args);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, args);
+	text = __real_hk_arena_alloc(a, (size_t)n + 1);
+	if (text) {
+		vsnprintf(text, (size_t)n + 1, format, again);
+		*ret = hk_slice_of(text, (size_t)n);
+	}
+	va_end(again);
 	va_end(args);
-	if (n < 0)
-		return HK_NOMEM;
-	status = __real_hk_arena_dup(a, hk_slice_of(text, (size_t)n), ret);
-	__real_free(text);
-	return status;
+	return text ? HK_OK : a->failed;
 }
 
 /* ---- scenarios --------------------------------------------------------------------------------
