@@ -52,7 +52,7 @@ static void raw_verify(struct bench *b)
 
 static void sign_message(struct bench *b, struct hk_buf *out)
 {
-	struct hk_dkim_sign_options options = {.d = HK_S("pass.dkim.a.test"), .s = HK_S("smtpbook"),
+	struct hk_dkim_sign_options options = {.size = sizeof options, .d = HK_S("pass.dkim.a.test"), .s = HK_S("smtpbook"),
 	    .alg = hk_private_key_alg(b->private_key), .header_canon = HK_CANON_RELAXED, .body_canon = HK_CANON_RELAXED, .now = 1731333598};
 	uint8_t signature[HK_SIGNATURE_MAX];
 	size_t n = sizeof signature;
@@ -82,7 +82,7 @@ static void dkim_sign(struct bench *b)
 
 static void dkim_verify(struct bench *b)
 {
-	struct hk_dkim_verify_options options = {.now = 1731333600};
+	struct hk_dkim_verify_options options = {.size = sizeof options, .now = 1731333600};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = b->record};
 	struct hk_dkim_verify *v;
 	struct hk_dns_question q;
@@ -104,7 +104,7 @@ static void dkim_verify(struct bench *b)
 static void spf_check(struct bench *b)
 {
 	static const struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = {(const uint8_t *)"v=spf1 ip4:10.255.1.20/31 -all", 30}};
-	struct hk_spf_input input = {.client = {.family = 4, .bytes = {10, 255, 1, 21}}, .helo = HK_S("a.test"), .mail_from = HK_S("user1@a.test")};
+	struct hk_spf_input input = {.size = sizeof input, .client = {.family = 4, .bytes = {10, 255, 1, 21}}, .helo = HK_S("a.test"), .mail_from = HK_S("user1@a.test")};
 	struct hk_dns_question q;
 	struct hk_spf *s;
 	struct hk_arena a;

@@ -51,7 +51,7 @@ static enum hk_status answer_all(struct run *s)
 
 static enum hk_status validate(struct run *s)
 {
-	struct hk_arc_validate_options options = {.now = now_of(s->options),
+	struct hk_arc_validate_options options = {.size = sizeof options, .now = now_of(s->options),
 	    .min_rsa_bits = s->options->min_rsa_bits,
 	    .trusted_sealers = hk_slice_str(s->options->trusted_sealers)};
 	enum hk_status status;
@@ -116,7 +116,7 @@ static enum hk_status results_of(struct run *s, struct hk_slice *ret)
 static enum hk_status seal(struct run *s)
 {
 	const struct cli_options *o = s->options;
-	struct hk_arc_seal_options options = {.d = hk_slice_str(o->domain),
+	struct hk_arc_seal_options options = {.size = sizeof options, .d = hk_slice_str(o->domain),
 	    .s = hk_slice_str(o->selector),
 	    .alg = hk_private_key_alg(s->key),
 	    .authserv_id = hk_slice_str(o->authserv_id),
@@ -209,7 +209,7 @@ static void write_text(const struct hk_arc_verdict *v, struct hk_buf *out)
 	if (v->reason.n)
 		cli_line_add(out, "reason", v->reason);
 	for (i = 0; i < v->n; i++)
-		cli_line_add(out, "sealed by", v->set[i].d);
+		cli_line_add(out, "sealed by", v->set[i]->d);
 	if (v->is_trusted)
 		cli_line_add(out, "trusted", HK_S("yes"));
 }

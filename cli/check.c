@@ -93,7 +93,7 @@ static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
 static enum hk_status judge(
     const struct cli_options *o, struct cli_checked *c, struct cli_resolver *r)
 {
-	struct hk_verify_input in = {0};
+	struct hk_verify_input in = {.size = sizeof in};
 	struct cli_stored stored;
 	struct hk_header header;
 	enum hk_status status;
@@ -232,9 +232,9 @@ static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
 	size_t i;
 
 	for (i = 0; i < v->n_dkim; i++) {
-		if (v->dkim[i].result == HK_DKIM_PASS)
+		if (v->dkim[i]->result == HK_DKIM_PASS)
 			return CLI_OK;
-		if (v->dkim[i].result == HK_DKIM_TEMPERROR)
+		if (v->dkim[i]->result == HK_DKIM_TEMPERROR)
 			code = CLI_LATER;
 	}
 	return code;
@@ -261,14 +261,14 @@ enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
 	enum cli_exit code = CLI_OK, other;
 
 	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc.result == HK_DMARC_FAIL || v->dmarc.result == HK_DMARC_PERMERROR
+		return v->dmarc->result == HK_DMARC_FAIL || v->dmarc->result == HK_DMARC_PERMERROR
 		           ? CLI_FAIL
-		       : v->dmarc.result == HK_DMARC_TEMPERROR ? CLI_LATER
+		       : v->dmarc->result == HK_DMARC_TEMPERROR ? CLI_LATER
 		                                               : CLI_OK;
 	if (v->checks == HK_CHECK_ARC)
-		return arc_exit(&v->arc);
+		return arc_exit(v->arc);
 	if (v->checks & HK_CHECK_SPF)
-		code = cli_spf_exit(v->spf.result);
+		code = cli_spf_exit(v->spf->result);
 	if (v->checks & HK_CHECK_DKIM) {
 		other = dkim_exit(v);
 		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))

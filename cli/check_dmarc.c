@@ -61,7 +61,7 @@ static void judge_tag(const struct hk_tag *tag, struct problems *p)
 
 static void judge_record(struct hk_slice text, struct problems *p)
 {
-	struct hk_dmarc_record r;
+	struct hk_dmarc_record r = {.size = sizeof r};
 	struct hk_tags list;
 	size_t i;
 

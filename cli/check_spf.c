@@ -107,7 +107,7 @@ static void write_text(
 
 enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r, struct hk_arena *a, struct hk_buf *out)
 {
-	struct hk_spf_input in = {.client = o->client,
+	struct hk_spf_input in = {.size = sizeof in, .client = o->client,
 	    .helo = hk_slice_str(o->helo),
 	    .mail_from = hk_slice_str(o->mail_from),
 	    .check_helo = !o->mail_from,

@@ -10,7 +10,7 @@ static void authres(const struct cli_options *o, const struct cli_checked *c, st
 {
 	unsigned checks = hk_verify_result(c->verify)->checks;
 
-	if (!o->has_checks && hk_verify_result(c->verify)->arc.cv == HK_ARC_NONE)
+	if (!o->has_checks && hk_verify_result(c->verify)->arc->cv == HK_ARC_NONE)
 		checks &= ~(unsigned)HK_CHECK_ARC;
 	hk_verify_authres(c->verify, checks, o->style, c->authserv_id, out);
 }
@@ -35,7 +35,7 @@ static void add_field(struct hk_slice field, struct hk_buf *out)
 static void page(const struct cli_options *o, const struct cli_checked *c, struct hk_slice field,
     struct hk_buf *out)
 {
-	struct hk_explain_options options = {.language = o->language,
+	struct hk_explain_options options = {.size = sizeof options, .language = o->language,
 	    .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 	    .show_body = c->message.body.n > 0,
 	    .body = hk_slice_sub(c->message.body, 0, CLI_BODY_SHOWN)};

@@ -196,8 +196,8 @@ static bool is_as_wanted(enum keys_state state, enum hk_key_sight sight)
 	return sight == HK_KEY_FITS;
 }
 
-enum hk_status keys_watch_see(struct keys_watch *w, const struct keys_key *key,
-    struct hk_slice record, struct keys_seen *ret)
+enum hk_status keys_watch_see(
+    struct keys_watch *w, const struct keys_key *key, struct hk_slice record, struct keys_seen *ret)
 {
 	struct keys_seen seen = {.all = true};
 	struct keys_answer *answer;
@@ -219,7 +219,8 @@ enum hk_status keys_watch_see(struct keys_watch *w, const struct keys_key *key,
 		answer[i].server = server->text;
 		status = ask(w, server, &q, &got);
 		if (status == HK_OK)
-			status = hk_key_see(w->arena, &got, record, &answer[i].sight, &answer[i].reason);
+			status =
+			    hk_key_see(w->arena, &got, record, &answer[i].sight, &answer[i].reason);
 		if (status != HK_OK)
 			return status;
 		seen.all = seen.all && is_as_wanted(key->state, answer[i].sight);

@@ -30,7 +30,7 @@ bool cli_read_key(const char *name, struct hk_private_key **ret)
 static enum hk_status sign(const struct cli_options *o, const struct hk_private_key *key,
     const struct cli_message *m, struct hk_arena *a, struct hk_buf *field)
 {
-	struct hk_dkim_sign_options options = {.d = hk_slice_str(o->domain),
+	struct hk_dkim_sign_options options = {.size = sizeof options, .d = hk_slice_str(o->domain),
 	    .s = hk_slice_str(o->selector),
 	    .alg = hk_private_key_alg(key),
 	    .header_canon = o->header_canon,

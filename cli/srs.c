@@ -187,7 +187,7 @@ static enum cli_exit run(struct srs *s, bool is_forward)
 
 enum cli_exit cli_srs(const struct cli_options *o)
 {
-	struct srs s = {.options = o};
+	struct srs s = {.options = o, .config.size = sizeof s.config};
 	bool is_forward = o->n_words == 2 && strcmp(o->word[0], "forward") == 0;
 	enum cli_exit code = CLI_USAGE;
 

@@ -17,8 +17,8 @@
 #include "io/keys.h"
 #include "io/log.h"
 
-static enum hk_status load(struct hk_keys *keys, const struct hk_control *m, enum hk_sign_alg *ret,
-    struct hk_buf *record)
+static enum hk_status load(
+    struct hk_keys *keys, const struct hk_control *m, enum hk_sign_alg *ret, struct hk_buf *record)
 {
 	struct hk_slice pem = {0};
 	enum hk_status status;

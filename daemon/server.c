@@ -91,7 +91,8 @@ enum hk_status server_certificate_key(
 	return hk_tls_context_server(s->certificate[listener], pem, why, &s->next->tls[listener]);
 }
 
-enum hk_status server_alg(struct server *s, size_t key, enum hk_sign_alg alg, struct hk_slice record)
+enum hk_status server_alg(
+    struct server *s, size_t key, enum hk_sign_alg alg, struct hk_slice record)
 {
 	if (!s->next || key >= s->next->conf->n_keys)
 		return HK_BUG;
@@ -220,7 +221,8 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	}
 	/* mail goes on either way: keys are then taken for published, as long as this lasts */
 	if (hk_key_watch_begin(&s->watch, s->next, hk_clock_mono_ms()) != HK_OK)
-		hk_logf(s->log, HK_LOG_ERROR, "ev=key what=\"published records are not looked up\"");
+		hk_logf(
+		    s->log, HK_LOG_ERROR, "ev=key what=\"published records are not looked up\"");
 	for (i = 0; i < s->next_sockets.n; i++)
 		s->next_sockets.at[i].is_new = false;
 	forget_sockets(&s->now_sockets, false);

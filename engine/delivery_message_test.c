@@ -195,7 +195,7 @@ static void a_quarantined_message_goes_where_the_route_says(void **state)
 static void verify_signatures(
     const char *message, const struct hk_private_key *const *key, const char *const *name, size_t n)
 {
-	struct hk_dkim_verify_options options = {.now = 1731243549};
+	struct hk_dkim_verify_options options = {.size = sizeof options, .now = 1731243549};
 	struct hk_dns_question q;
 	struct hk_dkim_verify *v;
 	struct hk_splitter s;

@@ -62,7 +62,7 @@ static void choose(struct hk_delivery *d, const struct hk_conf_sign *sign)
 static enum hk_status begin_one(struct hk_delivery *d, struct signature *s)
 {
 	const struct hk_conf_key *key = &delivery_conf(d)->key[s->choice.key];
-	struct hk_dkim_sign_options options = {
+	struct hk_dkim_sign_options options = {.size = sizeof options,
 	    .d = key->domain,
 	    .s = key->selector,
 	    .alg = d->env.key_algs[s->choice.key],

@@ -39,11 +39,12 @@ static bool can_go_in_clear(const struct hk_delivery *d)
 void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
-	struct hk_smtpc_options options = {
+	struct hk_smtpc_options options = {.size = sizeof options,
 	    .helo = route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = route->tls != HK_TLS_OFF && !d->without_tls,
 	    .require_tls = route->tls == HK_TLS_REQUIRED,
+	    .no_chunking = true,
 	};
 
 	if (!ok) {
@@ -110,14 +111,15 @@ static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
 static void start(struct hk_delivery *d)
 {
 	struct hk_slice rcpt[PER_MESSAGE];
-	struct hk_smtpc_transaction t = {
+	struct hk_smtpc_transaction t = {.size = sizeof t,
 	    .mail_from = d->mail.mail_from,
 	    .rcpt = rcpt,
-	    .size = hk_render_size(&d->render),
+	    .mail.has_size = true,
+	    .mail.size = hk_render_size(&d->render),
 	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3
 	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
 	     * of its own. */
-	    .body_8bit = (d->mail.flags & HK_MAIL_8BIT) != 0,
+	    .mail.body = d->mail.flags & HK_MAIL_8BIT ? HK_BODY_8BITMIME : HK_BODY_7BIT,
 	};
 	enum hk_status status = HK_SYNTAX;
 	struct reason why;
@@ -258,6 +260,9 @@ static bool send_more(struct hk_delivery *d)
 static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 {
 	switch (e->type) {
+	case HK_SMTPC_CHALLENGE:
+	case HK_SMTPC_AUTH_DONE:
+		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
 		if (d->is_rendered)
 			start(d);
@@ -288,7 +293,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 
 void talk_run(struct hk_delivery *d)
 {
-	struct hk_smtpc_event e;
+	struct hk_smtpc_event e = {.size = sizeof e};
 
 	while (d->step == STEP_TALK) {
 		enum hk_status status = hk_smtpc_next(d->client, &e);

@@ -17,7 +17,7 @@ static struct hk_sim_disk disk;
 /* A record of a message from x.test whose answers are the same but for the number in the DKIM-free SPF record. */
 static void make_record(struct hk_buf *out, unsigned number)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DMARC, .client = {.family = 4, .bytes = {10, 255, 1, 21}},
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_SPF | HK_CHECK_DMARC, .client = {.family = 4, .bytes = {10, 255, 1, 21}},
 	    .helo = HK_S("a.test"), .mail_from = HK_S("user1@a.test"), .has_mail_from = true, .authserv_id = HK_S("mx.b.test"), .now = START};
 	char text[64];
 	struct hk_dns_question q;
@@ -86,7 +86,7 @@ static void assert_found(uint64_t id, unsigned number)
 	assert_true(hk_slice_eq(entry.record, hk_buf_slice(&record)));
 	assert_true(hk_slice_eq(entry.summary, HK_S("from=<user1@a.test> spf=pass")));
 	assert_int_equal(hk_verify_replay(&a, entry.record, &v), HK_OK);
-	assert_int_equal(hk_verify_result(v)->spf.result, number == 20 ? HK_SPF_PASS : HK_SPF_FAIL);
+	assert_int_equal(hk_verify_result(v)->spf->result, number == 20 ? HK_SPF_PASS : HK_SPF_FAIL);
 	hk_verify_done(v);
 	hk_arena_done(&a);
 	hk_buf_done(&record);

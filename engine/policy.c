@@ -89,19 +89,9 @@ static bool any_signature_passed(const struct hk_verify_verdict *v)
 	size_t i;
 
 	for (i = 0; i < v->n_dkim; i++)
-		if (v->dkim[i].result == HK_DKIM_PASS)
+		if (v->dkim[i]->result == HK_DKIM_PASS)
 			return true;
 	return false;
-}
-
-/* No single author domain, so nobody's policy applies; to let such a message through would be a way
- * around DMARC (RFC 9989 11.5). Several domains may stand in a message of good will, and are not
- * refused; a field that is missing or cannot be read breaks RFC 5322 3.6.2. */
-static enum hk_action without_author(enum hk_enforce enforce, enum hk_from_state state)
-{
-	bool is_several = state == HK_FROM_SEVERAL_FIELDS || state == HK_FROM_SEVERAL_DOMAINS;
-
-	return enforce == HK_ENFORCE_REJECT && !is_several ? HK_ACTION_REJECT : HK_ACTION_QUARANTINE;
 }
 
 enum hk_action hk_policy_verdict(const struct hk_conf_listener *l, const struct hk_policy_client *c,
@@ -112,18 +102,20 @@ enum hk_action hk_policy_verdict(const struct hk_conf_listener *l, const struct 
 		return HK_ACTION_ACCEPT;
 	/* RFC 9989 7: a temporary error may be answered with 4xx; it never becomes a pass or a fail
 	 */
-	if (v->dmarc.result == HK_DMARC_TEMPERROR)
+	if (v->dmarc->result == HK_DMARC_TEMPERROR)
 		return HK_ACTION_DEFER;
+	/* No single author domain, so nobody's policy applies; to let such a message through would be
+	 * a way around DMARC (RFC 9989 5.3.1, 11.5; docs/decisions/0009). */
 	if (v->from_state != HK_FROM_ONE)
-		return without_author(l->enforce, v->from_state);
-	if (v->dmarc.result != HK_DMARC_FAIL || v->dmarc.disposition == HK_DMARC_P_NONE)
+		return l->enforce == HK_ENFORCE_REJECT ? HK_ACTION_REJECT : HK_ACTION_QUARANTINE;
+	if (v->dmarc->result != HK_DMARC_FAIL || v->dmarc->disposition == HK_DMARC_P_NONE)
 		return HK_ACTION_ACCEPT;
-	if (v->dmarc.disposition == HK_DMARC_P_QUARANTINE)
+	if (v->dmarc->disposition == HK_DMARC_P_QUARANTINE)
 		return HK_ACTION_QUARANTINE;
 	/* RFC 9989 7.4: p=reject alone is not enough to reject, unless the operator says so; with a
 	 * hard SPF fail and no signature that verifies nothing speaks for the message any more. */
 	if (l->enforce == HK_ENFORCE_REJECT ||
-	    (v->spf.result == HK_SPF_FAIL && !any_signature_passed(v)))
+	    (v->spf->result == HK_SPF_FAIL && !any_signature_passed(v)))
 		return HK_ACTION_REJECT;
 	return HK_ACTION_QUARANTINE;
 }

@@ -23,7 +23,7 @@ void session_over(struct hk_session *s)
 static struct hk_smtpd *new_server(const struct hk_session_env *env)
 {
 	const struct hk_conf_listener *l = env->listener;
-	struct hk_smtpd_options options = {
+	struct hk_smtpd_options options = {.size = sizeof options,
 	    .hostname = l->hostname,
 	    .banner_text = env->conf->product,
 	    .max_message = l->max_message,

@@ -167,7 +167,7 @@ static void stop_if_told(struct hk_session *s)
 
 void session_run(struct hk_session *s)
 {
-	struct hk_smtpd_event e;
+	struct hk_smtpd_event e = {.size = sizeof e};
 
 	if (s->stage == STAGE_VERDICT)
 		message_go_on(s);

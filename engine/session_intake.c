@@ -100,16 +100,16 @@ static void add_summary(const struct hk_session *s, struct message *m, enum hk_a
 	hk_buf_addf(&m->summary, "client=%s helo=%s from=%s", s->client_text,
 	    hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(m->mail_from).text);
 	if (checks & HK_CHECK_SPF)
-		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf.result));
+		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf->result));
 	for (i = 0; (checks & HK_CHECK_DKIM) && i < v->n_dkim && i < HK_DKIM_MAX_SIGNATURES; i++)
-		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i].result),
-		    hk_log_value(v->dkim[i].d).text);
+		hk_buf_addf(&m->summary, " dkim=%s d=%s", hk_dkim_result_name(v->dkim[i]->result),
+		    hk_log_value(v->dkim[i]->d).text);
 	if (checks & HK_CHECK_DMARC)
 		hk_buf_addf(&m->summary, " dmarc=%s policy=%s author=%s",
-		    hk_dmarc_result_name(v->dmarc.result), hk_dmarc_policy_name(v->dmarc.policy),
+		    hk_dmarc_result_name(v->dmarc->result), hk_dmarc_policy_name(v->dmarc->policy),
 		    hk_log_value(v->author_domain).text);
 	if (checks & HK_CHECK_ARC)
-		hk_buf_addf(&m->summary, " arc=%s", hk_arc_result_name(v->arc.cv));
+		hk_buf_addf(&m->summary, " arc=%s", hk_arc_result_name(v->arc->cv));
 	hk_buf_addf(&m->summary, " action=%s", names[action]);
 }
 
@@ -269,7 +269,10 @@ static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict
 	char text[HK_DOMAIN_MAX * 4 + 80];
 
 	if (v->from_state != HK_FROM_ONE) {
-		reply.text = "No author can be read from the From field (RFC 5322 3.6.2)";
+		reply.text = v->from_state == HK_FROM_SEVERAL_FIELDS ? "There are several From fields (RFC 5322 3.6)"
+		             : v->from_state == HK_FROM_SEVERAL_DOMAINS
+		                 ? "From names several domains (RFC 9989 11.5)"
+		                 : "No author can be read from the From field (RFC 5322 3.6.2)";
 		refuse(s, &reply);
 		return;
 	}

@@ -103,7 +103,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 {
 	struct message *m = s->message;
 	unsigned checks = hk_policy_checks(s->env.listener, &s->client);
-	struct hk_verify_input input = {
+	struct hk_verify_input input = {.size = sizeof input,
 	    .checks = checks,
 	    .client = s->client.ip,
 	    .helo = hk_smtpd_helo(s->smtpd),

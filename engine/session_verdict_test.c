@@ -335,9 +335,13 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    {"hard", "10.255.1.20", "u@none.test", "From: u@none.test\r\n", NULL, false},
 	    {"hard", "10.255.1.20", "u@nowhere.test", "From: u@nowhere.test\r\n", NULL, false},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\n", NULL, false},
-	    /* several author domains (RFC 9989 11.5) */
-	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
-	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n", NULL, true},
+	    /* AP-1 AP-2 SEC-67: several author domains (RFC 9989 11.5) */
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n",
+	        "550 5.7.1 From names several domains (RFC 9989 11.5) [", false},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n",
+	        "550 5.7.1 There are several From fields (RFC 5322 3.6) [", false},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, v@a.test\r\n", NULL, false},
+	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n", NULL, true},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
 	    /* none at all, or none that can be read (RFC 5322 3.6.2) */
 	    {"off", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, false},
@@ -448,8 +452,8 @@ static void the_evidence_of_a_mail_replays_its_verdict(void **state)
 	assert_true(r.mail[0]->evidence.n > 0);
 	hk_arena_init(&a, HK_VERIFY_ARENA);
 	assert_int_equal(hk_verify_replay(&a, r.mail[0]->evidence, &v), HK_OK);
-	assert_int_equal(hk_verify_result(v)->spf.result, HK_SPF_SOFTFAIL);
-	assert_int_equal(hk_verify_result(v)->dmarc.result, HK_DMARC_FAIL);
+	assert_int_equal(hk_verify_result(v)->spf->result, HK_SPF_SOFTFAIL);
+	assert_int_equal(hk_verify_result(v)->dmarc->result, HK_DMARC_FAIL);
 	assert_has((const char *)r.mail[0]->summary.p,
 	    "spf=softfail dmarc=fail policy=reject author=soft.test action=quarantine");
 	hk_verify_done(v);

@@ -14,10 +14,12 @@ static const struct hk_conf *conf_of(const struct hk_key_watch *w)
 	return w->generation->conf;
 }
 
-/* ---- what is found ---------------------------------------------------------------------------- */
+/* ---- what is found ----------------------------------------------------------------------------
+ */
 
 /* Only what changes is told, so that a log has one line for each turn of events. */
-static void tell(struct hk_key_watch *w, size_t key, enum hk_key_sight sight, struct hk_slice reason)
+static void tell(
+    struct hk_key_watch *w, size_t key, enum hk_key_sight sight, struct hk_slice reason)
 {
 	const struct hk_conf_key *k = &conf_of(w)->key[key];
 
@@ -50,8 +52,8 @@ static void note(struct hk_key_watch *w, size_t key, const struct hk_dns_answer 
 	if (hk_key_see(&a, answer, w->generation->key_record[key], &sight, &reason) == HK_OK) {
 		bool failed = sight == HK_KEY_UNKNOWN;
 
-		if (failed ? !w->key[key].has_failed : sight != (enum hk_key_sight)*at)
-			tell(w, key, failed ? (enum hk_key_sight)*at : sight, reason);
+		if (failed ? !w->key[key].has_failed : sight != (enum hk_key_sight) * at)
+			tell(w, key, failed ? (enum hk_key_sight) * at : sight, reason);
 		w->key[key].has_failed = failed;
 		if (!failed)
 			*at = (uint8_t)sight;
@@ -59,7 +61,8 @@ static void note(struct hk_key_watch *w, size_t key, const struct hk_dns_answer 
 	hk_arena_done(&a);
 }
 
-/* ---- questions -------------------------------------------------------------------------------- */
+/* ---- questions --------------------------------------------------------------------------------
+ */
 
 /* A token is the generation and the key: an answer for a generation of before is nobody's. */
 static uint64_t token_of(const struct hk_key_watch *w, size_t key)
@@ -122,10 +125,12 @@ void hk_key_watch_take(struct hk_key_watch *w, struct hk_dns_post *post, uint64_
 	hk_dns_post_free(post);
 }
 
-/* ---- generations ------------------------------------------------------------------------------ */
+/* ---- generations ------------------------------------------------------------------------------
+ */
 
 /* The same key under the same name: what was found of it holds on. */
-static bool is_same(const struct hk_generation *a, size_t i, const struct hk_generation *b, size_t j)
+static bool is_same(
+    const struct hk_generation *a, size_t i, const struct hk_generation *b, size_t j)
 {
 	return hk_slice_eq(a->conf->key[i].domain, b->conf->key[j].domain) &&
 	       hk_slice_eq(a->conf->key[i].selector, b->conf->key[j].selector) &&

@@ -10,9 +10,8 @@
 #define NOW  UINT64_C(1000000)
 #define HOUR UINT64_C(3600000)
 
-static const char *const conf =
-    "hostname h.test; key a { domain a.test; selector a; file /a; }"
-    "key b { domain a.test; selector b; file /b; } sign * a b;";
+static const char *const conf = "hostname h.test; key a { domain a.test; selector a; file /a; }"
+                                "key b { domain a.test; selector b; file /b; } sign * a b;";
 
 struct rig {
 	struct hk_mailbox box;
@@ -132,7 +131,8 @@ static void a_failure_and_a_stray_answer_change_nothing(void **state)
 	assert_int_equal(g->key_sights[0], HK_KEY_FITS);
 	assert_int_equal(g->key_sights[1], HK_KEY_UNKNOWN);
 	assert_int_equal(hk_key_watch_run(&r.watch, NOW), HK_KEY_WATCH_RETRY);
-	assert_int_equal(hk_key_watch_run(&r.watch, NOW + HK_KEY_WATCH_RETRY), HOUR - HK_KEY_WATCH_RETRY);
+	assert_int_equal(
+	    hk_key_watch_run(&r.watch, NOW + HK_KEY_WATCH_RETRY), HOUR - HK_KEY_WATCH_RETRY);
 	answer(&r, TOKEN(2, 1), HK_DNS_NOERROR, 60, HK_S("v=DKIM1; p="));
 	assert_int_equal(g->key_sights[1], HK_KEY_REVOKED);
 	(void)hk_key_watch_run(&r.watch, NOW + HOUR);
@@ -158,8 +158,10 @@ static void a_reload_keeps_what_is_known_of_the_same_key(void **state)
 	(void)hk_key_watch_run(&r.watch, NOW);
 	answer(&r, TOKEN(1, 0), HK_DNS_NOERROR, 600, hk_buf_slice(&r.record[0]));
 	answer(&r, TOKEN(1, 1), HK_DNS_NOERROR, 600, hk_buf_slice(&r.record[1]));
-	next = generation(&r, "hostname h.test; key b { domain a.test; selector b; file /b; }"
-	                      "key a { domain a.test; selector a; file /a; } sign * b a;", 2);
+	next = generation(&r,
+	    "hostname h.test; key b { domain a.test; selector b; file /b; }"
+	    "key a { domain a.test; selector a; file /a; } sign * b a;",
+	    2);
 	next->key_record[0] = HK_S("another key under its name");
 	hk_key_watch_carry(&r.watch, next);
 	assert_int_equal(next->key_sights[0], HK_KEY_UNKNOWN);

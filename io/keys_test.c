@@ -20,7 +20,8 @@ static enum hk_sign_alg load(
 	hk_buf_init(&own, HK_DKIM_KEY_RECORD_MAX);
 	assert_int_equal(hk_private_key_new(alg, 1024, &key), HK_OK);
 	assert_int_equal(hk_private_key_pem_add(key, &pem), HK_OK);
-	assert_int_equal(hk_keys_load(k, generation, index, hk_buf_slice(&pem), &got, &record), HK_OK);
+	assert_int_equal(
+	    hk_keys_load(k, generation, index, hk_buf_slice(&pem), &got, &record), HK_OK);
 	assert_int_equal(hk_dkim_record_add(key, alg, &own), HK_OK);
 	assert_true(hk_slice_eq(hk_buf_slice(&record), hk_buf_slice(&own)));
 	hk_buf_done(&pem);
@@ -170,7 +171,8 @@ static void a_bad_key_is_refused(void **state)
 	hk_buf_init(&record, 16);
 	assert_int_not_equal(
 	    hk_keys_load(k, 1, 0,
-	        HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg, &record),
+	        HK_S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), &alg,
+	        &record),
 	    HK_OK);
 	assert_int_equal(hk_keys_load(k, 1, HK_KEYS_MAX, HK_S("x"), &alg, &record), HK_LIMIT);
 	assert_int_equal(record.n, 0);

@@ -61,15 +61,24 @@ def coverage(tap):
     with folder() as root:
         w = World(tap, root)
         signed = w.sign()
-        w.add("a good letter passes", signed, "pass", "pass", "")
+        w.add("a good letter passes", signed, "pass", "pass", "", uncovered=[""], signed_at=[None])
         w.add("RSA passes as well", w.sign(key=w.rsa), "pass", "pass", "")
         w.add("AP-13: h= without from is a permerror (RFC 6376 5.4)", w.sign(h="to:subject"), "permerror", "fail", "From is not signed")
         w.add("AP-14 AP-1 SEC-67: an unsigned From above a good signature: nobody is the author",
-              b"From: ceo@victim.test\r\n" + signed, "pass", "permerror", **{"from": ""})
+              b"From: ceo@victim.test\r\n" + signed, "pass", "permerror", **{"from": "", "uncovered": ["From"]})
         w.add("AP-14: and so it is below", signed.replace(b"\r\n\r\n", b"\r\nFrom: ceo@victim.test\r\n\r\n", 1), "fail", "permerror")
         over = w.sign(h="from:from:to:subject:subject:date")
         w.add("SEC-72: with From oversigned a second one breaks the signature", b"From: ceo@victim.test\r\n" + over, "fail", "permerror")
         w.add("SEC-72: with Subject oversigned a second one does", b"Subject: two\r\n" + over, "fail", "fail", "signature mismatch")
+        for field in (b"Subject: two", b"To: ceo@b.test", b"date: x"):
+            w.add(f"AP-14 SEC-81: an unsigned {field.decode()!r} above a signed one is told", field + b"\r\n" + signed, "pass", "pass",
+                  uncovered=[field.split(b":")[0].decode().capitalize()])
+        twice = HEADER + b"Content-Type: text/html\r\n"
+        w.add("AP-14 SEC-81: two Content-Types, none of them signed, are what the signer sent", w.sign(header=twice), "pass", "pass", uncovered=[""])
+        w.add("AP-14 SEC-81: of two Content-Types one is signed", w.sign(header=twice, h="from:content-type"), "pass", "pass", uncovered=["Content-Type"])
+        w.add("AP-14: both are signed", w.sign(header=twice, h="from:content-type:content-type"), "pass", "pass", uncovered=[""])
+        w.add("AP-14: a field that may stand often may have more", b"Received: x\r\n" + w.sign(header=b"Received: y\r\n" + HEADER, h="from:received"),
+              "pass", "pass", uncovered=[""])
         w.add("SEC-72: a header that was not signed may be added (RFC 6376 5.4)", b"X-Mailer: x\r\n" + signed, "pass", "pass")
         w.add("AP-8: 'From :' above a signed From counts as a From", b"From : ceo@victim.test\r\n" + signed, "pass", "permerror")
         w.add("AP-8: so does 'From' folded before its colon", b"From\r\n : ceo@victim.test\r\n" + signed, "pass", "permerror")
@@ -84,8 +93,9 @@ def coverage(tap):
 def length(tap):
     with folder() as root:
         w = World(tap, root)
-        whole = w.sign(length=20)
-        w.add("AP-15: l= over the whole body passes", whole, "pass", "pass")
+        whole = w.sign(length=20, h="from:content-type")
+        w.add("AP-15: l= over the whole body passes", whole, "pass", "pass", uncovered=[""])
+        other = w.sign(length=20, h="from:to:subject:date")
         w.add("AP-15 SEC-72: what is appended behind l= aligns with nobody (issue 3; RFC 6376 8.2)", whole + b"<h1>pay me</h1>\r\n", "pass", "fail")
         w.add("AP-15: l=0 signs no body at all", w.sign(length=0), "pass", "fail")
         w.add("AP-15: l= larger than the body is a permerror (RFC 6376 3.5)", w.sign(length=21), "permerror", "fail", "body shorter than l=")
@@ -93,9 +103,12 @@ def length(tap):
         w.add("SEC-72: empty lines behind l= are no body", whole + b"\r\n\r\n", "pass", "pass")
         for bad in ("-1", "1x", "", "1" * 77):
             w.add(f"l={bad[:9]} is no number (RFC 6376 3.5)", w.sign(more=f"l={bad}; "), "permerror", "fail", "bad length in l=")
-        swapped = whole.replace(b"text/plain", b'multipart/mixed; boundary="x"')
+        swapped = other.replace(b"text/plain", b'multipart/mixed; boundary="x"')
         w.add("AP-16: Content-Type swapped, and text appended", swapped + b"--x\r\n\r\nevil\r\n--x--\r\n", "pass", "fail")
-        w.add("AP-16: l= over the whole body but Content-Type not signed: its parts can be hidden by a boundary", swapped, "pass", "pass")
+        w.add("AP-16: l= over the whole body but Content-Type not signed: a boundary can hide its parts (RFC 6376 8.2)",
+              other.replace(b"text/plain", b'multipart/mixed; boundary="x"'), "pass", "fail", uncovered=["Content-Type"])
+        w.add("AP-16: and so is one that is not changed", other, "pass", "fail", uncovered=["Content-Type"])
+        w.add("AP-16: a second Content-Type above", b"Content-Type: text/html\r\n" + whole, "pass", "fail", uncovered=["Content-Type"])
         w.run()
 
 
@@ -207,7 +220,9 @@ def key_records(tap):
             ("AP-20: g= of RFC 4871 is ignored", f"v=DKIM1; g=nobody; p={rsa}", "pass", ""),
             ("t=y is a pass like any other (RFC 6376 3.6.1)", f"v=DKIM1; t=y; p={rsa}", "pass", ""),
             ("AP-21: t=s and i= equal to d=", f"v=DKIM1; t=s; p={rsa}", "pass", ""),
-            ("AP-19: p= that ends where a string did", f"v=DKIM1; k=rsa; p={cut}", "permerror", None),
+            ("AP-19: p= that ends where a string did", f"v=DKIM1; k=rsa; p={cut}", "permerror", "key cut short"),
+            ("AP-19: p= that ends at a whole group", f"v=DKIM1; k=rsa; p={cut[:200]}", "permerror", "key cut short"),
+            ("AP-19: p= that ends in front of its length", f"v=DKIM1; k=rsa; p={cut[:4]}", "permerror", "key syntax error"),
             ("AP-19: p= with junk", f"v=DKIM1; p={rsa[:100]}<junk>{rsa[100:]}", "permerror", "key syntax error"),
             ("AP-19: p= with something behind the key", f"v=DKIM1; p={base64.b64encode(w.rsa.public + b'x').decode()}", "permerror", None),
             ("SEC-41 AP-19: a record of 64 KiB", "v=DKIM1; n=" + "x" * 64000 + f"; p={rsa}", "policy", "key record too long"),
@@ -306,7 +321,7 @@ def several(tap):
         lengths = b"".join(signature(w.ed, HEADER, BODY, length=i) for i in range(1, 11))
         w.add("AP-26: ten lengths in one pass", lengths + rest, ["pass"] * 10, "fail")
         w.add("AP-33: a letter for somebody else, sent to many: it passes, and its age is told", letter(w.ed, HEADER, BODY, more=f"t={NOW - 86400}; "), "pass",
-              "pass")
+              "pass", signed_at=[NOW - 86400])
         assert answers_at == 0
         w.run()
 

@@ -57,7 +57,7 @@ def faults(schema, value, at="$"):
         return found + [f"{at}: {value!r} is no {types}"]
     if "enum" in schema and value not in schema["enum"]:
         found.append(f"{at}: {value!r} is none of {schema['enum']}")
-    if "minimum" in schema and value < schema["minimum"]:
+    if "minimum" in schema and value is not None and value < schema["minimum"]:
         found.append(f"{at}: {value} is too small")
     if "pattern" in schema and not re.search(schema["pattern"], value):
         found.append(f"{at}: {value!r} does not match {schema['pattern']}")

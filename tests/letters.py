@@ -129,6 +129,10 @@ def found(result, name):
         return [one["reason"] for one in result["dkim"]]
     if name == "asked":
         return [f"{one['type']} {one['name']}" for one in result["evidence"]]
+    if name == "uncovered":
+        return [one["uncovered_duplicate"] for one in result["dkim"]]
+    if name == "signed_at":
+        return [one["signed_at"] for one in result["dkim"]]
     if name in ("spf", "dmarc"):
         return result[name]["result"]
     if name == "from":

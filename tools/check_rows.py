@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-TEST_FILES = ("*_test.c", "*_test.py", "sim/*.c", "tests/crash/*.py", "tests/*.py")
+TEST_FILES = ("*_test.c", "*_test.py", "sim/*.c", "tests/crash/*.py", "tests/*.py", "tools/check_layers.py",
+              "tools/check_recursion.py")
 ID = r"\b(?:[SE]\d?|AP|SEC)-\d+"
 
 

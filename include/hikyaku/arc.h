@@ -46,7 +46,7 @@ struct hk_arc_set {
 struct hk_arc_verdict {
 	enum hk_arc_result cv;
 	struct hk_slice reason;       /* for people; empty for pass */
-	const struct hk_arc_set *set; /* oldest first; none when the structure is broken */
+	const struct hk_arc_set *const *set; /* oldest first; none when the structure is broken */
 	size_t n;
 	unsigned highest;             /* the greatest instance met, at most HK_ARC_MAX_SETS; also in a broken chain */
 	bool is_ended;                /* the newest seal says cv=fail: no set is added to such a chain */
@@ -55,6 +55,7 @@ struct hk_arc_verdict {
 };
 
 struct hk_arc_validate_options {
+	size_t size; /* of the struct: base.h */
 	int64_t now;                    /* seconds since 1970 */
 	unsigned min_rsa_bits;          /* 0: HK_DKIM_MIN_RSA_BITS; for archived vectors */
 	struct hk_slice trusted_sealers; /* domains, each exact, separated by ","; empty: nobody is trusted */
@@ -81,6 +82,7 @@ const struct hk_arc_verdict *hk_arc_validate_result(const struct hk_arc_validate
 /* ---- sealing ---------------------------------------------------------------------------- */
 
 struct hk_arc_seal_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice d, s;
 	enum hk_sign_alg alg;
 	struct hk_slice authserv_id; /* who says what the ARC-Authentication-Results say */

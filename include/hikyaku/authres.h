@@ -29,13 +29,14 @@ struct hk_authres_arc {
 };
 /* What goes in; a NULL spf, dmarc or arc, or print_dkim false, leaves that method out. */
 struct hk_authres_input {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice authserv_id;
 	enum hk_authres_style style;
 	struct hk_ip client;
 	struct hk_slice helo;
 	const struct hk_spf_verdict *spf;
 	bool print_dkim;
-	const struct hk_dkim_verdict *dkim;
+	const struct hk_dkim_verdict *const *dkim; /* as hk_verify_verdict has them */
 	size_t n_dkim;
 	const struct hk_dmarc_verdict *dmarc;
 	const struct hk_authres_arc *arc;

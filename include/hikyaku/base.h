@@ -11,6 +11,17 @@
  * only reads, *copies* what it keeps a copy of, *takes* what it frees later,
  * and *returns owned* what the caller must free.
  * Out-parameters come last, are named ret_*, and are untouched on failure.
+ *
+ * How structs may grow while the library's number stays (docs/decisions/0007):
+ *
+ *	- One that a caller fills in, or has filled in, and that may grow begins with its size:
+ *		struct hk_spf_input in = {.size = sizeof in, .helo = ...};
+ *	  What a caller's shorter form has not is zero, the default. Without a size it is refused:
+ *	  BUG, in the arena's or the buffer's failed where the function gives no status.
+ *	- One that the library hands out by const pointer grows at its end. Never copy it by value
+ *	  into what outlives a recompilation, and hand back only what the library has made.
+ *	- All others never change.
+ *	- Enumerations grow at their end: expect values that you do not know.
  */
 #ifndef HIKYAKU_BASE_H
 #define HIKYAKU_BASE_H
@@ -64,7 +75,11 @@ struct hk_slice {
 };
 
 /* HK_S("literal"): a slice of a string literal, without its NUL. */
+#ifdef __cplusplus
+#define HK_S(literal) hk_slice_of("" literal, sizeof(literal) - 1)
+#else
 #define HK_S(literal) ((struct hk_slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
+#endif
 /* For printf("%.*s", HK_FMT(s)): only for text that is known to be printable. */
 #define HK_FMT(s) (int)(s).n, (const char *)(s).p
 
@@ -155,7 +170,7 @@ struct hk_slice hk_cursor_block(struct hk_cursor *);
 
 /* Memory that dies together: one for a message, a session, a configuration.
  * The limit counts every byte handed out; past it (or out of memory) every
- * allocation gives NULL and arena->failed says LIMIT or NOMEM. Zeroed memory, aligned to 16. */
+ * allocation gives NULL and arena->failed says LIMIT or NOMEM (BUG: a struct without its size). Zeroed memory, aligned to 16. */
 struct hk_arena_block;
 struct hk_arena {
 	struct hk_arena_block *block;

@@ -38,6 +38,9 @@ enum hk_status hk_hmac_sha1(struct hk_slice key, struct hk_slice data, uint8_t o
 
 /* A public key as published in DNS. */
 struct hk_public_key;
+/* hk_public_key_rsa_stated(der): how many octets the key has by what it says itself, so that one that was cut short can be
+ * told from one that is broken; 0 when it does not say. */
+size_t hk_public_key_rsa_stated(struct hk_slice der);
 /* hk_public_key_rsa(der, ret): SubjectPublicKeyInfo or RSAPublicKey (PKCS#1) DER, parsed by us, sizes checked before any
  * bignum work: modulus 512..4096 bits and odd, exponent odd, over 1 and at most 32 bits. SYNTAX or LIMIT otherwise. Returns owned. */
 enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret) HK_MUSTCHECK;

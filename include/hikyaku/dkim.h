@@ -45,12 +45,15 @@ struct hk_dkim_verdict {
 	bool testing;               /* t=y in the key record */
 	bool has_length;            /* l= stood there */
 	bool is_over_limit;         /* not evaluated: there are too many */
-	bool is_aligned_by_length;  /* false when l= leaves a part of the body unsigned: never aligned by default */
+	bool is_aligned_by_length;  /* false when l= leaves a part of the body, or a Content-Type, unsigned: never aligned by default */
 	unsigned key_bits;
 	size_t field;               /* index in the header of its DKIM-Signature field */
+	struct hk_slice uncovered;  /* the name of a field that must stand once, of which a copy is not signed; empty: none */
+	int64_t signed_at;          /* t=; -1 where it is absent: an old signature on a new message may be a replay (8.6) */
 };
 
 struct hk_dkim_verify_options {
+	size_t size; /* of the struct: base.h */
 	int64_t now;                 /* seconds since 1970 */
 	struct hk_slice author_domain; /* these signatures first; may be empty */
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
@@ -85,6 +88,7 @@ enum hk_status hk_dkim_verify_replay_body(struct hk_dkim_verify *, struct hk_sli
 /* ---- signing ------------------------------------------------------------------------- */
 
 struct hk_dkim_sign_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice d, s;
 	enum hk_sign_alg alg;
 	enum hk_canon header_canon, body_canon; /* relaxed/relaxed is what is used in practice */

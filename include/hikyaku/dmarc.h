@@ -51,6 +51,7 @@ const char *hk_dmarc_override_name(enum hk_dmarc_override); /* "local_policy", .
 
 /* One record, parsed (RFC 9989 4.7, 4.8). */
 struct hk_dmarc_record {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice text;
 	bool has_p, has_sp, has_np;         /* present and valid */
 	bool bad_p, bad_sp, bad_np;         /* present and invalid */
@@ -84,7 +85,7 @@ struct hk_dmarc_verdict {
 };
 
 struct hk_dmarc_options {
-	size_t size; /* sizeof (struct hk_dmarc_options) */
+	size_t size; /* of the struct: base.h */
 	enum hk_dmarc_profile profile;
 	unsigned sample; /* RFC 7489 6.6.4: a number from 0 to 99 that the caller drew for the message; pct=N holds for it
 	                    where sample < N. 0: for every message, but for pct=0 */

@@ -21,6 +21,7 @@ void hk_explain_step(const struct hk_trace_step *, enum hk_language, struct hk_b
  * the three sections (made from MAIL FROM; trace; DATA), envelope and header From, the tables, the numbered steps of each verdict with every
  * question asked. message is the header section and, where it is to be shown, the beginning of the body. */
 struct hk_explain_options {
+	size_t size; /* of the struct: base.h */
 	enum hk_language language;
 	bool colour;
 	bool show_body;

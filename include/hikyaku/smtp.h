@@ -131,6 +131,7 @@ enum hk_smtpd_event_type {
 };
 
 struct hk_smtpd_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpd_event_type type;
 	enum hk_smtp_proto proto;
 	struct hk_slice text;    /* HELO: the name; VRFY: the argument; BODY: the chunk; CLOSE: the reason */
@@ -140,7 +141,7 @@ struct hk_smtpd_event {
 	struct hk_smtp_mail_params mail;
 	struct hk_smtp_rcpt_params rcpt;
 	bool is_bdat;            /* DATA, MESSAGE */
-	uint64_t size;           /* MESSAGE: octets of it */
+	uint64_t message_size;   /* MESSAGE */
 	size_t recipient;        /* MESSAGE in LMTP */
 };
 
@@ -149,6 +150,7 @@ enum hk_smtpd_profile { HK_PROFILE_OURS, HK_PROFILE_GMAIL, HK_PROFILE_MICROSOFT,
 const char *hk_smtpd_profile_name(enum hk_smtpd_profile); /* "hikyaku", "gmail", ... */
 
 struct hk_smtpd_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice hostname;     /* in the banner, the greeting and the replies */
 	struct hk_slice banner_text;  /* after "ESMTP "; the product's name */
 	bool lmtp;                    /* RFC 2033: LHLO in place of EHLO and HELO */
@@ -225,10 +227,13 @@ struct hk_smtp_reply {
 /* ---- client: one connection, any number of transactions ----------------------------------------- */
 
 enum hk_smtpc_stage {
-	HK_SMTPC_BANNER, HK_SMTPC_HELO, HK_SMTPC_STARTTLS, HK_SMTPC_MAIL, HK_SMTPC_RCPT, HK_SMTPC_DATA, HK_SMTPC_DOT, HK_SMTPC_QUIT,
+	HK_SMTPC_BANNER, HK_SMTPC_HELO, HK_SMTPC_STARTTLS, HK_SMTPC_CLIENTID, HK_SMTPC_AUTH, HK_SMTPC_MAIL, HK_SMTPC_RCPT,
+	HK_SMTPC_DATA, HK_SMTPC_DOT, HK_SMTPC_QUIT,
 };
 enum hk_smtpc_event_type {
-	HK_SMTPC_READY,     /* greeted (and after TLS greeted again): start a transaction or quit */
+	HK_SMTPC_READY,     /* greeted (and after TLS greeted again): start a transaction, authenticate or quit */
+	HK_SMTPC_CHALLENGE, /* reply.text: what the server asks, decoded; hk_smtpc_respond */
+	HK_SMTPC_AUTH_DONE, /* reply: 2xx it succeeded, else it did not; READY follows */
 	HK_SMTPC_TLS,       /* 220 to STARTTLS was read and input dropped: do the handshake, then hk_smtpc_tls_done(ok) */
 	HK_SMTPC_SEND_BODY, /* give the message with hk_smtpc_body*, then hk_smtpc_body_end */
 	HK_SMTPC_RCPT_DONE, /* recipient i has its final answer in this transaction (refused at RCPT, or LMTP's reply after the dot) */
@@ -236,23 +241,35 @@ enum hk_smtpc_event_type {
 	HK_SMTPC_CLOSED,    /* the connection is of no further use; reply tells why; stage where */
 };
 struct hk_smtpc_event {
+	size_t size; /* of the struct: base.h */
 	enum hk_smtpc_event_type type;
 	enum hk_smtpc_stage stage;
 	size_t recipient;
 	struct hk_smtp_reply reply;
 };
 struct hk_smtpc_options {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice helo;      /* our name */
 	bool lmtp;
 	bool want_tls;             /* STARTTLS when offered */
 	bool require_tls;
+	bool no_chunking;          /* DATA also where BDAT is offered; BINARYMIME goes by BDAT all the same */
+	bool no_pipelining;        /* each command waits for its reply */
+	struct hk_slice clientid_type, clientid; /* said under TLS where it is offered; empty: never */
 };
 struct hk_smtpc_transaction {
+	size_t size; /* of the struct: base.h */
 	struct hk_slice mail_from;       /* without brackets; empty: <> */
 	const struct hk_slice *rcpt;     /* without brackets */
+	const struct hk_smtp_rcpt_params *rcpt_params; /* n of them, or NULL */
 	size_t n;
-	uint64_t size;                   /* for SIZE= when offered; 0: unknown */
-	bool body_8bit;
+	/* Sent as far as they are offered. What must not be lost on the way ends the transaction with a reply of our own:
+	 * smtputf8 (550 5.6.7), BINARYMIME (554 5.6.3), require_tls (550 5.7.30; a bounce goes on without, RFC 8689 5). */
+	struct hk_smtp_mail_params mail;
+};
+/* LIMITS of the latest EHLO (RFC 9422); 0: none. */
+struct hk_smtpc_limits {
+	size_t rcptmax, mailmax, rcptdomainmax;
 };
 struct hk_smtpc;
 /* copies options; returns owned. */
@@ -265,10 +282,18 @@ void hk_smtpc_eof(struct hk_smtpc *);
 void hk_smtpc_timeout(struct hk_smtpc *);
 /* OK: one event, consumed by this call. AGAIN: feed or drain first. END: nothing will come any more. */
 enum hk_status hk_smtpc_next(struct hk_smtpc *, struct hk_smtpc_event *ret) HK_MUSTCHECK;
-/* hk_smtpc_start(c, t): copies. Only after READY. Pipelines when the server offers it. */
+/* hk_smtpc_start(c, t): copies. Only after READY. Pipelines when the server offers it. LIMIT, and nothing is begun, when the
+ * server's RCPTMAX or RCPTDOMAINMAX is less than t needs (give it fewer recipients), or MAILMAX is reached (quit; see
+ * hk_smtpc_is_spent). */
 enum hk_status hk_smtpc_start(struct hk_smtpc *, const struct hk_smtpc_transaction *) HK_MUSTCHECK;
-/* hk_smtpc_body(c, chunk): takes what fits (returns how much), stuffs dots. A bare CR, a bare LF or a NUL in it makes the transaction fail
- * with 554 5.6.0 of our own (such bytes never leave us). hk_smtpc_body_end adds a missing final CRLF and the dot. */
+/* hk_smtpc_auth(c, mechanism, initial): AUTH with an initial response, or without one (initial NULL). Only after READY. BUG
+ * for a mechanism that is no word. hk_smtpc_respond(c, data): the response to a challenge; hk_smtpc_auth_cancel(c): "*". */
+enum hk_status hk_smtpc_auth(struct hk_smtpc *, struct hk_slice mechanism, const struct hk_slice *initial) HK_MUSTCHECK;
+void hk_smtpc_respond(struct hk_smtpc *, struct hk_slice data);
+void hk_smtpc_auth_cancel(struct hk_smtpc *);
+/* hk_smtpc_body(c, chunk): takes what fits (returns how much), stuffs dots (DATA) or writes a chunk (BDAT). Unless the
+ * transaction is BINARYMIME, a bare CR, a bare LF or a NUL in it makes it fail with 554 5.6.0 of our own (such bytes never
+ * leave us). hk_smtpc_body_end adds a missing final CRLF (not to BINARYMIME) and the end. */
 size_t hk_smtpc_body(struct hk_smtpc *, struct hk_slice chunk);
 void hk_smtpc_body_end(struct hk_smtpc *);
 void hk_smtpc_quit(struct hk_smtpc *);
@@ -276,7 +301,13 @@ void hk_smtpc_quit(struct hk_smtpc *);
 void hk_smtpc_tls_done(struct hk_smtpc *, bool ok);
 struct hk_slice hk_smtpc_out(struct hk_smtpc *);
 void hk_smtpc_sent(struct hk_smtpc *, size_t n);
-bool hk_smtpc_offers_8bitmime(const struct hk_smtpc *);
+/* what the latest EHLO listed, HK_EXT(..) or-ed, and the words behind some of the keywords. */
+unsigned hk_smtpc_offered(const struct hk_smtpc *);
+struct hk_slice hk_smtpc_mechanisms(const struct hk_smtpc *); /* "PLAIN LOGIN"; borrowed until the next EHLO */
+uint64_t hk_smtpc_size_limit(const struct hk_smtpc *);        /* 0: none */
+struct hk_smtpc_limits hk_smtpc_limits(const struct hk_smtpc *);
+/* true: MAILMAX is reached, the connection takes no more transactions. */
+bool hk_smtpc_is_spent(const struct hk_smtpc *);
 bool hk_smtpc_is_tls(const struct hk_smtpc *);
 /* whole replies read so far: what the time of a stage is counted from, beside bytes that were sent. */
 unsigned hk_smtpc_replies(const struct hk_smtpc *);

@@ -64,8 +64,9 @@ enum hk_srs_fold {
 	HK_SRS_FOLD_ALL,   /* every plain address: hides the sender from the next host */
 };
 
-/* Zero means the default; all borrowed. */
+/* Zero means the default, but for size; all borrowed. */
 struct hk_srs_config {
+	size_t size; /* of the struct: base.h */
 	const struct hk_slice *secret; /* the first signs, all verify: put a new one in front, drop the old after max_age_days */
 	size_t n_secrets;
 	struct hk_slice domain;              /* of the rewritten address */

@@ -40,10 +40,11 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DKIM_BAD_SIGNATURE, DKIM, "RFC 6376 6.1.1", "what is wrong; d= or empty")                    \
 	X(DKIM_SKIPPED, DKIM, "RFC 6376 6.1", "d=; why it was not evaluated")                          \
 	X(DKIM_KEY, DKIM, "RFC 6376 3.6.1", "name asked; record text; k=; bits")                       \
-	X(DKIM_BAD_KEY, DKIM, "RFC 6376 6.1.2", "name asked; what is wrong")                           \
+	X(DKIM_BAD_KEY, DKIM, "RFC 6376 6.1.2", "name asked; what is wrong; octets stated; octets there") \
 	X(DKIM_HEADERS, DKIM, "RFC 6376 5.4", "h= list; how many of the fields were found")            \
 	X(DKIM_BODY_HASH, DKIM, "RFC 6376 3.7", "computed; bh=; match or mismatch")                    \
 	X(DKIM_CHECK, DKIM, "RFC 6376 6.1.3", "d=; match or mismatch")                                 \
+	X(DKIM_UNCOVERED, DKIM, "RFC 6376 8.15", "field name; d=")                                     \
 	X(DKIM_RESULT, DKIM, "RFC 6376 3.9", "result; d=; s=; reason")                                 \
 	X(DMARC_DOMAIN, DMARC, "RFC 9989 4.1", "author domain")                                        \
 	X(DMARC_RECORD, DMARC, "RFC 9989 4.7", "name; record text; policy domain role")                \

@@ -44,6 +44,7 @@ extern "C" {
 enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4, HK_CHECK_ARC = 8 };
 
 struct hk_verify_input {
+	size_t size; /* of the struct: base.h */
 	unsigned checks;           /* enum hk_check, or-ed; DMARC brings the other two, but prints only what is asked */
 	struct hk_ip client;       /* family 0: SPF is none, with the reason "no client address" */
 	struct hk_slice helo, mail_from;
@@ -75,20 +76,20 @@ enum hk_from_state {
 
 struct hk_verify_verdict {
 	unsigned checks;
-	struct hk_spf_verdict spf;         /* MAIL FROM (or HELO for <>) */
-	const struct hk_dkim_verdict *dkim; /* array */
+	const struct hk_spf_verdict *spf;  /* MAIL FROM (or HELO for <>); never NULL, nor are dmarc and arc */
+	const struct hk_dkim_verdict *const *dkim; /* n_dkim of them */
 	size_t n_dkim;
-	struct hk_dmarc_verdict dmarc;     /* NONE unless checked; PERMERROR when From does not give one domain */
-	struct hk_arc_verdict arc;         /* NONE unless checked */
-	struct hk_dmarc_verdict dmarc_other; /* by the other profile, where they are compared: for information */
-	unsigned dmarc_differs;              /* enum hk_dmarc_difference between the two, or-ed */
+	const struct hk_dmarc_verdict *dmarc; /* NONE unless checked; PERMERROR when From does not give one domain */
+	const struct hk_arc_verdict *arc;  /* NONE unless checked */
+	const struct hk_dmarc_verdict *dmarc_other; /* by the other profile, for information; NULL unless they are compared */
+	unsigned dmarc_differs;            /* enum hk_dmarc_difference between the two, or-ed */
 	enum hk_from_state from_state;
 	struct hk_slice header_from;       /* the From field's value, unfolded */
 	struct hk_slice author_domain;
 };
 
 struct hk_verify;
-/* copies the input. NULL when a is full. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
+/* copies the input. NULL as a->failed says. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
 struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input *);
 void hk_verify_done(struct hk_verify *);
 /* hk_verify_names(v, section): may come before hk_verify_header, with the same section: asks for the A-labels of the author

@@ -34,7 +34,7 @@ static void make_key(void)
 static struct hk_arc_validate *validate(struct hk_arena *a, const struct hk_header *header,
     struct hk_slice body, struct hk_slice record, size_t piece)
 {
-	struct hk_arc_validate_options o = {
+	struct hk_arc_validate_options o = {.size = sizeof o,
 	    .now = 1731333570, .min_rsa_bits = 512, .trusted_sealers = HK_S("a.test")};
 	struct hk_arc_validate *v = hk_arc_validate_new(a, &o, header, hk_trace_new(a));
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = record};
@@ -69,7 +69,7 @@ static void compare(const struct hk_arc_validate *x, const struct hk_arc_validat
 static bool seal(struct hk_arena *a, const struct hk_header *header, struct hk_slice body,
     const struct hk_arc_verdict *chain, struct hk_buf *out)
 {
-	struct hk_arc_seal_options o = {.d = HK_S("a.test"),
+	struct hk_arc_seal_options o = {.size = sizeof o, .d = HK_S("a.test"),
 	    .s = HK_S("s"),
 	    .alg = HK_SIGN_ED25519_SHA256,
 	    .authserv_id = HK_S("mx.a.test"),

@@ -7,6 +7,7 @@
 
 #include "arc_internal.h"
 
+#include "lib/base/base_internal.h"
 #include "lib/message/message_internal.h"
 
 enum { FIELD_MAX = 64 * 1024 };
@@ -31,21 +32,22 @@ struct hk_arc_seal *hk_arc_seal_new(struct hk_arena *a, const struct hk_arc_seal
     const struct hk_header *header, const struct hk_arc_verdict *chain)
 {
 	struct hk_arc_seal *s = hk_arena_alloc(a, sizeof *s);
-	struct hk_slice headers =
-	    options->headers.n ? options->headers : HK_S(HK_ARC_DEFAULT_HEADERS);
+	struct hk_arc_seal_options *own;
 
-	if (!s)
+	if (!s || hk_sized_take(a, &s->options, sizeof s->options, options) != HK_OK)
 		return NULL;
 	s->arena = a;
-	s->options = *options;
+	own = &s->options;
+	if (own->headers.n == 0)
+		own->headers = HK_S(HK_ARC_DEFAULT_HEADERS);
 	s->header = header;
 	s->verdict = chain;
 	s->instance = chain->highest + 1;
-	if (hk_arena_dup_lower(a, options->d, &s->options.d) == HK_OK &&
-	    hk_arena_dup(a, options->s, &s->options.s) == HK_OK &&
-	    hk_arena_dup(a, options->authserv_id, &s->options.authserv_id) == HK_OK &&
-	    hk_arena_dup(a, options->results, &s->options.results) == HK_OK &&
-	    hk_arena_dup_lower(a, headers, &s->options.headers) == HK_OK &&
+	if (hk_arena_dup_lower(a, own->d, &own->d) == HK_OK &&
+	    hk_arena_dup(a, own->s, &own->s) == HK_OK &&
+	    hk_arena_dup(a, own->authserv_id, &own->authserv_id) == HK_OK &&
+	    hk_arena_dup(a, own->results, &own->results) == HK_OK &&
+	    hk_arena_dup_lower(a, own->headers, &own->headers) == HK_OK &&
 	    hk_dkim_body_init(&s->body, a, 1) == HK_OK &&
 	    hk_dkim_body_want(
 	        &s->body, HK_DIGEST_SHA256, HK_CANON_RELAXED, NULL, &s->body_hash) == HK_OK)

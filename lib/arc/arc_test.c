@@ -3,14 +3,14 @@
 
 #include "lib/arc/arc_test_support.h"
 
-static const struct hk_arc_validate_options at_now = {.now = NOW};
-static struct hk_arc_seal_options sealer_a = {.d = S("a.test"),
+static const struct hk_arc_validate_options at_now = {.size = sizeof at_now, .now = NOW};
+static struct hk_arc_seal_options sealer_a = {.size = sizeof sealer_a, .d = S("a.test"),
     .s = S("r"),
     .alg = HK_SIGN_RSA_SHA256,
     .authserv_id = S("mx.a.test"),
     .results = S("\r\n\tdkim=pass header.d=o.test;\r\n\tspf=pass"),
     .now = NOW};
-static struct hk_arc_seal_options sealer_b = {.d = S("b.test"),
+static struct hk_arc_seal_options sealer_b = {.size = sizeof sealer_b, .d = S("b.test"),
     .s = S("e"),
     .alg = HK_SIGN_ED25519_SHA256,
     .authserv_id = S("mx.b.test"),
@@ -92,12 +92,12 @@ static void sets_that_were_sealed_one_after_another_pass_however_the_body_is_cut
 		assert_int_equal(c.verdict->n, 2);
 		assert_int_equal(c.verdict->highest, 2);
 		assert_int_equal(c.questions, 2);
-		assert_text(c.verdict->set[0].d, "a.test");
-		assert_text(c.verdict->set[0].cv, "none");
-		assert_text(c.verdict->set[1].d, "b.test");
-		assert_text(c.verdict->set[1].cv, "pass");
-		assert_true(c.verdict->set[0].seal_ok && c.verdict->set[1].seal_ok);
-		assert_true(c.verdict->set[1].message_ok && !c.verdict->set[0].message_checked);
+		assert_text(c.verdict->set[0]->d, "a.test");
+		assert_text(c.verdict->set[0]->cv, "none");
+		assert_text(c.verdict->set[1]->d, "b.test");
+		assert_text(c.verdict->set[1]->cv, "pass");
+		assert_true(c.verdict->set[0]->seal_ok && c.verdict->set[1]->seal_ok);
+		assert_true(c.verdict->set[1]->message_ok && !c.verdict->set[0]->message_checked);
 		assert_false(c.verdict->is_trusted);
 		arc_check_done(&c);
 	}
@@ -236,7 +236,7 @@ static void the_instance_of_the_results_is_read_with_comments(void **state)
 /* RFC 8617 5.2.2: a failure of DNS is a failure of the chain; it is told apart all the same. */
 static void keys_that_cannot_be_used_fail_the_chain(void **state)
 {
-	struct hk_arc_validate_options strict = {.now = NOW, .min_rsa_bits = 4096};
+	struct hk_arc_validate_options strict = {.size = sizeof strict, .now = NOW, .min_rsa_bits = 4096};
 	struct arc_check c;
 	struct fixture f;
 	struct world w;
@@ -286,7 +286,7 @@ static void nobody_is_trusted_by_default_and_each_sealer_must_be(void **state)
 	(void)state;
 	fixture_init(&f);
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_arc_validate_options o = {.now = NOW, .trusted_sealers = rows[i].list};
+		struct hk_arc_validate_options o = {.size = sizeof o, .now = NOW, .trusted_sealers = rows[i].list};
 
 		arc_check_run(&c, f.two, &o, &f.world, CUT_WHOLE);
 		expect_chain(&c, HK_ARC_PASS, "");
@@ -406,7 +406,7 @@ static void what_cannot_be_sealed_is_refused(void **state)
 	fixture_init(&f);
 	arc_check_run(&c, f.plain, &at_now, &f.world, CUT_WHOLE);
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_arc_seal_options o = {.d = rows[i].d,
+		struct hk_arc_seal_options o = {.size = sizeof o, .d = rows[i].d,
 		    .s = rows[i].s,
 		    .authserv_id = rows[i].id,
 		    .results = rows[i].results,

@@ -79,7 +79,7 @@ enum hk_status arc_seal_try(struct hk_arena *a, const struct arc_check *c,
 struct hk_slice arc_seal(struct hk_arena *a, struct world *w, struct hk_slice message,
     const struct hk_arc_seal_options *o, const struct hk_private_key *key)
 {
-	struct hk_arc_validate_options vo = {.now = NOW};
+	struct hk_arc_validate_options vo = {.size = sizeof vo, .now = NOW};
 	struct hk_slice set;
 	struct arc_check c;
 

@@ -8,6 +8,7 @@
 #include <hikyaku/tags.h>
 
 #include "arc_internal.h"
+#include "lib/base/base_internal.h"
 
 struct hk_arc_validate {
 	struct hk_arena *arena;
@@ -16,6 +17,7 @@ struct hk_arc_validate {
 	struct hk_trace *trace;
 	struct hk_arc_chain chain;
 	struct hk_arc_set *set;
+	const struct hk_arc_set **listed; /* the same, for the verdict */
 	struct hk_dkim_lookup **seal_lookup; /* one for each set */
 	struct hk_dkim_lookup *message_lookup;
 	struct hk_dkim_lookups lookups;
@@ -105,6 +107,7 @@ static enum hk_status begin_sets(struct hk_arc_validate *v)
 		    .seal = f->at[HK_ARC_SEAL],
 		    .message = f->at[HK_ARC_MESSAGE],
 		    .results = f->at[HK_ARC_RESULTS]};
+		v->listed[i] = &v->set[i];
 		status = begin_signature(v, &f->seal, &v->seal_lookup[i]);
 		if (status == HK_OK && f->seal.fault != HK_DKIM_R_OK)
 			blame(v, (const char *)hk_dkim_reason_text(f->seal.fault).p,
@@ -130,8 +133,9 @@ static enum hk_status begin(struct hk_arc_validate *v)
 	if (status != HK_OK || n == 0)
 		return status;
 	v->set = hk_arena_array(v->arena, n, sizeof *v->set);
+	v->listed = hk_arena_array(v->arena, n, sizeof(struct hk_arc_set *));
 	v->seal_lookup = hk_arena_array(v->arena, n, sizeof(struct hk_dkim_lookup *));
-	if (!v->set || !v->seal_lookup)
+	if (!v->set || !v->listed || !v->seal_lookup)
 		return v->arena->failed;
 	return begin_sets(v);
 }
@@ -142,10 +146,9 @@ struct hk_arc_validate *hk_arc_validate_beside(struct hk_arena *a,
 {
 	struct hk_arc_validate *v = hk_arena_alloc(a, sizeof *v);
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->options = *options;
 	v->header = header;
 	v->trace = trace;
 	v->body = body ? body : &v->own;
@@ -357,7 +360,7 @@ static enum hk_status check_chain(struct hk_arc_validate *v)
 	}
 	if (status != HK_OK)
 		return status;
-	v->verdict.set = v->set;
+	v->verdict.set = v->listed;
 	v->verdict.n = v->chain.n;
 	v->verdict.is_temporary = hk_dkim_reason_result(reason) == HK_DKIM_TEMPERROR;
 	if (reason != HK_DKIM_R_OK)

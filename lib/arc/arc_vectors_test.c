@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/arc/arc_test_support.h"
 
-static const struct hk_arc_validate_options at_2026 = {.now = 1790000000};
+static const struct hk_arc_validate_options at_2026 = {.size = sizeof at_2026, .now = 1790000000};
 
 /* "name record" lines up to an empty one. */
 static void stalwart_zone(struct world *w, struct hk_slice *text)

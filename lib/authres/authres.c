@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/authres/authres_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { B_SHOWN = 8 }; /* RFC 6008 4: this much of b= names a signature */
 
@@ -79,11 +80,11 @@ static void dkim_all(struct hk_authres_writer *w, const struct hk_authres_input 
 	if (in->n_dkim == 0)
 		begin(w, "dkim", hk_dkim_result_name(HK_DKIM_NONE));
 	for (i = 0; i < in->n_dkim; i++) {
-		over += in->dkim[i].is_over_limit;
+		over += in->dkim[i]->is_over_limit;
 		/* of those that were not evaluated some are enough: two thousand make a field that
 		 * no relay takes */
-		if (!in->dkim[i].is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
-			dkim(w, in->style, &in->dkim[i]);
+		if (!in->dkim[i]->is_over_limit || over <= HK_DKIM_MAX_SIGNATURES)
+			dkim(w, in->style, in->dkim[i]);
 	}
 }
 
@@ -234,10 +235,15 @@ static void arc(struct hk_authres_writer *w, const struct hk_authres_input *in)
 	property(w, "smtp.remote-ip", hk_slice_str(ip));
 }
 
-void hk_authres_format(const struct hk_authres_input *in, struct hk_buf *out)
+void hk_authres_format(const struct hk_authres_input *given, struct hk_buf *out)
 {
+	struct hk_authres_input own, *in = &own;
 	struct hk_authres_writer w = {.out = out};
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK) {
+		hk_buf_fail(out, HK_BUG);
+		return;
+	}
 	hk_buf_init(&w.part, HK_AUTHRES_PART_MAX);
 	hk_buf_add_str(out, "Authentication-Results: ");
 	hk_authres_add_value(out, in->authserv_id, HK_AUTHRES_CUT);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hk_spf_verdict spf = {.result = HK_SPF_FAIL, .sender = text, .reason = text};
 	struct hk_dmarc_verdict dmarc = {
 	    .result = HK_DMARC_FAIL, .author_domain = text, .reason = text};
-	struct hk_authres_input in = {
+	struct hk_authres_input in = {.size = sizeof in,
 	    .authserv_id = HK_S("mx.b.test"), .spf = &spf, .dmarc = &dmarc};
 	struct hk_buf b;
 	size_t i;

@@ -6,6 +6,9 @@
 #include "lib/message/vectors_test.h"
 #include "tests/unit.h"
 
+/* a list of one signature */
+#define ONE(verdict) (const struct hk_dkim_verdict *const[]){&(verdict)}
+
 static struct hk_arena arena;
 static struct hk_buf shown;
 
@@ -215,10 +218,10 @@ static void our_own_field_is_read_without_deviation(void **state)
 	    .b = HK_S("/+==abcdefg"),
 	    .reason = HK_S("body hash \"differs\"")};
 	struct hk_dmarc_verdict dmarc = {.result = HK_DMARC_PASS, .author_domain = HK_S("x.test")};
-	struct hk_authres_input in = {.authserv_id = HK_S("mx.b.test"),
+	struct hk_authres_input in = {.size = sizeof in, .authserv_id = HK_S("mx.b.test"),
 	    .spf = &spf,
 	    .print_dkim = true,
-	    .dkim = &dkim,
+	    .dkim = ONE(dkim),
 	    .n_dkim = 1,
 	    .dmarc = &dmarc};
 	struct hk_buf b;

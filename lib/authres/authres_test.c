@@ -7,6 +7,9 @@
 
 #include "tests/unit.h"
 
+/* a list of one signature */
+#define ONE(verdict) (const struct hk_dkim_verdict *const[]){&(verdict)}
+
 /* for initialisers, where HK_S would be no constant */
 
 static struct hk_ip ip(const char *text)
@@ -71,7 +74,7 @@ static const struct hk_dmarc_verdict dmarc_fail = {.result = HK_DMARC_FAIL,
 static void rspamd_style_spf_pass(void **state)
 {
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("spf.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("spf.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .client = ip("10.255.1.20"),
 	                        .spf = &spf_pass}),
@@ -84,7 +87,7 @@ static void rspamd_style_spf_pass(void **state)
 static void rspamd_style_spf_fail(void **state)
 {
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("spf.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("spf.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .client = ip("10.255.24.20"),
 	                        .spf = &spf_fail}),
@@ -97,10 +100,10 @@ static void rspamd_style_spf_fail(void **state)
 static void rspamd_style_dkim_pass(void **state)
 {
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("dkim.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("dkim.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .print_dkim = true,
-	                        .dkim = &dkim_pass,
+	                        .dkim = ONE(dkim_pass),
 	                        .n_dkim = 1}),
 	    "Authentication-Results: dkim.mx.b.test;\r\n\tdkim=pass header.d=pass.dkim.a.test "
 	    "header.s=smtpbook header.b=HXOHX5f4\r\n");
@@ -112,20 +115,20 @@ static void rspamd_style_dkim_fail_quotes_what_is_no_token(void **state)
 	struct hk_dkim_verdict body = dkim_fail;
 
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("dkim.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("dkim.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .print_dkim = true,
-	                        .dkim = &dkim_fail,
+	                        .dkim = ONE(dkim_fail),
 	                        .n_dkim = 1}),
 	    "Authentication-Results: dkim.mx.b.test;\r\n\tdkim=fail (\"headers rsa verify "
 	    "failed\") header.d=fail.dkim.a.test "
 	    "header.s=smtpbook header.b=\"UUjtdzq/\"\r\n");
 	body.body_hash_ok = false;
 	body.reason = HK_S("body hash mismatch");
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("h"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("h"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .print_dkim = true,
-	                        .dkim = &body,
+	                        .dkim = ONE(body),
 	                        .n_dkim = 1}),
 	    "Authentication-Results: h;\r\n\tdkim=fail (\"body hash did not verify\") "
 	    "header.d=fail.dkim.a.test "
@@ -140,12 +143,12 @@ static void rspamd_style_writes_dkim_spf_dmarc_in_that_order(void **state)
 
 	(void)state;
 	d.b = HK_S("F6rlfsvSbuyA");
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("dmarc.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("dmarc.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .client = ip("10.255.1.21"),
 	                        .spf = &spf,
 	                        .print_dkim = true,
-	                        .dkim = &d,
+	                        .dkim = ONE(d),
 	                        .n_dkim = 1,
 	                        .dmarc = &dmarc_pass}),
 	    "Authentication-Results: dmarc.mx.b.test;\r\n"
@@ -160,7 +163,7 @@ static void rspamd_style_writes_dkim_spf_dmarc_in_that_order(void **state)
 static void rspamd_style_dmarc_fail(void **state)
 {
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("dmarc.mx.b.test"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("dmarc.mx.b.test"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .dmarc = &dmarc_fail}),
 	    "Authentication-Results: dmarc.mx.b.test;\r\n"
@@ -196,13 +199,13 @@ static void rspamd_style_other_results(void **state)
 		snprintf(want, sizeof want,
 		    "Authentication-Results: H;\r\n\tspf=%s smtp.mailfrom=u@a.test\r\n",
 		    cases[i].text);
-		assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("H"),
+		assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"),
 		                        .style = HK_AUTHRES_RSPAMD,
 		                        .client = ip("192.0.2.1"),
 		                        .spf = &v}),
 		    want);
 	}
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("H"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"),
 	                        .style = HK_AUTHRES_RSPAMD,
 	                        .print_dkim = true,
 	                        .dmarc = &none}),
@@ -216,7 +219,7 @@ static void a_null_sender_is_named_by_its_helo_rfc_8601_2_7_2(void **state)
 
 	(void)state;
 	v.is_helo = true;
-	text = written(&(struct hk_authres_input){
+	text = written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input),
 	    .authserv_id = S("H"), .client = ip("192.0.2.1"), .helo = S("mx.a.test"), .spf = &v});
 	assert_string_equal(
 	    text, "Authentication-Results: H;\r\n\tspf=pass smtp.helo=mx.a.test\r\n");
@@ -228,10 +231,10 @@ static void rfc_style_names_the_author_domain_and_the_policy_rfc_9989_9_1(void *
 
 	(void)state;
 	assert_string_equal(
-	    written(&(struct hk_authres_input){.authserv_id = S("H"), .dmarc = &dmarc_pass}),
+	    written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"), .dmarc = &dmarc_pass}),
 	    "Authentication-Results: H;\r\n\tdmarc=pass header.from=pass.dkim.a.test "
 	    "policy.dmarc=quarantine\r\n");
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("H"),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"),
 	                        .client = ip("192.0.2.1"),
 	                        .spf = &(struct hk_spf_verdict){.result = HK_SPF_FAIL,
 	                            .sender = S("u@a.test"),
@@ -241,13 +244,13 @@ static void rfc_style_names_the_author_domain_and_the_policy_rfc_9989_9_1(void *
 	    "smtp.mailfrom=u@a.test\r\n");
 	test.testing = true;
 	assert_string_equal(
-	    written(&(struct hk_authres_input){.authserv_id = S("H"), .dmarc = &test}),
+	    written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"), .dmarc = &test}),
 	    "Authentication-Results: H;\r\n\tdmarc=fail reason=\"SPF not aligned (relaxed), DKIM "
 	    "not aligned (relaxed)\" "
 	    "header.from=x.test policy.dmarc=quarantine\r\n");
 	assert_string_equal(
-	    written(&(struct hk_authres_input){
-	        .authserv_id = S("H"), .print_dkim = true, .dkim = &dkim_fail, .n_dkim = 1}),
+	    written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input),
+	        .authserv_id = S("H"), .print_dkim = true, .dkim = ONE(dkim_fail), .n_dkim = 1}),
 	    "Authentication-Results: H;\r\n\tdkim=fail reason=\"signature mismatch\" "
 	    "header.d=fail.dkim.a.test header.s=smtpbook "
 	    "header.a=rsa-sha256 header.b=\"UUjtdzq/\"\r\n");
@@ -256,7 +259,7 @@ static void rfc_style_names_the_author_domain_and_the_policy_rfc_9989_9_1(void *
 static void nothing_is_written_as_none_rfc_8601_2_2(void **state)
 {
 	(void)state;
-	assert_string_equal(written(&(struct hk_authres_input){.authserv_id = S("mx.b.test")}),
+	assert_string_equal(written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("mx.b.test")}),
 	    "Authentication-Results: mx.b.test; none\r\n");
 }
 
@@ -329,11 +332,11 @@ static void no_byte_from_outside_ends_a_value_a_comment_or_a_line(void **state)
 		struct hk_dkim_verdict dkim = {
 		    .result = (enum hk_dkim_result)(round % 7), .body_hash_ok = round & 8};
 		struct hk_dmarc_verdict dmarc = {.result = (enum hk_dmarc_result)(round % 5)};
-		struct hk_authres_input in = {.client = ip(round & 16 ? "192.0.2.1" : ""),
+		struct hk_authres_input in = {.size = sizeof in, .client = ip(round & 16 ? "192.0.2.1" : ""),
 		    .style = round & 1 ? HK_AUTHRES_RFC : HK_AUTHRES_RSPAMD,
 		    .spf = &spf,
 		    .print_dkim = true,
-		    .dkim = &dkim,
+		    .dkim = ONE(dkim),
 		    .n_dkim = 1,
 		    .dmarc = &dmarc};
 		struct hk_slice *const field[] = {&in.authserv_id, &in.helo, &spf.sender,
@@ -373,7 +376,7 @@ static void a_mailbox_that_is_no_plain_word_is_quoted(void **state)
 		snprintf(want, sizeof want,
 		    "Authentication-Results: H;\r\n\tspf=none smtp.mailfrom=%s\r\n", cases[i].text);
 		assert_string_equal(
-		    written(&(struct hk_authres_input){.authserv_id = S("H"), .spf = &v}), want);
+		    written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = S("H"), .spf = &v}), want);
 	}
 }
 
@@ -545,17 +548,20 @@ static void fields_that_others_wrote_are_told_apart(void **state)
 static void of_the_signatures_over_the_limit_ten_are_named(void **state)
 {
 	static struct hk_dkim_verdict many[40];
+	const struct hk_dkim_verdict *all[40];
 	const char *at;
 	size_t i, over = 0, passed = 0;
 
 	(void)state;
-	for (i = 0; i < 40; i++)
+	for (i = 0; i < 40; i++) {
+		all[i] = &many[i];
 		many[i] = i % 4 == 3 ? dkim_pass
 		                     : (struct hk_dkim_verdict){.result = HK_DKIM_NEUTRAL,
 		                           .reason = S("over the limit"),
 		                           .is_over_limit = true};
-	at = written(&(struct hk_authres_input){
-	    .authserv_id = S("h.test"), .print_dkim = true, .dkim = many, .n_dkim = 40});
+	}
+	at = written(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input),
+	    .authserv_id = S("h.test"), .print_dkim = true, .dkim = all, .n_dkim = 40});
 	for (; *at; at++) {
 		over += strncmp(at, "dkim=neutral", 12) == 0;
 		passed += strncmp(at, "dkim=pass", 9) == 0;

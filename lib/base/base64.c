@@ -11,20 +11,86 @@ void hk_base64_add(struct hk_buf *b, struct hk_slice s)
 		size_t left = s.n - i;
 		uint32_t word = (uint32_t)s.p[i] << 16 | (left > 1 ? (uint32_t)s.p[i + 1] << 8 : 0) |
 		    (left > 2 ? s.p[i + 2] : 0);
-		char four[4] = {alphabet[word >> 18], alphabet[word >> 12 & 63], left > 1 ? alphabet[word >> 6 & 63] : '=',
+		char four[4] = {alphabet[word >> 18], alphabet[word >> 12 & 63],
+		    left > 1 ? alphabet[word >> 6 & 63] : '=',
 		    left > 2 ? alphabet[word & 63] : '='};
 
 		hk_buf_add(b, hk_slice_of(four, sizeof four));
 	}
 }
 
-/* The value of each base64 digit and one more, so that 0 is none; white space and "=" have values of their own. */
+/* The value of each base64 digit and one more, so that 0 is none; white space and "=" have values
+ * of their own. */
 enum { PAD = 65, SPACE = 66 };
-static const uint8_t digits_of[256] = {
-    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
-    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64,
-    ['='] = PAD, [' '] = SPACE, ['\t'] = SPACE, ['\r'] = SPACE, ['\n'] = SPACE};
+static const uint8_t digits_of[256] = {['A'] = 1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    ['a'] = 27,
+    28,
+    29,
+    30,
+    31,
+    32,
+    33,
+    34,
+    35,
+    36,
+    37,
+    38,
+    39,
+    40,
+    41,
+    42,
+    43,
+    44,
+    45,
+    46,
+    47,
+    48,
+    49,
+    50,
+    51,
+    52,
+    ['0'] = 53,
+    54,
+    55,
+    56,
+    57,
+    58,
+    59,
+    60,
+    61,
+    62,
+    ['+'] = 63,
+    ['/'] = 64,
+    ['='] = PAD,
+    [' '] = SPACE,
+    ['\t'] = SPACE,
+    ['\r'] = SPACE,
+    ['\n'] = SPACE};
 
 enum hk_status hk_base64_parse(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
 {

@@ -18,4 +18,17 @@ bool hk_utf8_is_valid(struct hk_slice);
 void *hk_arena_double(struct hk_arena *, const void *list, size_t *room, size_t first, size_t size)
     HK_MUSTCHECK;
 
+/* hk_buf_fail(b, status): as if an append had failed so, unless one has already. */
+void hk_buf_fail(struct hk_buf *, enum hk_status);
+
+/* ---- structs that begin with their size (docs/decisions/0007) ---- */
+
+/* hk_sized_take(a, own, sizeof *own, given): own becomes what of given both sides know, zero where
+ * given is shorter, and says its own size. BUG, also in a->failed (a may be NULL), when given does
+ * not say its size; then own is untouched. */
+enum hk_status hk_sized_take(struct hk_arena *, void *own, size_t n, const void *given) HK_MUSTCHECK;
+/* hk_sized_give(ret, sizeof *own, own): the other direction; ret keeps its size, what it has beyond
+ * ours becomes zero. BUG as above. */
+enum hk_status hk_sized_give(void *ret, size_t n, const void *own) HK_MUSTCHECK;
+
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hikyaku/base.h>
+#include "lib/base/base_internal.h"
 
 enum { FIRST = 256 };
 
@@ -16,6 +16,12 @@ void hk_buf_done(struct hk_buf *b)
 {
 	free(b->p);
 	*b = (struct hk_buf){0};
+}
+
+void hk_buf_fail(struct hk_buf *b, enum hk_status status)
+{
+	if (b->failed == HK_OK)
+		b->failed = status;
 }
 
 void hk_buf_reset(struct hk_buf *b)

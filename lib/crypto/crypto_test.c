@@ -318,6 +318,7 @@ static void a_key_cut_short_lengthened_or_of_another_kind_is_refused(void **stat
 		assert_non_null(copy);
 		memcpy(copy, der.p, n);
 		assert_int_equal(hk_public_key_rsa(hk_slice_of(copy, n), &key), HK_SYNTAX);
+		assert_int_equal(hk_public_key_rsa_stated(hk_slice_of(copy, n)), n < 3 ? 0 : der.n);
 		free(copy);
 	}
 	assert_int_equal(hk_arena_dup(&arena, der, &longer), HK_OK);

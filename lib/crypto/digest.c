@@ -56,7 +56,8 @@ EVP_PKEY_CTX *hk_crypto_rsa_ready(EVP_PKEY *pkey, enum hk_digest_alg alg, hk_cry
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	const EVP_MD *md = hk_crypto_md(alg);
 
-	if (ctx && md && init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+	if (ctx && md && init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
 	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1)
 		return ctx;
 	EVP_PKEY_CTX_free(ctx);
@@ -107,7 +108,8 @@ size_t hk_digest_end(struct hk_digest *d, uint8_t out[HK_SHA256_SIZE])
 	return n;
 }
 
-size_t hk_digest_peek(const struct hk_digest *d, struct hk_digest *scratch, uint8_t out[HK_SHA256_SIZE])
+size_t hk_digest_peek(
+    const struct hk_digest *d, struct hk_digest *scratch, uint8_t out[HK_SHA256_SIZE])
 {
 	scratch->failed = d->failed || EVP_MD_CTX_copy_ex(scratch->ctx, d->ctx) != 1;
 	return hk_digest_end(scratch, out);

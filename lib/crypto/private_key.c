@@ -179,7 +179,7 @@ enum hk_status hk_sign_digest(const struct hk_private_key *key, struct hk_slice 
 		return HK_LIMIT;
 	ERR_set_mark();
 	ok = key->alg == HK_SIGN_ED25519_SHA256 ? sign_ed25519(key->pkey, digest, out, &length)
-						: sign_rsa(key->ready, digest, out, &length);
+	                                        : sign_rsa(key->ready, digest, out, &length);
 	ERR_pop_to_mark();
 	if (!ok)
 		return HK_CRYPTO;

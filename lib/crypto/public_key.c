@@ -71,6 +71,15 @@ static struct hk_slice take_positive(struct hk_cursor *c)
 	return s;
 }
 
+size_t hk_public_key_rsa_stated(struct hk_slice der)
+{
+	struct hk_cursor c = hk_cursor_of(der);
+	bool is_sequence = hk_cursor_u8(&c) == TAG_SEQUENCE;
+	size_t n = take_length(&c);
+
+	return is_sequence && !c.failed ? der.n - c.rest.n + n : 0;
+}
+
 /* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017 A.1.1) */
 static bool parse_pkcs1(struct hk_slice der, struct hk_slice *n, struct hk_slice *e)
 {
@@ -242,11 +251,12 @@ unsigned hk_public_key_bits(const struct hk_public_key *key)
 /* ---- verifying ------------------------------------------------------------------- */
 
 /* 1 good, 0 bad, negative when the library failed; as EVP_PKEY_verify. */
-static int verify_rsa(const struct hk_public_key *key, enum hk_digest_alg hash, struct hk_slice digest,
-    struct hk_slice signature)
+static int verify_rsa(const struct hk_public_key *key, enum hk_digest_alg hash,
+    struct hk_slice digest, struct hk_slice signature)
 {
-	EVP_PKEY_CTX *ctx = hash == HK_DIGEST_SHA256 ? EVP_PKEY_CTX_dup(key->ready)
-						     : hk_crypto_rsa_ready(key->pkey, hash, EVP_PKEY_verify_init);
+	EVP_PKEY_CTX *ctx = hash == HK_DIGEST_SHA256
+	                        ? EVP_PKEY_CTX_dup(key->ready)
+	                        : hk_crypto_rsa_ready(key->pkey, hash, EVP_PKEY_verify_init);
 	int result = ctx ? EVP_PKEY_verify(ctx, signature.p, signature.n, digest.p, digest.n) : -1;
 
 	EVP_PKEY_CTX_free(ctx);
@@ -277,7 +287,7 @@ enum hk_status hk_verify_digest(const struct hk_public_key *key, enum hk_sign_al
 		return HK_NOTFOUND;
 	ERR_set_mark();
 	result = key->is_rsa ? verify_rsa(key, hash, digest, signature)
-			     : verify_ed25519(key->pkey, digest, signature);
+	                     : verify_ed25519(key->pkey, digest, signature);
 	ERR_pop_to_mark();
 	return result == 1 ? HK_OK : result == 0 ? HK_NOTFOUND : HK_CRYPTO;
 }

@@ -122,7 +122,8 @@ enum hk_status hk_dkim_body_want(struct hk_dkim_body *body, enum hk_digest_alg a
 /* ---- the walk ------------------------------------------------------------------------------ */
 
 /* One piece of one canonical form into one stream; done is how much of that form came before. */
-static void hash_piece(struct hk_dkim_body *body, size_t stream, uint64_t done, struct hk_slice piece)
+static void hash_piece(
+    struct hk_dkim_body *body, size_t stream, uint64_t done, struct hk_slice piece)
 {
 	struct hk_dkim_body_stream *s = &body->stream[stream];
 

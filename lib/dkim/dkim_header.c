@@ -35,6 +35,34 @@ enum hk_status hk_dkim_fields_init(
 	return HK_OK;
 }
 
+static void count_copies(
+    const struct hk_dkim_fields *f, struct hk_slice name, size_t *ret_signed, size_t *ret_bare)
+{
+	uint32_t sum = name_sum(name);
+	size_t i;
+
+	for (i = 0; i < f->header->n; i++)
+		if (f->sum[i] == sum && hk_slice_eq_nocase(f->header->field[i].name, name))
+			++*(f->taken[i] ? ret_signed : ret_bare);
+}
+
+struct hk_slice hk_dkim_uncovered(const struct hk_dkim_fields *f, bool has_length)
+{
+	/* RFC 5322 3.6, RFC 2045 3 to 6: at most one of each */
+	static const char *const names[] = {"Content-Type", "From", "Subject", "To", "Cc", "Date", "Sender",
+	    "Reply-To", "Message-ID", "In-Reply-To", "References", "MIME-Version", "Content-Transfer-Encoding"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		size_t covered = 0, bare = 0;
+
+		count_copies(f, hk_slice_str(names[i]), &covered, &bare);
+		if (bare && (covered || (i == 0 && has_length)))
+			return hk_slice_str(names[i]);
+	}
+	return (struct hk_slice){0};
+}
+
 bool hk_dkim_is_field_name(struct hk_slice s)
 {
 	size_t i;

@@ -50,6 +50,7 @@
 	X(KEY_UNAVAILABLE, TEMPERROR, "key unavailable")                                           \
 	X(KEY_VERSION, PERMERROR, "not a DKIM1 key record")                                        \
 	X(KEY_SYNTAX, PERMERROR, "key syntax error")                                               \
+	X(KEY_CUT, PERMERROR, "key cut short")                                                     \
 	X(KEY_LONG, POLICY, "key record too long")                                                 \
 	X(KEY_SERVICE, PERMERROR, "key is not for mail")                                           \
 	X(KEY_HASH, PERMERROR, "key does not allow the hash")                                      \
@@ -124,12 +125,13 @@ const char *hk_dkim_alg_name(enum hk_sign_alg);
 /* ---- the key record (RFC 6376 3.6.1) ------------------------------------------- */
 
 struct hk_dkim_key {
-	enum hk_dkim_reason fault; /* the record alone: OK, KEY_SYNTAX, KEY_VERSION, KEY_SERVICE,
-	                              KEY_REVOKED, KEY_TYPE, KEY_LONG */
+	enum hk_dkim_reason fault; /* the record alone: OK, KEY_SYNTAX, KEY_CUT, KEY_VERSION,
+	                              KEY_SERVICE, KEY_REVOKED, KEY_TYPE, KEY_LONG */
 	bool is_ed25519;           /* k= */
 	bool allows_sha1, allows_sha256; /* h= */
 	bool testing, strict;            /* t=y, t=s */
 	struct hk_slice k, p;            /* k as written; p decoded */
+	size_t stated;                   /* KEY_CUT: octets that p has by its own word */
 	struct hk_slice text;            /* the record, copied; cut where it is too long */
 	struct hk_public_key *public;    /* made when first used */
 	enum hk_dkim_reason public_fault;
@@ -217,6 +219,9 @@ enum hk_status hk_dkim_digest_field(
 /* hk_dkim_blank(a, field, span, ret): a copy of the field without span. */
 enum hk_status hk_dkim_blank(struct hk_arena *, const struct hk_field *, struct hk_slice span,
     struct hk_field *ret) HK_MUSTCHECK;
+/* hk_dkim_uncovered(fields, has_length): after hk_dkim_header_digest, the name of a field that a message has once (RFC 5322
+ * 3.6) and of which this signature left a copy unsigned, or with l= any Content-Type; empty when there is none. */
+struct hk_slice hk_dkim_uncovered(const struct hk_dkim_fields *, bool has_length);
 /* hk_dkim_is_field_name(s): field-name of RFC 5322 3.6.8. */
 bool hk_dkim_is_field_name(struct hk_slice);
 

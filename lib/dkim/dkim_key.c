@@ -41,6 +41,26 @@ static enum hk_dkim_reason read_lists(const struct hk_tags *tags, struct hk_dkim
 	return HK_DKIM_R_OK;
 }
 
+/* Somebody took one of the strings of a long TXT record for all of it, or a form cut it off: then the key says a length
+ * that it does not have. */
+static enum hk_status look_for_cut(struct hk_arena *a, struct hk_slice written, struct hk_dkim_key *key)
+{
+	struct hk_slice text;
+	enum hk_status status = hk_tags_strip_fws(a, written, &text);
+
+	if (status != HK_OK)
+		return status;
+	status = hk_base64_parse(a, hk_slice_sub(text, 0, text.n - text.n % 4), &text);
+	if (status != HK_OK)
+		return status == HK_SYNTAX ? HK_OK : status;
+	key->stated = hk_public_key_rsa_stated(text);
+	if (key->stated > text.n && !key->is_ed25519) {
+		key->fault = HK_DKIM_R_KEY_CUT;
+		key->p = text;
+	}
+	return HK_OK;
+}
+
 /* p= is required; empty, the key is revoked. */
 static enum hk_status read_p(
     struct hk_arena *a, const struct hk_tags *tags, struct hk_dkim_key *key)
@@ -57,11 +77,9 @@ static enum hk_status read_p(
 		return HK_OK;
 	}
 	status = hk_base64_parse(a, v, &key->p);
-	if (status == HK_SYNTAX) {
+	if (status == HK_SYNTAX)
 		key->fault = HK_DKIM_R_KEY_SYNTAX;
-		return HK_OK;
-	}
-	return status;
+	return status == HK_OK || status == HK_SYNTAX ? look_for_cut(a, v, key) : status;
 }
 
 enum hk_status hk_dkim_key_parse(struct hk_arena *a, struct hk_slice text, struct hk_dkim_key *ret)

@@ -40,7 +40,8 @@ static void expect(struct hk_slice record, const struct hk_private_key *key, con
 	assert_int_equal(hk_dkim_record_fits_record(&a, record, hk_buf_slice(&own), &told),
 	    *reason ? HK_NOTFOUND : HK_OK);
 	assert_true(hk_slice_eq(told, hk_slice_str(reason)));
-	assert_int_equal(hk_dkim_record_fits_record(&a, record, HK_S("v=DKIM1; p="), &told), HK_SYNTAX);
+	assert_int_equal(
+	    hk_dkim_record_fits_record(&a, record, HK_S("v=DKIM1; p="), &told), HK_SYNTAX);
 	assert_int_equal(hk_dkim_record_fits_record(&a, record, HK_S("none"), &told), HK_SYNTAX);
 	hk_buf_done(&own);
 	hk_arena_done(&a);

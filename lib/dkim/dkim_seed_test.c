@@ -8,7 +8,7 @@
 #include "lib/dkim/dkim_test_support.h"
 
 /* 2024-11-13, two days after the seed's messages */
-static const struct hk_dkim_verify_options at_seed = {.now = 1731500000};
+static const struct hk_dkim_verify_options at_seed = {.size = sizeof at_seed, .now = 1731500000};
 
 /* ---- the seed ------------------------------------------------------------------------------ */
 
@@ -151,7 +151,7 @@ static void signing_lays_the_field_out_as_the_seed_does(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_slice message, digest, b;
-		struct hk_dkim_sign_options o = {.d = hk_slice_str(rows[i].domain),
+		struct hk_dkim_sign_options o = {.size = sizeof o, .d = hk_slice_str(rows[i].domain),
 		    .s = HK_S("smtpbook"),
 		    .header_canon = HK_CANON_RELAXED,
 		    .body_canon = HK_CANON_RELAXED,

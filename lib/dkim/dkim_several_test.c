@@ -34,7 +34,7 @@ static void ten_signatures_are_evaluated_and_the_authors_first(void **state)
 		unsigned author;
 
 		for (author = 0; author < 2; author++) {
-			struct hk_dkim_verify_options o = {.now = NOW};
+			struct hk_dkim_verify_options o = {.size = sizeof o, .now = NOW};
 			struct letter sent;
 			struct world w;
 			struct check c;
@@ -78,7 +78,7 @@ static void equal_body_hashes_are_computed_once(void **state)
 	(void)state;
 	world_init(&w);
 	sent = flooded(&w, 5, BASE "; c=simple/relaxed");
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_BYTES);
 	hk_buf_init(&b, 4096);
 	hk_dkim_body_hashes_format(c.v, &b);
@@ -104,7 +104,7 @@ static void answers_are_awaited_and_strangers_refused(void **state)
 	(void)state;
 	world_init(&w);
 	sent = flooded(&w, 1, BASE);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	assert_int_equal(hk_dkim_verify_step(c.v), HK_AGAIN);
 	assert_true(hk_dkim_verify_question(c.v, &q));
 	assert_true(hk_slice_eq(q.name, HK_S("s1._domainkey.stranger.test")));
@@ -141,7 +141,7 @@ static void a_message_without_a_signature_needs_nothing(void **state)
 	(void)state;
 	world_init(&w);
 	check_begin(&c, HK_S("From: a@a.test\r\n\r\ntext\r\n"),
-	    &(struct hk_dkim_verify_options){.now = NOW});
+	    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	assert_int_equal(hk_dkim_verify_step(c.v), HK_OK);
 	assert_int_equal(hk_dkim_verify_count(c.v), 0);
 	assert_null(hk_dkim_verify_result(c.v, 0));
@@ -166,7 +166,7 @@ static void the_trace_tells_every_step_in_order(void **state)
 	world_init(&w);
 	publish(&w, "s1._domainkey.a.test", keys.ed25519);
 	sent = with_field(&w.arena, forge(&w.arena, &l, BASE, keys.ed25519), &l);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	assert_int_equal(hk_trace_count(c.trace), COUNT(expected));
 	for (i = 0; i < COUNT(expected); i++)
@@ -184,7 +184,7 @@ static void the_trace_tells_every_step_in_order(void **state)
 static void replay(struct check *c, struct world *w, const struct letter *sent,
     struct hk_slice hashes, enum hk_status status)
 {
-	check_begin(c, message_of(&w->arena, sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(c, message_of(&w->arena, sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	assert_int_equal(hk_dkim_verify_replay_body(c->v, hashes), status);
 	check_answer_all(c, w);
 	assert_int_equal(hk_dkim_verify_step(c->v), status == HK_OK ? HK_OK : HK_AGAIN);
@@ -201,7 +201,7 @@ static void a_verdict_replays_from_its_body_hashes(void **state)
 	(void)state;
 	world_init(&w);
 	sent = flooded(&w, 2, BASE "; c=simple/relaxed; l=3");
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	hk_buf_init(&hashes, 4096);
 	hk_buf_init(&damaged, 4096);
@@ -251,7 +251,7 @@ static enum hk_status verify_within(
 	hk_arena_init(&a, limit);
 	hk_arena_init(&answers, 1 << 20);
 	assert_int_equal(hk_header_parse(&answers, section, &header), HK_OK);
-	v = hk_dkim_verify_new(&a, &(struct hk_dkim_verify_options){.now = NOW}, &header, NULL);
+	v = hk_dkim_verify_new(&a, &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW}, &header, NULL);
 	if (v) {
 		status = HK_OK;
 		hk_dkim_verify_body(v, body);

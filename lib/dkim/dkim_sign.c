@@ -4,6 +4,7 @@
  * so what is signed and what is sent cannot differ.
  */
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { FIELD_MAX = 64 * 1024 };
 
@@ -20,19 +21,20 @@ struct hk_dkim_sign *hk_dkim_sign_new(
     struct hk_arena *a, const struct hk_dkim_sign_options *options, const struct hk_header *header)
 {
 	struct hk_dkim_sign *s = hk_arena_alloc(a, sizeof *s);
-	struct hk_slice headers =
-	    options->headers.n ? options->headers : HK_S(HK_DKIM_DEFAULT_HEADERS);
+	struct hk_dkim_sign_options *own;
 
-	if (!s)
+	if (!s || hk_sized_take(a, &s->options, sizeof s->options, options) != HK_OK)
 		return NULL;
+	own = &s->options;
+	if (own->headers.n == 0)
+		own->headers = HK_S(HK_DKIM_DEFAULT_HEADERS);
 	s->arena = a;
-	s->options = *options;
 	s->header = header;
-	if (hk_arena_dup_lower(a, options->d, &s->options.d) == HK_OK &&
-	    hk_arena_dup(a, options->s, &s->options.s) == HK_OK &&
-	    hk_arena_dup_lower(a, headers, &s->options.headers) == HK_OK &&
+	if (hk_arena_dup_lower(a, own->d, &own->d) == HK_OK &&
+	    hk_arena_dup(a, own->s, &own->s) == HK_OK &&
+	    hk_arena_dup_lower(a, own->headers, &own->headers) == HK_OK &&
 	    hk_dkim_body_init(&s->body, a, 1) == HK_OK &&
-	    hk_dkim_body_want(&s->body, hk_dkim_hash_of(options->alg), options->body_canon, NULL,
+	    hk_dkim_body_want(&s->body, hk_dkim_hash_of(own->alg), own->body_canon, NULL,
 	        &s->body_hash) == HK_OK)
 		return s;
 	hk_dkim_sign_done(s);

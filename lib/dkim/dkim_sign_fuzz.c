@@ -52,7 +52,7 @@ out:
 
 static void verify(struct hk_arena *a, struct hk_slice section, struct hk_slice body)
 {
-	struct hk_dkim_verify_options o = {.now = 1731333570, .author_domain = HK_S("a.test")};
+	struct hk_dkim_verify_options o = {.size = sizeof o, .now = 1731333570, .author_domain = HK_S("a.test")};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = hk_buf_slice(&record)};
 	struct hk_dns_answer answer = {.rr = &rr, .n = 1};
 	struct hk_dkim_verify *v;
@@ -75,7 +75,7 @@ static void verify(struct hk_arena *a, struct hk_slice section, struct hk_slice 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct hk_dkim_sign_options o = {
+	struct hk_dkim_sign_options o = {.size = sizeof o,
 	    .d = HK_S("a.test"), .s = HK_S("s"), .alg = HK_SIGN_ED25519_SHA256, .now = 1731333570};
 	struct hk_splitter splitter;
 	struct hk_header header;

@@ -23,7 +23,7 @@ static void round_trip(
     enum hk_sign_alg alg, enum hk_canon header, enum hk_canon body, const char *text)
 {
 	const struct hk_private_key *key = alg == HK_SIGN_ED25519_SHA256 ? keys.ed25519 : keys.rsa;
-	struct hk_dkim_sign_options o = {.d = HK_S("A.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("A.test"),
 	    .s = HK_S("s1"),
 	    .alg = alg,
 	    .header_canon = header,
@@ -48,7 +48,7 @@ static void round_trip(
 		field = again;
 		sent = with_field(&w.arena, field, &l);
 		check_begin(
-		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 		check_run(&c, &w, (enum cut)cut);
 		expect_verdict(&c, 0, HK_DKIM_PASS, "");
 		assert_true(check_verdict(&c, 0)->body_hash_ok);
@@ -65,7 +65,7 @@ static void round_trip(
 		struct check c;
 
 		check_begin(&c, message_of(&w.arena, &changed),
-		    &(struct hk_dkim_verify_options){.now = NOW});
+		    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 		check_run(&c, &w, (enum cut)cut);
 		expect_verdict(&c, 0, HK_DKIM_FAIL, "body hash mismatch");
 		assert_false(check_verdict(&c, 0)->body_hash_ok);
@@ -97,7 +97,7 @@ static void the_field_is_oversigned_and_folded(void **state)
 	    "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=pass.dkim.a.test;\r\n"
 	    "\ts=smtpbook; t=1731333570; x=1731419970;\r\n"
 	    "\th=from:to:subject; bh=0pdj9wqws+KIJQq";
-	struct hk_dkim_sign_options o = {.d = HK_S("pass.dkim.a.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("pass.dkim.a.test"),
 	    .s = HK_S("smtpbook"),
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED,
@@ -131,7 +131,7 @@ static void the_field_is_oversigned_and_folded(void **state)
 /* S0-083 */
 static void the_body_hash_of_the_dmarc_scenarios_is_the_seeds(void **state)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("a.test"),
 	    .s = HK_S("s"),
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED};
@@ -180,7 +180,7 @@ static void what_cannot_be_signed_is_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_dkim_sign_options o = {.d = hk_slice_str(rows[i].d),
+		struct hk_dkim_sign_options o = {.size = sizeof o, .d = hk_slice_str(rows[i].d),
 		    .s = hk_slice_str(rows[i].s),
 		    .alg = rows[i].alg,
 		    .headers = hk_slice_str(rows[i].headers),
@@ -215,7 +215,7 @@ static void a_signature_never_lists_more_names_than_a_verifier_takes(void **stat
 
 	(void)state;
 	for (n = HK_DKIM_MAX_HEADERS - 4; n <= HK_DKIM_MAX_HEADERS - 2; n++) {
-		struct hk_dkim_sign_options o = {
+		struct hk_dkim_sign_options o = {.size = sizeof o,
 		    .d = HK_S("a.test"), .s = HK_S("s"), .headers = HK_S("from:x")};
 		struct hk_header header;
 		struct hk_slice digest;
@@ -242,7 +242,7 @@ static void a_signature_never_lists_more_names_than_a_verifier_takes(void **stat
 /* RFC 6376 5.4: another may sign the message after us. */
 static void a_signature_that_is_listed_is_not_oversigned(void **state)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"),
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("a.test"),
 	    .s = HK_S("s"),
 	    .alg = HK_SIGN_ED25519_SHA256,
 	    .headers = HK_S("from:dkim-signature")};

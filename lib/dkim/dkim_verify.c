@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 /* A signature that is within the limit. */
 struct evaluated {
@@ -66,6 +67,7 @@ static enum hk_status list_fields(struct hk_dkim_verify *v)
 			return status;
 		verdict->field = i;
 		verdict->is_over_limit = true;
+		verdict->signed_at = -1;
 		set_reason(verdict, HK_DKIM_R_OVER_LIMIT);
 	}
 	return HK_OK;
@@ -90,6 +92,7 @@ static void show_tags(struct hk_dkim_verdict *verdict, const struct hk_dkim_sign
 	verdict->a = sig->a;
 	verdict->b = sig->b_text;
 	verdict->has_length = sig->has_length;
+	verdict->signed_at = sig->has_t ? sig->t : -1;
 	verdict->is_aligned_by_length = !sig->has_length;
 }
 
@@ -146,15 +149,14 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 	struct hk_dkim_verify *v = hk_arena_alloc(a, sizeof *v);
 	enum hk_status status;
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->options = *options;
 	if (!v->options.max_signatures)
 		v->options.max_signatures = HK_DKIM_MAX_SIGNATURES;
 	v->header = header;
 	v->trace = trace;
-	status = hk_arena_dup_lower(a, options->author_domain, &v->options.author_domain);
+	status = hk_arena_dup_lower(a, v->options.author_domain, &v->options.author_domain);
 	if (status == HK_OK)
 		status = list_fields(v);
 	if (status == HK_OK)
@@ -259,7 +261,7 @@ static enum hk_dkim_reason find_key(
 	unsigned least = v->options.min_rsa_bits ? v->options.min_rsa_bits : HK_DKIM_MIN_RSA_BITS;
 	struct hk_dkim_key *key;
 	enum hk_dkim_reason reason = hk_dkim_lookup_key(e->lookup, &e->sig, least, &key);
-	struct decimal bits;
+	struct decimal bits, stated, got;
 
 	e->verdict->testing = key && key->testing;
 	if (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT)
@@ -267,7 +269,10 @@ static enum hk_dkim_reason find_key(
 	if (key)
 		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k,
 		    number(&bits, e->verdict->key_bits));
-	if (reason != HK_DKIM_R_OK)
+	if (reason == HK_DKIM_R_KEY_CUT)
+		SAY(v, DKIM_BAD_KEY, e->lookup->name, hk_dkim_reason_text(reason), number(&stated, key->stated),
+		    number(&got, key->p.n));
+	else if (reason != HK_DKIM_R_OK)
 		SAY(v, DKIM_BAD_KEY, e->lookup->name, hk_dkim_reason_text(reason));
 	*ret = key;
 	return reason;
@@ -287,6 +292,20 @@ static enum hk_dkim_reason compare_body(struct hk_dkim_verify *v, struct evaluat
 	if (h->has_length && h->length > total)
 		return HK_DKIM_R_BODY_SHORT; /* 3.5: l= is never larger than the body */
 	return e->verdict->body_hash_ok ? HK_DKIM_R_OK : HK_DKIM_R_BODY_HASH;
+}
+
+/* RFC 6376 8.15: what a reader shows may be the copy that was not signed. And where l= stands, a Content-Type that
+ * is not signed may turn signed text into a part that nobody sees (8.2): then the body does not count as signed. */
+static void note_uncovered(struct hk_dkim_verify *v, struct evaluated *e)
+{
+	struct hk_slice name = hk_dkim_uncovered(&v->fields, e->sig.has_length);
+
+	e->verdict->uncovered = name;
+	if (name.n == 0)
+		return;
+	if (e->sig.has_length && hk_slice_eq(name, HK_S("Content-Type")))
+		e->verdict->is_aligned_by_length = false;
+	SAY(v, DKIM_UNCOVERED, name, e->sig.d);
 }
 
 static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated *e,
@@ -314,6 +333,7 @@ static enum hk_status check_signature(struct hk_dkim_verify *v, struct evaluated
 	e->verdict->signature_checked = *ret != HK_DKIM_R_CRYPTO;
 	if (e->verdict->signature_checked)
 		SAY(v, DKIM_CHECK, sig->d, *ret == HK_DKIM_R_OK ? HK_S("match") : HK_S("mismatch"));
+	note_uncovered(v, e);
 	return HK_OK;
 }
 

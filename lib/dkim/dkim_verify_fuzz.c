@@ -36,7 +36,7 @@ static void answer_all(struct hk_dkim_verify *v, const struct input *in)
 
 static struct hk_dkim_verify *begin(struct hk_arena *a, const struct input *in)
 {
-	struct hk_dkim_verify_options o = {.now = 1731333570,
+	struct hk_dkim_verify_options o = {.size = sizeof o, .now = 1731333570,
 	    .author_domain = HK_S("a.test"),
 	    .allow_sha1 = true,
 	    .min_rsa_bits = 512};

@@ -23,7 +23,7 @@ static void expect_forged(const char *tags, const char *key_tags, const char *bo
 	sent = with_field(&w.arena, forge(&w.arena, &l, tags, keys.ed25519), &l);
 	if (body)
 		sent.body = hk_slice_str(body);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_RANDOM);
 	expect_verdict(&c, 0, result, reason);
 	check_done(&c);
@@ -116,7 +116,7 @@ static void a_length_that_leaves_text_unsigned_is_told(void **state)
 		if (rows[i / CUTS].body)
 			sent.body = hk_slice_str(rows[i / CUTS].body);
 		check_begin(
-		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 		check_run(&c, &w, (enum cut)cut);
 		expect_verdict(&c, 0, rows[i / CUTS].result, rows[i / CUTS].reason);
 		assert_int_equal(check_verdict(&c, 0)->has_length, rows[i / CUTS].has_length);
@@ -143,14 +143,14 @@ static void repeated_fields_are_taken_from_the_bottom(void **state)
 	publish(&w, "s1._domainkey.a.test", keys.ed25519);
 	field = forge(&w.arena, &l, "v=1; a=ed25519-sha256; d=a.test; s=s1; h=from", keys.ed25519);
 	sent = with_field(&w.arena, joined(&w.arena, HK_S("From: upper@b.test\r\n"), field), &l);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	expect_verdict(&c, 0, HK_DKIM_PASS, "");
 	assert_int_equal(check_verdict(&c, 0)->field, 1);
 	check_done(&c);
 	sent = with_field(&w.arena, field, &l);
 	sent.header = joined(&w.arena, sent.header, HK_S("From: lowest@b.test\r\n"));
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	expect_verdict(&c, 0, HK_DKIM_FAIL, "signature mismatch");
 	check_done(&c);
@@ -173,7 +173,7 @@ static void a_signature_never_covers_itself_as_a_listed_field(void **state)
 	        "v=1; a=ed25519-sha256; d=a.test; s=s1; h=dkim-signature:from:dkim-signature",
 	        keys.ed25519),
 	    &l);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	expect_verdict(&c, 0, HK_DKIM_PASS, "");
 	check_done(&c);
@@ -188,7 +188,7 @@ static void rsa_keys_below_the_minimum_are_policy_by_rfc_8301_3_2(void **state)
 		const char *reason;
 	} rows[] = {{0, HK_DKIM_PASS, ""}, {1023, HK_DKIM_PASS, ""}, {1024, HK_DKIM_PASS, ""},
 	    {1025, HK_DKIM_POLICY, "key too short"}};
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"), .s = HK_S("s1")};
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("a.test"), .s = HK_S("s1")};
 	struct letter l = a_letter("text\r\n"), sent;
 	struct world w;
 	size_t i;
@@ -201,7 +201,7 @@ static void rsa_keys_below_the_minimum_are_policy_by_rfc_8301_3_2(void **state)
 		struct check c;
 
 		check_begin(&c, message_of(&w.arena, &sent),
-		    &(struct hk_dkim_verify_options){.now = NOW, .min_rsa_bits = rows[i].least});
+		    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW, .min_rsa_bits = rows[i].least});
 		check_run(&c, &w, CUT_WHOLE);
 		expect_verdict(&c, 0, rows[i].result, rows[i].reason);
 		assert_int_equal(check_verdict(&c, 0)->key_bits, 1024);
@@ -222,13 +222,13 @@ static void rsa_sha1_is_a_permerror_by_rfc_8301_3_1(void **state)
 	(void)state;
 	world_init(&w);
 	publish(&w, "s1._domainkey.a.test", keys.rsa);
-	check_begin(&c, hk_slice_str(message), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, hk_slice_str(message), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	assert_int_equal(c.questions, 0);
 	expect_verdict(&c, 0, HK_DKIM_PERMERROR, "rsa-sha1 is no longer valid");
 	check_done(&c);
 	check_begin(&c, hk_slice_str(message),
-	    &(struct hk_dkim_verify_options){.now = NOW, .allow_sha1 = true});
+	    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW, .allow_sha1 = true});
 	check_run(&c, &w, CUT_WHOLE);
 	assert_int_equal(c.questions, 1);
 	expect_verdict(&c, 0, HK_DKIM_FAIL, "body hash mismatch");
@@ -303,7 +303,7 @@ static void the_answer_to_the_key_question_decides(void **state)
 		add_records(&w, rows[i].kinds);
 		sent = with_field(&w.arena, forge(&w.arena, &l, BASE, keys.ed25519), &l);
 		check_begin(
-		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 		check_run(&c, &w, CUT_WHOLE);
 		expect_verdict(&c, 0, rows[i].result, rows[i].reason);
 		/* the body hash is known whatever the key is */
@@ -333,7 +333,7 @@ static void eight_key_records_are_read_and_nine_are_not(void **state)
 		}
 		sent = with_field(&w.arena, forge(&w.arena, &l, BASE, keys.ed25519), &l);
 		check_begin(
-		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+		    &c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 		check_run(&c, &w, CUT_WHOLE);
 		if (n > HK_DKIM_MAX_KEY_RECORDS)
 			expect_verdict(&c, 0, HK_DKIM_PERMERROR, "several keys");
@@ -347,7 +347,7 @@ static void eight_key_records_are_read_and_nine_are_not(void **state)
 /* S0-088 */
 static void the_strings_of_one_txt_record_are_joined_without_a_separator(void **state)
 {
-	struct hk_dkim_sign_options o = {.d = HK_S("a.test"), .s = HK_S("s1")};
+	struct hk_dkim_sign_options o = {.size = sizeof o, .d = HK_S("a.test"), .s = HK_S("s1")};
 	struct letter l = a_letter("text\r\n"), sent;
 	struct hk_slice record;
 	struct world w;
@@ -361,7 +361,7 @@ static void the_strings_of_one_txt_record_are_joined_without_a_separator(void **
 	    "s1._domainkey.a.test. IN TXT ( \"v=DKIM1; k=rsa; \" \"%.*s\"\n \"%.*s\" )\n",
 	    HK_FMT(hk_slice_sub(record, 16, 200)), HK_FMT(hk_slice_from(record, 216)));
 	sent = with_field(&w.arena, sign_letter(&w.arena, &l, &o, keys.rsa, CUT_WHOLE), &l);
-	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.now = NOW});
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
 	check_run(&c, &w, CUT_WHOLE);
 	expect_verdict(&c, 0, HK_DKIM_PASS, "");
 	check_done(&c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "dmarc_internal.h"
+#include "lib/base/base_internal.h"
 
 enum align {
 	ALIGN_NO,
@@ -58,14 +59,17 @@ static enum hk_status ask_for_author(struct hk_dmarc *d)
 struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain,
     const struct hk_dmarc_options *options, struct hk_trace *trace)
 {
+	struct hk_dmarc_options own = {.profile = HK_DMARC_RFC9989};
 	struct hk_dmarc *d = hk_arena_alloc(a, sizeof *d);
 
 	if (!d)
 		return NULL;
 	d->arena = a;
 	d->memo.arena = a;
-	d->memo.profile = options ? options->profile : HK_DMARC_RFC9989;
-	d->sample = options ? options->sample : 0;
+	if (options && hk_sized_take(a, &own, sizeof own, options) != HK_OK)
+		return NULL;
+	d->memo.profile = own.profile;
+	d->sample = own.sample;
 	d->trace = trace;
 	if (hk_dns_name_normalise(a, author_domain, &d->author) != HK_OK || d->author.n == 0) {
 		/* The contract wants a domain; without one there is no policy to find. */

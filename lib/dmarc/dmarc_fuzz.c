@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .profile = size && data[0] & 1 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989,
 	    .sample = size ? data[0] / 2 % 100 : 0};
 	struct hk_slice rest = hk_slice_from(hk_slice_of(data, size), 1);
-	struct hk_dmarc_record r;
+	struct hk_dmarc_record r = {.size = sizeof r};
 	struct hk_arena a;
 	struct hk_dmarc *d;
 	enum hk_status status = HK_OK;

@@ -3,6 +3,8 @@
 
 #include <hikyaku/dmarc.h>
 
+#include "lib/base/base_internal.h"
+
 static const struct {
 	const char *text;
 	enum hk_dmarc_policy policy;
@@ -179,7 +181,7 @@ static unsigned read_percent(const struct hk_tags *tags)
 
 enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_record *ret)
 {
-	struct hk_dmarc_record r = {.text = text};
+	struct hk_dmarc_record r = {.size = sizeof r, .text = text};
 	struct hk_tags tags;
 
 	if (!has_version(text))
@@ -203,6 +205,5 @@ enum hk_status hk_dmarc_record_parse(struct hk_slice text, struct hk_dmarc_recor
 		r.has_rua = has_uri(r.rua);
 	if (hk_tags_get_nocase(&tags, "ruf", &r.ruf) && r.ruf.n)
 		(void)hk_tags_get_nocase(&tags, "fo", &r.fo); /* without ruf, fo is ignored (4.7) */
-	*ret = r;
-	return HK_OK;
+	return hk_sized_give(ret, sizeof r, &r);
 }

@@ -34,7 +34,7 @@ static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct hk_dmarc_record r;
+		struct hk_dmarc_record r = {.size = sizeof r};
 
 		if (hk_dmarc_record_parse(hk_slice_str(cases[i].text), &r) != cases[i].status)
 			fail_msg("%s", cases[i].text);
@@ -71,7 +71,7 @@ static void tags_are_read_and_bad_values_fall_back_rfc_9989_4_8(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct hk_dmarc_record r;
+		struct hk_dmarc_record r = {.size = sizeof r};
 		const struct hk_dmarc_record *w = &cases[i].want;
 
 		assert_int_equal(hk_dmarc_record_parse(hk_slice_str(cases[i].text), &r), HK_OK);
@@ -112,7 +112,7 @@ static void rua_counts_with_one_valid_uri_rfc_9989_4_8(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct hk_dmarc_record r;
+		struct hk_dmarc_record r = {.size = sizeof r};
 		char text[128];
 
 		snprintf(text, sizeof text, "v=DMARC1; p=none; rua=%s", cases[i].rua);
@@ -125,7 +125,7 @@ static void rua_counts_with_one_valid_uri_rfc_9989_4_8(void **state)
 /* S2-031 S2-044 */
 static void fo_is_ignored_without_ruf_rfc_9989_4_7(void **state)
 {
-	struct hk_dmarc_record r;
+	struct hk_dmarc_record r = {.size = sizeof r};
 
 	(void)state;
 	assert_int_equal(

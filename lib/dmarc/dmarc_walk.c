@@ -98,7 +98,7 @@ enum hk_status dmarc_lookup_answer(
 	}
 	l->exists = answer->rcode == HK_DNS_NOERROR;
 	for (i = 0; i < answer->n; i++) {
-		struct hk_dmarc_record record;
+		struct hk_dmarc_record record = {.size = sizeof record};
 		struct hk_slice text;
 		enum hk_status status;
 

@@ -161,6 +161,40 @@ static void wire_addresses_are_decoded(void **state)
 	assert_string_equal(text, "2001:db8::1");
 }
 
+/* SEC-45 SEC-46: every type with data of 0 to 64 octets, the record last in the message, so that one octet read too far is
+ * seen by a sanitizer */
+static void wire_data_of_any_length_is_refused_or_read_to_its_end(void **state)
+{
+	static const uint16_t types[] = {HK_DNS_A, HK_DNS_NS, HK_DNS_CNAME, HK_DNS_SOA, HK_DNS_PTR, HK_DNS_MX, HK_DNS_TXT,
+	    HK_DNS_AAAA, HK_DNS_SRV, HK_DNS_TLSA, 0, 99, 255, 65535};
+	static const struct {
+		uint16_t type;
+		size_t from, to;
+	} sizes[] = {{HK_DNS_A, 4, 4}, {HK_DNS_AAAA, 16, 16}, {HK_DNS_MX, 3, 64}, {HK_DNS_SRV, 7, 64}, {HK_DNS_TLSA, 3, 64}};
+	static const uint8_t fills[] = {0, 1, 3, 0x3f, 0x40, 0xc0, 0xff};
+	struct hk_dns_answer answer;
+	uint8_t data[64];
+	size_t t, n, f, k;
+
+	(void)state;
+	for (t = 0; t < COUNT(types); t++) {
+		for (n = 0; n <= sizeof data; n++) {
+			for (f = 0; f < COUNT(fills); f++) {
+				enum hk_status status;
+
+				memset(data, fills[f], sizeof data);
+				begin(0x8180, 1, 0, types[t]);
+				add_rr(OWNER, types[t], 300, hk_slice_of(data, n));
+				status = parse_wire(types[t], &answer);
+				assert_true(status == HK_OK || status == HK_SYNTAX);
+				for (k = 0; k < COUNT(sizes) && status == HK_OK; k++)
+					if (sizes[k].type == types[t] && answer.n)
+						assert_true(n >= sizes[k].from && n <= sizes[k].to);
+			}
+		}
+	}
+}
+
 /* S0-088 */
 static void strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3(void **state)
 {
@@ -363,6 +397,7 @@ int main(void)
 	    TEST(host_names_are_letters_digits_and_hyphens),
 	    TEST(types_and_rcodes_have_names),
 	    TEST(wire_addresses_are_decoded),
+	    TEST(wire_data_of_any_length_is_refused_or_read_to_its_end),
 	    TEST(strings_of_a_txt_are_joined_without_separator_rfc_7208_3_3),
 	    TEST(wire_names_in_rdata_may_be_compressed),
 	    TEST(wire_dots_inside_labels_are_escaped),

@@ -45,8 +45,8 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
         "{0} による署名は評価しませんでした: {1}"},
     [HK_TRACE_DKIM_KEY] = {"The key at {0}, {2} with {3} bits: {1}",
         "{0} の公開鍵({2}、{3} ビット): {1}"},
-    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}",
-        "{0} の公開鍵は使えません: {1}"},
+    [HK_TRACE_DKIM_BAD_KEY] = {"The key at {0} cannot be used: {1}[2|: DER says {2} octets, got {3}]",
+        "{0} の公開鍵は使えません: {1}[2|(DERの長さは {2}、実際は {3} オクテット)]"},
     [HK_TRACE_DKIM_HEADERS] = {"The fields signed are {0}; {1} of them are there",
         "署名されたヘッダー: {0}(存在するもの: {1})"},
     [HK_TRACE_DKIM_BODY_HASH] = {"The hash of the body is {0}, bh= says {1}: {2}",
@@ -54,6 +54,9 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DKIM_CHECK] =
         {"The signature of {0} over the header fields, checked with the public key: {1}",
             "{0} のヘッダー署名を公開鍵で検証: {1}"},
+    [HK_TRACE_DKIM_UNCOVERED] =
+        {"There is a {0} that the signature of {1} does not cover; readers may show that one",
+            "{1} の署名の対象外の {0} があります。受信者に表示されるのはそちらかもしれません"},
     [HK_TRACE_DKIM_RESULT] = {"DKIM is {0}[1| for {1}][2|, selector {2}][3|: {3}]",
         "[1|{1}][2|(セレクタ {2})の]DKIMの結果は {0} です[3|: {3}]"},
     [HK_TRACE_DMARC_DOMAIN] = {"The policy is looked for at the author domain {0} and above it",

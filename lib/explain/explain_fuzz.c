@@ -20,11 +20,11 @@ static void check(struct hk_slice s, bool utf8)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice text = hk_slice_of(data, size);
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
 	    .helo = text,
 	    .mail_from = text,
 	    .has_mail_from = true};
-	struct hk_explain_options o = {
+	struct hk_explain_options o = {.size = sizeof o,
 	    .language = size % 2 ? HK_JAPANESE : HK_ENGLISH, .show_body = true, .body = text};
 	struct hk_dns_answer answer = {.rcode = HK_DNS_NOERROR};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = text};

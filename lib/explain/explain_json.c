@@ -57,6 +57,11 @@ static void dkim(struct hk_json_writer *w, const struct hk_dkim_verdict *v)
 	hk_json_bool(w, "has_length", v->has_length);
 	hk_json_int(w, "key_bits", v->key_bits);
 	hk_json_int(w, "field", (int64_t)v->field);
+	hk_json_string(w, "uncovered_duplicate", v->uncovered);
+	if (v->signed_at >= 0)
+		hk_json_int(w, "signed_at", v->signed_at);
+	else
+		hk_json_null(w, "signed_at");
 	hk_json_close_object(w);
 }
 
@@ -71,11 +76,11 @@ void hk_explain_json_arc(struct hk_json_writer *w, const struct hk_arc_verdict *
 	hk_json_array(w, "sets");
 	for (i = 0; i < v->n; i++) {
 		hk_json_object(w, NULL);
-		hk_json_int(w, "i", v->set[i].instance);
-		hk_json_string(w, "d", v->set[i].d);
-		hk_json_string(w, "s", v->set[i].s);
-		hk_json_string(w, "cv", v->set[i].cv);
-		hk_json_bool(w, "seal_ok", v->set[i].seal_ok);
+		hk_json_int(w, "i", v->set[i]->instance);
+		hk_json_string(w, "d", v->set[i]->d);
+		hk_json_string(w, "s", v->set[i]->s);
+		hk_json_string(w, "cv", v->set[i]->cv);
+		hk_json_bool(w, "seal_ok", v->set[i]->seal_ok);
 		hk_json_close_object(w);
 	}
 	hk_json_close_array(w);
@@ -86,7 +91,7 @@ static bool any_dkim_pass(const struct hk_verify_verdict *r)
 	size_t i;
 
 	for (i = 0; i < r->n_dkim; i++)
-		if (r->dkim[i].result == HK_DKIM_PASS)
+		if (r->dkim[i]->result == HK_DKIM_PASS)
 			return true;
 	return false;
 }
@@ -94,13 +99,13 @@ static bool any_dkim_pass(const struct hk_verify_verdict *r)
 /* The four elements of DMARC (SPF, its alignment, DKIM, its alignment) stand here as booleans. */
 static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
 {
-	const struct hk_dmarc_verdict *v = &r->dmarc;
+	const struct hk_dmarc_verdict *v = r->dmarc;
 
 	hk_json_object(w, "dmarc");
 	hk_json_text(w, "result", hk_dmarc_result_name(v->result));
 	hk_json_text(w, "policy", hk_dmarc_policy_name(v->policy));
 	hk_json_text(w, "disposition", hk_dmarc_policy_name(v->disposition));
-	hk_json_bool(w, "spf_pass", r->spf.result == HK_SPF_PASS);
+	hk_json_bool(w, "spf_pass", r->spf->result == HK_SPF_PASS);
 	hk_json_bool(w, "spf_aligned", v->spf_aligned);
 	hk_json_bool(w, "dkim_pass", any_dkim_pass(r));
 	hk_json_bool(w, "dkim_aligned", v->dkim_aligned);
@@ -193,18 +198,18 @@ void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct 
 	message(&w, v, r);
 	if (r->checks & HK_CHECK_SPF) {
 		hk_json_object(&w, "spf");
-		hk_explain_json_spf(&w, &r->spf);
+		hk_explain_json_spf(&w, r->spf);
 		hk_json_close_object(&w);
 	}
 	if (r->checks & HK_CHECK_DKIM) {
 		hk_json_array(&w, "dkim");
 		for (i = 0; i < r->n_dkim; i++)
-			dkim(&w, &r->dkim[i]);
+			dkim(&w, r->dkim[i]);
 		hk_json_close_array(&w);
 	}
 	if (r->checks & HK_CHECK_ARC) {
 		hk_json_object(&w, "arc");
-		hk_explain_json_arc(&w, &r->arc);
+		hk_explain_json_arc(&w, r->arc);
 		hk_json_close_object(&w);
 	}
 	if (r->checks & HK_CHECK_DMARC)

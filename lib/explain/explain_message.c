@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "explain_internal.h"
+#include "lib/base/base_internal.h"
 
 /* ---- the three sections ---------------------------------------------------------------------- */
 
@@ -145,44 +146,49 @@ static void steps(const struct explain_page *p, const char *title_text, enum hk_
 }
 
 void hk_explain_message(
-    const struct hk_verify *v, const struct hk_explain_options *o, struct hk_buf *out)
+    const struct hk_verify *v, const struct hk_explain_options *given, struct hk_buf *out)
 {
-	const struct explain_page page = {.v = v, .r = hk_verify_result(v), .o = o, .out = out},
+	struct hk_explain_options own;
+	const struct explain_page page = {.v = v, .r = hk_verify_result(v), .o = &own, .out = out},
 	                          *p = &page;
 	size_t i;
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK) {
+		hk_buf_fail(out, HK_BUG);
+		return;
+	}
 	if (!p->r)
 		return;
 	sections(p);
 	explain_senders(p);
 	steps(p, explain_page_label(p, LABEL_MESSAGE), HK_METHOD_MESSAGE);
 	if (p->r->checks & HK_CHECK_SPF) {
-		title(p, "spf", hk_spf_result_name(p->r->spf.result));
+		title(p, "spf", hk_spf_result_name(p->r->spf->result));
 		explain_spf_table(p);
 		steps(p, "SPF", HK_METHOD_SPF);
 	}
 	if (p->r->checks & HK_CHECK_DKIM) {
 		title(p, "dkim",
-		    hk_dkim_result_name(p->r->n_dkim ? p->r->dkim[0].result : HK_DKIM_NONE));
+		    hk_dkim_result_name(p->r->n_dkim ? p->r->dkim[0]->result : HK_DKIM_NONE));
 		for (i = 0; i < p->r->n_dkim; i++)
-			explain_dkim_table(p, &p->r->dkim[i]);
+			explain_dkim_table(p, p->r->dkim[i]);
 		if (p->r->n_dkim == 0)
 			explain_dkim_table(p, NULL);
 		steps(p, "DKIM", HK_METHOD_DKIM);
 	}
 	if (p->r->checks & HK_CHECK_DMARC) {
-		title(p, "dmarc", hk_dmarc_result_name(p->r->dmarc.result));
+		title(p, "dmarc", hk_dmarc_result_name(p->r->dmarc->result));
 		explain_dmarc_table(p);
 		explain_receiver(p);
 		steps(p, "DMARC", HK_METHOD_DMARC);
-		if (p->r->dmarc.spf_aligned)
+		if (p->r->dmarc->spf_aligned)
 			hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_SPF_MEANING));
-		if (p->r->dmarc.dkim_aligned)
+		if (p->r->dmarc->dkim_aligned)
 			hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_DKIM_MEANING));
 	}
 	/* historic, so nothing is said of it where there is none of it */
-	if (p->r->arc.cv != HK_ARC_NONE) {
-		title(p, "arc", hk_arc_result_name(p->r->arc.cv));
+	if (p->r->arc->cv != HK_ARC_NONE) {
+		title(p, "arc", hk_arc_result_name(p->r->arc->cv));
 		explain_arc_table(p);
 		steps(p, "ARC", HK_METHOD_ARC);
 		hk_buf_addf(out, "%s\n", explain_page_label(p, LABEL_ARC_MEANING));

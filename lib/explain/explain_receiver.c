@@ -13,8 +13,8 @@ static void checks_row(const struct explain_page *p, struct explain_table *t, ch
 	size_t i, passed = 0;
 
 	for (i = 0; i < p->r->n_dkim; i++)
-		passed += p->r->dkim[i].result == HK_DKIM_PASS;
-	snprintf(text, 64, "spf=%s, dkim=pass: %zu / %zu", hk_spf_result_name(p->r->spf.result),
+		passed += p->r->dkim[i]->result == HK_DKIM_PASS;
+	snprintf(text, 64, "spf=%s, dkim=pass: %zu / %zu", hk_spf_result_name(p->r->spf->result),
 	    passed, p->r->n_dkim);
 	explain_table_add(t, (struct explain_row){.name = LABEL_DO_CHECK, .prefix = text});
 }
@@ -30,8 +30,8 @@ static struct explain_row wish(
 
 void explain_receiver(const struct explain_page *p)
 {
-	const struct hk_dmarc_verdict *d = &p->r->dmarc;
-	struct hk_dmarc_record record = {.has_rua = false};
+	const struct hk_dmarc_verdict *d = p->r->dmarc;
+	struct hk_dmarc_record record = {.size = sizeof record, .has_rua = false};
 	struct explain_table t = {.n = 0};
 	char checks[64], aligned[160], kept[80];
 	bool has_policy = hk_dmarc_record_parse(d->record, &record) == HK_OK;

@@ -122,7 +122,7 @@ void explain_spf_table(const struct explain_page *p)
 	            .suffix = in->client.family ? ip : explain_page_label(p, LABEL_UNKNOWN)});
 	explain_table_add(&t, (struct explain_row){.name = LABEL_RESULT,
 	                          .prefix = "spf=",
-	                          .value = hk_slice_str(hk_spf_result_name(p->r->spf.result))});
+	                          .value = hk_slice_str(hk_spf_result_name(p->r->spf->result))});
 	explain_table_print(p, &t);
 }
 
@@ -152,7 +152,7 @@ static void alignment_row(const struct explain_page *p, struct explain_table *t,
 
 void explain_dmarc_table(const struct explain_page *p)
 {
-	const struct hk_dmarc_verdict *d = &p->r->dmarc;
+	const struct hk_dmarc_verdict *d = p->r->dmarc;
 	enum hk_dmarc_policy asked = d->override == HK_DMARC_OVERRIDE_LOCAL_POLICY
 	                                 ? hk_dmarc_lower(d->policy, d->testing)
 	                                 : d->disposition;
@@ -164,7 +164,7 @@ void explain_dmarc_table(const struct explain_page *p)
 	for (i = 0; i < p->r->n_dkim && i < 4; i++)
 		explain_table_add(
 		    &t, (struct explain_row){
-		            .name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i].d});
+		            .name = LABEL_DKIM_DOMAIN, .prefix = "d=", .value = p->r->dkim[i]->d});
 	if (d->record_domain.n) {
 		explain_table_add(&t, (struct explain_row){.name = LABEL_DMARC_RECORD,
 		                          .prefix = "_dmarc.",
@@ -186,14 +186,14 @@ void explain_dmarc_table(const struct explain_page *p)
 
 void explain_arc_table(const struct explain_page *p)
 {
-	const struct hk_arc_verdict *v = &p->r->arc;
+	const struct hk_arc_verdict *v = p->r->arc;
 	struct explain_table t = {.n = 0};
 	size_t i, from = v->n > 4 ? v->n - 4 : 0;
 
 	for (i = v->n; i-- > from;)
 		explain_table_add(&t, (struct explain_row){.name = LABEL_SEALED_BY,
 		                          .prefix = "d=",
-		                          .value = v->set[i].d});
+		                          .value = v->set[i]->d});
 	explain_table_add(&t, (struct explain_row){.name = LABEL_SEALERS_TRUSTED,
 	                          .prefix = explain_page_label(p, v->is_trusted ? LABEL_YES : LABEL_NO)});
 	explain_table_add(&t, (struct explain_row){.name = LABEL_RESULT,

@@ -86,13 +86,13 @@ static void only_printable(struct hk_slice s, bool utf8)
 
 static void hostile_text_is_quoted_rfc_5322_2_2(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC,
 	    .now = 1,
 	    .has_mail_from = true,
 	    .mail_from = HK_S("\x1b]0;x\x07@a.test"),
 	    .helo = HK_S("\x1b[2J\r\n"),
 	    .authserv_id = HK_S("h")};
-	struct hk_explain_options o = {.show_body = true, .body = HK_S("a\x1b[31mb\r\nc\0d\rx\n")};
+	struct hk_explain_options o = {.size = sizeof o, .show_body = true, .body = HK_S("a\x1b[31mb\r\nc\0d\rx\n")};
 	struct world w;
 	int language;
 
@@ -125,7 +125,7 @@ static const char *text_of(const struct hk_verify *v, enum hk_language language)
 
 	hk_buf_init(&b, sizeof text - 1);
 	hk_explain_message(v,
-	    &(struct hk_explain_options){.language = language,
+	    &(struct hk_explain_options){.size = sizeof(struct hk_explain_options), .language = language,
 	        .show_body = true,
 	        .body = HK_S("Hello user1@dmarc.b.test!\r\n")},
 	    &b);
@@ -309,7 +309,7 @@ static void sections_split_where_data_begins_rfc_5321_4_4(void **state)
 	    {"Return-Path: <>\r\nReceived: a\r\n",
 	        {"Section 1", "Return-Path: <>\n\n", "Received: a\n\n---- Section 3", "(nothing)"}},
 	};
-	struct hk_verify_input in = {
+	struct hk_verify_input in = {.size = sizeof in,
 	    .checks = HK_CHECK_SPF, .has_mail_from = true, .mail_from = HK_S("u@a.test")};
 	struct world w;
 	size_t i;

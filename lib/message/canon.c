@@ -5,17 +5,20 @@
 
 /* ---- header fields ------------------------------------------------------------ */
 
-/* How many of the eight octets at p are plain, as far as that is seen from them alone: 8, or 7 where the last one is a
- * SP, or 0 for "look closer". A word at a time takes a third of the time that octets take. */
+/* How many of the eight octets at p are plain, as far as that is seen from them alone: 8, or 7
+ * where the last one is a SP, or 0 for "look closer". A word at a time takes a third of the time
+ * that octets take. */
 static size_t plain_in_word(const uint8_t p[8])
 {
 	const uint64_t ones = 0x0101010101010101, low = ones * 0x7f, high = ones * 0x80;
 	uint64_t word, stop, other, space;
 
 	memcpy(&word, p, sizeof word);
-	stop = (word & ~(ones * 0x04)) ^ ones * '\t'; /* a zero octet for HTAB and for CR, which differ in that bit */
+	stop = (word & ~(ones * 0x04)) ^
+	       ones * '\t'; /* a zero octet for HTAB and for CR, which differ in that bit */
 	other = word ^ ones * ' ';
-	space = ~(((other & low) + low) | other | low); /* the high bit of each octet that is a SP, and of no other */
+	space = ~(((other & low) + low) | other |
+	          low); /* the high bit of each octet that is a SP, and of no other */
 	/* neighbours in the word are neighbours in memory, whatever the order of octets */
 	if (((stop - ones) & ~stop & high) || (space & space << 8))
 		return 0;

@@ -40,7 +40,7 @@ static uint64_t rnd(struct pair *p, uint64_t below)
 
 static void serve(struct pair *p)
 {
-	struct hk_smtpd_event e;
+	struct hk_smtpd_event e = {.size = sizeof e};
 	enum hk_status status;
 
 	while ((status = hk_smtpd_next(p->server, &e)) == HK_OK) {
@@ -69,7 +69,7 @@ static void serve(struct pair *p)
 
 static void heed(struct pair *p)
 {
-	struct hk_smtpc_event e;
+	struct hk_smtpc_event e = {.size = sizeof e};
 
 	while (hk_smtpc_next(p->client, &e) == HK_OK) {
 		p->ready |= e.type == HK_SMTPC_READY;
@@ -127,8 +127,8 @@ static bool move(struct pair *p)
 
 static void pair_init(struct pair *p, uint64_t seed, bool tls)
 {
-	const struct hk_smtpd_options server = {.hostname = HK_S("mx.test"), .offer_starttls = tls, .max_message = 200000};
-	const struct hk_smtpc_options client = {.helo = HK_S("me.test"), .require_tls = tls};
+	const struct hk_smtpd_options server = {.size = sizeof server, .hostname = HK_S("mx.test"), .offer_starttls = tls, .max_message = 200000};
+	const struct hk_smtpc_options client = {.size = sizeof client, .helo = HK_S("me.test"), .require_tls = tls};
 
 	*p = (struct pair){.seed = seed * 0x9e3779b97f4a7c15u + 1};
 	p->server = hk_smtpd_new(&server);
@@ -170,8 +170,9 @@ static void make_envelope(struct pair *p, struct hk_smtpc_transaction *t)
 	}
 	t->rcpt = p->rcpt;
 	t->mail_from = rnd(p, 3) ? HK_S("a@a.test") : HK_S("");
-	t->size = p->message.n + 2;
-	t->body_8bit = true;
+	t->mail.has_size = true;
+	t->mail.size = p->message.n + 2;
+	t->mail.body = HK_BODY_8BITMIME;
 }
 
 static void check_transaction(struct pair *p, size_t messages_before)
@@ -205,9 +206,9 @@ static void converse(uint64_t seed, bool tls)
 		;
 	assert_int_equal(hk_smtpc_is_tls(p.client), tls);
 	assert_int_equal(hk_smtpd_is_tls(p.server), tls);
-	assert_true(hk_smtpc_offers_8bitmime(p.client));
+	assert_true(hk_smtpc_offered(p.client) & HK_EXT(8BITMIME));
 	for (i = 0; i < TRANSACTIONS; i++) {
-		struct hk_smtpc_transaction t = {0};
+		struct hk_smtpc_transaction t = {.size = sizeof t};
 		size_t messages = p.messages;
 
 		assert_true(p.ready);
@@ -246,7 +247,7 @@ static void a_cut_at_any_byte_leaves_no_half_message(void **state)
 
 	(void)state;
 	for (cut = 0; cut < 400; cut++) {
-		struct hk_smtpc_transaction t = {.mail_from = HK_S("a@a.test")};
+		struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("a@a.test")};
 		struct pair p;
 		size_t moved = 0;
 

@@ -56,7 +56,7 @@ static const char *vectors(void)
 static void reconnect(struct replay *r)
 {
 	/* chasquid's dialogues are written for a limit of 1 MiB */
-	const struct hk_smtpd_options options = {
+	const struct hk_smtpd_options options = {.size = sizeof options,
 		.hostname = HK_S("mx.test"), .max_message = 1048576, .offer_starttls = true};
 
 	if (r->open)

@@ -7,29 +7,44 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpc_internal.h"
 
 enum { IN_MAX = 16 * 1024 };
 
-struct hk_smtpc *hk_smtpc_new(const struct hk_smtpc_options *options)
+static bool is_word(struct hk_slice text, size_t max)
 {
-	struct hk_smtpc *c;
 	size_t i;
 
-	/* our own name goes into a command: nothing that could end it or begin another argument */
-	if (options->helo.n == 0 || options->helo.n > HK_DOMAIN_MAX)
+	for (i = 0; i < text.n; i++)
+		if (!hk_is_graph(text.p[i]))
+			return false;
+	return text.n > 0 && text.n <= max;
+}
+
+struct hk_smtpc *hk_smtpc_new(const struct hk_smtpc_options *options)
+{
+	struct hk_smtpc_options own;
+	struct hk_smtpc *c;
+
+	if (hk_sized_take(NULL, &own, sizeof own, options) != HK_OK)
 		return NULL;
-	for (i = 0; i < options->helo.n; i++)
-		if (!hk_is_graph(options->helo.p[i]))
-			return NULL;
+	/* these go into a command: nothing that could end it or begin another argument */
+	if (!is_word(own.helo, HK_DOMAIN_MAX))
+		return NULL;
+	if (own.clientid.n && (!is_word(own.clientid, HK_SMTP_CLIENTID_MAX) ||
+	                          !is_word(own.clientid_type, HK_SMTP_CLIENTID_MAX)))
+		return NULL;
 	c = calloc(1, sizeof *c);
 	if (!c)
 		return NULL;
-	c->options = *options;
-	hk_arena_init(&c->owned, 2 * HK_DOMAIN_MAX);
+	c->options = own;
+	hk_arena_init(&c->owned, 2 * HK_DOMAIN_MAX + 4 * HK_SMTP_CLIENTID_MAX);
 	hk_buf_init(&c->in, IN_MAX);
 	hk_buf_init(&c->out, HK_SMTP_OUTPUT_MAX);
-	if (hk_arena_dup(&c->owned, options->helo, &c->options.helo) != HK_OK) {
+	if (hk_arena_dup(&c->owned, own.helo, &c->options.helo) != HK_OK ||
+	    hk_arena_dup(&c->owned, own.clientid_type, &c->options.clientid_type) != HK_OK ||
+	    hk_arena_dup(&c->owned, own.clientid, &c->options.clientid) != HK_OK) {
 		hk_smtpc_free(c);
 		return NULL;
 	}
@@ -41,6 +56,8 @@ void hk_smtpc_free(struct hk_smtpc *c)
 	if (!c)
 		return;
 	hk_arena_done(&c->envelope.arena);
+	hk_arena_done(&c->scratch);
+	free(c->domains);
 	hk_buf_done(&c->out);
 	hk_buf_done(&c->in);
 	hk_arena_done(&c->owned);
@@ -85,7 +102,7 @@ void hk_smtpc_sent(struct hk_smtpc *c, size_t n)
 void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipient,
     const struct hk_smtp_reply *reply)
 {
-	struct hk_smtpc_event event = {.type = type, .stage = c->stage, .recipient = recipient};
+	struct hk_smtpc_event event = {.size = sizeof event, .type = type, .stage = c->stage, .recipient = recipient};
 
 	if (reply)
 		event.reply = *reply;
@@ -156,6 +173,8 @@ static const char *awaited(const struct hk_smtpc *c)
 	    [HK_SMTPC_BANNER] = "the greeting",
 	    [HK_SMTPC_HELO] = "the reply to EHLO",
 	    [HK_SMTPC_STARTTLS] = "the reply to STARTTLS",
+	    [HK_SMTPC_CLIENTID] = "the reply to CLIENTID",
+	    [HK_SMTPC_AUTH] = "the reply to AUTH",
 	    [HK_SMTPC_MAIL] = "the reply to MAIL",
 	    [HK_SMTPC_RCPT] = "the reply to RCPT",
 	    [HK_SMTPC_DATA] = "the reply to DATA",
@@ -170,6 +189,8 @@ static const char *awaited(const struct hk_smtpc *c)
 		return "the message to be taken";
 	case SMTPC_HANDSHAKE:
 		return "the TLS handshake";
+	case SMTPC_CHALLENGED:
+		return "our response";
 	default:
 		return name[c->stage];
 	}
@@ -194,6 +215,10 @@ static void dispatch(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		smtpc_transaction_reply(c, reply);
 		break;
 	case SMTPC_BODY:
+		if (c->chunk_replies) {
+			smtpc_transaction_reply(c, reply);
+			break;
+		}
 		/* it will not have the rest; without a dot there is no way back into step */
 		if (reply->code >= 400)
 			smtpc_end(c, reply);
@@ -260,25 +285,22 @@ static enum hk_status step(struct hk_smtpc *c)
 
 enum hk_status hk_smtpc_next(struct hk_smtpc *c, struct hk_smtpc_event *ret)
 {
-	while (c->due_at == c->due_n) {
-		enum hk_status status;
+	enum hk_status status;
 
+	while (c->due_at == c->due_n) {
 		if (c->state == SMTPC_OVER)
 			return HK_END;
 		status = step(c);
 		if (status != HK_OK)
 			return status;
 	}
-	*ret = c->due[c->due_at++];
-	return HK_OK;
+	status = hk_sized_give(ret, sizeof c->due[0], &c->due[c->due_at]);
+	if (status == HK_OK)
+		c->due_at++;
+	return status;
 }
 
 /* ---- state ---- */
-
-bool hk_smtpc_offers_8bitmime(const struct hk_smtpc *c)
-{
-	return (c->extensions & SMTPC_8BITMIME) != 0;
-}
 
 bool hk_smtpc_is_tls(const struct hk_smtpc *c)
 {
@@ -297,6 +319,8 @@ unsigned hk_smtpc_stage_timeout(const struct hk_smtpc *c)
 	    [HK_SMTPC_BANNER] = 300,
 	    [HK_SMTPC_HELO] = 300,
 	    [HK_SMTPC_STARTTLS] = 120,
+	    [HK_SMTPC_CLIENTID] = 300,
+	    [HK_SMTPC_AUTH] = 300,
 	    [HK_SMTPC_MAIL] = 300,
 	    [HK_SMTPC_RCPT] = 300,
 	    [HK_SMTPC_DATA] = 120,

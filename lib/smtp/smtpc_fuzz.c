@@ -29,11 +29,10 @@ static void start(struct outcome *o, struct hk_smtpc *c)
 {
 	static const struct hk_slice rcpt[3] = {
 	    {(const uint8_t *)"a@b", 3}, {(const uint8_t *)"c@d", 3}, {(const uint8_t *)"e@f", 3}};
-	const struct hk_smtpc_transaction t = {.mail_from = HK_S("s@t"),
+	const struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("s@t"),
 	    .rcpt = rcpt,
 	    .n = 1 + (o->choice >> 3 & 1) * 2,
-	    .size = 30,
-	    .body_8bit = true};
+	    .mail = {.has_size = true, .size = 30, .body = HK_BODY_8BITMIME, .envid = HK_S("x")}};
 
 	if (o->started++ == 3) {
 		hk_smtpc_quit(c);
@@ -84,7 +83,7 @@ static void heed(struct outcome *o, struct hk_smtpc *c, const struct hk_smtpc_ev
 
 static void pump(struct outcome *o, struct hk_smtpc *c)
 {
-	struct hk_smtpc_event e;
+	struct hk_smtpc_event e = {.size = sizeof e};
 
 	while (hk_smtpc_next(c, &e) == HK_OK)
 		heed(o, c, &e);
@@ -96,7 +95,7 @@ static void pump(struct outcome *o, struct hk_smtpc *c)
 
 static void run(struct outcome *o, struct hk_slice in, size_t piece)
 {
-	const struct hk_smtpc_options options = {.helo = HK_S("me.test"),
+	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test"),
 	    .lmtp = (o->choice & 1) != 0,
 	    .want_tls = (o->choice & 2) != 0,
 	    .require_tls = (o->choice & 4) != 0};

@@ -4,7 +4,9 @@
  *
  *	smtpc.c              life, input and output, the order of things, endings
  *	smtpc_reply.c        reading replies
- *	smtpc_session.c      banner, EHLO and HELO, STARTTLS, QUIT
+ *	smtpc_session.c      banner, EHLO and HELO, STARTTLS, CLIENTID, QUIT
+ *	smtpc_hello.c        what EHLO lists
+ *	smtpc_auth.c         AUTH
  *	smtpc_transaction.c  MAIL, RCPT, DATA, the reply to the dot; LMTP's many replies
  *	smtpc_body.c         sending the message
  */
@@ -46,16 +48,9 @@ enum smtpc_state {
 	SMTPC_HANDSHAKE,   /* waits for hk_smtpc_tls_done */
 	SMTPC_IDLE,        /* greeted, no transaction */
 	SMTPC_TRANSACTION, /* commands are written and replies read, see next and replied */
-	SMTPC_BODY,        /* 354 was read */
+	SMTPC_CHALLENGED,  /* 334 was read: the response is due */
+	SMTPC_BODY,        /* 354 was read, or BDAT is due */
 	SMTPC_OVER,        /* nothing is written or read any more */
-};
-
-enum smtpc_extension {
-	SMTPC_PIPELINING = 1,
-	SMTPC_SIZE = 2,
-	SMTPC_8BITMIME = 4,
-	SMTPC_STARTTLS = 8,
-	SMTPC_ENHANCED = 16,
 };
 
 /* A recipient in a transaction. */
@@ -64,13 +59,13 @@ enum smtpc_fate { SMTPC_OPEN, SMTPC_ACCEPTED, SMTPC_SETTLED };
 struct smtpc_envelope {
 	struct hk_arena arena;
 	struct hk_slice mail_from, *rcpt;
+	struct hk_smtp_rcpt_params *rcpt_params; /* NULL: none */
+	struct hk_smtp_mail_params mail;
 	uint8_t *fate; /* enum smtpc_fate per recipient */
 	size_t n;
-	uint64_t size;
-	bool body_8bit;
 };
 
-enum { SMTPC_EVENTS = 3 };
+enum { SMTPC_EVENTS = 3, SMTPC_MECHANISMS_MAX = 512 };
 
 struct hk_smtpc {
 	struct hk_smtpc_options options; /* helo points into owned */
@@ -84,10 +79,17 @@ struct hk_smtpc {
 	bool eof, timed_out, quit_due, reset_due;
 	unsigned replies;     /* read so far */
 	unsigned hello_lines; /* of the reply to EHLO so far */
-	unsigned extensions;  /* of enum smtpc_extension, of the latest EHLO */
+	unsigned extensions;  /* HK_EXT(..) of the latest EHLO */
 	uint64_t size_limit;  /* of SIZE; 0: none */
+	struct hk_smtpc_limits limits;
+	uint8_t mechanisms[SMTPC_MECHANISMS_MAX];
+	size_t mechanisms_n;
+	size_t transactions;  /* MAIL commands on this connection */
+	uint64_t *domains;    /* hashes of the recipient domains on it (RFC 9422 4.3) */
+	size_t n_domains;
+	struct hk_arena scratch; /* a decoded challenge */
 
-	/* Transaction: command 0 is RSET (when one is due), 1 MAIL, 2 to n+1 RCPT, n+2 DATA. */
+	/* Transaction: command 0 is RSET (when one is due), 1 MAIL, 2 to n+1 RCPT, n+2 DATA (none with BDAT). */
 	struct smtpc_envelope envelope;
 	size_t next, replied; /* command to write next, command whose reply comes next */
 	size_t accepted;      /* recipients */
@@ -104,6 +106,8 @@ struct hk_smtpc {
 	/* Body */
 	struct hk_smtp_text text;
 	bool held_cr; /* the chunk ended with a CR: what follows decides */
+	bool by_chunks;       /* BDAT */
+	size_t chunk_replies; /* chunks whose reply has not come */
 
 	struct hk_smtpc_event due[SMTPC_EVENTS]; /* in order */
 	unsigned due_at, due_n;
@@ -129,7 +133,11 @@ void smtpc_session_reply(struct hk_smtpc *, const struct hk_smtp_reply *);
 void smtpc_transaction_reply(struct hk_smtpc *, const struct hk_smtp_reply *);
 /* smtpc_transaction_write(c): commands into the output, as many as may be. */
 void smtpc_transaction_write(struct hk_smtpc *);
+void smtpc_auth_reply(struct hk_smtpc *, const struct hk_smtp_reply *);
 void smtpc_hello(struct hk_smtpc *);
+/* smtpc_forget(c): what an earlier EHLO listed. smtpc_hello_line(c, line): one line of its reply. */
+void smtpc_forget(struct hk_smtpc *);
+void smtpc_hello_line(struct hk_smtpc *, struct hk_slice line);
 void smtpc_send_quit(struct hk_smtpc *);
 
 #endif

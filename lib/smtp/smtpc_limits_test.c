@@ -12,7 +12,7 @@
 
 static struct hk_smtpc *fresh(void)
 {
-	const struct hk_smtpc_options options = {.helo = HK_S("me.test")};
+	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test")};
 	struct hk_smtpc *c = hk_smtpc_new(&options);
 
 	assert_non_null(c);
@@ -45,7 +45,7 @@ static void reply_lines_are_bounded_in_length_and_number(void **state)
 	(void)state;
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct hk_smtpc *c = fresh();
-		struct hk_smtpc_event event = {.type = HK_SMTPC_READY};
+		struct hk_smtpc_event event = {.size = sizeof event, .type = HK_SMTPC_READY};
 		struct hk_buf text;
 
 		hk_buf_init(&text, 1 << 20);
@@ -68,7 +68,7 @@ static void reply_lines_are_bounded_in_length_and_number(void **state)
 static void the_text_of_a_reply_is_cut_not_refused(void **state)
 {
 	struct hk_smtpc *c = fresh();
-	struct hk_smtpc_event event = {0};
+	struct hk_smtpc_event event = {.size = sizeof event};
 	struct hk_buf text;
 	size_t i;
 
@@ -89,9 +89,9 @@ static void the_text_of_a_reply_is_cut_not_refused(void **state)
 static void input_and_output_are_bounded(void **state)
 {
 	struct hk_smtpc *c = fresh();
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	struct hk_slice rcpt = HK_S("b@b.test");
-	const struct hk_smtpc_transaction t = {.mail_from = HK_S("a@a.test"), .rcpt = &rcpt, .n = 1};
+	const struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("a@a.test"), .rcpt = &rcpt, .n = 1};
 	uint8_t chunk[3000];
 	size_t n, total = 0;
 
@@ -120,9 +120,9 @@ static void input_and_output_are_bounded(void **state)
 static void many_recipients_do_not_outgrow_the_output(void **state)
 {
 	struct hk_smtpc *c = fresh();
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	static struct hk_slice rcpt[HK_SMTP_RCPTS_MAX];
-	struct hk_smtpc_transaction t = {.mail_from = HK_S("a@a.test"), .rcpt = rcpt, .n = HK_SMTP_RCPTS_MAX};
+	struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("a@a.test"), .rcpt = rcpt, .n = HK_SMTP_RCPTS_MAX};
 	uint8_t local[240];
 	struct hk_buf all;
 	size_t i, commands = 0;
@@ -153,10 +153,10 @@ static void unsafe_paths_and_names_are_refused(void **state)
 	static const char *const bad[] = {"a@b\r\nRSET", "a b@c", "a>@b", "<a@b", "a@b\n", "a\"b@c", "\xc3\xa9@b", "a@b\t"};
 	static const char *const fine[] = {"a@b", "\"a b>\"@c", "\"a\\\"b\"@c", "a@[192.0.2.1]", "postmaster"};
 	struct hk_smtpc *c = fresh();
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	struct hk_slice rcpt = HK_S("b@b.test");
-	struct hk_smtpc_transaction t = {.rcpt = &rcpt, .n = 1};
-	struct hk_smtpc_options options = {.helo = HK_S("a b")};
+	struct hk_smtpc_transaction t = {.size = sizeof t, .rcpt = &rcpt, .n = 1};
+	struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("a b")};
 	size_t i;
 
 	(void)state;
@@ -199,9 +199,9 @@ static void a_reply_that_waits_before_the_start_is_not_an_answer(void **state)
 	(void)state;
 	for (i = 0; i < sizeof early / sizeof early[0]; i++) {
 		struct hk_smtpc *c = fresh();
-		struct hk_smtpc_event event;
+		struct hk_smtpc_event event = {.size = sizeof event};
 		struct hk_slice rcpt = HK_S("b@b.test");
-		const struct hk_smtpc_transaction t = {.rcpt = &rcpt, .n = 1};
+		const struct hk_smtpc_transaction t = {.size = sizeof t, .rcpt = &rcpt, .n = 1};
 
 		feed_all(c, HK_S("220 x\r\n"), &event);
 		hk_smtpc_sent(c, hk_smtpc_out(c).n);
@@ -225,9 +225,9 @@ static void a_reply_that_waits_before_the_start_is_not_an_answer(void **state)
 static void stages_have_the_times_of_rfc_5321_4_5_3_2(void **state)
 {
 	struct hk_smtpc *c = fresh();
-	struct hk_smtpc_event event;
+	struct hk_smtpc_event event = {.size = sizeof event};
 	struct hk_slice rcpt = HK_S("b@b.test");
-	const struct hk_smtpc_transaction t = {.rcpt = &rcpt, .n = 1};
+	const struct hk_smtpc_transaction t = {.size = sizeof t, .rcpt = &rcpt, .n = 1};
 
 	(void)state;
 	assert_int_equal(hk_smtpc_stage_timeout(c), 300);

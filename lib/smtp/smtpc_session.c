@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Banner, EHLO or HELO or LHLO, STARTTLS, QUIT.
+ * Banner, EHLO or HELO or LHLO, STARTTLS, CLIENTID, QUIT.
  */
 #include "smtpc_internal.h"
-
-/* What EHLO may list that we make use of. */
-static const struct {
-	const char *keyword;
-	enum smtpc_extension extension;
-} extensions[] = {
-    {"PIPELINING", SMTPC_PIPELINING},        /* RFC 2920 */
-    {"SIZE", SMTPC_SIZE},                    /* RFC 1870 */
-    {"8BITMIME", SMTPC_8BITMIME},            /* RFC 6152 */
-    {"STARTTLS", SMTPC_STARTTLS},            /* RFC 3207 */
-    {"ENHANCEDSTATUSCODES", SMTPC_ENHANCED}, /* RFC 2034 */
-};
 
 void smtpc_hello(struct hk_smtpc *c)
 {
 	const char *verb = c->options.lmtp ? "LHLO" : c->use_helo ? "HELO" : "EHLO";
 
-	/* RFC 3207 4.2, RFC 5321 4.1.4: what an earlier EHLO listed is forgotten */
-	c->extensions = 0;
-	c->size_limit = 0;
-	c->hello_lines = 0;
+	smtpc_forget(c);
 	hk_buf_addf(&c->out, "%s %.*s\r\n", verb, HK_FMT(c->options.helo));
 	c->state = SMTPC_REPLY;
 	c->stage = HK_SMTPC_HELO;
@@ -38,18 +23,21 @@ void smtpc_send_quit(struct hk_smtpc *c)
 
 void smtpc_session_line(struct hk_smtpc *c, struct hk_slice line)
 {
-	struct hk_slice keyword = hk_slice_sub(line, 0, hk_slice_find(line, ' '));
-	size_t i;
-
 	/* the first line is the server's name, and HELO lists nothing */
 	if (c->stage != HK_SMTPC_HELO || c->use_helo || c->hello_lines++ == 0)
 		return;
-	for (i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
-		if (hk_slice_eq_nocase(keyword, hk_slice_str(extensions[i].keyword)))
-			c->extensions |= extensions[i].extension;
-	if (hk_slice_eq_nocase(keyword, HK_S("SIZE")) &&
-	    hk_slice_u64(hk_slice_from(line, 5), UINT64_MAX, &c->size_limit) != HK_OK)
-		c->size_limit = 0; /* RFC 1870 4: no fixed maximum, or none that can be read */
+	smtpc_hello_line(c, line);
+}
+
+/* The greeting is over, under TLS or not. */
+static void greeted(struct hk_smtpc *c)
+{
+	if (!c->is_tls || c->options.clientid.n == 0 || (c->extensions & HK_EXT(CLIENTID)) == 0) {
+		smtpc_ready(c);
+		return;
+	}
+	hk_buf_addf(&c->out, "CLIENTID %.*s %.*s\r\n", HK_FMT(c->options.clientid_type), HK_FMT(c->options.clientid));
+	c->stage = HK_SMTPC_CLIENTID;
 }
 
 static void after_hello(struct hk_smtpc *c)
@@ -57,10 +45,10 @@ static void after_hello(struct hk_smtpc *c)
 	struct hk_smtp_reply reply;
 
 	if (c->is_tls || (!c->options.want_tls && !c->options.require_tls)) {
-		smtpc_ready(c);
+		greeted(c);
 		return;
 	}
-	if (c->extensions & SMTPC_STARTTLS) {
+	if (c->extensions & HK_EXT(STARTTLS)) {
 		hk_buf_add_str(&c->out, "STARTTLS\r\n");
 		c->stage = HK_SMTPC_STARTTLS;
 		return;
@@ -81,7 +69,7 @@ static void hello_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		after_hello(c);
 		return;
 	}
-	c->extensions = 0;
+	smtpc_forget(c);
 	/* RFC 5321 3.2: an old server does not know EHLO; LMTP has nothing to fall back to (RFC
 	 * 2033 4.1) */
 	if (reply->code >= 500 && !c->use_helo && !c->options.lmtp) {
@@ -108,11 +96,17 @@ static void starttls_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply
 
 void smtpc_session_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 {
-	if (reply->code >= 300 && reply->code < 400) {
+	if (reply->code >= 300 && reply->code < 400 && c->stage != HK_SMTPC_AUTH) {
 		smtpc_unexpected(c, reply);
 		return;
 	}
 	switch (c->stage) {
+	case HK_SMTPC_CLIENTID:
+		smtpc_ready(c); /* refused or not: what it is worth is the server's affair */
+		break;
+	case HK_SMTPC_AUTH:
+		smtpc_auth_reply(c, reply);
+		break;
 	case HK_SMTPC_BANNER:
 		if (reply->code < 300)
 			smtpc_hello(c);

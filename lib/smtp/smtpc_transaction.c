@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * MAIL, RCPT, DATA and the replies to them and to the dot. With PIPELINING all commands go at once
- * (RFC 2920 3.1), without it each waits for the reply to the one before.
+ * MAIL, RCPT, DATA and the replies to them and to the dot or the chunks. With PIPELINING all commands
+ * go at once (RFC 2920 3.1), without it each waits for the reply to the one before.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpc_internal.h"
 
 /* Slices, fates and texts of HK_SMTP_RCPTS_MAX recipients, with the arena's rounding. */
-enum { ENVELOPE_MAX = (HK_SMTP_RCPTS_MAX + 1) * (HK_PATH_MAX + 64) };
+enum { ENVELOPE_MAX = (HK_SMTP_RCPTS_MAX + 2) * (HK_PATH_MAX + HK_SMTP_ORCPT_MAX + 128) };
 
 enum { COMMAND_RSET, COMMAND_MAIL, COMMAND_RCPT /* and as many as there are recipients */ };
 
@@ -26,9 +28,9 @@ static enum hk_smtpc_stage stage_of(const struct hk_smtpc *c, size_t command)
 
 /* ---- start ---- */
 
-/* Whether a path can go into a command as it is: printable ASCII, white space and brackets only
- * inside quotes. */
-static bool is_safe_path(struct hk_slice path)
+/* Whether a path can go into a command as it is: printable ASCII (or UTF-8), white space and brackets
+ * only inside quotes. */
+static bool is_safe_path(struct hk_slice path, bool utf8)
 {
 	bool quoted = false;
 	size_t i;
@@ -36,7 +38,7 @@ static bool is_safe_path(struct hk_slice path)
 	for (i = 0; i < path.n; i++) {
 		uint8_t c = path.p[i];
 
-		if (c < 0x20 || c > 0x7e)
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && !utf8))
 			return false;
 		if (c == '\\' && quoted && i + 1 < path.n && hk_is_graph(path.p[i + 1]))
 			i++;
@@ -48,15 +50,65 @@ static bool is_safe_path(struct hk_slice path)
 	return !quoted && path.n <= HK_PATH_MAX - 2;
 }
 
+/* xtext and the like: no white space, nothing that ends a command. */
+static bool is_safe_word(struct hk_slice word, size_t max)
+{
+	size_t i;
+
+	for (i = 0; i < word.n; i++)
+		if (!hk_is_graph(word.p[i]))
+			return false;
+	return word.n <= max;
+}
+
+static bool is_safe(const struct hk_smtpc_transaction *t)
+{
+	bool utf8 = t->mail.smtputf8;
+	size_t i;
+
+	if (!is_safe_path(t->mail_from, utf8) || !is_safe_word(t->mail.envid, HK_SMTP_ENVID_MAX) ||
+	    !is_safe_word(t->mail.auth, HK_SMTP_ORCPT_MAX))
+		return false;
+	for (i = 0; i < t->n; i++)
+		if (t->rcpt[i].n == 0 || !is_safe_path(t->rcpt[i], utf8) ||
+		    (t->rcpt_params && !is_safe_word(t->rcpt_params[i].orcpt, HK_SMTP_ORCPT_MAX)))
+			return false;
+	return true;
+}
+
+static enum hk_status copy_params(struct smtpc_envelope *e, const struct hk_smtpc_transaction *t)
+{
+	enum hk_status status;
+	size_t i;
+
+	e->mail = t->mail;
+	e->rcpt_params = NULL;
+	status = hk_arena_dup(&e->arena, t->mail.envid, &e->mail.envid);
+	if (status == HK_OK)
+		status = hk_arena_dup(&e->arena, t->mail.auth, &e->mail.auth);
+	if (status != HK_OK || !t->rcpt_params)
+		return status;
+	e->rcpt_params = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt_params);
+	if (!e->rcpt_params)
+		return e->arena.failed;
+	for (i = 0; i < t->n && status == HK_OK; i++) {
+		e->rcpt_params[i] = t->rcpt_params[i];
+		status = hk_arena_dup(&e->arena, t->rcpt_params[i].orcpt, &e->rcpt_params[i].orcpt);
+	}
+	return status;
+}
+
 static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_smtpc_transaction *t)
 {
+	enum hk_status done;
 	size_t i;
 
 	hk_arena_done(&e->arena);
 	hk_arena_init(&e->arena, ENVELOPE_MAX);
 	e->n = t->n;
-	e->size = t->size;
-	e->body_8bit = t->body_8bit;
+	done = copy_params(e, t);
+	if (done != HK_OK)
+		return done;
 	e->rcpt = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt);
 	e->fate = hk_arena_array(&e->arena, t->n, sizeof *e->fate);
 	if (!e->rcpt || !e->fate)
@@ -70,21 +122,81 @@ static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_sm
 	return hk_arena_dup(&e->arena, t->mail_from, &e->mail_from);
 }
 
-enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
+/* The domains of this transaction that are new on the connection are remembered; LIMIT when they are too many for
+ * the server, and then none is. */
+static enum hk_status count_domains(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
 {
+	size_t i, k, n = c->n_domains;
+	uint64_t *more;
+
+	if (c->limits.rcptdomainmax == 0)
+		return HK_OK;
+	more = realloc(c->domains, (n + t->n) * sizeof *more);
+	if (!more)
+		return HK_NOMEM;
+	c->domains = more;
+	for (i = 0; i < t->n; i++) {
+		struct hk_slice address = t->rcpt[i];
+		uint8_t lower[HK_PATH_MAX];
+		uint64_t hash;
+
+		address = hk_slice_from(address, hk_slice_rfind(address, '@'));
+		for (k = 0; k < address.n && k < sizeof lower; k++)
+			lower[k] = hk_to_lower(address.p[k]);
+		hash = hk_hash(hk_slice_of(lower, k));
+		for (k = 0; k < n && more[k] != hash; k++)
+			;
+		if (k == n)
+			more[n++] = hash;
+	}
+	if (n > c->limits.rcptdomainmax)
+		return HK_LIMIT;
+	c->n_domains = n;
+	return HK_OK;
+}
+
+/* What the transaction cannot do without and the server does not offer: a reply of our own; code 0: nothing. */
+static struct hk_smtp_reply missing(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
+{
+	unsigned have = c->extensions;
+	struct hk_smtp_reply none = {0};
+
+	/* RFC 1870 6.1 lets a client give up by itself */
+	if (c->size_limit && t->mail.has_size && t->mail.size > c->size_limit)
+		return smtpc_own(c, 552, "5.3.4",
+		    "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
+		    (unsigned long long)c->size_limit);
+	if (t->mail.smtputf8 && (have & HK_EXT(SMTPUTF8)) == 0)
+		return smtpc_own(c, 550, "5.6.7",
+		    "The message needs SMTPUTF8, which the server does not offer (RFC 6531 3.2)");
+	if (t->mail.body == HK_BODY_BINARYMIME &&
+	    ((have & HK_EXT(BINARYMIME)) == 0 || (have & HK_EXT(CHUNKING)) == 0))
+		return smtpc_own(c, 554, "5.6.3",
+		    "The message is BINARYMIME, which the server does not offer (RFC 3030 3)");
+	if (t->mail.require_tls && t->mail_from.n && (have & HK_EXT(REQUIRETLS)) == 0)
+		return smtpc_own(c, 550, "5.7.30",
+		    "The message needs REQUIRETLS, which the server does not offer (RFC 8689 4.2.1)");
+	return none;
+}
+
+enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transaction *given)
+{
+	struct hk_smtpc_transaction own, *t = &own;
 	enum hk_status status;
 	struct hk_smtp_reply reply;
-	size_t i;
 
+	if (hk_sized_take(NULL, &own, sizeof own, given) != HK_OK)
+		return HK_BUG;
 	if (c->state != SMTPC_IDLE || c->in_transaction || c->due_at != c->due_n || t->n == 0)
 		return HK_BUG;
-	if (t->n > HK_SMTP_RCPTS_MAX)
+	if (t->n > HK_SMTP_RCPTS_MAX || (c->limits.rcptmax && t->n > c->limits.rcptmax) || hk_smtpc_is_spent(c))
 		return HK_LIMIT;
-	if (!is_safe_path(t->mail_from))
+	if (!is_safe(t))
 		return HK_SYNTAX;
-	for (i = 0; i < t->n; i++)
-		if (t->rcpt[i].n == 0 || !is_safe_path(t->rcpt[i]))
-			return HK_SYNTAX;
+	reply = missing(c, t);
+	status = reply.code ? HK_OK : count_domains(c, t);
+	if (status != HK_OK)
+		return status;
 	status = copy_envelope(&c->envelope, t);
 	if (status != HK_OK)
 		return status;
@@ -93,11 +205,10 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 	c->accepted = 0;
 	c->mail_refused = c->lone_dot = c->dot_phase = false;
 	c->lmtp_next = 0;
-	/* RFC 1870 6.1 lets a client give up by itself */
-	if (c->size_limit && t->size > c->size_limit) {
-		reply = smtpc_own(c, 552, "5.3.4",
-		    "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
-		    (unsigned long long)c->size_limit);
+	c->chunk_replies = 0;
+	c->by_chunks = (c->extensions & HK_EXT(CHUNKING)) &&
+	               (!c->options.no_chunking || t->mail.body == HK_BODY_BINARYMIME);
+	if (reply.code) {
 		smtpc_end_transaction(c, HK_SMTPC_MAIL, &reply);
 		return HK_OK;
 	}
@@ -114,13 +225,17 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 
 static void write_mail(struct hk_smtpc *c)
 {
-	const struct smtpc_envelope *e = &c->envelope;
+	c->transactions++;
+	hk_buf_addf(&c->out, "MAIL FROM:<%.*s>", HK_FMT(c->envelope.mail_from));
+	hk_smtp_mail_params_add(&c->out, &c->envelope.mail, c->extensions);
+	hk_buf_add(&c->out, HK_S("\r\n"));
+}
 
-	hk_buf_addf(&c->out, "MAIL FROM:<%.*s>", HK_FMT(e->mail_from));
-	if (e->size && (c->extensions & SMTPC_SIZE))
-		hk_buf_addf(&c->out, " SIZE=%llu", (unsigned long long)e->size);
-	if (e->body_8bit && (c->extensions & SMTPC_8BITMIME))
-		hk_buf_add_str(&c->out, " BODY=8BITMIME");
+static void write_rcpt(struct hk_smtpc *c, size_t i)
+{
+	hk_buf_addf(&c->out, "RCPT TO:<%.*s>", HK_FMT(c->envelope.rcpt[i]));
+	if (c->envelope.rcpt_params)
+		hk_smtp_rcpt_params_add(&c->out, &c->envelope.rcpt_params[i], c->extensions);
 	hk_buf_add(&c->out, HK_S("\r\n"));
 }
 
@@ -131,17 +246,17 @@ static void write_command(struct hk_smtpc *c, size_t command)
 	else if (command == COMMAND_MAIL)
 		write_mail(c);
 	else if (command < command_data(c))
-		hk_buf_addf(&c->out, "RCPT TO:<%.*s>\r\n",
-		    HK_FMT(c->envelope.rcpt[command - COMMAND_RCPT]));
+		write_rcpt(c, command - COMMAND_RCPT);
 	else
 		hk_buf_add_str(&c->out, "DATA\r\n");
 }
 
 void smtpc_transaction_write(struct hk_smtpc *c)
 {
-	bool pipelining = (c->extensions & SMTPC_PIPELINING) != 0;
+	bool pipelining = (c->extensions & HK_EXT(PIPELINING)) && !c->options.no_pipelining;
 
-	while (c->next <= command_data(c) && !c->mail_refused &&
+	/* BDAT waits for the replies to RCPT: a chunk for nobody would have to be sent for nothing */
+	while (c->next < command_data(c) + !c->by_chunks && !c->mail_refused &&
 	       c->out.n < HK_SMTP_OUTPUT_MAX / 2 && (pipelining || c->next == c->replied))
 		write_command(c, c->next++);
 }
@@ -183,6 +298,7 @@ static void rcpt_reply(struct hk_smtpc *c, size_t i, const struct hk_smtp_reply 
 static void data_go(struct hk_smtpc *c)
 {
 	if (c->accepted) {
+		c->stage = HK_SMTPC_DATA;
 		c->state = SMTPC_BODY;
 		c->text = (struct hk_smtp_text){.at_line_start = true, .line = 1};
 		c->held_cr = false;
@@ -235,6 +351,20 @@ static void dot_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 	smtpc_end_transaction(c, HK_SMTPC_DOT, reply);
 }
 
+/* The reply to a chunk that is not the last. After a refusal nothing of the message may be sent any more, and what
+ * is under way is answered with refusals too: the connection is out of step for another message (RFC 3030 2). */
+static void chunk_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	c->chunk_replies--;
+	c->stage = HK_SMTPC_DATA;
+	if (reply->code >= 400)
+		smtpc_end(c, reply);
+	else if (reply->code >= 300)
+		smtpc_unexpected(c, reply);
+	else if (c->dot_phase && c->chunk_replies == 0)
+		c->stage = HK_SMTPC_DOT;
+}
+
 static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_smtp_reply *reply)
 {
 	c->stage = stage_of(c, command);
@@ -258,6 +388,10 @@ static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_sm
 
 void smtpc_transaction_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 {
+	if (c->chunk_replies) {
+		chunk_reply(c, reply);
+		return;
+	}
 	if (c->dot_phase) {
 		if (reply->code >= 300 && reply->code < 400)
 			smtpc_unexpected(c, reply);
@@ -278,6 +412,8 @@ void smtpc_transaction_reply(struct hk_smtpc *c, const struct hk_smtp_reply *rep
 	if (c->replied == c->next &&
 	    (c->mail_refused || (c->replied == command_data(c) && c->accepted == 0)))
 		finish(c);
+	else if (c->by_chunks && c->replied == command_data(c))
+		data_go(c);
 	else
 		c->stage = stage_of(c, c->replied);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtpd_internal.h"
 
 /* Options are a host name, a product name and the mechanisms; MAIL, RCPT and their paths fit many times, and so does what a line of
@@ -19,7 +20,10 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 
 	if (!s)
 		return NULL;
-	s->options = *options;
+	if (hk_sized_take(NULL, &s->options, sizeof s->options, options) != HK_OK) {
+		free(s);
+		return NULL;
+	}
 	s->state = SMTPD_GREETING;
 	if (s->options.extensions == 0)
 		s->options.extensions = HK_EXT_BASIC;
@@ -34,9 +38,9 @@ struct hk_smtpd *hk_smtpd_new(const struct hk_smtpd_options *options)
 	hk_arena_init(&s->scratch, SCRATCH_MAX);
 	hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
 	hk_buf_init(&s->refusal, REFUSAL_MAX);
-	if (hk_arena_dup(&s->owned, options->hostname, &s->options.hostname) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->banner_text, &s->options.banner_text) != HK_OK ||
-	    hk_arena_dup(&s->owned, options->mechanisms, &s->options.mechanisms) != HK_OK)
+	if (hk_arena_dup(&s->owned, s->options.hostname, &s->options.hostname) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.banner_text, &s->options.banner_text) != HK_OK ||
+	    hk_arena_dup(&s->owned, s->options.mechanisms, &s->options.mechanisms) != HK_OK)
 		goto fail;
 	/* RFC 5321 4.2: "220 " Domain, then text */
 	hk_buf_add_str(&s->out, "220 ");
@@ -247,7 +251,7 @@ void hk_smtpd_tls_done(struct hk_smtpd *s)
 
 struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type type)
 {
-	s->event = (struct hk_smtpd_event){.type = type, .proto = s->proto};
+	s->event = (struct hk_smtpd_event){.size = sizeof(struct hk_smtpd_event), .type = type, .proto = s->proto};
 	s->pending = true;
 	return &s->event;
 }
@@ -343,8 +347,7 @@ enum hk_status hk_smtpd_next(struct hk_smtpd *s, struct hk_smtpd_event *ret)
 	/* LMTP: hundreds of answers to one message have to go out in their time */
 	if (s->event.type == HK_SMTPD_MESSAGE && s->event.recipient && is_clogged(s))
 		return HK_AGAIN;
-	*ret = s->event;
-	return HK_OK;
+	return hk_sized_give(ret, sizeof s->event, &s->event);
 }
 
 /* ---- state ---- */

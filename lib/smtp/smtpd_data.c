@@ -56,7 +56,7 @@ void smtpd_end_of_data(struct hk_smtpd *s)
 		s->state = SMTPD_READY;
 		s->recipients = 0;
 		s->answers_due = replies;
-		smtpd_pend(s, HK_SMTPD_MESSAGE)->size = s->size;
+		smtpd_pend(s, HK_SMTPD_MESSAGE)->message_size = s->size;
 		s->event.is_bdat = is_bdat;
 		return;
 	}

@@ -64,7 +64,7 @@ static void restart(struct hk_smtpd *s)
 /* Feeds until the end of data was seen; what was handed out is compared on the way. */
 static bool run(struct hk_smtpd *s, const uint8_t *p, size_t n, size_t piece, const struct expected *want)
 {
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	size_t fed = 0, got = 0;
 
 	restart(s);
@@ -117,7 +117,7 @@ static void check(struct hk_smtpd *s, const uint8_t *word, size_t n, const char 
 static void only_crlf_dot_crlf_ends_a_message(void **state)
 {
 	static const uint8_t alphabet[7] = {'\r', '\n', 0, '.', ' ', '\t', 'a'};
-	const struct hk_smtpd_options options = {.hostname = HK_S("mx.test")};
+	const struct hk_smtpd_options options = {.size = sizeof options, .hostname = HK_S("mx.test")};
 	size_t n, most = getenv("HK_LONG") ? WORD_MAX : 6;
 	struct hk_smtpd *s = hk_smtpd_new(&options);
 
@@ -143,9 +143,9 @@ static void only_crlf_dot_crlf_ends_a_message(void **state)
 static void with_bare_line_ends_allowed_the_end_is_the_same(void **state)
 {
 	static const char *const pass[] = {"\n.\n", "\n.\r\n", "\r.\r", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r\n.\r\r\n", "\n\r\n\r", "\r\r\n.\n"};
-	const struct hk_smtpd_options options = {.hostname = HK_S("mx.test"), .allow_bare_lf = true};
+	const struct hk_smtpd_options options = {.size = sizeof options, .hostname = HK_S("mx.test"), .allow_bare_lf = true};
 	struct hk_smtpd *s = hk_smtpd_new(&options);
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	size_t i;
 
 	(void)state;
@@ -171,9 +171,9 @@ static void with_bare_line_ends_allowed_the_end_is_the_same(void **state)
 /* Large bodies arrive as large slices of the input, not line by line. */
 static void a_large_body_comes_in_large_chunks(void **state)
 {
-	const struct hk_smtpd_options options = {.hostname = HK_S("mx.test")};
+	const struct hk_smtpd_options options = {.size = sizeof options, .hostname = HK_S("mx.test")};
 	struct hk_smtpd *s = hk_smtpd_new(&options);
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	struct hk_buf text;
 	size_t chunks = 0;
 

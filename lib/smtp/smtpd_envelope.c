@@ -59,7 +59,7 @@ static bool domain_fits(struct hk_smtpd *s, struct hk_slice domain)
 
 static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struct hk_slice argument)
 {
-	struct hk_smtpd_event event = {.type = form->event, .proto = s->proto};
+	struct hk_smtpd_event event = {.size = sizeof event, .type = form->event, .proto = s->proto};
 	unsigned flags = form->path_flags | (s->options.strict_envelopes ? 0 : HK_PATH_LENIENT) |
 	                 (s->options.strict_dots ? HK_PATH_STRICT_DOTS : 0) |
 	                 (smtpd_offered(s) & HK_EXT(SMTPUTF8) ? HK_PATH_UTF8 : 0);

@@ -152,7 +152,7 @@ static void a_thousand_recipients_get_a_thousand_replies_by_lmtp(void **state)
 static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 {
 	struct hk_smtpd_options options = all();
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	struct hk_smtpd *s;
 
 	(void)state;

@@ -52,7 +52,7 @@ static void settle(struct outcome *o, struct hk_smtpd *s, const struct hk_smtpd_
 
 static void pump(struct outcome *o, struct hk_smtpd *s)
 {
-	struct hk_smtpd_event e;
+	struct hk_smtpd_event e = {.size = sizeof e};
 	bool moved = true;
 
 	while (moved) {
@@ -90,7 +90,7 @@ static void check_replies(struct hk_slice out)
 
 static void run(struct outcome *o, struct hk_slice in, size_t piece)
 {
-	const struct hk_smtpd_options options = {
+	const struct hk_smtpd_options options = {.size = sizeof options,
 		.hostname = HK_S("mx.test"),
 		.banner_text = HK_S("x"),
 		.max_message = 200,

@@ -221,7 +221,7 @@ static void answer(struct harness *h, const struct hk_smtpd_event *event)
 
 void harness_pump(struct harness *h)
 {
-	struct hk_smtpd_event event, again;
+	struct hk_smtpd_event event = {.size = sizeof event}, again = event;
 
 	while ((h->last = hk_smtpd_next(h->session, &event)) == HK_OK) {
 		/* the same event until it is answered */

@@ -218,7 +218,7 @@ static void an_early_talker_is_turned_away_when_that_is_asked_for(void **state)
 	(void)state;
 	for (check = 0; check <= 1; check++) {
 		struct hk_smtpd *s;
-		struct hk_smtpd_event event;
+		struct hk_smtpd_event event = {.size = sizeof event};
 		struct hk_slice out;
 
 		options.early_talker_check = check;
@@ -317,7 +317,7 @@ static void a_timeout_and_a_shutdown_say_421(void **state)
 static void a_shutdown_waits_for_the_answer_to_a_message(void **state)
 {
 	struct hk_smtpd *s = hk_smtpd_new(&plain);
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	struct hk_buf out;
 
 	(void)state;
@@ -327,7 +327,7 @@ static void a_shutdown_waits_for_the_answer_to_a_message(void **state)
 	while (hk_smtpd_next(s, &event) == HK_OK && event.type != HK_SMTPD_MESSAGE)
 		hk_smtpd_accept(s);
 	assert_int_equal(event.type, HK_SMTPD_MESSAGE);
-	assert_int_equal(event.size, 3);
+	assert_int_equal(event.message_size, 3);
 	hk_smtpd_sent(s, 100000);
 	hk_smtpd_shutdown(s);
 	hk_smtpd_timeout(s);
@@ -345,7 +345,7 @@ static void a_shutdown_waits_for_the_answer_to_a_message(void **state)
 static void a_body_can_be_refused_while_it_arrives(void **state)
 {
 	struct hk_smtpd *s = hk_smtpd_new(&plain);
-	struct hk_smtpd_event event;
+	struct hk_smtpd_event event = {.size = sizeof event};
 	struct hk_slice out;
 	size_t bodies = 0, messages = 0, aborts = 0;
 

@@ -265,7 +265,7 @@ static bool same_state(const struct model *m, const struct hk_smtpd *s)
 /* Feeds the stream, through TLS where the model went through it: what stands behind STARTTLS must come after the handshake. */
 static void session(uint64_t *seed)
 {
-	const struct hk_smtpd_options options = {
+	const struct hk_smtpd_options options = {.size = sizeof options,
 		.hostname = HK_S("mx.test"), .max_message = 1000, .max_recipients = RCPTS, .offer_starttls = true};
 	size_t i, n = 1 + harness_random(seed) % (SESSION_MAX - 1);
 	const struct row *always = harness_random(seed) % 16 ? NULL : pick(seed); /* one kind only, to meet the counters */

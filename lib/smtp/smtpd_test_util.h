@@ -28,7 +28,7 @@
 #define ENV_LOG   "EHLO a.test\nMAIL <a@a.test>\nRCPT <b@b.test>\nDATA\n"
 #define TOO_MANY  "421 4.7.0 Too many errors in this session (RFC 5321 7.8)\r\n"
 
-static const struct hk_smtpd_options plain = {
+static const struct hk_smtpd_options plain = {.size = sizeof plain,
 	.hostname = S("mx.test"),
 	.banner_text = S("Hikyaku"),
 	.max_message = 1000,

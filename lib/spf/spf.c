@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "spf_internal.h"
 
 static hk_spf_stage start, ask_record, read_answer, next_term, end_of_terms, run_redirect, explain,
@@ -503,13 +504,16 @@ static bool set_sender(struct hk_spf *q, const struct hk_spf_input *in)
 	return q->verdict.sender.p != NULL;
 }
 
-struct hk_spf *hk_spf_new(struct hk_arena *a, const struct hk_spf_input *in, struct hk_trace *trace)
+struct hk_spf *hk_spf_new(
+    struct hk_arena *a, const struct hk_spf_input *given, struct hk_trace *trace)
 {
 	struct hk_spf *q = hk_arena_alloc(a, sizeof *q);
-	struct hk_slice receiver = in->receiver.n ? in->receiver : HK_S("unknown");
+	struct hk_spf_input own, *in = &own;
 
-	if (!q)
+	if (!q || hk_sized_take(a, &own, sizeof own, given) != HK_OK)
 		return NULL;
+	if (in->receiver.n == 0)
+		in->receiver = HK_S("unknown");
 	q->a = a;
 	q->trace = trace;
 	q->client = in->client;
@@ -518,7 +522,7 @@ struct hk_spf *hk_spf_new(struct hk_arena *a, const struct hk_spf_input *in, str
 	q->next = start;
 	q->frame = hk_arena_alloc(a, sizeof *q->frame);
 	if (!q->frame || !set_addresses(q) || !set_sender(q, in) ||
-	    hk_arena_dup(a, receiver, &q->macros.value['r' - 'a']) != HK_OK ||
+	    hk_arena_dup(a, in->receiver, &q->macros.value['r' - 'a']) != HK_OK ||
 	    hk_arena_fmt(a, &q->macros.value['t' - 'a'], "%lld", (long long)in->now) != HK_OK)
 		return NULL;
 	return q;

@@ -47,7 +47,7 @@ static enum hk_status evaluate(struct hk_spf *q, const struct hk_zone *zone, str
 
 static void run_case(const struct hk_zone *zone, struct hk_slice field[FIELDS], unsigned max_voids)
 {
-	struct hk_spf_input in = {.helo = field[2],
+	struct hk_spf_input in = {.size = sizeof in, .helo = field[2],
 	    .mail_from = field[3],
 	    .receiver = HK_S("receiver.example"),
 	    .now = 1400000000,

@@ -81,7 +81,7 @@ static const struct hk_spf_extent_verdict *count(struct answers *w)
 
 static enum hk_spf_result evaluate(struct answers *w, const struct hk_ip *client)
 {
-	struct hk_spf_input in = {.client = *client, .helo = HK_S("a.test"), .check_helo = true, .max_voids = VOIDS};
+	struct hk_spf_input in = {.size = sizeof in, .client = *client, .helo = HK_S("a.test"), .check_helo = true, .max_voids = VOIDS};
 	struct hk_spf *q = hk_spf_new(w->a, &in, NULL);
 	struct hk_dns_question question;
 

@@ -153,7 +153,7 @@ static void the_count_is_that_of_the_clients_that_pass(void **state)
 		unsigned k;
 
 		for (k = 0; k < 3 * 256; k++) {
-			struct hk_spf_input in = {.helo = hk_slice_str(domains[i]),
+			struct hk_spf_input in = {.size = sizeof in, .helo = hk_slice_str(domains[i]),
 			    .check_helo = true,
 			    .client = {.family = 4, .bytes = {nets[k / 256][0], nets[k / 256][1], nets[k / 256][2], (uint8_t)k}}};
 			struct hk_dns_question question;

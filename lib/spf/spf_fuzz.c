@@ -105,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct hk_slice rest = hk_slice_of(bytes, n);
-	struct hk_spf_input in = {.mail_from = take_line(&rest, '\n')};
+	struct hk_spf_input in = {.size = sizeof in, .mail_from = take_line(&rest, '\n')};
 	struct hk_spf_verdict first, second;
 	struct hk_evidence *evidence;
 	struct hk_arena a;

@@ -52,7 +52,7 @@ static enum hk_status drive(struct hk_spf *q, const struct hk_zone *zone, struct
 
 static enum hk_spf_result evaluate(struct run *run)
 {
-	struct hk_spf_input in = {
+	struct hk_spf_input in = {.size = sizeof in,
 	    .helo = hk_slice_str(run->helo ? run->helo : "mail.helo.test"), .mail_from = hk_slice_str(run->from),
 	    .check_helo = run->check_helo, .receiver = HK_S("mx.b.test"), .now = 1234567890,
 	    .max_lookups = run->max_lookups, .max_voids = run->max_voids};
@@ -340,7 +340,8 @@ static void four_million_octets_of_macro_values_are_expanded_and_no_more(void **
 	(void)state;
 	n = (size_t)snprintf(zone, sizeof zone, "a.test. TXT \"v=spf1 exists:\"");
 	for (k = 0; k < MACROS; k++)
-		n += (size_t)snprintf(zone + n, sizeof zone - n, "%s%%{l}%s", k % 32 ? "" : "\"", k % 32 == 31 ? "\"" : "");
+		n += (size_t)snprintf(zone + n, sizeof zone - n, "%s%%{l}%s", k % 32 ? "" : "\"",
+		    k % 32 == 31 ? "\"" : "");
 	snprintf(zone + n, sizeof zone - n, " \".x.test -all\"\n");
 	for (i = 0; i < COUNT(rows); i++) {
 		memset(from, 'l', rows[i].n);
@@ -539,7 +540,7 @@ static void a_full_arena_gives_a_status_and_never_a_verdict(void **state)
 	const struct hk_zone *zone = read_zone("a.test. TXT \"v=spf1 mx ptr exists:%{p}.x.test include:b.test -all exp=e.test\"\na.test. MX 1 m.test.\n"
 	    "m.test. A 192.0.2.2\nb.test. TXT \"v=spf1 ?all\"\ne.test. TXT \"go away %{i}\"\n1.2.0.192.in-addr.arpa. PTR a.a.test.\n"
 	    "unknown.x.test. TXT x\n");
-	struct hk_spf_input in = {.client = {4, {192, 0, 2, 1}}, .helo = HK_S("h.test"), .mail_from = HK_S("x@a.test")};
+	struct hk_spf_input in = {.size = sizeof in, .client = {4, {192, 0, 2, 1}}, .helo = HK_S("h.test"), .mail_from = HK_S("x@a.test")};
 	enum hk_status status = HK_LIMIT;
 	size_t limit, failures = 0;
 

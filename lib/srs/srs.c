@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <hikyaku/message.h>
 
+#include "lib/base/base_internal.h"
 #include "lib/srs/srs_internal.h"
 
 enum {
@@ -31,9 +32,11 @@ static bool is_separator(uint8_t c)
 /* Fills in the defaults; false: out of bounds. */
 static bool configure(const struct hk_srs_config *given, struct hk_srs_config *ret)
 {
-	struct hk_srs_config c = *given;
+	struct hk_srs_config c;
 	size_t i;
 
+	if (hk_sized_take(NULL, &c, sizeof c, given) != HK_OK)
+		return false;
 	if (c.hash_length == 0)
 		c.hash_length = HK_SRS_HASH_LENGTH;
 	if (c.hash_min == 0)

@@ -35,7 +35,7 @@ static const struct hk_slice *secrets(void)
 
 static struct hk_srs_config at(const char *domain)
 {
-	return (struct hk_srs_config){.secret = secrets(), .n_secrets = 1, .domain = hk_slice_str(domain)};
+	return (struct hk_srs_config){.size = sizeof(struct hk_srs_config), .secret = secrets(), .n_secrets = 1, .domain = hk_slice_str(domain)};
 }
 
 static struct hk_srs_verdict forward(const struct hk_srs_config *c, const char *address, int64_t now)

@@ -48,7 +48,7 @@ static struct hk_slice answer_of(struct store *store, const struct hk_srs_verdic
 static void check_row(size_t row, char *column[5], struct store *store)
 {
 	struct hk_slice secret = HK_S("tops3cr3t"), answer;
-	struct hk_srs_config config = {.secret = &secret,
+	struct hk_srs_config config = {.size = sizeof config, .secret = &secret,
 	    .n_secrets = 1,
 	    .domain = HK_S("example.com"),
 	    .fold = row >= ALIASES_FROM && row <= ALIASES_TO ? HK_SRS_FOLD_ALL : HK_SRS_FOLD_NEVER};

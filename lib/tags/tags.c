@@ -43,7 +43,8 @@ static bool is_value(struct hk_slice s)
 {
 	size_t i;
 
-	for (i = 0; i < s.n; i++) /* the ranges stand here, for nearly all of a message's tags is this loop */
+	for (i = 0; i < s.n;
+	     i++) /* the ranges stand here, for nearly all of a message's tags is this loop */
 		if ((s.p[i] <= 0x20 || s.p[i] == 0x7f) && !is_fws_byte(s.p[i]))
 			return false;
 	return true;

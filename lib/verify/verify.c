@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "lib/base/base_internal.h"
 #include "verify_internal.h"
 
-static enum hk_status copy_input(struct hk_verify *v, const struct hk_verify_input *input)
+static enum hk_status copy_input(struct hk_verify *v)
 {
-	const struct hk_slice text[] = {input->helo, input->mail_from, input->authserv_id, input->trusted_sealers};
 	struct hk_slice *const to[] = {&v->input.helo, &v->input.mail_from, &v->input.authserv_id, &v->input.trusted_sealers};
 	size_t i;
 
-	v->input = *input;
-	if (input->checks & HK_CHECK_DMARC) /* prints only what is asked, but needs the other two */
+	v->verdict.checks = v->input.checks;
+	if (v->input.checks & HK_CHECK_DMARC) /* prints only what is asked, but needs the other two */
 		v->input.checks |= HK_CHECK_SPF | HK_CHECK_DKIM;
 	for (i = 0; i < sizeof to / sizeof to[0]; i++) {
-		enum hk_status status = hk_arena_dup(v->arena, text[i], to[i]);
+		enum hk_status status = hk_arena_dup(v->arena, *to[i], to[i]);
 
 		if (status != HK_OK)
 			return status;
@@ -36,7 +36,7 @@ static enum hk_status start_spf(struct hk_verify *v)
 	enum hk_status status;
 
 	if (why) {
-		v->verdict.spf = (struct hk_spf_verdict){
+		v->own.spf = (struct hk_spf_verdict){
 		    .result = HK_SPF_NONE, .sender = in->mail_from, .reason = hk_slice_str(why)};
 		return HK_OK;
 	}
@@ -44,7 +44,7 @@ static enum hk_status start_spf(struct hk_verify *v)
 	if (status != HK_OK)
 		return status;
 	v->spf = hk_spf_new(v->arena,
-	    &(struct hk_spf_input){.client = in->client,
+	    &(struct hk_spf_input){.size = sizeof(struct hk_spf_input), .client = in->client,
 	        .helo = in->helo,
 	        .mail_from = in->mail_from,
 	        .receiver = in->authserv_id,
@@ -57,13 +57,15 @@ struct hk_verify *hk_verify_new(struct hk_arena *a, const struct hk_verify_input
 {
 	struct hk_verify *v = hk_arena_alloc(a, sizeof *v);
 
-	if (!v)
+	if (!v || hk_sized_take(a, &v->input, sizeof v->input, input) != HK_OK)
 		return NULL;
 	v->arena = a;
-	v->verdict.checks = input->checks;
+	v->verdict.spf = &v->own.spf;
+	v->verdict.dmarc = &v->own.dmarc;
+	v->verdict.arc = &v->own.arc;
 	v->trace = hk_trace_new(a);
 	v->evidence = hk_evidence_new(a);
-	if (!v->trace || !v->evidence || copy_input(v, input) != HK_OK || start_spf(v) != HK_OK)
+	if (!v->trace || !v->evidence || copy_input(v) != HK_OK || start_spf(v) != HK_OK)
 		return NULL;
 	return v;
 }
@@ -89,7 +91,7 @@ static enum hk_status start_dkim(struct hk_verify *v)
 	if (status != HK_OK)
 		return status;
 	v->dkim = hk_dkim_verify_new(v->arena,
-	    &(struct hk_dkim_verify_options){.now = v->input.now,
+	    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = v->input.now,
 	        .author_domain = v->verdict.author_domain,
 	        .min_rsa_bits = v->input.min_rsa_bits,
 	        .allow_sha1 = v->input.allow_sha1},
@@ -111,7 +113,7 @@ static enum hk_status start_arc(struct hk_verify *v)
 	if (status != HK_OK)
 		return status;
 	v->arc = hk_arc_validate_beside(v->arena,
-	    &(struct hk_arc_validate_options){.now = v->input.now,
+	    &(struct hk_arc_validate_options){.size = sizeof(struct hk_arc_validate_options), .now = v->input.now,
 	        .min_rsa_bits = v->input.min_rsa_bits,
 	        .trusted_sealers = v->input.trusted_sealers},
 	    &v->header, v->port[PORT_ARC].trace, v->body);
@@ -174,15 +176,15 @@ void hk_verify_end(struct hk_verify *v)
 static enum hk_status gather_dkim(struct hk_verify *v)
 {
 	size_t n = v->dkim ? hk_dkim_verify_count(v->dkim) : 0, i;
-	struct hk_dkim_verdict *all;
+	const struct hk_dkim_verdict **all;
 
 	if (n == 0)
 		return HK_OK;
-	all = hk_arena_array(v->arena, n, sizeof *all);
+	all = hk_arena_array(v->arena, n, sizeof(struct hk_dkim_verdict *));
 	if (!all)
 		return v->arena->failed;
 	for (i = 0; i < n; i++)
-		all[i] = *hk_dkim_verify_result(v->dkim, i);
+		all[i] = hk_dkim_verify_result(v->dkim, i);
 	v->verdict.dkim = all;
 	v->verdict.n_dkim = n;
 	return HK_OK;
@@ -234,9 +236,9 @@ enum hk_status hk_verify_step(struct hk_verify *v)
 		return status;
 	}
 	if (v->spf)
-		v->verdict.spf = *hk_spf_result(v->spf);
+		v->own.spf = *hk_spf_result(v->spf);
 	if (v->arc)
-		v->verdict.arc = *hk_arc_validate_result(v->arc);
+		v->own.arc = *hk_arc_validate_result(v->arc);
 	gather_trace(v);
 	verify_dmarc_gather(v);
 	status = verify_override(v);

@@ -24,7 +24,7 @@ struct fixture {
 
 static struct hk_slice seal_by_list(struct fixture *f, struct hk_slice message, struct hk_slice results)
 {
-	const struct hk_arc_seal_options o = {.d = S("list.test"),
+	const struct hk_arc_seal_options o = {.size = sizeof o, .d = S("list.test"),
 	    .s = S("l"),
 	    .alg = HK_SIGN_ED25519_SHA256,
 	    .authserv_id = S("mx.list.test"),
@@ -43,7 +43,7 @@ static struct hk_slice sealed_after(struct fixture *f, const char *results)
 
 static void fixture_init(struct fixture *f)
 {
-	const struct hk_dkim_sign_options o = {.d = S("a.test"),
+	const struct hk_dkim_sign_options o = {.size = sizeof o, .d = S("a.test"),
 	    .s = S("r"),
 	    .alg = HK_SIGN_RSA_SHA256,
 	    .header_canon = HK_CANON_RELAXED,
@@ -79,7 +79,7 @@ static void feed_verify(void *v, struct hk_slice chunk)
 static enum hk_status run(struct fixture *f, struct hk_slice message, unsigned checks,
     const char *trusted, enum cut cut)
 {
-	struct hk_verify_input in = {.checks = checks,
+	struct hk_verify_input in = {.size = sizeof in, .checks = checks,
 	    .authserv_id = HK_S("mx.b.test"),
 	    .helo = HK_S("mx.list.test"),
 	    .now = NOW,
@@ -142,13 +142,13 @@ static void after_a_list_dkim_fails_and_the_chain_says_what_was_so_before(void *
 	(void)state;
 	fixture_init(&f);
 	judge(&f, f.direct, "");
-	assert_int_equal(f.r->dkim[0].result, HK_DKIM_PASS);
-	assert_int_equal(f.r->dmarc.result, HK_DMARC_PASS);
-	assert_int_equal(f.r->arc.cv, HK_ARC_NONE);
+	assert_int_equal(f.r->dkim[0]->result, HK_DKIM_PASS);
+	assert_int_equal(f.r->dmarc->result, HK_DMARC_PASS);
+	assert_int_equal(f.r->arc->cv, HK_ARC_NONE);
 	judge(&f, f.listed, "");
-	assert_int_equal(f.r->dkim[0].result, HK_DKIM_FAIL);
-	assert_int_equal(f.r->arc.cv, HK_ARC_PASS);
-	assert_int_equal(f.r->arc.highest, 1);
+	assert_int_equal(f.r->dkim[0]->result, HK_DKIM_FAIL);
+	assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
+	assert_int_equal(f.r->arc->highest, 1);
 	assert_has((const char *)f.listed.p, "ARC-Authentication-Results: i=1; mx.list.test;\r\n\tdkim=pass");
 	fixture_done(&f);
 }
@@ -179,12 +179,12 @@ static void only_a_chain_of_trusted_sealers_changes_what_is_done_rfc_8617_7_2(vo
 	fixture_init(&f);
 	for (i = 0; i < COUNT(rows); i++) {
 		judge(&f, sealed_after(&f, rows[i].said), rows[i].trusted);
-		assert_int_equal(f.r->arc.cv, HK_ARC_PASS);
-		assert_int_equal(f.r->dmarc.result, HK_DMARC_FAIL);
-		assert_int_equal(f.r->dmarc.policy, HK_DMARC_P_REJECT);
-		if ((f.r->dmarc.override == HK_DMARC_OVERRIDE_LOCAL_POLICY) != rows[i].overrides)
-			fail_msg("row %zu: %s", i, hk_dmarc_override_name(f.r->dmarc.override));
-		assert_int_equal(f.r->dmarc.disposition,
+		assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
+		assert_int_equal(f.r->dmarc->result, HK_DMARC_FAIL);
+		assert_int_equal(f.r->dmarc->policy, HK_DMARC_P_REJECT);
+		if ((f.r->dmarc->override == HK_DMARC_OVERRIDE_LOCAL_POLICY) != rows[i].overrides)
+			fail_msg("row %zu: %s", i, hk_dmarc_override_name(f.r->dmarc->override));
+		assert_int_equal(f.r->dmarc->disposition,
 		    rows[i].overrides ? HK_DMARC_P_NONE : HK_DMARC_P_REJECT);
 		assert_int_equal(events(&f, HK_TRACE_ARC_OVERRIDE), rows[i].overrides);
 		assert_int_equal(events(&f, HK_TRACE_ARC_NO_OVERRIDE), !rows[i].overrides);
@@ -199,11 +199,11 @@ static void the_comment_of_the_override_has_what_rfc_8617_7_2_2_wants(void **sta
 	(void)state;
 	fixture_init(&f);
 	judge(&f, f.listed, "list.test");
-	assert_text(f.r->dmarc.override_comment,
+	assert_text(f.r->dmarc->override_comment,
 	    "arc=pass as[1].d=list.test as[1].s=l remote-ip[1]=192.0.2.1");
 	judge(&f, sealed_after(&f, "\r\n\tdmarc=pass header.from=a.test; arc=none smtp.remote-ip=x"),
 	    "list.test");
-	assert_text(f.r->dmarc.override_comment, "arc=pass as[1].d=list.test as[1].s=l");
+	assert_text(f.r->dmarc->override_comment, "arc=pass as[1].d=list.test as[1].s=l");
 	fixture_done(&f);
 }
 
@@ -215,16 +215,16 @@ static void a_trusted_chain_leaves_a_pass_and_a_policy_of_none_alone(void **stat
 	(void)state;
 	fixture_init(&f);
 	judge(&f, seal_by_list(&f, f.direct, HK_S(SAID_PASS)), "list.test");
-	assert_int_equal(f.r->dmarc.result, HK_DMARC_PASS);
-	assert_int_equal(f.r->dmarc.override, HK_DMARC_OVERRIDE_NONE);
+	assert_int_equal(f.r->dmarc->result, HK_DMARC_PASS);
+	assert_int_equal(f.r->dmarc->override, HK_DMARC_OVERRIDE_NONE);
 	world_done(&f.world);
 	world_init(&f.world);
 	publish(&f.world, "r._domainkey.a.test", keys.rsa);
 	publish(&f.world, "l._domainkey.list.test", keys.ed25519);
 	world_txt(&f.world, "_dmarc.a.test", HK_S("v=DMARC1; p=none"));
 	judge(&f, f.listed, "list.test");
-	assert_int_equal(f.r->dmarc.result, HK_DMARC_FAIL);
-	assert_int_equal(f.r->dmarc.override, HK_DMARC_OVERRIDE_NONE);
+	assert_int_equal(f.r->dmarc->result, HK_DMARC_FAIL);
+	assert_int_equal(f.r->dmarc->override, HK_DMARC_OVERRIDE_NONE);
 	fixture_done(&f);
 }
 
@@ -235,9 +235,9 @@ static void a_chain_that_fails_is_as_none_rfc_8617_5_2(void **state)
 	(void)state;
 	fixture_init(&f);
 	judge(&f, joined(&f.arena, f.listed, HK_S("more\r\n")), "list.test");
-	assert_int_equal(f.r->arc.cv, HK_ARC_FAIL);
-	assert_text(f.r->arc.reason, "message signature 1: body hash mismatch");
-	assert_int_equal(f.r->dmarc.disposition, HK_DMARC_P_REJECT);
+	assert_int_equal(f.r->arc->cv, HK_ARC_FAIL);
+	assert_text(f.r->arc->reason, "message signature 1: body hash mismatch");
+	assert_int_equal(f.r->dmarc->disposition, HK_DMARC_P_REJECT);
 	assert_int_equal(events(&f, HK_TRACE_ARC_NO_OVERRIDE), 0);
 	fixture_done(&f);
 }
@@ -252,11 +252,11 @@ static void the_body_is_hashed_once_for_dkim_and_arc_together(void **state)
 	for (cut = 0; cut < CUTS; cut++) {
 		assert_int_equal(run(&f, f.listed, DEFAULT_CHECKS, "", (enum cut)cut), HK_OK);
 		assert_int_equal(f.v->body->n, 1);
-		assert_int_equal(f.r->arc.cv, HK_ARC_PASS);
+		assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
 		/* alone, and without any signature of DKIM, it has a walk of its own */
 		assert_int_equal(run(&f, f.listed, HK_CHECK_ARC, "", (enum cut)cut), HK_OK);
 		assert_int_equal(f.v->body->n, 1);
-		assert_int_equal(f.r->arc.cv, HK_ARC_PASS);
+		assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
 		assert_int_equal(f.r->n_dkim, 0);
 		assert_int_equal(f.asked, 1);
 	}
@@ -273,17 +273,17 @@ static void unless_asked_for_arc_asks_nothing_and_says_nothing(void **state)
 	(void)state;
 	fixture_init(&f);
 	assert_int_equal(run(&f, f.listed, HK_CHECK_DKIM | HK_CHECK_DMARC, "list.test", CUT_WHOLE), HK_OK);
-	assert_int_equal(f.r->arc.cv, HK_ARC_NONE);
+	assert_int_equal(f.r->arc->cv, HK_ARC_NONE);
 	assert_int_equal(f.asked, 3);
 	assert_int_equal(events(&f, HK_TRACE_ARC_RESULT), 0);
-	assert_int_equal(f.r->dmarc.disposition, HK_DMARC_P_REJECT);
+	assert_int_equal(f.r->dmarc->disposition, HK_DMARC_P_REJECT);
 	fixture_done(&f);
 }
 
 /* The sender of a long chain must not leave the others without answers. */
 static void a_chain_with_more_keys_than_its_share_fails_for_now_and_harms_no_other(void **state)
 {
-	struct hk_arc_seal_options o = {.d = S("a.test"),
+	struct hk_arc_seal_options o = {.size = sizeof o, .d = S("a.test"),
 	    .alg = HK_SIGN_ED25519_SHA256,
 	    .authserv_id = S("mx.a.test"),
 	    .now = NOW};
@@ -304,11 +304,11 @@ static void a_chain_with_more_keys_than_its_share_fails_for_now_and_harms_no_oth
 		if (i < HK_VERIFY_MAX_ARC_QUESTIONS)
 			continue;
 		judge(&f, message, "");
-		assert_int_equal(f.r->arc.cv,
+		assert_int_equal(f.r->arc->cv,
 		    i == HK_VERIFY_MAX_ARC_QUESTIONS ? HK_ARC_PASS : HK_ARC_FAIL);
-		assert_int_equal(f.r->arc.is_temporary, i > HK_VERIFY_MAX_ARC_QUESTIONS);
+		assert_int_equal(f.r->arc->is_temporary, i > HK_VERIFY_MAX_ARC_QUESTIONS);
 		assert_int_equal(events(&f, HK_TRACE_MSG_DNS_LIMIT), i > HK_VERIFY_MAX_ARC_QUESTIONS);
-		assert_int_equal(f.r->dmarc.result, HK_DMARC_PASS);
+		assert_int_equal(f.r->dmarc->result, HK_DMARC_PASS);
 	}
 	fixture_done(&f);
 }
@@ -332,9 +332,9 @@ static void a_replay_gives_chain_and_override_again_bit_for_bit(void **state)
 		hk_arena_init(&a, HK_VERIFY_ARENA);
 		hk_verify_record_format(f.v, &record);
 		assert_int_equal(hk_verify_replay(&a, hk_buf_slice(&record), &v), HK_OK);
-		assert_int_equal(hk_verify_result(v)->arc.cv, HK_ARC_PASS);
-		assert_true(hk_verify_result(v)->arc.is_trusted);
-		assert_int_equal(hk_verify_result(v)->dmarc.override, f.r->dmarc.override);
+		assert_int_equal(hk_verify_result(v)->arc->cv, HK_ARC_PASS);
+		assert_true(hk_verify_result(v)->arc->is_trusted);
+		assert_int_equal(hk_verify_result(v)->dmarc->override, f.r->dmarc->override);
 		assert_int_equal(hk_trace_count(hk_verify_trace(v)), hk_trace_count(hk_verify_trace(f.v)));
 		hk_verify_record_format(v, &again);
 		assert_slice(hk_buf_slice(&again), hk_buf_slice(&record));
@@ -391,8 +391,8 @@ static void a_full_arena_ends_in_a_status_not_in_a_verdict(void **state)
 	for (limit = 0; limit < most; limit += 16) {
 		f.mail.limit = limit;
 		if (run(&f, f.listed, DEFAULT_CHECKS, "list.test", CUT_WHOLE) == HK_OK) {
-			assert_int_equal(f.r->arc.cv, HK_ARC_PASS);
-			assert_int_equal(f.r->dmarc.override, HK_DMARC_OVERRIDE_LOCAL_POLICY);
+			assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
+			assert_int_equal(f.r->dmarc->override, HK_DMARC_OVERRIDE_LOCAL_POLICY);
 		} else if (f.v) {
 			assert_null(hk_verify_result(f.v));
 		}

@@ -176,7 +176,7 @@ static void choose(struct verify_dmarc *g)
 
 static void say_other(struct hk_verify *v)
 {
-	const struct hk_dmarc_verdict *o = &v->verdict.dmarc_other;
+	const struct hk_dmarc_verdict *o = v->verdict.dmarc_other;
 
 	if (v->verdict.dmarc_differs)
 		hk_trace_add(v->trace, HK_TRACE_DMARC_DIFFERS, 0,
@@ -190,11 +190,11 @@ void verify_dmarc_gather(struct hk_verify *v)
 	if (!(v->input.checks & HK_CHECK_DMARC))
 		return;
 	choose(&v->dmarc);
-	v->verdict.dmarc = v->dmarc.verdict;
+	v->own.dmarc = v->dmarc.verdict;
 	if (!v->input.compare_profiles)
 		return;
 	choose(&v->other);
-	v->verdict.dmarc_other = v->other.verdict;
-	v->verdict.dmarc_differs = hk_dmarc_differences(&v->verdict.dmarc, &v->verdict.dmarc_other);
+	v->verdict.dmarc_other = &v->other.verdict;
+	v->verdict.dmarc_differs = hk_dmarc_differences(&v->own.dmarc, &v->other.verdict);
 	say_other(v);
 }

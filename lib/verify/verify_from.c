@@ -79,8 +79,8 @@ static enum hk_status judge_list(struct hk_verify *v, const struct hk_address_li
 	return HK_OK;
 }
 
-/* A CR or an LF alone is no line end (RFC 5322 2.2), but programs on Unix take it for one: what they
- * would show as a From must not be one that only we do not see. */
+/* A CR or an LF alone is no line end (RFC 5322 2.2), but programs on Unix take it for one: what
+ * they would show as a From must not be one that only we do not see. */
 static bool hides_from(struct hk_slice text)
 {
 	size_t i;
@@ -89,7 +89,8 @@ static bool hides_from(struct hk_slice text)
 		struct hk_slice line = hk_slice_from(text, i + 1);
 		size_t n = 4;
 
-		if ((text.p[i] != '\n' && text.p[i] != '\r') || !hk_slice_starts_nocase(line, HK_S("From")))
+		if ((text.p[i] != '\n' && text.p[i] != '\r') ||
+		    !hk_slice_starts_nocase(line, HK_S("From")))
 			continue;
 		while (n < line.n && hk_is_wsp(line.p[n]))
 			n++;

@@ -77,10 +77,10 @@ static void replay(const struct hk_verify *v)
 	if (hk_verify_replay(&a, hk_buf_slice(&record), &again) != HK_OK)
 		abort();
 	is = hk_verify_result(again);
-	if (is->spf.result != was->spf.result || is->n_dkim != was->n_dkim ||
-	    is->dmarc.result != was->dmarc.result || is->arc.cv != was->arc.cv ||
-	    is->dmarc.override != was->dmarc.override ||
-	    is->dmarc.profile != was->dmarc.profile || is->dmarc_differs != was->dmarc_differs ||
+	if (is->spf->result != was->spf->result || is->n_dkim != was->n_dkim ||
+	    is->dmarc->result != was->dmarc->result || is->arc->cv != was->arc->cv ||
+	    is->dmarc->override != was->dmarc->override ||
+	    is->dmarc->profile != was->dmarc->profile || is->dmarc_differs != was->dmarc_differs ||
 	    hk_trace_count(hk_verify_trace(again)) != hk_trace_count(hk_verify_trace(v)))
 		abort();
 	hk_verify_record_format(again, &second);
@@ -95,7 +95,7 @@ static void replay(const struct hk_verify *v)
 /* The input is a whole message; its first byte chooses the checks and how the body is cut. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF | HK_CHECK_ARC,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC | HK_CHECK_SPF | HK_CHECK_ARC,
 	    .helo = HK_S("mx.a.test"),
 	    .mail_from = HK_S("u@a.test"),
 	    .has_mail_from = true,
@@ -128,9 +128,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hk_verify_end(v);
 		if (answer_all(v, &a, zone) == HK_OK) {
 			/* ARC never turns a fail into a pass, nor helps what did not fail */
-			if (hk_verify_result(v)->dmarc.override == HK_DMARC_OVERRIDE_LOCAL_POLICY &&
-			    (hk_verify_result(v)->dmarc.result != HK_DMARC_FAIL ||
-			        !hk_verify_result(v)->arc.is_trusted))
+			if (hk_verify_result(v)->dmarc->override == HK_DMARC_OVERRIDE_LOCAL_POLICY &&
+			    (hk_verify_result(v)->dmarc->result != HK_DMARC_FAIL ||
+			        !hk_verify_result(v)->arc->is_trusted))
 				abort();
 			replay(v);
 		}

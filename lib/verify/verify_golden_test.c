@@ -86,16 +86,16 @@ static void a_record_of_version_1_is_still_read(void **state)
 	read_golden(&g, version_1);
 	r = hk_verify_result(g.v);
 	assert_int_equal(r->checks, HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC);
-	assert_int_equal(r->spf.result, HK_SPF_PASS);
+	assert_int_equal(r->spf->result, HK_SPF_PASS);
 	assert_int_equal(r->n_dkim, 1);
-	assert_int_equal(r->dkim[0].result, HK_DKIM_PASS);
-	assert_int_equal(r->dmarc.result, HK_DMARC_PASS);
-	assert_int_equal(r->arc.cv, HK_ARC_NONE);
+	assert_int_equal(r->dkim[0]->result, HK_DKIM_PASS);
+	assert_int_equal(r->dmarc->result, HK_DMARC_PASS);
+	assert_int_equal(r->arc->cv, HK_ARC_NONE);
 	assert_int_equal(hk_trace_count(hk_verify_trace(g.v)), 22);
 	/* it goes on as a record of today, with the same verdict */
 	hk_arena_init(&again.arena, HK_VERIFY_ARENA);
 	assert_int_equal(hk_verify_replay(&again.arena, written(&g, &b), &again.v), HK_OK);
-	assert_int_equal(hk_verify_result(again.v)->dmarc.result, HK_DMARC_PASS);
+	assert_int_equal(hk_verify_result(again.v)->dmarc->result, HK_DMARC_PASS);
 	golden_done(&again);
 	hk_buf_done(&b);
 	golden_done(&g);
@@ -112,14 +112,14 @@ static void a_record_of_version_2_gives_chain_trust_and_override_again_and_the_s
 	(void)state;
 	read_golden(&g, version_2);
 	r = hk_verify_result(g.v);
-	assert_int_equal(r->dkim[0].result, HK_DKIM_FAIL);
-	assert_int_equal(r->arc.cv, HK_ARC_PASS);
-	assert_true(r->arc.is_trusted);
-	assert_int_equal(r->dmarc.result, HK_DMARC_FAIL);
-	assert_int_equal(r->dmarc.policy, HK_DMARC_P_REJECT);
-	assert_int_equal(r->dmarc.disposition, HK_DMARC_P_NONE);
-	assert_int_equal(r->dmarc.override, HK_DMARC_OVERRIDE_LOCAL_POLICY);
-	assert_text(r->dmarc.override_comment,
+	assert_int_equal(r->dkim[0]->result, HK_DKIM_FAIL);
+	assert_int_equal(r->arc->cv, HK_ARC_PASS);
+	assert_true(r->arc->is_trusted);
+	assert_int_equal(r->dmarc->result, HK_DMARC_FAIL);
+	assert_int_equal(r->dmarc->policy, HK_DMARC_P_REJECT);
+	assert_int_equal(r->dmarc->disposition, HK_DMARC_P_NONE);
+	assert_int_equal(r->dmarc->override, HK_DMARC_OVERRIDE_LOCAL_POLICY);
+	assert_text(r->dmarc->override_comment,
 	    "arc=pass as[1].d=list.test as[1].s=l remote-ip[1]=192.0.2.1");
 	assert_slice(written(&g, &b), g.record);
 	hk_buf_done(&b);

@@ -72,7 +72,12 @@ struct hk_verify {
 	struct verify_question *first, *last;
 	struct hk_evidence *evidence;
 	struct hk_trace *trace;
-	struct hk_verify_verdict verdict;
+	struct hk_verify_verdict verdict; /* with pointers into own */
+	struct {
+		struct hk_spf_verdict spf;
+		struct hk_dmarc_verdict dmarc;
+		struct hk_arc_verdict arc;
+	} own;
 };
 
 /* How many questions may be asked for each. */

@@ -69,7 +69,7 @@ static void add_remote_ip(const struct hk_authres_parsed *first, struct hk_buf *
 static enum hk_status write_comment(
     struct hk_verify *v, const struct hk_authres_parsed *first, struct hk_slice *ret)
 {
-	const struct hk_arc_verdict *arc = &v->verdict.arc;
+	const struct hk_arc_verdict *arc = &v->own.arc;
 	enum hk_status status;
 	struct hk_buf b;
 	size_t i;
@@ -77,8 +77,8 @@ static enum hk_status write_comment(
 	hk_buf_init(&b, COMMENT_MAX);
 	hk_buf_addf(&b, "arc=%s", hk_arc_result_name(arc->cv));
 	for (i = arc->n; i-- > 0;)
-		hk_buf_addf(&b, " as[%u].d=%.*s as[%u].s=%.*s", arc->set[i].instance,
-		    HK_FMT(arc->set[i].d), arc->set[i].instance, HK_FMT(arc->set[i].s));
+		hk_buf_addf(&b, " as[%u].d=%.*s as[%u].s=%.*s", arc->set[i]->instance,
+		    HK_FMT(arc->set[i]->d), arc->set[i]->instance, HK_FMT(arc->set[i]->s));
 	add_remote_ip(first, &b);
 	status = hk_buf_status(&b);
 	if (status == HK_OK)
@@ -91,12 +91,12 @@ static enum hk_status write_comment(
 static enum hk_status weigh(
     struct hk_verify *v, struct hk_authres_parsed *first, const char **ret_why)
 {
-	const struct hk_field *field = &v->header.field[v->verdict.arc.set[0].results];
+	const struct hk_field *field = &v->header.field[v->own.arc.set[0]->results];
 	enum hk_status status;
 	bool passed = false;
 
 	*ret_why = "not each of its sealers is trusted";
-	if (!v->verdict.arc.is_trusted)
+	if (!v->own.arc.is_trusted)
 		return HK_OK;
 	*ret_why = "its first set does not say that DMARC passed for the author domain";
 	status = hk_authres_parse(v->arena, hk_arc_results_payload(field->value), first);
@@ -111,8 +111,8 @@ static enum hk_status weigh(
 
 enum hk_status verify_override(struct hk_verify *v)
 {
-	struct hk_dmarc_verdict *dmarc = &v->verdict.dmarc;
-	const struct hk_arc_verdict *arc = &v->verdict.arc;
+	struct hk_dmarc_verdict *dmarc = &v->own.dmarc;
+	const struct hk_arc_verdict *arc = &v->own.arc;
 	struct hk_slice asked = hk_slice_str(hk_dmarc_policy_name(dmarc->disposition));
 	struct hk_authres_parsed first = {0};
 	const char *why;

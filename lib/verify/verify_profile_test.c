@@ -20,7 +20,7 @@ static const char zone[] =
 
 static struct hk_verify_input input(enum hk_dmarc_profile profile)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC | HK_CHECK_SPF,
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC | HK_CHECK_SPF,
 	    .helo = HK_S("mx.a.test"),
 	    .mail_from = HK_S("u@a.test"),
 	    .has_mail_from = true,
@@ -55,9 +55,9 @@ static void check_replay(struct world *w)
 	hk_verify_record_format(w->v, &first);
 	assert_int_equal(hk_verify_replay(&a, hk_buf_slice(&first), &again), HK_OK);
 	is = hk_verify_result(again);
-	assert_int_equal(is->dmarc.result, was->dmarc.result);
-	assert_int_equal(is->dmarc.profile, was->dmarc.profile);
-	assert_int_equal(is->dmarc.disposition, was->dmarc.disposition);
+	assert_int_equal(is->dmarc->result, was->dmarc->result);
+	assert_int_equal(is->dmarc->profile, was->dmarc->profile);
+	assert_int_equal(is->dmarc->disposition, was->dmarc->disposition);
 	assert_int_equal(is->dmarc_differs, was->dmarc_differs);
 	assert_true(hk_slice_eq(is->author_domain, was->author_domain));
 	assert_int_equal(hk_trace_count(hk_verify_trace(again)), hk_trace_count(hk_verify_trace(w->v)));
@@ -102,13 +102,13 @@ static void several_author_domains_count_by_the_strictest_that_fails_rfc_7489_6_
 			const struct hk_verify_verdict *v =
 			    judge(&w, &old, k == 0 ? FORWARDS : k == 1 ? BACKWARDS : SHUFFLED, cases[i].from);
 
-			if (v->dmarc.result != cases[i].result || v->dmarc.policy != cases[i].policy ||
-			    !hk_slice_eq(v->dmarc.author_domain, hk_slice_str(cases[i].author)))
-				fail_msg("%s: %s %s %.*s", cases[i].from, hk_dmarc_result_name(v->dmarc.result),
-				    hk_dmarc_policy_name(v->dmarc.policy), HK_FMT(v->dmarc.author_domain));
+			if (v->dmarc->result != cases[i].result || v->dmarc->policy != cases[i].policy ||
+			    !hk_slice_eq(v->dmarc->author_domain, hk_slice_str(cases[i].author)))
+				fail_msg("%s: %s %s %.*s", cases[i].from, hk_dmarc_result_name(v->dmarc->result),
+				    hk_dmarc_policy_name(v->dmarc->policy), HK_FMT(v->dmarc->author_domain));
 			check_replay(&w);
 		}
-		assert_int_equal(judge(&w, &now, FORWARDS, cases[i].from)->dmarc.result, HK_DMARC_PERMERROR);
+		assert_int_equal(judge(&w, &now, FORWARDS, cases[i].from)->dmarc->result, HK_DMARC_PERMERROR);
 	}
 	world_done(&w);
 }
@@ -127,9 +127,9 @@ static void a_record_keeps_the_profile_the_number_drawn_and_the_suffixes(void **
 	for (sample = 0; sample < 100; sample += 19) {
 		in.dmarc_sample = sample;
 		v = judge(&w, &in, FORWARDS, "u@s.a.test");
-		assert_int_equal(v->dmarc.result, HK_DMARC_FAIL);
-		assert_int_equal(v->dmarc.pct, 20);
-		assert_int_equal(v->dmarc.disposition, sample < 20 ? HK_DMARC_P_REJECT : HK_DMARC_P_QUARANTINE);
+		assert_int_equal(v->dmarc->result, HK_DMARC_FAIL);
+		assert_int_equal(v->dmarc->pct, 20);
+		assert_int_equal(v->dmarc->disposition, sample < 20 ? HK_DMARC_P_REJECT : HK_DMARC_P_QUARANTINE);
 		check_replay(&w);
 	}
 	world_done(&w);
@@ -164,8 +164,8 @@ static void both_profiles_are_compared_where_that_is_asked_for(void **state)
 
 			in.compare_profiles = true;
 			v = judge(&w, &in, SHUFFLED, cases[i].from);
-			assert_int_equal(v->dmarc.profile, profile);
-			assert_int_not_equal(v->dmarc_other.profile, profile);
+			assert_int_equal(v->dmarc->profile, profile);
+			assert_int_not_equal(v->dmarc_other->profile, profile);
 			if (v->dmarc_differs != cases[i].differs)
 				fail_msg("%s: %u", cases[i].from, v->dmarc_differs);
 			t = hk_verify_trace(w.v);
@@ -209,7 +209,7 @@ static void a_domain_in_u_labels_is_judged_as_its_a_labels_rfc_9989_4_1(void **s
 		if (v->from_state != cases[i].state || !hk_slice_eq(v->author_domain, hk_slice_str(cases[i].author)))
 			fail_msg("%s: %d %.*s", cases[i].from, (int)v->from_state, HK_FMT(v->author_domain));
 		if (cases[i].state == HK_FROM_ONE)
-			assert_int_equal(v->dmarc.result, HK_DMARC_FAIL);
+			assert_int_equal(v->dmarc->result, HK_DMARC_FAIL);
 		check_replay(&w);
 	}
 	world_done(&w);

@@ -74,7 +74,7 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 {
 	struct hk_cursor c = hk_cursor_of(bytes), tail;
 	struct hk_slice address, sample = {0};
-	struct record r = {0};
+	struct record r = {.input.size = sizeof r.input};
 	uint8_t flags;
 	uint16_t version;
 

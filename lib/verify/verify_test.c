@@ -14,15 +14,15 @@ static struct hk_slice authres(const struct world *w, struct hk_buf *b)
 	const struct hk_verify_input *in = hk_verify_input_of(w->v);
 
 	hk_buf_init(b, 1 << 20);
-	hk_authres_format(&(struct hk_authres_input){.authserv_id = in->authserv_id,
+	hk_authres_format(&(struct hk_authres_input){.size = sizeof(struct hk_authres_input), .authserv_id = in->authserv_id,
 	                      .style = HK_AUTHRES_RSPAMD,
 	                      .client = in->client,
 	                      .helo = in->helo,
-	                      .spf = v->checks & HK_CHECK_SPF ? &v->spf : NULL,
+	                      .spf = v->checks & HK_CHECK_SPF ? v->spf : NULL,
 	                      .print_dkim = v->checks & HK_CHECK_DKIM,
 	                      .dkim = v->dkim,
 	                      .n_dkim = v->n_dkim,
-	                      .dmarc = v->checks & HK_CHECK_DMARC ? &v->dmarc : NULL},
+	                      .dmarc = v->checks & HK_CHECK_DMARC ? v->dmarc : NULL},
 	    b);
 	return hk_buf_slice(b);
 }
@@ -51,14 +51,14 @@ static void the_messages_of_the_seed_get_the_verdicts_of_the_seed(void **state)
 		assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
 		v = hk_verify_result(w.v);
 		assert_int_equal(v->checks, c->checks);
-		if ((c->checks & HK_CHECK_SPF && v->spf.result != c->spf) ||
+		if ((c->checks & HK_CHECK_SPF && v->spf->result != c->spf) ||
 		    (c->checks & HK_CHECK_DKIM && v->n_dkim != 1) ||
-		    (c->checks & HK_CHECK_DKIM && v->dkim[0].result != c->dkim) ||
-		    (c->checks & HK_CHECK_DMARC && v->dmarc.result != c->dmarc))
+		    (c->checks & HK_CHECK_DKIM && v->dkim[0]->result != c->dkim) ||
+		    (c->checks & HK_CHECK_DMARC && v->dmarc->result != c->dmarc))
 			fail_msg("%s: spf=%s dkim=%s dmarc=%s", c->file,
-			    hk_spf_result_name(v->spf.result),
-			    v->n_dkim ? hk_dkim_result_name(v->dkim[0].result) : "no signature",
-			    hk_dmarc_result_name(v->dmarc.result));
+			    hk_spf_result_name(v->spf->result),
+			    v->n_dkim ? hk_dkim_result_name(v->dkim[0]->result) : "no signature",
+			    hk_dmarc_result_name(v->dmarc->result));
 	}
 	world_done(&w);
 }
@@ -119,10 +119,10 @@ static void scenario_4_4_signed_anew_fails_dmarc_with_all_checks_passing(void **
 	assert_int_equal(world_run(&w, &in, SHUFFLED, 0, true), HK_OK);
 	v = hk_verify_result(w.v);
 	assert_int_equal(v->n_dkim, 2);
-	assert_int_equal(v->dkim[0].result, HK_DKIM_PASS);
-	assert_int_equal(v->spf.result, HK_SPF_PASS);
-	assert_int_equal(v->dmarc.result, HK_DMARC_FAIL);
-	assert_int_equal(v->dmarc.disposition, HK_DMARC_P_REJECT);
+	assert_int_equal(v->dkim[0]->result, HK_DKIM_PASS);
+	assert_int_equal(v->spf->result, HK_SPF_PASS);
+	assert_int_equal(v->dmarc->result, HK_DMARC_FAIL);
+	assert_int_equal(v->dmarc->disposition, HK_DMARC_P_REJECT);
 	authres(&w, &b);
 	hk_buf_add_byte(&b, 0);
 	assert_non_null(strstr((const char *)b.p,
@@ -178,7 +178,7 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 	    {" From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	    {"\tx\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	};
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1};
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC, .now = 1};
 	struct world w;
 	size_t i;
 
@@ -195,7 +195,7 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 		    !hk_slice_eq(v->author_domain, hk_slice_str(cases[i].domain)))
 			fail_msg("%s: state %d, domain %.*s", cases[i].header, (int)v->from_state,
 			    HK_FMT(v->author_domain));
-		assert_int_equal(v->dmarc.result,
+		assert_int_equal(v->dmarc->result,
 		    cases[i].state == HK_FROM_ONE ? HK_DMARC_FAIL : HK_DMARC_PERMERROR);
 	}
 	world_done(&w);
@@ -270,7 +270,7 @@ static void the_verdict_and_its_trace_do_not_depend_on_timing(void **state)
  * be asked first. */
 static void the_order_of_dmarc_questions_does_not_depend_on_timing(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1};
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC, .now = 1};
 	struct hk_trace *first = NULL;
 	struct world w;
 	int order, late;
@@ -283,7 +283,7 @@ static void the_order_of_dmarc_questions_does_not_depend_on_timing(void **state)
 	for (order = FORWARDS; order <= SHUFFLED; order++) {
 		for (late = 0; late < 2; late++) {
 			assert_int_equal(world_run(&w, &in, (enum order)order, 0, late), HK_OK);
-			assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);
+			assert_int_equal(hk_verify_result(w.v)->dmarc->result, HK_DMARC_PASS);
 			if (!first)
 				keep_trace(&w.arena, w.v, &first);
 			assert_same_trace(first, hk_verify_trace(w.v));
@@ -296,9 +296,9 @@ static void same_verdict(const struct hk_verify *a, const struct hk_verify *b)
 {
 	const struct hk_verify_verdict *v = hk_verify_result(a), *w = hk_verify_result(b);
 
-	assert_int_equal(v->spf.result, w->spf.result);
+	assert_int_equal(v->spf->result, w->spf->result);
 	assert_int_equal(v->n_dkim, w->n_dkim);
-	assert_int_equal(v->dmarc.result, w->dmarc.result);
+	assert_int_equal(v->dmarc->result, w->dmarc->result);
 	assert_int_equal(v->from_state, w->from_state);
 	assert_same_trace(hk_verify_trace(a), hk_verify_trace(b));
 }
@@ -384,7 +384,7 @@ static void a_damaged_record_is_refused(void **state)
 
 static void the_same_question_is_asked_once(void **state)
 {
-	struct hk_verify_input in = {.checks = HK_CHECK_DMARC, .now = 1};
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_DMARC, .now = 1};
 	struct world w;
 	size_t i;
 
@@ -407,7 +407,7 @@ static void big_world(struct world *w, struct hk_verify_input *in)
 	char line[128];
 	int i, k;
 
-	*in = (struct hk_verify_input){.checks = HK_CHECK_DMARC,
+	*in = (struct hk_verify_input){.size = sizeof(struct hk_verify_input), .checks = HK_CHECK_DMARC,
 	    .now = 1,
 	    .has_mail_from = true,
 	    .mail_from = HK_S("u@big.test"),
@@ -441,7 +441,7 @@ static void over_their_share_questions_are_not_asked_and_count_as_temperror(void
 	v = hk_verify_result(w.v);
 	assert_int_equal(
 	    w.asked, HK_VERIFY_MAX_SPF_QUESTIONS + 2); /* and _dmarc.a.test, _dmarc.test */
-	assert_int_equal(v->spf.result, HK_SPF_TEMPERROR);
+	assert_int_equal(v->spf->result, HK_SPF_TEMPERROR);
 	for (i = 0, k = 0; i < (int)hk_trace_count(hk_verify_trace(w.v)); i++)
 		k += hk_trace_at(hk_verify_trace(w.v), (size_t)i)->event == HK_TRACE_MSG_DNS_LIMIT;
 	assert_int_equal(k, 1);
@@ -466,9 +466,9 @@ static void no_method_can_use_up_the_questions_of_another(void **state)
 		assert_int_equal(
 		    early ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, false),
 		    HK_OK);
-		assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_TEMPERROR);
-		assert_int_equal(hk_verify_result(w.v)->dkim[0].result, HK_DKIM_PASS);
-		assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);
+		assert_int_equal(hk_verify_result(w.v)->spf->result, HK_SPF_TEMPERROR);
+		assert_int_equal(hk_verify_result(w.v)->dkim[0]->result, HK_DKIM_PASS);
+		assert_int_equal(hk_verify_result(w.v)->dmarc->result, HK_DMARC_PASS);
 		if (!early)
 			keep_trace(&w.arena, w.v, &first);
 		assert_same_trace(first, hk_verify_trace(w.v));
@@ -495,9 +495,9 @@ static void what_is_refused_to_one_method_is_asked_for_another(void **state)
 		assert_int_equal(
 		    k ? world_run_spf_first(&w, &in) : world_run(&w, &in, FORWARDS, 0, k == 2),
 		    HK_OK);
-		assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_TEMPERROR);
-		assert_int_equal(hk_verify_result(w.v)->dkim[0].result, HK_DKIM_PASS);
-		assert_int_equal(hk_verify_result(w.v)->dmarc.result, HK_DMARC_PASS);
+		assert_int_equal(hk_verify_result(w.v)->spf->result, HK_SPF_TEMPERROR);
+		assert_int_equal(hk_verify_result(w.v)->dkim[0]->result, HK_DKIM_PASS);
+		assert_int_equal(hk_verify_result(w.v)->dmarc->result, HK_DMARC_PASS);
 		check_replay(&w);
 		world_done(&w);
 	}
@@ -505,7 +505,7 @@ static void what_is_refused_to_one_method_is_asked_for_another(void **state)
 
 static void spf_needs_both_ends_of_it(void **state)
 {
-	struct hk_verify_input in = {
+	struct hk_verify_input in = {.size = sizeof in,
 	    .checks = HK_CHECK_SPF, .now = 1, .mail_from = HK_S("u@a.test"), .has_mail_from = true};
 	struct world w;
 
@@ -514,12 +514,12 @@ static void spf_needs_both_ends_of_it(void **state)
 	world_zone(&w, lab_zone);
 	plain(&w, "From: u@a.test\r\n");
 	assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
-	assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_NONE);
-	assert_true(hk_slice_eq(hk_verify_result(w.v)->spf.reason, HK_S("no client address")));
+	assert_int_equal(hk_verify_result(w.v)->spf->result, HK_SPF_NONE);
+	assert_true(hk_slice_eq(hk_verify_result(w.v)->spf->reason, HK_S("no client address")));
 	in.has_mail_from = false;
 	assert_int_equal(hk_ip_parse(HK_S("10.255.1.20"), &in.client), HK_OK);
 	assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
-	assert_int_equal(hk_verify_result(w.v)->spf.result, HK_SPF_NONE);
+	assert_int_equal(hk_verify_result(w.v)->spf->result, HK_SPF_NONE);
 	assert_int_equal(w.asked, 0);
 	check_replay(&w);
 	world_done(&w);
@@ -539,7 +539,7 @@ static void a_full_arena_ends_in_a_status_not_in_a_verdict(void **state)
 	world_load(&w, lab_cases[4].file);
 	world_sign(&w, "a.test", "one");
 	assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
-	result = hk_verify_result(w.v)->dmarc.result;
+	result = hk_verify_result(w.v)->dmarc->result;
 	most = w.mail.used;
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	hk_verify_record_format(w.v, &record);
@@ -549,13 +549,13 @@ static void a_full_arena_ends_in_a_status_not_in_a_verdict(void **state)
 
 		hk_arena_init(&a, limit);
 		if (hk_verify_replay(&a, hk_buf_slice(&record), &again) == HK_OK) {
-			assert_int_equal(hk_verify_result(again)->dmarc.result, result);
+			assert_int_equal(hk_verify_result(again)->dmarc->result, result);
 			hk_verify_done(again);
 		}
 		hk_arena_done(&a);
 		w.mail.limit = limit;
 		if (world_run(&w, &in, FORWARDS, 0, false) == HK_OK)
-			assert_int_equal(hk_verify_result(w.v)->dmarc.result, result);
+			assert_int_equal(hk_verify_result(w.v)->dmarc->result, result);
 		else if (w.v)
 			assert_null(hk_verify_result(w.v));
 	}

@@ -131,7 +131,7 @@ void world_load(struct world *w, const char *file)
 
 struct hk_verify_input world_input(const struct lab_case *c)
 {
-	struct hk_verify_input in = {.checks = c->checks,
+	struct hk_verify_input in = {.size = sizeof in, .checks = c->checks,
 	    .helo = hk_slice_str(c->helo),
 	    .mail_from = hk_slice_str(c->mail_from),
 	    .has_mail_from = true,
@@ -303,7 +303,7 @@ void world_sign(struct world *w, const char *d, const char *s)
 	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 2048, &key), HK_OK);
 	assert_int_equal(hk_header_parse(&w->arena, header, &fields), HK_OK);
 	sign = hk_dkim_sign_new(&w->arena,
-	    &(struct hk_dkim_sign_options){.d = hk_slice_str(d),
+	    &(struct hk_dkim_sign_options){.size = sizeof(struct hk_dkim_sign_options), .d = hk_slice_str(d),
 	        .s = hk_slice_str(s),
 	        .alg = HK_SIGN_RSA_SHA256,
 	        .header_canon = HK_CANON_RELAXED,
