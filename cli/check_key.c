@@ -94,7 +94,7 @@ static void write_json(struct key_report *r, struct hk_buf *out)
 	hk_json_string(&w, "reason", r->lookup.fault == HK_DKIM_R_OK ? (struct hk_slice){0} : hk_dkim_reason_text(r->lookup.fault));
 	hk_json_array(&w, "records");
 	for (i = 0; i < r->lookup.n; i++)
-		record_json(&w, &r->lookup.key[i]);
+		record_json(&w, r->lookup.key[i]);
 	hk_json_close_array(&w);
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
@@ -109,7 +109,7 @@ static void write_text(struct key_report *r, struct hk_buf *out)
 	if (r->lookup.fault != HK_DKIM_R_OK)
 		cli_line_add(out, "reason", hk_dkim_reason_text(r->lookup.fault));
 	for (i = 0; i < r->lookup.n; i++) {
-		struct hk_dkim_key *key = &r->lookup.key[i];
+		struct hk_dkim_key *key = r->lookup.key[i];
 
 		cli_line_add(out, "record", key->text);
 		cli_line_add(out, "key type", key->k);
@@ -141,7 +141,7 @@ static enum hk_status ask(const struct cli_options *o, struct cli_resolver *reso
 	if (status == HK_OK)
 		status = hk_dkim_lookup_answer(a, &r->lookup, &r->answer);
 	for (i = 0; status == HK_OK && i < r->lookup.n; i++)
-		r->is_usable = r->is_usable || fault_of(&r->lookup.key[i]).n == 0;
+		r->is_usable = r->is_usable || fault_of(r->lookup.key[i]).n == 0;
 	return status;
 }
 

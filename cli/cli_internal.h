@@ -10,6 +10,7 @@
  *	check.c     from options to a verdict about a message
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
+ *	against*.c  verify --against-existing (against.h)
  *	arc.c       the command arc
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
@@ -49,7 +50,7 @@ struct cli_options {
 	size_t n_words;
 	struct hk_slice message; /* of a batch request, in place of file */
 	const char *file; /* the message; "-" is the standard input; NULL: none */
-	const char *zone, *resolver, *record, *save_record;
+	const char *zone, *resolver, *record, *save_record, *against;
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
 	const char *key, *domain, *selector, *headers; /* to sign with */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli_internal.h"
+#include "against.h"
 
 /* A chain that nobody asked about by name, and that is not there, is not worth a line. */
 static void authres(const struct cli_options *o, const struct cli_checked *c, struct hk_buf *out)
@@ -99,5 +99,7 @@ enum cli_exit cli_explain(const struct cli_options *o)
 
 enum cli_exit cli_verify(const struct cli_options *o)
 {
+	if (o->against)
+		return cli_against(o);
 	return cli_answer_once(o, answer_verify);
 }

@@ -18,7 +18,7 @@ static void add_strings(struct hk_slice text, struct hk_buf *out)
 	hk_buf_add_byte(out, '\n');
 }
 
-static bool add_key(const struct cli_options *o, struct keys_store *s, const struct keys_key *key,
+static bool add_key(const struct cli_options *o, struct keys_store *s, const struct hk_key_entry *key,
     struct hk_buf *out)
 {
 	struct hk_slice name;

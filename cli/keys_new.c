@@ -12,7 +12,7 @@ enum { ALGS = sizeof algs / sizeof algs[0] };
 
 /* %Y %m %d of now in UTC, %a the algorithm. Where both keys of a pair would get
  * one name, the algorithm follows. try 0 is the plain name. */
-static bool expand(const struct cli_options *o, const struct keys_key *key, unsigned try,
+static bool expand(const struct cli_options *o, const struct hk_key_entry *key, unsigned try,
     struct hk_buf *out)
 {
 	const char *t = o->selector_template ? o->selector_template : "%Y%m";
@@ -38,7 +38,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 			hk_buf_addf(out, "%02d", tm.tm_mday);
 			break;
 		case 'a':
-			hk_buf_add_str(out, keys_alg_name(key->alg));
+			hk_buf_add_str(out, hk_key_alg_name(key->alg));
 			has_alg = true;
 			break;
 		default:
@@ -46,7 +46,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 		}
 	}
 	if (!has_alg)
-		hk_buf_addf(out, "-%s", keys_alg_name(key->alg));
+		hk_buf_addf(out, "-%s", hk_key_alg_name(key->alg));
 	if (try)
 		hk_buf_addf(out, "-%u", try + 1);
 	return hk_buf_status(out) == HK_OK && hk_is_hostname(hk_buf_slice(out), false);
@@ -54,7 +54,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 
 /* One key; where rotates, a name that is taken makes way for the next. */
 static bool make_key(
-    const struct cli_options *o, struct keys_store *s, struct keys_key *key, bool rotates)
+    const struct cli_options *o, struct keys_store *s, struct hk_key_entry *key, bool rotates)
 {
 	struct hk_private_key *private = NULL;
 	enum hk_status status =
@@ -92,7 +92,7 @@ static bool make_key(
 static bool make_domain(
     const struct cli_options *o, struct keys_store *s, const char *domain, bool rotates)
 {
-	struct keys_key key = {.state = KEYS_STAGED, .since = keys_now(o)};
+	struct hk_key_entry key = {.state = HK_KEY_STATE_STAGED, .since = keys_now(o)};
 	size_t before = s->n, i;
 	bool good = true;
 

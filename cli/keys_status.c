@@ -4,12 +4,12 @@
 #include "keys.h"
 
 /* What is shown: a staged key that every name server has is published. */
-static const char *shown_state(const struct keys_key *key, const struct keys_seen *seen)
+static const char *shown_state(const struct hk_key_entry *key, const struct keys_seen *seen)
 {
-	return key->state == KEYS_STAGED && seen->all ? "published" : keys_state_name(key->state);
+	return key->state == HK_KEY_STATE_STAGED && seen->all ? "published" : hk_key_state_name(key->state);
 }
 
-static void add_json(struct hk_json_writer *w, const struct keys_key *key, struct hk_slice name,
+static void add_json(struct hk_json_writer *w, const struct hk_key_entry *key, struct hk_slice name,
     const struct keys_seen *seen)
 {
 	size_t i;
@@ -18,7 +18,7 @@ static void add_json(struct hk_json_writer *w, const struct keys_key *key, struc
 	hk_json_string(w, "domain", key->domain);
 	hk_json_string(w, "selector", key->selector);
 	hk_json_string(w, "record", name);
-	hk_json_text(w, "algorithm", keys_alg_name(key->alg));
+	hk_json_text(w, "algorithm", hk_key_alg_name(key->alg));
 	hk_json_text(w, "state", shown_state(key, seen));
 	hk_json_int(w, "since", key->since);
 	hk_json_bool(w, "as_wanted", seen->all);
@@ -35,14 +35,14 @@ static void add_json(struct hk_json_writer *w, const struct keys_key *key, struc
 }
 
 /* A line for each key; below it the servers that do not show what they should. */
-static void add_row(const struct keys_key *key, const struct keys_seen *seen, struct hk_buf *out)
+static void add_row(const struct hk_key_entry *key, const struct keys_seen *seen, struct hk_buf *out)
 {
 	size_t i, seeing = 0;
 
 	for (i = 0; i < seen->n; i++)
 		seeing += seen->answer[i].sight == HK_KEY_FITS;
 	hk_buf_addf(out, "%-28.*s %-20.*s %-8s %-10s %zu of %zu\n", HK_FMT(key->domain),
-	    HK_FMT(key->selector), keys_alg_name(key->alg), shown_state(key, seen), seeing, seen->n);
+	    HK_FMT(key->selector), hk_key_alg_name(key->alg), shown_state(key, seen), seeing, seen->n);
 	for (i = 0; i < seen->n; i++) {
 		const struct keys_answer *answer = &seen->answer[i];
 
@@ -60,21 +60,21 @@ static void add_row(const struct keys_key *key, const struct keys_seen *seen, st
 }
 
 /* A key that is being made known may be missing; one that signs or has signed may not. */
-static enum cli_exit exit_of(const struct keys_key *key, const struct keys_seen *seen)
+static enum cli_exit exit_of(const struct hk_key_entry *key, const struct keys_seen *seen)
 {
-	if (seen->all || key->state == KEYS_STAGED)
+	if (seen->all || key->state == HK_KEY_STATE_STAGED)
 		return CLI_OK;
 	return seen->unknown ? CLI_LATER : CLI_FAIL;
 }
 
-static bool see(struct keys_store *s, struct keys_watch *w, const struct keys_key *key,
+static bool see(struct keys_store *s, struct keys_watch *w, const struct hk_key_entry *key,
     struct keys_seen *ret)
 {
 	enum hk_status status = HK_OK;
 	struct hk_buf record;
 
 	hk_buf_init(&record, HK_DKIM_KEY_RECORD_MAX);
-	if (key->state != KEYS_REVOKED && !keys_record(s, key, &record)) {
+	if (key->state != HK_KEY_STATE_REVOKED && !keys_record(s, key, &record)) {
 		hk_buf_done(&record);
 		return false;
 	}
@@ -134,15 +134,15 @@ static void succeed(struct keys_store *s, size_t new_key, int64_t now)
 	size_t i;
 
 	for (i = 0; i < new_key; i++) {
-		struct keys_key *old = &s->key[i];
+		struct hk_key_entry *old = &s->key[i];
 
-		if (old->state > KEYS_ACTIVE || old->alg != s->key[new_key].alg ||
+		if (old->state > HK_KEY_STATE_ACTIVE || old->alg != s->key[new_key].alg ||
 		    !hk_slice_eq(old->domain, s->key[new_key].domain))
 			continue;
-		old->state = KEYS_RETIRING;
+		old->state = HK_KEY_STATE_RETIRING;
 		old->since = now;
 	}
-	s->key[new_key].state = KEYS_ACTIVE;
+	s->key[new_key].state = HK_KEY_STATE_ACTIVE;
 	s->key[new_key].since = now;
 }
 
@@ -155,7 +155,7 @@ static enum cli_exit activate_all(
 	size_t i;
 
 	for (i = s->n; i-- > 0;) {
-		if (s->key[i].state != KEYS_STAGED || !keys_is_wanted(o, &s->key[i]))
+		if (s->key[i].state != HK_KEY_STATE_STAGED || !keys_is_wanted(o, &s->key[i]))
 			continue;
 		if (!see(s, w, &s->key[i], &seen))
 			return CLI_USAGE;

@@ -178,6 +178,9 @@ static const struct {
         set_queue_id, 0},
     {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")",
         AT(evidence_dir)},
+    {"--against-existing", "MAILDIR",
+        "verify: our verdicts beside the Authentication-Results that the messages there have",
+        AT(against)},
     {"--save-evidence", "FILE", "write such a record", AT(save_record)},
     {"--now", "SECONDS",
         "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
@@ -359,7 +362,7 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 			return false;
 	}
 	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix &&
-	    !o.batch) {
+	    !o.batch && !o.against) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);

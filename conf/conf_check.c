@@ -131,9 +131,18 @@ static void check_keys(struct conf_reader *r, const struct conf_places *p)
 			c->sign[i].key[j] = find_key(r, &p->sign[i][2 + j]);
 }
 
+static void check_tables(struct conf_reader *r)
+{
+	const struct conf_token *first = &r->token[0];
+
+	if (!r->conf->key_table.n != !r->conf->signing_table.n)
+		conf_error(r, first, "key-table and signing-table need each other");
+}
+
 void conf_check(struct conf_reader *r, const struct conf_places *p)
 {
 	check_listeners(r, p);
 	check_routes(r, p);
 	check_keys(r, p);
+	check_tables(r);
 }

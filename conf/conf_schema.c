@@ -80,6 +80,20 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"keys-folder", GLOBAL(keys_folder), .kind = CONF_KIND_PATH,
+        .manual = "A folder of hikyaku keys: each of its domains signs mail from addresses of the "
+                  "domain, with its active keys, or where they are not published those before "
+                  "them. It is read at the start and at each reload, as the tables below are."},
+    {"key-table", GLOBAL(key_table), .kind = CONF_KIND_TABLE,
+        .manual = "A KeyTable of OpenDKIM, read as it stands; it needs signing-table. A row that "
+                  "has no equal here is an error, told with its line."},
+    {"signing-table", GLOBAL(signing_table), .kind = CONF_KIND_TABLE,
+        .manual = "A SigningTable of OpenDKIM: with refile: before the path its patterns are "
+                  "tried in their order. Rows of one pattern sign together, as with "
+                  "MultipleSignatures."},
+    {"rspamd-keys", GLOBAL(rspamd_keys), .kind = CONF_KIND_PATH,
+        .manual = "A folder of rspamd with files named DOMAIN.SELECTOR.key, each for its domain "
+                  "and all below it; of several selectors the one that sorts last comes first."},
     {"key-check", GLOBAL(key_check), .kind = CONF_KIND_DURATION, .least = 0, .most = 7 * DAY,
         .preset = "1h",
         .manual = "How often the published record of each signing key is looked up at least; a "
@@ -190,7 +204,7 @@ const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
 const char conf_sign_manual[] =
     "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
     "with the keys NAME...; the first "
-    "PATTERN that fits wins. A message gets one signature for each domain and algorithm among the "
+    "PATTERN that fits wins, and those of this file come before those of tables. A message gets one signature for each domain and algorithm among the "
     "keys (RFC 8463 6: RSA beside Ed25519): that of the first key whose record is published, "
     "so the newest stands first and the one before it after it. Only mail that came in by a listener of the role relay or submission is "
     "signed, and our own bounces: mail "

@@ -338,9 +338,9 @@ enum hk_status hk_delivery_next(
 			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
 		if (ret->type == HK_DELIVERY_SIGN) {
 			ret->id = d->last_id;
-			ret->key = d->signature[d->signature_at].choice.key;
-			ret->alg = d->env.key_algs[ret->key];
-			ret->digest = d->signature[d->signature_at].digest;
+			ret->key = d->signer[d->sign_question->id].key;
+			ret->alg = d->sign_question->alg;
+			ret->digest = d->sign_question->digest;
 		}
 		return HK_OK;
 	}

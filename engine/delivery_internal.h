@@ -63,11 +63,6 @@ struct asked {
 	bool is_open, is_handed_out;
 	struct hk_dns_question question;
 };
-struct signature {
-	struct hk_key_choice choice;
-	struct hk_dkim_sign *sign;
-	struct hk_slice digest;
-};
 /* Why a recipient has no result yet: what it gets when nothing better comes. */
 struct reason {
 	uint16_t code;
@@ -126,8 +121,10 @@ struct hk_delivery {
 	struct hk_render_options options;
 	bool is_rendered;
 	struct hk_header signed_header;
-	struct signature signature[HK_KEY_CHOICES];
-	size_t n_signatures, signature_at; /* at: the one whose answer is awaited */
+	struct hk_key_choice signer[HK_KEY_CHOICES];
+	size_t n_signers;
+	struct hk_dkim_sign *sign; /* of all signers; NULL without any */
+	const struct hk_dkim_sign_question *sign_question; /* whose answer is awaited */
 	bool is_published;                 /* a key is known to be, or may be */
 	struct hk_buf fields;              /* the signatures' */
 };

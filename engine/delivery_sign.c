@@ -6,6 +6,8 @@
 #include "conf/key_state.h"
 #include "engine/delivery_internal.h"
 
+_Static_assert(HK_KEY_CHOICES <= HK_DKIM_MAX_SIGNERS, "every key that is chosen can sign");
+
 static void cannot(struct hk_delivery *d, const char *what)
 {
 	/* never unsigned where a signature belongs */
@@ -23,12 +25,14 @@ static void finish(struct hk_delivery *d)
 
 /* ---- which keys ------------------------------------------------------------------------------ */
 
-/* One line for each key: with what the message is signed and, where that is not as it should be, why. */
+/* One line for each key: with what the message is signed and, where that is not as it should be,
+ * why. */
 static void tell(struct hk_delivery *d, const struct hk_key_choice *c)
 {
 	const struct hk_conf *conf = delivery_conf(d);
 	const struct hk_conf_key *key = &conf->key[c->key], *first = &conf->key[c->first];
-	bool is_well = c->key == c->first && (c->sight == HK_KEY_FITS || c->sight == HK_KEY_UNKNOWN);
+	bool is_well =
+	    c->key == c->first && (c->sight == HK_KEY_FITS || c->sight == HK_KEY_UNKNOWN);
 
 	if (is_well)
 		hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=signed d=%.*s s=%.*s a=%s", d->id_text,
@@ -47,55 +51,63 @@ static void choose(struct hk_delivery *d, const struct hk_conf_sign *sign)
 {
 	struct hk_key_choice choice[HK_KEY_CHOICES];
 	size_t n = hk_key_choose(
-	    delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice), i;
+	           delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice),
+	       i;
 
 	d->is_published = hk_key_is_published(choice, n);
 	for (i = 0; i < n; i++) {
 		tell(d, &choice[i]);
 		if (!choice[i].is_left_out)
-			d->signature[d->n_signatures++].choice = choice[i];
+			d->signer[d->n_signers++] = choice[i];
 	}
 }
 
 /* ---- signatures ------------------------------------------------------------------------------ */
 
-static enum hk_status begin_one(struct hk_delivery *d, struct signature *s)
+static enum hk_status begin_one(struct hk_delivery *d, const struct hk_key_choice *choice)
 {
-	const struct hk_conf_key *key = &delivery_conf(d)->key[s->choice.key];
-	struct hk_dkim_sign_options options = {.size = sizeof options,
+	const struct hk_conf_key *key = &delivery_conf(d)->key[choice->key];
+	struct hk_dkim_sign_options options = {
+	    .size = sizeof options,
 	    .d = key->domain,
 	    .s = key->selector,
-	    .alg = d->env.key_algs[s->choice.key],
+	    .alg = d->env.key_algs[choice->key],
 	    .header_canon = HK_CANON_RELAXED,
 	    .body_canon = HK_CANON_RELAXED,
 	    .now = d->now.utc,
 	};
 
-	s->sign = hk_dkim_sign_new(&d->arena, &options, &d->signed_header);
-	return s->sign ? HK_OK : HK_NOMEM;
+	if (d->sign)
+		return hk_dkim_sign_also(d->sign, &options);
+	d->sign = hk_dkim_sign_new(&d->arena, &options, &d->signed_header);
+	return d->sign ? HK_OK : HK_NOMEM;
 }
 
 static enum hk_status hash_body(struct hk_delivery *d)
 {
 	enum hk_status status;
 	uint64_t at = 0;
-	size_t n, i;
+	size_t n;
 
 	for (;;) {
 		status = hk_render_body(&d->render, at, d->chunk, sizeof d->chunk, &n);
 		if (status != HK_OK || !n)
 			return status;
-		for (i = 0; i < d->n_signatures; i++)
-			hk_dkim_sign_body(d->signature[i].sign, hk_slice_of(d->chunk, n));
+		hk_dkim_sign_body(d->sign, hk_slice_of(d->chunk, n));
 		at += n;
 	}
 }
 
-static void ask(struct hk_delivery *d)
+/* false when all were asked */
+static bool ask(struct hk_delivery *d)
 {
+	d->sign_question = hk_dkim_sign_question(d->sign);
+	if (!d->sign_question)
+		return false;
 	d->last_id++;
 	d->wants |= WANT_SIGN;
 	delivery_wait(d, STEP_SIGN, SIGN_MS);
+	return true;
 }
 
 static void begin_signatures(struct hk_delivery *d)
@@ -103,15 +115,13 @@ static void begin_signatures(struct hk_delivery *d)
 	enum hk_status status = HK_OK;
 	size_t i;
 
-	for (i = 0; status == HK_OK && i < d->n_signatures; i++)
-		status = begin_one(d, &d->signature[i]);
+	for (i = 0; status == HK_OK && i < d->n_signers; i++)
+		status = begin_one(d, &d->signer[i]);
 	if (status == HK_OK)
 		status = hash_body(d);
-	for (i = 0; status == HK_OK && i < d->n_signatures; i++)
-		status = hk_dkim_sign_end(d->signature[i].sign, &d->signature[i].digest);
 	if (status == HK_OK)
-		ask(d);
-	else
+		status = hk_dkim_sign_end(d->sign, NULL);
+	if (status != HK_OK || !ask(d))
 		cannot(d, "The message cannot be hashed");
 }
 
@@ -130,7 +140,7 @@ void sign_begin(struct hk_delivery *d)
 	sign = hk_render_sign(delivery_conf(d), &d->mail, &d->signed_header, &d->arena);
 	if (sign)
 		choose(d, sign);
-	if (d->n_signatures == 0)
+	if (d->n_signers == 0)
 		finish(d);
 	else if (!d->is_published && delivery_conf(d)->unpublished_key == HK_UNPUBLISHED_DEFER)
 		cannot(d, "No key of the signing domain is published");
@@ -140,27 +150,24 @@ void sign_begin(struct hk_delivery *d)
 
 void sign_done(struct hk_delivery *d, struct hk_slice signature)
 {
-	struct signature *s = &d->signature[d->signature_at];
-
 	if (!signature.n) {
 		cannot(d, "The signature cannot be made now");
 		return;
 	}
-	if (hk_dkim_sign_finish(s->sign, signature, &d->fields) != HK_OK) {
-		cannot(d, "The signature cannot be written");
+	if (hk_dkim_sign_answer(d->sign, d->sign_question->id, signature) != HK_OK) {
+		cannot(d, "The signature cannot be kept");
 		return;
 	}
-	if (++d->signature_at < d->n_signatures)
-		ask(d);
+	if (ask(d))
+		return;
+	if (hk_dkim_sign_fields(d->sign, &d->fields) != HK_OK)
+		cannot(d, "The signature cannot be written");
 	else
 		finish(d);
 }
 
 void sign_free(struct hk_delivery *d)
 {
-	size_t i;
-
-	for (i = 0; i < d->n_signatures; i++)
-		hk_dkim_sign_done(d->signature[i].sign);
+	hk_dkim_sign_done(d->sign);
 	hk_buf_done(&d->fields);
 }

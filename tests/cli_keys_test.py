@@ -332,7 +332,8 @@ sign * book;
         (rspamd / name).write_text("")
     code, out, err = hikyaku("keys", "import", "--rspamd", rspamd)
     signs = [line for line in out.splitlines() if line.startswith("sign")]
-    ok(signs == ["sign sub.x.test sub.x.test.dkim;", "sign .sub.x.test sub.x.test.dkim;", "sign x.test x.test.smtpbook;", "sign .x.test x.test.smtpbook;"]
+    ok(signs == ["sign sub.x.test sub.x.test.dkim;", "sign .sub.x.test sub.x.test.dkim;", "sign x.test x.test.zweite x.test.smtpbook;",
+                  "sign .x.test x.test.zweite x.test.smtpbook;"]
        and out.count("key ") == 3 and f'file "{rspamd.resolve()}/x.test.smtpbook.key";' in out,
        "DOMAIN.SELECTOR.key of rspamd becomes key and sign items", out)
     ok(code == 1 and "nonsense" in err, "another name is said", err)

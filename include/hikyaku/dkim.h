@@ -3,7 +3,7 @@
  * dkim.h - RFC 6376 with RFC 8301 and RFC 8463: verify and sign, the body in one pass.
  *
  *	verify: new, header, body*, end, then step/question/answer until OK, then count/result
- *	sign:   new, header, body*, end, then digest (the question), finish (the answer gives the field)
+ *	sign:   new, [also]*, body*, end, then question/answer for each key, fields
  */
 #ifndef HIKYAKU_DKIM_H
 #define HIKYAKU_DKIM_H
@@ -52,6 +52,36 @@ struct hk_dkim_verdict {
 	int64_t signed_at;          /* t=; -1 where it is absent: an old signature on a new message may be a replay (8.6) */
 };
 
+/* ---- a cache of public keys, which the caller owns ------------------------------------- */
+
+/* Saves the parsing of key records that come again, not the questions: each record of an answer is looked for by its
+ * name and all its octets, so a key that was replaced or revoked in the DNS is never used in place of what is there now.
+ * For one thread at a time; give each worker its own. */
+struct hk_dkim_key_cache;
+struct hk_dkim_key_cache_options {
+	size_t size; /* of the struct: base.h */
+	size_t max_entries; /* 0: HK_DKIM_CACHE_ENTRIES */
+	size_t max_bytes;   /* 0: HK_DKIM_CACHE_BYTES; an entry counts with what OpenSSL keeps for it */
+	int64_t longest;    /* seconds that an entry stays, however long its TTL; 0: HK_DKIM_CACHE_LONGEST */
+};
+#define HK_DKIM_CACHE_ENTRIES 1024
+#define HK_DKIM_CACHE_BYTES   (4 * 1024 * 1024) /* 1,024 keys of RSA-2048, at 3.2 KiB, with room for longer records */
+#define HK_DKIM_CACHE_LONGEST 86400
+/* returns owned; NULL when out of memory, or when options, which may be NULL, do not say their size. */
+struct hk_dkim_key_cache *hk_dkim_key_cache_new(const struct hk_dkim_key_cache_options *);
+/* No verifier that was given the cache may be left. NULL allowed. */
+void hk_dkim_key_cache_free(struct hk_dkim_key_cache *);
+/* hk_dkim_key_cache_expire(c, now): drops every entry whose time is over. Never needed: full, the cache makes room itself. */
+void hk_dkim_key_cache_expire(struct hk_dkim_key_cache *, int64_t now);
+struct hk_dkim_key_cache_counts {
+	size_t entries, bytes;
+	uint64_t hits, misses; /* records of answers found, and not found */
+	uint64_t dropped;      /* for lack of room */
+};
+const struct hk_dkim_key_cache_counts *hk_dkim_key_cache_counts(const struct hk_dkim_key_cache *);
+
+/* ---- verifying ------------------------------------------------------------------------- */
+
 struct hk_dkim_verify_options {
 	size_t size; /* of the struct: base.h */
 	int64_t now;                 /* seconds since 1970 */
@@ -59,6 +89,7 @@ struct hk_dkim_verify_options {
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
 	bool allow_sha1;             /* archived vectors only */
 	size_t max_signatures;       /* 0: HK_DKIM_MAX_SIGNATURES */
+	struct hk_dkim_key_cache *keys; /* borrowed until hk_dkim_verify_done; NULL: every key is parsed anew */
 };
 
 struct hk_dkim_verify;
@@ -96,19 +127,40 @@ struct hk_dkim_sign_options {
 	int64_t expire;                         /* x=; 0 leaves it out */
 	struct hk_slice headers;                /* "from:subject:..." without oversigning; empty: HK_DKIM_DEFAULT_HEADERS */
 	bool no_oversign;                       /* else each present field is listed once more than it occurs, absent ones once */
+	struct hk_slice key;                    /* for the question: what the caller knows the private key by; never read here */
 };
 #define HK_DKIM_DEFAULT_HEADERS "from:reply-to:subject:date:message-id:to:cc"
+#define HK_DKIM_MAX_SIGNERS     8 /* keys for one message: two algorithms, and old and new keys of a few domains */
 
 struct hk_dkim_sign;
 /* borrows header; NULL when a is full. hk_dkim_sign_done must be called. */
 struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *, const struct hk_dkim_sign_options *, const struct hk_header *);
 void hk_dkim_sign_done(struct hk_dkim_sign *);
+/* hk_dkim_sign_also(s, options): one more key, before the first piece of the body, which is hashed once for all keys that
+ * want the same form of it. BUG later than that, LIMIT past HK_DKIM_MAX_SIGNERS; NOMEM. */
+enum hk_status hk_dkim_sign_also(struct hk_dkim_sign *, const struct hk_dkim_sign_options *) HK_MUSTCHECK;
 void hk_dkim_sign_body(struct hk_dkim_sign *, struct hk_slice chunk);
-/* hk_dkim_sign_end(s, ret): the digest to be signed, 32 octets borrowed from the arena. SYNTAX when
- * the message has no From (5.4), or when its header begins with a continuation line. */
+/* hk_dkim_sign_end(s, ret): *ret, which may be NULL, is the digest of the first key's question. SYNTAX when the message has
+ * no From (5.4), or when its header begins with a continuation line; when it is not OK for one key it is so for none. */
 enum hk_status hk_dkim_sign_end(struct hk_dkim_sign *, struct hk_slice *ret_digest) HK_MUSTCHECK;
-/* hk_dkim_sign_finish(s, signature, out): appends the whole DKIM-Signature field, folded with tabs under 79 columns, with CRLF:
- * v a c d s t [x] h bh b, in that order. */
+
+/* What the holder of a private key is asked: here, in another process, in an HSM. */
+struct hk_dkim_sign_question {
+	size_t id;              /* for the answer: 0 for the key of new, then in the order of also */
+	struct hk_slice key;    /* of the options */
+	enum hk_sign_alg alg;
+	struct hk_slice digest; /* 32 octets: SHA-256 (Ed25519 signs these octets, RFC 8463 3) */
+};
+/* the next question not yet handed out, after end; NULL when all were. Borrowed from the arena. */
+const struct hk_dkim_sign_question *hk_dkim_sign_question(struct hk_dkim_sign *);
+/* hk_dkim_sign_answer(s, id, signature): copies; in any order. Empty: the holder does not sign, and there will be no field
+ * of that key. BUG for an id that is none or was answered, and for more than HK_SIGNATURE_MAX octets. */
+enum hk_status hk_dkim_sign_answer(struct hk_dkim_sign *, size_t id, struct hk_slice signature) HK_MUSTCHECK;
+/* hk_dkim_sign_fields(s, out): appends the DKIM-Signature fields, that of the key of new on top, each folded with tabs under
+ * 79 columns, with CRLF: v a c d s t [x] h bh b, in that order. AGAIN while an answer is missing; NOTFOUND, and nothing,
+ * when every holder declined. */
+enum hk_status hk_dkim_sign_fields(const struct hk_dkim_sign *, struct hk_buf *out) HK_MUSTCHECK;
+/* hk_dkim_sign_finish(s, signature, out): answer and fields for the one who has one key. */
 enum hk_status hk_dkim_sign_finish(struct hk_dkim_sign *, struct hk_slice signature, struct hk_buf *out) HK_MUSTCHECK;
 
 /* ---- publishing ------------------------------------------------------------------------- */

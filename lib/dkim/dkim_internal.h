@@ -5,6 +5,7 @@
  *	dkim_signature.c  the DKIM-Signature field as a structure
  *	dkim_key.c        the key record as a structure, and which key fits a signature
  *	dkim_lookup.c     the key questions and their answers
+ *	dkim_cache.c      keys that were parsed before
  *	dkim_fold.c       how a signature field is written
  *	dkim_header.c     which fields are hashed, and their digest
  *	dkim_body.c       the body hashes, one walk for all of them
@@ -136,6 +137,7 @@ struct hk_dkim_key {
 	struct hk_public_key *public;    /* made when first used */
 	enum hk_dkim_reason public_fault;
 	bool public_tried;
+	struct hk_dkim_cached *cached; /* the entry that this key is a part of, or NULL */
 };
 /* hk_dkim_key_parse(a, text, ret): copies. */
 enum hk_status hk_dkim_key_parse(
@@ -150,6 +152,17 @@ enum hk_dkim_reason hk_dkim_key_load(struct hk_dkim_key *);
 enum hk_status hk_dkim_key_check(const struct hk_dkim_key *, const struct hk_dkim_signature *,
     const uint8_t digest[HK_SHA256_SIZE], enum hk_dkim_reason *ret) HK_MUSTCHECK;
 
+/* ---- the cache of keys -------------------------------------------------------------- */
+
+/* hk_dkim_cache_take(c, name, record, now): the key of that record, to be given back; NULL when it is not there. */
+struct hk_dkim_key *hk_dkim_cache_take(
+    struct hk_dkim_key_cache *, struct hk_slice name, struct hk_slice record, int64_t now);
+/* hk_dkim_cache_put(c, name, key, now, ttl): takes over key->public, which was loaded, and gives the key to use in place of
+ * key, to be given back; key itself, with nothing changed, when it is not kept. */
+struct hk_dkim_key *hk_dkim_cache_put(struct hk_dkim_key_cache *, struct hk_slice name,
+    struct hk_dkim_key *key, int64_t now, uint32_t ttl);
+void hk_dkim_cache_give_back(struct hk_dkim_key *);
+
 /* ---- the key questions ----------------------------------------------------------- */
 
 /* One key question, shared by all signatures with the same s= and d=. */
@@ -157,8 +170,11 @@ struct hk_dkim_lookup {
 	struct hk_slice name;
 	bool is_answered;
 	enum hk_dkim_reason fault; /* OK, KEY_NONE, KEY_UNAVAILABLE or KEY_SEVERAL */
-	struct hk_dkim_key *key;
+	struct hk_dkim_key **key;  /* each in the arena or in the cache */
 	size_t n;
+	uint32_t ttl;
+	struct hk_dkim_key_cache *cache; /* or NULL */
+	int64_t now;
 };
 /* hk_dkim_lookup_answer(a, lookup, answer): copies. */
 enum hk_status hk_dkim_lookup_answer(
@@ -170,6 +186,8 @@ struct hk_dkim_lookups {
 	struct hk_arena *arena;
 	struct hk_dkim_lookup *at;
 	size_t n, room, n_asked;
+	struct hk_dkim_key_cache *cache; /* set after init, with the time; or NULL */
+	int64_t now;
 };
 enum hk_status hk_dkim_lookups_init(
     struct hk_dkim_lookups *, struct hk_arena *, size_t room) HK_MUSTCHECK;

@@ -17,9 +17,16 @@ void hk_dkim_lookup_done(struct hk_dkim_lookup *lookup)
 	size_t i;
 
 	for (i = 0; i < lookup->n; i++) {
-		hk_public_key_free(lookup->key[i].public);
-		lookup->key[i].public = NULL;
+		struct hk_dkim_key *key = lookup->key[i];
+
+		if (key->cached) {
+			hk_dkim_cache_give_back(key);
+			continue;
+		}
+		hk_public_key_free(key->public);
+		key->public = NULL;
 	}
+	lookup->n = 0;
 }
 
 void hk_dkim_lookups_done(struct hk_dkim_lookups *l)
@@ -58,7 +65,8 @@ enum hk_status hk_dkim_lookups_want(struct hk_dkim_lookups *l, const struct hk_d
 			return HK_BUG;
 		if (!lookup) {
 			lookup = &l->at[l->n++];
-			lookup->name = name;
+			*lookup = (struct hk_dkim_lookup){
+			    .name = name, .cache = l->cache, .now = l->now};
 		}
 	}
 	*ret = lookup;
@@ -88,6 +96,24 @@ bool hk_dkim_lookups_are_waiting(const struct hk_dkim_lookups *l)
 	return false;
 }
 
+static enum hk_status read_record(struct hk_arena *a, struct hk_dkim_lookup *lookup,
+    struct hk_slice record, struct hk_dkim_key **ret)
+{
+	struct hk_dkim_key *key =
+	    lookup->cache
+	        ? hk_dkim_cache_take(lookup->cache, lookup->name, record, lookup->now)
+	        : NULL;
+	enum hk_status status = HK_OK;
+
+	if (!key) {
+		key = hk_arena_alloc(a, sizeof *key);
+		status = key ? hk_dkim_key_parse(a, record, key) : a->failed;
+	}
+	if (status == HK_OK)
+		*ret = key;
+	return status;
+}
+
 enum hk_status hk_dkim_lookup_answer(
     struct hk_arena *a, struct hk_dkim_lookup *lookup, const struct hk_dns_answer *answer)
 {
@@ -100,18 +126,18 @@ enum hk_status hk_dkim_lookup_answer(
 	} else if (answer->n > HK_DKIM_MAX_KEY_RECORDS) {
 		lookup->fault = HK_DKIM_R_KEY_SEVERAL;
 	} else {
-		struct hk_dkim_key *key = hk_arena_array(a, answer->n, sizeof *key);
-
-		if (!key)
+		lookup->key = hk_arena_array(a, answer->n, sizeof(struct hk_dkim_key *));
+		if (!lookup->key)
 			return a->failed;
+		lookup->ttl = answer->ttl;
 		for (i = 0; i < answer->n; i++) {
-			enum hk_status status = hk_dkim_key_parse(a, answer->rr[i].data, &key[i]);
+			enum hk_status status =
+			    read_record(a, lookup, answer->rr[i].data, &lookup->key[i]);
 
 			if (status != HK_OK)
 				return status;
+			lookup->n = i + 1; /* what is to be given back */
 		}
-		lookup->key = key;
-		lookup->n = answer->n;
 	}
 	lookup->is_answered = true;
 	return HK_OK;
@@ -127,20 +153,35 @@ enum hk_dkim_reason hk_dkim_lookup_choose(
 	struct hk_dkim_key *chosen = NULL;
 	size_t i;
 
-	*ret = lookup->n ? &lookup->key[0] : NULL;
+	*ret = lookup->n ? lookup->key[0] : NULL;
 	if (lookup->fault != HK_DKIM_R_OK)
 		return lookup->fault;
 	for (i = 0; i < lookup->n; i++) {
-		if (hk_dkim_key_fits(&lookup->key[i], alg) != HK_DKIM_R_OK)
+		if (hk_dkim_key_fits(lookup->key[i], alg) != HK_DKIM_R_OK)
 			continue;
 		if (chosen)
 			return HK_DKIM_R_KEY_SEVERAL;
-		chosen = &lookup->key[i];
+		chosen = lookup->key[i];
 	}
 	if (!chosen)
-		return hk_dkim_key_fits(&lookup->key[0], alg);
+		return hk_dkim_key_fits(lookup->key[0], alg);
 	*ret = chosen;
 	return HK_DKIM_R_OK;
+}
+
+/* The key as the cache keeps it from now on. */
+static struct hk_dkim_key *keep(struct hk_dkim_lookup *lookup, struct hk_dkim_key *key)
+{
+	struct hk_dkim_key *kept = key;
+	size_t i;
+
+	if (lookup->cache && !key->cached)
+		kept =
+		    hk_dkim_cache_put(lookup->cache, lookup->name, key, lookup->now, lookup->ttl);
+	for (i = 0; i < lookup->n; i++)
+		if (lookup->key[i] == key)
+			lookup->key[i] = kept;
+	return kept;
 }
 
 enum hk_dkim_reason hk_dkim_lookup_key(struct hk_dkim_lookup *lookup,
@@ -154,6 +195,8 @@ enum hk_dkim_reason hk_dkim_lookup_key(struct hk_dkim_lookup *lookup,
 		reason = HK_DKIM_R_KEY_STRICT;
 	if (reason == HK_DKIM_R_OK)
 		reason = hk_dkim_key_load(key);
+	if (reason == HK_DKIM_R_OK)
+		*ret = key = keep(lookup, key);
 	if (reason == HK_DKIM_R_OK && !key->is_ed25519 &&
 	    hk_public_key_bits(key->public) < least_bits)
 		reason = HK_DKIM_R_KEY_SHORT; /* RFC 8301 3.2 */

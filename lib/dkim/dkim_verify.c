@@ -133,6 +133,8 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 	if (!v->evaluated)
 		return v->arena->failed;
 	status = hk_dkim_lookups_init(&v->lookups, v->arena, most);
+	v->lookups.cache = v->options.keys;
+	v->lookups.now = v->options.now;
 	if (status == HK_OK)
 		status = hk_dkim_body_init(&v->body, v->arena, most + HK_DKIM_GUEST_HASHES);
 	for (pass = 0; pass < 2; pass++)
