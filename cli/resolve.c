@@ -4,11 +4,16 @@
 #include <string.h>
 #include <unbound.h>
 
+#include <hikyaku/names.h>
+
 #include "cli_internal.h"
 
 #define ZONE_MAX (8 * 1024 * 1024)
 
 struct cli_resolver {
+	const char *psl;         /* NULL: the system's */
+	struct hk_names *names;  /* when first asked for */
+	bool no_names;           /* and said so */
 	const struct hk_zone *zone; /* NULL: the network */
 	struct ub_ctx *ub;
 };
@@ -70,6 +75,8 @@ bool cli_resolver_new(struct hk_arena *a, const struct cli_options *o, struct cl
 {
 	struct cli_resolver *r = calloc(1, sizeof *r);
 
+	if (r)
+		r->psl = o->psl;
 	if (!r || !(o->zone ? load_zone(a, o->zone, r) : open_network(o->resolver, r))) {
 		cli_resolver_free(r);
 		return false;
@@ -82,6 +89,8 @@ void cli_resolver_free(struct cli_resolver *r)
 {
 	if (r && r->ub)
 		ub_ctx_delete(r->ub);
+	if (r)
+		hk_names_close(r->names);
 	free(r);
 }
 
@@ -94,7 +103,7 @@ static enum hk_status ask_network(struct ub_ctx *ub, const struct hk_dns_questio
 	enum hk_status status = HK_OK;
 
 	*ret = none;
-	if (q->name.n > NAME_TEXT_MAX || hk_dns_type_is_local(q->type))
+	if (q->name.n > NAME_TEXT_MAX)
 		return HK_OK;
 	memcpy(name, q->name.p, q->name.n);
 	memcpy(name + q->name.n, ".", 2); /* absolute, also for the root */
@@ -117,8 +126,22 @@ static enum hk_status ask_network(struct ub_ctx *ub, const struct hk_dns_questio
 	return status;
 }
 
+/* Questions about a name itself, for which no server is asked. */
+static enum hk_status ask_names(struct cli_resolver *r, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
+{
+	if (q->type == HK_DNS_SUFFIX && !r->names && !r->no_names &&
+	    hk_names_open(r->psl, &r->names) != HK_OK) {
+		r->no_names = true;
+		cli_complain("the public suffix list cannot be read", r->psl);
+	}
+	return hk_names_answer(r->names, q, a, ret);
+}
+
 enum hk_status cli_resolve(struct cli_resolver *r, const struct hk_dns_question *q,
     struct hk_arena *a, struct hk_dns_answer *ret)
 {
+	if (hk_dns_type_is_local(q->type))
+		return ask_names(r, q, a, ret);
 	return r->zone ? hk_zone_answer(r->zone, a, q, ret) : ask_network(r->ub, q, a, ret);
 }
