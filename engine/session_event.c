@@ -31,7 +31,7 @@ static void keep_recipients(struct message *m, const struct message *last)
 	size_t i;
 
 	for (i = 0; i < last->n_rcpt; i++)
-		if (message_add_rcpt(m, last->rcpt[i]) != HK_OK)
+		if (message_add_rcpt(m, last->rcpt[i].address, &last->rcpt[i].params) != HK_OK)
 			return;
 }
 
@@ -67,7 +67,7 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_slice address;
 
 	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
-	if (!reply.code && message_add_rcpt(s->message, address) != HK_OK)
+	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
 		session_refuse(s, &reply, e->path.text);

@@ -305,7 +305,7 @@ static void a_trusted_relay_is_not_judged_by_its_address(void **state)
 
 /* ---- enforcement ---- */
 
-/* S0-071 S2-033 RFC 9989 7 */
+/* S0-071 S2-033 S4-051 S4-052 S4-053 RFC 9989 7 */
 static void a_failing_message_meets_what_the_operator_chose(void **state)
 {
 	static const struct {

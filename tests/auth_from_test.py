@@ -217,7 +217,7 @@ def walk(tap):
             ("AP-51: t=y lowers quarantine", "testingq.test", {"dmarc": "fail", "dmarc.policy": "quarantine", "dmarc.disposition": "none"}),
             ("AP-51: no p= but a rua= is p=none", "onlyrua.test", {"dmarc": "fail", "dmarc.policy": "none"}),
             ("AP-51: neither p= nor rua= is nothing", "nothing.test", {"dmarc": "none"}),
-            ("AP-51: pct, ri, rf and unknown tags are ignored", "pct.test", {"dmarc": "fail", "dmarc.disposition": "reject"}),
+            ("AP-51 S4-042 S4-043: pct, ri, rf and unknown tags are ignored", "pct.test", {"dmarc": "fail", "dmarc.disposition": "reject"}),
             ("AP-52: SERVFAIL for the policy is a temperror", "broken.test", {"dmarc": "temperror", "dmarc.disposition": "none"}),
             ("AP-52: so it is above", "x.broken.test", {"dmarc": "temperror"}),
             ("AP-52: so is a timeout", "late.test", {"dmarc": "temperror"}),
@@ -233,7 +233,9 @@ def walk(tap):
             ("AP-47: a name below the organization", "x.org.psd.test", "org.psd.test", "pass"),
         ]:
             catalogue.add(title, f"From: u@{author}\r\n".encode() + REST, {"dmarc": result}, **{**CLIENT, "checks": "dmarc", "mail_from": f"u@{sender}"})
-        catalogue.run(WALK)
+        for answer in catalogue.run(WALK):
+            cited = {step["rfc"] for step in answer["result"]["trace"] if step["event"].startswith("DMARC")}
+            tap.ok(cited and all(rfc.startswith("RFC 9989 ") for rfc in cited), "S4-001: every step of DMARC cites RFC 9989", cited)
 
 
 def strict_dkim(tap):

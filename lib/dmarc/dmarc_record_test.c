@@ -5,6 +5,7 @@
 
 #include "tests/unit.h"
 
+/* S2-030 */
 static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 {
 	static const struct {
@@ -41,6 +42,7 @@ static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 	}
 }
 
+/* S2-030 S4-030 */
 static void tags_are_read_and_bad_values_fall_back_rfc_9989_4_8(void **state)
 {
 	static const struct {

@@ -72,7 +72,7 @@ static void zone_text_is_read_rfc_1035_5_1(void **state)
 static void zone_errors_name_their_line(void **state)
 {
 	static const struct { const char *text; size_t line; } rows[] = {
-	    {"a.test. IN A TXT\n", 1}, /* S2-009 */
+	    {"a.test. IN A TXT\n", 1}, /* S2-009 E-16 */
 	    {"\n\na.test. A 1.2.3\n", 3}, {"a. A ::1\n", 1}, {"a. AAAA 1.2.3.4\n", 1}, {"a. NAPTR x\n", 1},
 	    {"a. TXT \"x\n", 1}, {"a. TXT (\n\"x\"\n", 3}, {"a. TXT )\n", 1}, {"a. TXT (( x ))\n", 1},
 	    {"a. TXT\n", 1}, {"a. MX mx\n", 1}, {"a. MX 65536 mx\n", 1}, {"a..b. A 1.2.3.4\n", 1}, {"	A 1.2.3.4\n", 1},
