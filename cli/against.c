@@ -165,7 +165,7 @@ static void fill_options(struct run *r, const struct hk_header *h, const struct 
 	size_t i;
 
 	o->authserv_id = t->authserv_id.n ? text_of(r, t->authserv_id) : NULL;
-	cli_stored_read(&r->arena, h, t->authserv_id, &stored);
+	cli_stored_read(&r->arena, h, t->authserv_id, hk_slice_str(o->rcpt), &stored);
 	for (i = 0; i < t->n && client.family == 0; i++)
 		client = t->result[i].client;
 	if (o->client.family == 0 && client.family &&
@@ -221,6 +221,7 @@ static void one_message(struct run *r, const char *file)
 	if (!m)
 		return;
 	m->file = file;
+	m->is_strict = o.strict;
 	o.file = file;
 	hk_buf_init(&complaints, COMPLAINTS_MAX);
 	cli_complain_into(&complaints);

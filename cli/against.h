@@ -75,6 +75,7 @@ struct against_message {
 	struct cli_checked checked;
 	struct against_row row[AGAINST_ROWS_MAX];
 	size_t n;
+	bool is_strict;  /* another word is a difference as well */
 	bool is_without; /* it was read, and has no results of theirs */
 	bool is_different, is_temporary;
 };

@@ -232,7 +232,8 @@ enum hk_status against_compare(struct against_message *m)
 		struct against_row *row = &m->row[i];
 
 		row->outcome = outcome_of(row);
-		m->is_different = m->is_different || row->outcome == AGAINST_DIFFERENT;
+		m->is_different = m->is_different || row->outcome == AGAINST_DIFFERENT ||
+		                  (m->is_strict && row->outcome == AGAINST_WORDS);
 		m->is_temporary = m->is_temporary || is_temporary(row) || v->arc->is_temporary;
 	}
 	for (i = 0; i < m->n && status == HK_OK; i++)

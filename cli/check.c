@@ -101,7 +101,7 @@ static enum hk_status judge(
 	status = hk_header_parse(&c->arena, c->message.header, &header);
 	if (status != HK_OK)
 		return status;
-	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), &stored);
+	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), hk_slice_str(o->rcpt), &stored);
 	fill_input(o, c, &stored, &in);
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)
@@ -219,60 +219,4 @@ void cli_checked_done(struct cli_checked *c)
 	cli_message_done(&c->message);
 	hk_buf_done(&c->notes);
 	hk_arena_done(&c->arena);
-}
-
-static enum cli_exit arc_exit(const struct hk_arc_verdict *v)
-{
-	return v->is_temporary ? CLI_LATER : v->cv == HK_ARC_FAIL ? CLI_FAIL : CLI_OK;
-}
-
-static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
-{
-	enum cli_exit code = v->n_dkim ? CLI_FAIL : CLI_OK;
-	size_t i;
-
-	for (i = 0; i < v->n_dkim; i++) {
-		if (v->dkim[i]->result == HK_DKIM_PASS)
-			return CLI_OK;
-		if (v->dkim[i]->result == HK_DKIM_TEMPERROR)
-			code = CLI_LATER;
-	}
-	return code;
-}
-
-enum cli_exit cli_spf_exit(enum hk_spf_result result)
-{
-	switch (result) {
-	case HK_SPF_FAIL:
-	case HK_SPF_SOFTFAIL:
-	case HK_SPF_PERMERROR:
-		return CLI_FAIL;
-	case HK_SPF_TEMPERROR:
-		return CLI_LATER;
-	default:
-		return CLI_OK;
-	}
-}
-
-/* DMARC sums the others up, so where it was asked for it alone decides. A chain of ARC decides only
- * where nothing else was asked for: one that fails is as if there were none (RFC 8617 5.2). */
-enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
-{
-	enum cli_exit code = CLI_OK, other;
-
-	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc->result == HK_DMARC_FAIL || v->dmarc->result == HK_DMARC_PERMERROR
-		           ? CLI_FAIL
-		       : v->dmarc->result == HK_DMARC_TEMPERROR ? CLI_LATER
-		                                               : CLI_OK;
-	if (v->checks == HK_CHECK_ARC)
-		return arc_exit(v->arc);
-	if (v->checks & HK_CHECK_SPF)
-		code = cli_spf_exit(v->spf->result);
-	if (v->checks & HK_CHECK_DKIM) {
-		other = dkim_exit(v);
-		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))
-			code = other;
-	}
-	return code;
 }

@@ -228,5 +228,7 @@ enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver 
 	}
 	if (v->result == HK_DMARC_TEMPERROR)
 		return CLI_LATER;
+	if (o->strict && (problems.n || v->result == HK_DMARC_NONE))
+		return CLI_FAIL;
 	return v->result == HK_DMARC_PERMERROR || is_faulty(&problems) ? CLI_FAIL : CLI_OK;
 }

@@ -139,5 +139,8 @@ enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r
 		write_text(v, hk_spf_extent_result(extent), out);
 	if (!o->json)
 		cli_steps_add(out, trace, o->language);
-	return cli_spf_exit(v->result);
+	if (o->strict && v->result == HK_SPF_PASS &&
+	    (hk_spf_extent_result(extent)->is_wide || hk_spf_extent_result(extent)->result != HK_SPF_PASS))
+		return CLI_FAIL;
+	return cli_spf_exit(o, v->result);
 }

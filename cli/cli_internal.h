@@ -8,6 +8,7 @@
  *	resolve.c   where DNS answers come from: zone text or the network
  *	message.c   the message that a command works on
  *	check.c     from options to a verdict about a message
+ *	strict.c    the exit status, and what --strict makes of it
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
  *	against*.c  verify --against-existing (against.h)
@@ -68,7 +69,7 @@ struct cli_options {
 	enum hk_srs_mac srs_mac;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, has_checks, json, help, matrix, allow_sha1, batch;
+	bool has_now, has_checks, json, help, matrix, allow_sha1, batch, strict;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;
@@ -83,6 +84,7 @@ struct cli_command {
 	size_t words;    /* how many words stand before the file, at most */
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
+	bool takes_rcpt;
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -134,10 +136,11 @@ struct cli_stored {
 	struct hk_slice authserv_id; /* of the topmost Authentication-Results, or by; empty when
 	                                there is neither */
 };
-/* cli_stored_read(a, header, host, ret): host is our name or empty. Chosen is the topmost Received
- * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all. */
-void cli_stored_read(
-    struct hk_arena *, const struct hk_header *, struct hk_slice host, struct cli_stored *ret);
+/* cli_stored_read(a, header, host, rcpt, ret): host is our name or empty. Chosen is the topmost Received
+ * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all; where
+ * some are "for" rcpt, among those only. rcpt may be empty. */
+void cli_stored_read(struct hk_arena *, const struct hk_header *, struct hk_slice host,
+    struct hk_slice rcpt, struct cli_stored *ret);
 
 /* ---- DNS
  * ------------------------------------------------------------------------------------------ */
@@ -166,9 +169,9 @@ struct cli_checked {
  * cli_complain. resolver may be NULL for a replay. cli_checked_done in any case. */
 enum cli_exit cli_check(const struct cli_options *, struct cli_resolver *, struct cli_checked *ret);
 void cli_checked_done(struct cli_checked *);
-/* cli_verdict_exit(verdict): the exit code that it stands for. */
-enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *);
-enum cli_exit cli_spf_exit(enum hk_spf_result);
+/* cli_verdict_exit(options, verifier): the exit code that its verdict stands for. */
+enum cli_exit cli_verdict_exit(const struct cli_options *, const struct hk_verify *);
+enum cli_exit cli_spf_exit(const struct cli_options *, enum hk_spf_result);
 
 /* ---- answers ---------------------------------------------------------------------------------- */
 

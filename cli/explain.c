@@ -49,6 +49,21 @@ static void page(const struct cli_options *o, const struct cli_checked *c, struc
 	add_field(field, out);
 }
 
+/* Why --strict objects, for people. */
+static void warnings(struct cli_checked *c)
+{
+	struct hk_explain_warning w;
+	size_t i;
+
+	for (i = 0; hk_explain_warning(c->verify, i, &w); i++) {
+		hk_buf_addf(&c->notes, "warning: %s ", w.method);
+		hk_quote_add(&c->notes, w.domain, CLI_VALUE_SHOWN);
+		hk_buf_add_str(&c->notes, ", ");
+		hk_quote_add(&c->notes, w.about, CLI_VALUE_SHOWN);
+		hk_buf_addf(&c->notes, ": %s [%s]\n", w.text, w.rfc);
+	}
+}
+
 static enum cli_exit print(
     const struct cli_options *o, struct cli_resolver *resolver, bool whole_page, struct hk_buf *out)
 {
@@ -59,6 +74,8 @@ static enum cli_exit print(
 	if (code == CLI_OK) {
 		hk_buf_init(&field, CLI_OUTPUT_MAX);
 		authres(o, &c, &field);
+		if (o->strict && !o->json)
+			warnings(&c);
 		if (o->json)
 			json(&c, hk_buf_slice(&field), out);
 		else if (whole_page)
@@ -67,7 +84,7 @@ static enum cli_exit print(
 			add_field(hk_buf_slice(&field), out);
 		if (c.notes.n && !o->batch && (o->json || !whole_page))
 			fwrite(c.notes.p, 1, c.notes.n, stderr);
-		code = cli_verdict_exit(hk_verify_result(c.verify));
+		code = cli_verdict_exit(o, c.verify);
 		hk_buf_done(&field);
 	}
 	cli_checked_done(&c);

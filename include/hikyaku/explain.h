@@ -28,8 +28,19 @@ struct hk_explain_options {
 	struct hk_slice body; /* what to show of the body */
 };
 void hk_explain_message(const struct hk_verify *, const struct hk_explain_options *, struct hk_buf *out);
-/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"arc":{...},"dmarc":{...},"authentication_results":"...","evidence":[...],"trace":[...]} */
+/* hk_explain_json(v, out): {"spf":{...},"dkim":[...],"arc":{...},"dmarc":{...},"authentication_results":"...","warnings":[...],"evidence":[...],"trace":[...]} */
 void hk_explain_json(const struct hk_verify *, struct hk_slice authres, struct hk_buf *out);
+/* What a careful reader minds in a message that passes: keys under HK_EXPLAIN_GOOD_RSA_BITS, l=, a key marked as a test,
+ * a field that is not signed or of which another could be added, SPF for all the world. */
+struct hk_explain_warning {
+	const char *method;           /* "spf" or "dkim" */
+	struct hk_slice domain;       /* of the identity or of d= */
+	struct hk_slice about;        /* the tag, field, selector or term */
+	const char *text, *rfc;       /* a sentence; the section it comes from */
+};
+#define HK_EXPLAIN_GOOD_RSA_BITS 2048 /* RFC 8301 3.2: signers SHOULD use at least this */
+/* hk_explain_warning(v, i, ret): the i-th one; false when there are no more. After the verdict; borrowed from v. */
+bool hk_explain_warning(const struct hk_verify *, size_t i, struct hk_explain_warning *ret);
 /* Parts of it, for who has one method only; both write members into the object that is open.
  * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_arc(w, verdict): result, instance, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
 void hk_explain_json_spf(struct hk_json_writer *, const struct hk_spf_verdict *);

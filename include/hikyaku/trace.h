@@ -53,6 +53,7 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DMARC_RFC7489, DMARC, "RFC 7489 6.6.3", "author domain")                                     \
 	X(DMARC_SUFFIX, DMARC, "RFC 7489 3.2", "for which identifier; domain; public suffix or empty; organizational domain or empty") \
 	X(DMARC_SAMPLE, DMARC, "RFC 7489 6.6.4", "pct; the number drawn; in or out")                    \
+	X(DMARC_DIFFERS, DMARC, "RFC 7489 6.6.3", "the other profile; its result; its disposition; its organizational domain or empty") \
 	X(DMARC_NO_RECORD, DMARC, "RFC 9989 4.10.1", "author domain")                                  \
 	X(DMARC_POLICY, DMARC, "RFC 9989 4.7", "policy; the tag it comes from; record domain; t= or empty") \
 	X(DMARC_ALIGN, DMARC, "RFC 9989 4.4", "spf or dkim; identifier domain; relaxed or strict; aligned, not aligned, or why not considered") \

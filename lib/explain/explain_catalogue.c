@@ -77,6 +77,9 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_SAMPLE] =
         {"pct={0}: the number drawn for this message is {1}, so the policy holds for it: {2}",
             "pct={0}: このメッセージの抽選番号は {1}。ポリシーの対象: {2}"},
+    [HK_TRACE_DMARC_DIFFERS] =
+        {"By {0} it would be otherwise: DMARC {1}, disposition {2}[3|, organizational domain {3}]",
+            "{0} では異なります: DMARC {1}、処置の要求 {2}[3|、組織ドメイン {3}]"},
     [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}",
         "{0} に適用されるDMARCレコードはありません"},
     [HK_TRACE_DMARC_POLICY] =

@@ -183,9 +183,21 @@ void hk_explain_json_trace(struct hk_json_writer *w, const struct hk_trace *trac
 	hk_buf_done(&text);
 }
 
+static void warning(struct hk_json_writer *w, const struct hk_explain_warning *minded)
+{
+	hk_json_object(w, NULL);
+	hk_json_text(w, "method", minded->method);
+	hk_json_string(w, "domain", minded->domain);
+	hk_json_string(w, "about", minded->about);
+	hk_json_text(w, "what", minded->text);
+	hk_json_text(w, "rfc", minded->rfc);
+	hk_json_close_object(w);
+}
+
 void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct hk_buf *out)
 {
 	const struct hk_verify_verdict *r = hk_verify_result(v);
+	struct hk_explain_warning minded;
 	struct hk_json_writer w;
 	struct hk_buf text;
 	size_t i;
@@ -215,6 +227,10 @@ void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct 
 	if (r->checks & HK_CHECK_DMARC)
 		dmarc(&w, r);
 	hk_json_string(&w, "authentication_results", authres);
+	hk_json_array(&w, "warnings");
+	for (i = 0; hk_explain_warning(v, i, &minded); i++)
+		warning(&w, &minded);
+	hk_json_close_array(&w);
 	hk_json_array(&w, "evidence");
 	for (i = 0; i < hk_evidence_count(hk_verify_evidence(v)); i++)
 		evidence(&w, hk_evidence_at(hk_verify_evidence(v), i), &text);
