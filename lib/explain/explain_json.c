@@ -3,6 +3,15 @@
 
 enum { RECORD_TEXT_MAX = HK_DNS_TXT_MAX + 64 };
 
+/* A text made aside; what there was no memory for would be missing in out. */
+static void add_text(struct hk_json_writer *w, const char *key, struct hk_buf *text)
+{
+	hk_json_string(w, key, hk_buf_slice(text));
+	if (w->out->failed == HK_OK && text->failed == HK_NOMEM)
+		w->out->failed = HK_NOMEM;
+	hk_buf_reset(text);
+}
+
 static void message(
     struct hk_json_writer *w, const struct hk_verify *v, const struct hk_verify_verdict *r)
 {
@@ -141,9 +150,8 @@ static void evidence(
 	hk_json_bool(w, "secure", answer->secure);
 	hk_json_array(w, "records");
 	for (i = 0; i < answer->n; i++) {
-		hk_buf_reset(text);
 		hk_verify_rr_text(&answer->rr[i], text);
-		hk_json_string(w, NULL, hk_buf_slice(text));
+		add_text(w, NULL, text);
 	}
 	hk_json_close_array(w);
 	hk_json_close_object(w);
@@ -163,9 +171,8 @@ static void step(struct hk_json_writer *w, const struct hk_trace_step *s, struct
 	for (i = 0; i < n; i++)
 		hk_json_string(w, NULL, s->text[i]);
 	hk_json_close_array(w);
-	hk_buf_reset(text);
 	hk_explain_step(s, HK_ENGLISH, text);
-	hk_json_string(w, "sentence", hk_buf_slice(text));
+	add_text(w, "sentence", text);
 	hk_json_close_object(w);
 }
 
