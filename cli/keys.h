@@ -40,7 +40,8 @@ struct keys_store {
 bool keys_store_open(const struct cli_options *, bool make, struct keys_store *ret);
 void keys_store_close(struct keys_store *);
 /* keys_store_add(store, key, private): writes the key's file, which must not be there, and adds it to
- * the store in memory. copies key. BUSY when there is such a file or such a key. */
+ * the store in memory. copies key. A key in such a file that the store does not know, left by a run
+ * that was cut off, is taken instead. BUSY when there is another such file or such a key. */
 enum hk_status keys_store_add(
     struct keys_store *, const struct hk_key_entry *, const struct hk_private_key *);
 /* keys_store_save(store): the state file anew, whole or not at all. false: said on stderr. */
