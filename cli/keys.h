@@ -79,7 +79,8 @@ struct keys_watch;
 /* keys_watch_new(a, options, ret): false: said on stderr why not. */
 bool keys_watch_new(struct hk_arena *, const struct cli_options *, struct keys_watch **ret);
 void keys_watch_free(struct keys_watch *); /* NULL allowed */
-/* keys_watch_see(watch, key, record, ret): record is the key's own, empty for one that is revoked. Asks each name server of the key's domain. */
+/* keys_watch_see(watch, key, record, ret): asks each name server of the key's domain. record is the
+ * key's own, empty for one that is revoked. */
 enum hk_status keys_watch_see(struct keys_watch *, const struct hk_key_entry *,
     struct hk_slice record, struct keys_seen *ret);
 const char *keys_sight_name(enum hk_key_sight);
