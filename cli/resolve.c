@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <hikyaku/names.h>
 #include <hikyaku/resolve.h>
 #include <hikyaku/unbound.h>
 
@@ -10,6 +11,9 @@
 #define ZONE_MAX (8 * 1024 * 1024)
 
 struct cli_resolver {
+	const char *psl;         /* NULL: the system's */
+	struct hk_names *names;  /* when first asked for */
+	bool no_names;           /* and said so */
 	const struct hk_zone *zone; /* NULL: the network */
 	struct hk_unbound *network;
 };
@@ -48,6 +52,8 @@ bool cli_resolver_new(struct hk_arena *a, const struct cli_options *o, struct cl
 {
 	struct cli_resolver *r = calloc(1, sizeof *r);
 
+	if (r)
+		r->psl = o->psl;
 	if (!r || !(o->zone ? load_zone(a, o->zone, r) : open_network(o->resolver, r))) {
 		cli_resolver_free(r);
 		return false;
@@ -58,13 +64,29 @@ bool cli_resolver_new(struct hk_arena *a, const struct cli_options *o, struct cl
 
 void cli_resolver_free(struct cli_resolver *r)
 {
-	if (r)
+	if (r) {
 		hk_unbound_close(r->network);
+		hk_names_close(r->names);
+	}
 	free(r);
+}
+
+/* Questions about a name itself, for which no server is asked. */
+static enum hk_status ask_names(struct cli_resolver *r, const struct hk_dns_question *q,
+    struct hk_arena *a, struct hk_dns_answer *ret)
+{
+	if (q->type == HK_DNS_SUFFIX && !r->names && !r->no_names &&
+	    hk_names_open(r->psl, &r->names) != HK_OK) {
+		r->no_names = true;
+		cli_complain("the public suffix list cannot be read", r->psl);
+	}
+	return hk_names_answer(r->names, q, a, ret);
 }
 
 enum hk_status cli_resolve(struct cli_resolver *r, const struct hk_dns_question *q,
     struct hk_arena *a, struct hk_dns_answer *ret)
 {
+	if (hk_dns_type_is_local(q->type))
+		return ask_names(r, q, a, ret);
 	return r->zone ? hk_zone_answer(r->zone, a, q, ret) : hk_unbound_answer(r->network, q, 1, HK_RESOLVE_TIMEOUT_MS, a, ret);
 }
