@@ -91,6 +91,8 @@ def abi():
         tap.skip(title, done.stdout.decode().strip())
     else:
         ok(done.returncode == 0, title, done.stdout.decode(), done.stderr.decode())
+        if done.returncode == 0 and done.stdout:
+            print(f"# not released yet, so it may; {len(done.stdout.splitlines())} lines of changes: tools/abi.py {BUILD.name}")
 
 
 # ---- the examples ------------------------------------------------------------------------------------------------
