@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <hikyaku/names.h>
+
 #include "engine/evidence_store.h"
 #include "engine/mail.h"
 #include "io/disk.h"
@@ -33,6 +35,9 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->min_rsa_bits = o->min_rsa_bits;
 	in->allow_sha1 = o->allow_sha1;
 	in->trusted_sealers = hk_slice_str(o->trusted_sealers);
+	in->dmarc_profile = o->dmarc_profile;
+	in->dmarc_sample = o->dmarc_sample;
+	in->compare_profiles = true;
 	if (o->min_rsa_bits)
 		hk_buf_addf(&c->notes, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
 		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
@@ -67,27 +72,54 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->authserv_id = c->authserv_id;
 }
 
-static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
+/* AGAIN when there was no question. */
+static enum hk_status answer_open(struct cli_checked *c, struct cli_resolver *r)
 {
 	struct hk_dns_question q;
 	struct hk_dns_answer answer;
+	enum hk_status status = HK_AGAIN;
+
+	while (hk_verify_question(c->verify, &q)) {
+		status = cli_resolve(r, &q, &c->arena, &answer);
+		if (status == HK_OK)
+			status = hk_verify_answer(c->verify, &answer);
+		if (status != HK_OK)
+			return status;
+	}
+	return status;
+}
+
+static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
+{
 	enum hk_status status;
 
 	while ((status = hk_verify_step(c->verify)) == HK_AGAIN) {
-		bool asked = false;
-
-		while (hk_verify_question(c->verify, &q)) {
-			asked = true;
-			status = cli_resolve(r, &q, &c->arena, &answer);
-			if (status == HK_OK)
-				status = hk_verify_answer(c->verify, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
+		status = answer_open(c, r);
+		if (status != HK_OK)
+			return status == HK_AGAIN ? HK_BUG : status;
 	}
 	return status;
+}
+
+/* SPF looks names up, so they go in as A-labels (RFC 8616 4); what has none stays as it is. */
+static enum hk_status to_alabels(struct cli_checked *c, struct hk_slice *address)
+{
+	size_t at = hk_slice_rfind(*address, '@');
+	struct hk_slice domain = at < address->n ? hk_slice_from(*address, at + 1) : *address, converted;
+
+	if (hk_names_alabel(&c->arena, domain, &converted) != HK_OK || hk_slice_eq_nocase(converted, domain))
+		return HK_OK;
+	return hk_arena_fmt(&c->arena, address, "%.*s%.*s",
+	    HK_FMT(hk_slice_sub(*address, 0, address->n - domain.n)), HK_FMT(converted));
+}
+
+static enum hk_status give_header(struct cli_checked *c, struct cli_resolver *r)
+{
+	enum hk_status status = hk_verify_names(c->verify, c->message.header);
+
+	if (status == HK_OK)
+		status = answer_open(c, r);
+	return status == HK_OK || status == HK_AGAIN ? hk_verify_header(c->verify, c->message.header) : status;
 }
 
 static enum hk_status judge(
@@ -103,10 +135,15 @@ static enum hk_status judge(
 		return status;
 	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), hk_slice_str(o->rcpt), &stored);
 	fill_input(o, c, &stored, &in);
+	status = to_alabels(c, &in.helo);
+	if (status == HK_OK)
+		status = to_alabels(c, &in.mail_from);
+	if (status != HK_OK)
+		return status;
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)
 		return HK_NOMEM;
-	status = hk_verify_header(c->verify, c->message.header);
+	status = give_header(c, r);
 	if (status != HK_OK)
 		return status;
 	hk_verify_body(c->verify, c->message.body);

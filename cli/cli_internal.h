@@ -56,6 +56,9 @@ struct cli_options {
 	const char *rcpt, *from;
 	const char *key, *domain, *selector, *headers; /* to sign with */
 	const char *trusted_sealers;
+	enum hk_dmarc_profile dmarc_profile;
+	unsigned dmarc_sample; /* RFC 7489: 0 to 99 */
+	const char *psl;       /* NULL: the system's list */
 	enum hk_canon header_canon, body_canon;
 	unsigned min_rsa_bits; /* 0: the RFC's */
 	char **more;           /* all words after those, of a command that takes any number */

@@ -67,6 +67,29 @@ static const char *set_checks(struct cli_options *o, const char *value)
 	return o->checks ? NULL : "not a list of spf, dkim, dmarc, arc";
 }
 
+static const char *set_dmarc_profile(struct cli_options *o, const char *value)
+{
+	enum hk_dmarc_profile p;
+
+	for (p = HK_DMARC_RFC9989; p <= HK_DMARC_RFC7489; p++) {
+		if (strcmp(value, hk_dmarc_profile_name(p)) == 0) {
+			o->dmarc_profile = p;
+			return NULL;
+		}
+	}
+	return "neither rfc9989 nor rfc7489";
+}
+
+static const char *set_dmarc_sample(struct cli_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (hk_slice_u64(hk_slice_str(value), 99, &n) != HK_OK)
+		return "not a number from 0 to 99";
+	o->dmarc_sample = (unsigned)n;
+	return NULL;
+}
+
 static const char *set_style(struct cli_options *o, const char *value)
 {
 	if (strcmp(value, "rfc") != 0 && strcmp(value, "rspamd") != 0)
@@ -187,6 +210,10 @@ static const struct {
     {"--now", "SECONDS",
         "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
     {"--checks", "LIST", "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
+    {"--dmarc-profile", "rfc9989|rfc7489", "whose rules of DMARC (default: rfc9989); where the other's differ is told",
+        set_dmarc_profile, 0},
+    {"--dmarc-sample", "N", "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0},
+    {"--psl", "FILE", "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl)},
     {"--min-rsa-bits", "N", "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},

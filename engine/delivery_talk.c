@@ -268,6 +268,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	switch (e->type) {
 	case HK_SMTPC_CHALLENGE:
 	case HK_SMTPC_AUTH_DONE:
+	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
 		if (d->is_rendered)

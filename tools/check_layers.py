@@ -16,13 +16,14 @@ FLOORS = [
     ["lib/arc", "lib/dkim2", "lib/lint", "lib/report"],
     ["lib/verify"],
     ["lib/explain", "conf", "log"],
-    ["engine"],
-    ["io", "sim", "adapters"],
+    ["engine", "adapters"],
+    ["io", "sim"],
     ["daemon", "milterd", "cli", "web"],
 ]
 FLOOR = {folder: number for number, floor in enumerate(FLOORS, 1) for folder in floor}
 # A public header belongs to the folder of its name; these carry another name.
-HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters"}
+HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters", "resolve": "adapters",
+               "unbound": "adapters", "cares": "adapters"}
 # A sister on the same floor that a folder may use, with the reason.
 SISTERS = {
     ("lib/dkim", "lib/spf"): False,

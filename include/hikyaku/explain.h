@@ -45,6 +45,13 @@ bool hk_explain_warning(const struct hk_verify *, size_t i, struct hk_explain_wa
  * hk_explain_json_spf(w, verdict): result, domain, ... ; hk_explain_json_arc(w, verdict): result, instance, ... ; hk_explain_json_trace(w, trace): trace, trace_is_cut. */
 void hk_explain_json_spf(struct hk_json_writer *, const struct hk_spf_verdict *);
 void hk_explain_json_arc(struct hk_json_writer *, const struct hk_arc_verdict *);
+/* hk_explain_json_dmarc(w, verdict): profile, policy, disposition, override and the domains, not the result;
+ * hk_explain_json_differs(w, differs, other, result): "differs", null or what is otherwise by the other profile, its result
+ * in the words of the command. hk_explain_difference(differs, i): the name of the i-th member that differs, or NULL. */
+void hk_explain_json_dmarc(struct hk_json_writer *, const struct hk_dmarc_verdict *);
+void hk_explain_json_differs(
+    struct hk_json_writer *, unsigned differs, const struct hk_dmarc_verdict *other, const char *result);
+const char *hk_explain_difference(unsigned differs, size_t i);
 void hk_explain_json_trace(struct hk_json_writer *, const struct hk_trace *);
 
 #pragma GCC visibility pop

@@ -57,6 +57,7 @@ static void a_line_of_an_exchange_may_be_long(void **state)
 
 			hk_buf_init(&in, 1 << 20);
 			hk_buf_add_str(&in, is_initial ? "EHLO a\r\nAUTH PLAIN =" : "EHLO a\r\nAUTH PLAIN\r\n");
+			assert_int_equal(hk_buf_status(&in), HK_OK);
 			in.n -= is_initial;
 			/* 11 octets of "AUTH PLAIN " and 2 of CRLF */
 			add_times(&in, "AAAA", (n - (is_initial ? 13 : 2)) / 4);
@@ -157,7 +158,7 @@ static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 
 	(void)state;
 	options.hold_banner = options.early_talker_check = true;
-	s = hk_smtpd_new(&options);
+	s = must(hk_smtpd_new(&options));
 	assert_int_equal(hk_smtpd_out(s).n, 0);
 	assert_int_equal(hk_smtpd_next(s, &event), HK_AGAIN);
 	hk_smtpd_greet_now(s);
@@ -168,7 +169,7 @@ static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 	assert_true(hk_slice_eq(hk_smtpd_out(s), hk_slice_str(OK_0)));
 	hk_smtpd_free(s);
 
-	s = hk_smtpd_new(&options);
+	s = must(hk_smtpd_new(&options));
 	assert_int_equal(hk_smtpd_feed(s, HK_S("EHLO a\r\n")), 8);
 	assert_int_equal(hk_smtpd_next(s, &event), HK_OK);
 	assert_int_equal(event.type, HK_SMTPD_CLOSE);

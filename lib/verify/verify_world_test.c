@@ -224,6 +224,7 @@ static bool begin_run(struct world *w, const struct hk_verify_input *in)
 	hk_verify_done(w->v);
 	hk_arena_done(&w->mail);
 	w->asked = 0;
+	assert_int_equal(hk_buf_status(&w->zone_text), HK_OK);
 	if (w->zone_read != w->zone_text.n &&
 	    hk_zone_parse(&w->arena, hk_buf_slice(&w->zone_text), &w->zone, &error) != HK_OK)
 		fail_msg("zone line %zu: %s", error.line, error.what);
