@@ -133,6 +133,14 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	status = hk_mail_id_parse(hk_slice_str(o->queue_id), &id);
 	if (status == HK_OK)
 		status = hk_evidence_store_find(hk_disk_kernel(), dir, id, &c->arena, &entry);
+	if (status == HK_OK || status == HK_NOTFOUND) {
+		enum hk_status found = cli_signed_find(dir, id, c);
+
+		if (found != HK_OK && found != HK_NOTFOUND)
+			return found;
+	}
+	if (status == HK_NOTFOUND && c->n_signing)
+		return HK_OK;
 	if (status == HK_NOTFOUND) {
 		cli_complain("no evidence is kept for this queue id in", dir);
 		return HK_NOTFOUND;
@@ -142,6 +150,8 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	hk_buf_addf(&c->notes, "kept by the server for %s: ", o->queue_id);
 	hk_quote_add(&c->notes, entry.summary, 1000);
 	hk_buf_add_byte(&c->notes, '\n');
+	if (entry.record.n == 0 && c->n_signing)
+		return HK_OK;
 	if (entry.record.n == 0) {
 		cli_complain("the server checked nothing about this message", o->queue_id);
 		return HK_NOTFOUND;
@@ -161,7 +171,7 @@ static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 		status = find_record(o, c, &record);
 	else if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
 		status = HK_IO;
-	if (status != HK_OK) {
+	if (status != HK_OK || !record.n) {
 		hk_buf_done(&record);
 		return status;
 	}
@@ -181,6 +191,10 @@ static bool save(const struct cli_options *o, const struct cli_checked *c)
 	FILE *f;
 	bool ok;
 
+	if (!c->verify) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		return false;
+	}
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	hk_verify_record_format(c->verify, &record);
 	f = hk_buf_status(&record) == HK_OK ? fopen(o->save_record, "wb") : NULL;

@@ -169,9 +169,18 @@ struct cli_checked {
 	struct hk_arena arena;
 	struct hk_buf notes; /* lines for people, of what was taken from the message */
 	struct cli_message message;
-	struct hk_verify *verify;
+	struct hk_verify *verify; /* NULL: the server checked nothing, but it signed */
 	struct hk_slice authserv_id;
+	struct hk_evidence_signing *signing; /* of a queue id: with what it was signed */
+	size_t n_signing;
 };
+struct hk_evidence_signing;
+/* signed.c. cli_signed_find(dir, id, ret): fills signing. cli_signed_add(options, c, out): for people.
+ * cli_signed_json(c, out): an array. */
+enum hk_status cli_signed_find(const char *dir, uint64_t id, struct cli_checked *ret);
+void cli_signed_add(const struct cli_options *, const struct cli_checked *, struct hk_buf *out);
+void cli_signed_json(const struct cli_checked *, struct hk_buf *out);
+
 /* cli_check(options, resolver, ret): CLI_OK and a verdict, else what to exit with, said by
  * cli_complain. resolver may be NULL for a replay. cli_checked_done in any case. */
 enum cli_exit cli_check(const struct cli_options *, struct cli_resolver *, struct cli_checked *ret);

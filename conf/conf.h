@@ -17,6 +17,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/base.h>
 #include <hikyaku/crypto.h>
+#include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
 #define HK_CONF_TEXT_MAX (2 * 1024 * 1024) /* with 4096 keys of tables at 300 octets and their patterns */
@@ -72,7 +73,11 @@ struct hk_conf_listener {
 	struct hk_slice certificate, certificate_key; /* PEM files */
 	bool strict_envelopes, refuse_source_routes, reject_early_talkers;
 	uint64_t max_message; /* bytes */
-	size_t max_recipients;
+	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
+	bool lmtp;                     /* "protocol lmtp;" */
+	unsigned extensions;           /* HK_EXT(..), or-ed */
+	enum hk_smtpd_profile profile; /* "ehlo-profile gmail;" */
+	bool echo_addresses;
 };
 
 /* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first

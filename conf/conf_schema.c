@@ -10,6 +10,14 @@ static const struct conf_word roles[] = {
 static const struct conf_word checks[] = {
     {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
     {"none", 0}, {0}};
+static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0}};
+static const struct conf_word extensions[] = {
+    {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
+    {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
+    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"limits", HK_EXT(LIMITS)}, {0}};
+static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
+    {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
+    {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
@@ -114,6 +122,17 @@ const struct conf_item conf_items[] = {
         .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "
                   "takes mail for anyone from "
                   "relay-from, submission the same from authenticated users."},
+    {"protocol", LISTEN(lmtp), .kind = CONF_KIND_WORD, .words = protocols, .preset = "smtp",
+        .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
+                  "it is never spoken on port 25."},
+    {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 limits",
+        .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
+    {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
+        .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
+                  "max-message: to test clients."},
+    {"reply-addresses", LISTEN(echo_addresses), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether replies to MAIL and RCPT name the address."},
     {"hostname", LISTEN(hostname), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The host name in this listener's banner, greeting and trace fields."},
     {"authserv-id", LISTEN(authserv_id), .kind = CONF_KIND_DOMAIN,
@@ -161,6 +180,10 @@ const struct conf_item conf_items[] = {
     {"max-recipients", LISTEN(max_recipients), .kind = CONF_KIND_NUMBER, .least = 100,
         .most = 10000, .preset = "1000",
         .manual = "The most recipients of one message (RFC 5321 4.5.3.1.8 wants 100 at least)."},
+    {"max-transactions", LISTEN(max_transactions), .kind = CONF_KIND_NUMBER, .least = 0, .most = 999999,
+        .preset = "0", .manual = "The most MAIL commands of one session; 0 is any number (RFC 9422 4.1)."},
+    {"max-domains", LISTEN(max_domains), .kind = CONF_KIND_NUMBER, .least = 0, .most = HK_SMTP_DOMAINS_MAX,
+        .preset = "0", .manual = "The most recipient domains of one session; 0 is any number (RFC 9422 4.3)."},
 
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "

@@ -17,7 +17,7 @@ void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, s
 		hk_buf_add_str(&text, ">: ");
 	}
 	hk_buf_addf(&text, "%s [%s]", reply->text, id);
-	hk_smtpd_answer(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
+	hk_smtpd_answer_all(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
 	hk_logf(s->env.log, HK_LOG_INFO,
 	    "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
 	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,

@@ -54,6 +54,8 @@ static struct hk_received received_of(const struct hk_session *s, const struct m
 	    .product = s->env.conf->product,
 	    .proto = hk_smtpd_proto(s->smtpd),
 	    .is_tls = hk_smtpd_is_tls(s->smtpd),
+	    .is_authenticated = hk_smtpd_is_authenticated(s->smtpd),
+	    .is_utf8 = m->params.smtputf8,
 	    .id = m->id_text,
 	    /* RFC 5321 7.6: several would tell each of the others */
 	    .rcpt = m->n_rcpt == 1 ? m->rcpt[0].address : (struct hk_slice){0},
@@ -264,7 +266,7 @@ void message_committed(struct hk_session *s, enum hk_status status)
 		return;
 	}
 	snprintf(text, sizeof text, "Ok: queued as %s", m->id_text);
-	hk_smtpd_answer(s->smtpd, 250, "2.0.0", hk_slice_str(text));
+	hk_smtpd_answer_all(s->smtpd, 250, "2.0.0", hk_slice_str(text));
 	message_log_accepted(s);
 	finish(s);
 }

@@ -121,7 +121,7 @@ enum hk_smtpd_event_type {
 	HK_SMTPD_BODY,     /* chunk: bytes of the message, dots unstuffed; needs hk_smtpd_accept to go on; a 4xx or 5xx
 	                    * answer is kept for the final dot and what follows is read over */
 	HK_SMTPD_MESSAGE,  /* the end was seen: the answer is the reply to the final dot or the last chunk. LMTP: one answer
-	                    * for each accepted recipient in their order, `recipient` says which; accept answers for all left */
+	                    * for each accepted recipient in their order, `recipient` says which */
 	HK_SMTPD_ABORT,    /* an open transaction ended without HK_SMTPD_MESSAGE (RSET, EHLO, STARTTLS, QUIT, CLOSE, or a
 	                    * body that the library refused); accept only */
 	HK_SMTPD_STARTTLS, /* 220 was queued, input dropped: drain out, do the handshake, then hk_smtpd_tls_done */
@@ -195,6 +195,8 @@ void hk_smtpd_accept(struct hk_smtpd *);
  * HK_SMTPD_MESSAGE leaves the session as after RSET. text may hold \n for a multi-line reply; hostile bytes are quoted.
  * 421 ends the session after the reply. */
 void hk_smtpd_answer(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* hk_smtpd_answer_all(s, ...): the same for every recipient of LMTP whose answer is awaited; else as hk_smtpd_answer. */
+void hk_smtpd_answer_all(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 /* hk_smtpd_challenge(s, data): 334 with it, in answer to AUTH or AUTH_RESPONSE. */
 void hk_smtpd_challenge(struct hk_smtpd *, struct hk_slice data);
 /* bytes to send, borrowed until the next call; hk_smtpd_sent(s, n) drops them. Call it as soon as the kernel has taken
