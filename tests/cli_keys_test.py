@@ -93,6 +93,13 @@ def check_new(folder):
     code, _, err = keys("new", folder, "a.test")
     ok(code == 2 and "already" in err and before == {name: (folder / name).read_bytes() for name in files},
        "new never writes over a key", err)
+    whole = (folder / "_keys").read_text()
+    (folder / "_keys").write_text("\n".join(whole.splitlines()[:2]) + "\n")  # a run that was cut off before it wrote the rest
+    (folder / "a.test/_new").write_text("half a k")
+    code, out, err = keys("new", folder, "--alg", "ed25519", "--selector-template", "%Y%m-%a", "a.test")
+    ok(code == 0 and before == {name: (folder / name).read_bytes() for name in files} and states(folder)["a.test 202611-ed25519"] == "staged"
+       and not (folder / "a.test/_new").exists(), "a key that a run left without a line is taken by the next one", err)
+    (folder / "_keys").write_text(whole)
     (folder / "c.test").mkdir()
     (folder / "c.test/202611-rsa.pem").write_text("a stranger's")
     code, _, err = keys("new", folder, "c.test", "d.test")
