@@ -116,6 +116,14 @@ static struct hk_slice reason_of(const struct hk_dmarc_verdict *v)
 	return v->result == HK_DMARC_FAIL ? (struct hk_slice){0} : v->reason;
 }
 
+/* The words of RFC 9989 3.2 for what a policy that was found means; "" where none was. */
+static const char *mode_of(const struct hk_dmarc_verdict *v)
+{
+	if (v->record.n == 0)
+		return "";
+	return v->policy == HK_DMARC_P_NONE ? "monitoring" : "enforcement";
+}
+
 static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_verdict *other, const struct problems *p,
     const struct hk_trace *trace, struct hk_buf *out)
 {
@@ -126,6 +134,7 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 	hk_json_object(&w, NULL);
 	hk_json_text(&w, "result", result_name(v));
 	hk_explain_json_dmarc(&w, v);
+	hk_json_text(&w, "mode", mode_of(v));
 	hk_json_string(&w, "reason", reason_of(v));
 	hk_explain_json_differs(&w, hk_dmarc_differences(v, other), other, result_name(other));
 	hk_json_array(&w, "problems");
@@ -144,8 +153,8 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 
 static void add_policy(const struct hk_dmarc_verdict *v, struct hk_buf *out)
 {
-	hk_buf_addf(out, "policy        %s\ndisposition   %s, of a message that fails\n", hk_dmarc_policy_name(v->policy),
-	    hk_dmarc_policy_name(v->disposition));
+	hk_buf_addf(out, "policy        %s (%s mode)\ndisposition   %s, of a message that fails\n",
+	    hk_dmarc_policy_name(v->policy), mode_of(v), hk_dmarc_policy_name(v->disposition));
 	cli_line_add(out, "override", hk_slice_str(hk_dmarc_override_name(v->override)));
 }
 

@@ -19,6 +19,7 @@
  *	keys*.c     keys (keys.h)
  *	srs.c       the command srs
  *	authres.c   the command authres
+ *	smtp*.c     smtp (smtp.h)
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -89,6 +90,7 @@ struct cli_command {
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
 	bool takes_rcpt;
+	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -211,5 +213,6 @@ enum cli_exit cli_keys(const struct cli_options *);
 
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
+enum cli_exit cli_smtp(char **argv);
 
 #endif
