@@ -72,35 +72,6 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->authserv_id = c->authserv_id;
 }
 
-/* AGAIN when there was no question. */
-static enum hk_status answer_open(struct cli_checked *c, struct cli_resolver *r)
-{
-	struct hk_dns_question q;
-	struct hk_dns_answer answer;
-	enum hk_status status = HK_AGAIN;
-
-	while (hk_verify_question(c->verify, &q)) {
-		status = cli_resolve(r, &q, &c->arena, &answer);
-		if (status == HK_OK)
-			status = hk_verify_answer(c->verify, &answer);
-		if (status != HK_OK)
-			return status;
-	}
-	return status;
-}
-
-static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
-{
-	enum hk_status status;
-
-	while ((status = hk_verify_step(c->verify)) == HK_AGAIN) {
-		status = answer_open(c, r);
-		if (status != HK_OK)
-			return status == HK_AGAIN ? HK_BUG : status;
-	}
-	return status;
-}
-
 /* SPF looks names up, so they go in as A-labels (RFC 8616 4); what has none stays as it is. */
 static enum hk_status to_alabels(struct cli_checked *c, struct hk_slice *address)
 {
@@ -118,7 +89,7 @@ static enum hk_status give_header(struct cli_checked *c, struct cli_resolver *r)
 	enum hk_status status = hk_verify_names(c->verify, c->message.header);
 
 	if (status == HK_OK)
-		status = answer_open(c, r);
+		status = cli_resolve_all(r, hk_evaluator_verify(c->verify));
 	return status == HK_OK || status == HK_AGAIN ? hk_verify_header(c->verify, c->message.header) : status;
 }
 
@@ -148,7 +119,7 @@ static enum hk_status judge(
 		return status;
 	hk_verify_body(c->verify, c->message.body);
 	hk_verify_end(c->verify);
-	return answer_all(c, r);
+	return cli_resolve_all(r, hk_evaluator_verify(c->verify));
 }
 
 /* The record that a server's evidence store has under a queue id. */
@@ -162,6 +133,14 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	status = hk_mail_id_parse(hk_slice_str(o->queue_id), &id);
 	if (status == HK_OK)
 		status = hk_evidence_store_find(hk_disk_kernel(), dir, id, &c->arena, &entry);
+	if (status == HK_OK || status == HK_NOTFOUND) {
+		enum hk_status found = cli_signed_find(dir, id, c);
+
+		if (found != HK_OK && found != HK_NOTFOUND)
+			return found;
+	}
+	if (status == HK_NOTFOUND && c->n_signing)
+		return HK_OK;
 	if (status == HK_NOTFOUND) {
 		cli_complain("no evidence is kept for this queue id in", dir);
 		return HK_NOTFOUND;
@@ -171,6 +150,8 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	hk_buf_addf(&c->notes, "kept by the server for %s: ", o->queue_id);
 	hk_quote_add(&c->notes, entry.summary, 1000);
 	hk_buf_add_byte(&c->notes, '\n');
+	if (entry.record.n == 0 && c->n_signing)
+		return HK_OK;
 	if (entry.record.n == 0) {
 		cli_complain("the server checked nothing about this message", o->queue_id);
 		return HK_NOTFOUND;
@@ -190,7 +171,7 @@ static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 		status = find_record(o, c, &record);
 	else if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
 		status = HK_IO;
-	if (status != HK_OK) {
+	if (status != HK_OK || !record.n) {
 		hk_buf_done(&record);
 		return status;
 	}
@@ -210,6 +191,10 @@ static bool save(const struct cli_options *o, const struct cli_checked *c)
 	FILE *f;
 	bool ok;
 
+	if (!c->verify) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		return false;
+	}
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	hk_verify_record_format(c->verify, &record);
 	f = hk_buf_status(&record) == HK_OK ? fopen(o->save_record, "wb") : NULL;

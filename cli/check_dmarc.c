@@ -105,29 +105,6 @@ static bool is_faulty(const struct problems *p)
 	return false;
 }
 
-static enum hk_status evaluate(struct hk_dmarc *d, struct cli_resolver *r, struct hk_arena *a)
-{
-	struct hk_dns_question question;
-	struct hk_dns_answer answer;
-	enum hk_status status;
-
-	while ((status = hk_dmarc_step(d)) == HK_AGAIN) {
-		bool asked = false;
-
-		while (hk_dmarc_question(d, &question)) {
-			asked = true;
-			status = cli_resolve(r, &question, a, &answer);
-			if (status == HK_OK)
-				status = hk_dmarc_answer(d, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
-	}
-	return status;
-}
-
 /* Nothing has passed here, so "fail" is what every policy that was found gives. */
 static const char *result_name(const struct hk_dmarc_verdict *v)
 {
@@ -137,6 +114,14 @@ static const char *result_name(const struct hk_dmarc_verdict *v)
 static struct hk_slice reason_of(const struct hk_dmarc_verdict *v)
 {
 	return v->result == HK_DMARC_FAIL ? (struct hk_slice){0} : v->reason;
+}
+
+/* The words of RFC 9989 3.2 for what a policy that was found means; "" where none was. */
+static const char *mode_of(const struct hk_dmarc_verdict *v)
+{
+	if (v->record.n == 0)
+		return "";
+	return v->policy == HK_DMARC_P_NONE ? "monitoring" : "enforcement";
 }
 
 static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_verdict *other, const struct problems *p,
@@ -149,6 +134,7 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 	hk_json_object(&w, NULL);
 	hk_json_text(&w, "result", result_name(v));
 	hk_explain_json_dmarc(&w, v);
+	hk_json_text(&w, "mode", mode_of(v));
 	hk_json_string(&w, "reason", reason_of(v));
 	hk_explain_json_differs(&w, hk_dmarc_differences(v, other), other, result_name(other));
 	hk_json_array(&w, "problems");
@@ -167,8 +153,8 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 
 static void add_policy(const struct hk_dmarc_verdict *v, struct hk_buf *out)
 {
-	hk_buf_addf(out, "policy        %s\ndisposition   %s, of a message that fails\n", hk_dmarc_policy_name(v->policy),
-	    hk_dmarc_policy_name(v->disposition));
+	hk_buf_addf(out, "policy        %s (%s mode)\ndisposition   %s, of a message that fails\n",
+	    hk_dmarc_policy_name(v->policy), mode_of(v), hk_dmarc_policy_name(v->disposition));
 	cli_line_add(out, "override", hk_slice_str(hk_dmarc_override_name(v->override)));
 }
 
@@ -244,7 +230,7 @@ static enum hk_status evaluate_as(const struct cli_options *o, enum hk_dmarc_pro
 	if (!d)
 		return HK_NOMEM;
 	hk_dmarc_ready(d);
-	status = evaluate(d, r, a);
+	status = cli_resolve_all(r, hk_evaluator_dmarc(d));
 	if (status == HK_OK)
 		*ret = hk_dmarc_result(d);
 	return status;

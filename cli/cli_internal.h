@@ -19,6 +19,7 @@
  *	keys*.c     keys (keys.h)
  *	srs.c       the command srs
  *	authres.c   the command authres
+ *	smtp*.c     smtp (smtp.h)
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -26,6 +27,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
 #include <hikyaku/json.h>
+#include <hikyaku/resolve.h>
 #include <hikyaku/srs.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
@@ -88,6 +90,7 @@ struct cli_command {
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
 	bool takes_rcpt;
+	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -157,6 +160,9 @@ void cli_resolver_free(struct cli_resolver *); /* NULL allowed */
  * NOMEM, LIMIT. */
 enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *,
     struct hk_dns_answer *ret);
+/* cli_resolve_all(r, evaluator): steps and answers until it has its result. As hk_resolve_all: AGAIN when
+ * it waits for something that is no answer. */
+enum hk_status cli_resolve_all(struct cli_resolver *, struct hk_evaluator);
 
 /* ---- one verdict
  * ------------------------------------------------------------------------------------ */
@@ -165,9 +171,18 @@ struct cli_checked {
 	struct hk_arena arena;
 	struct hk_buf notes; /* lines for people, of what was taken from the message */
 	struct cli_message message;
-	struct hk_verify *verify;
+	struct hk_verify *verify; /* NULL: the server checked nothing, but it signed */
 	struct hk_slice authserv_id;
+	struct hk_evidence_signing *signing; /* of a queue id: with what it was signed */
+	size_t n_signing;
 };
+struct hk_evidence_signing;
+/* signed.c. cli_signed_find(dir, id, ret): fills signing. cli_signed_add(options, c, out): for people.
+ * cli_signed_json(c, out): an array. */
+enum hk_status cli_signed_find(const char *dir, uint64_t id, struct cli_checked *ret);
+void cli_signed_add(const struct cli_options *, const struct cli_checked *, struct hk_buf *out);
+void cli_signed_json(const struct cli_checked *, struct hk_buf *out);
+
 /* cli_check(options, resolver, ret): CLI_OK and a verdict, else what to exit with, said by
  * cli_complain. resolver may be NULL for a replay. cli_checked_done in any case. */
 enum cli_exit cli_check(const struct cli_options *, struct cli_resolver *, struct cli_checked *ret);
@@ -198,5 +213,6 @@ enum cli_exit cli_keys(const struct cli_options *);
 
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
+enum cli_exit cli_smtp(char **argv);
 
 #endif

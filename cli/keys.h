@@ -17,6 +17,7 @@
 #define HIKYAKU_CLI_KEYS_H
 
 #include <hikyaku/dkim.h>
+#include <hikyaku/json.h>
 
 #include "conf/key_state.h"
 #include "engine/key_choice.h"
@@ -40,7 +41,8 @@ struct keys_store {
 bool keys_store_open(const struct cli_options *, bool make, struct keys_store *ret);
 void keys_store_close(struct keys_store *);
 /* keys_store_add(store, key, private): writes the key's file, which must not be there, and adds it to
- * the store in memory. copies key. BUSY when there is such a file or such a key. */
+ * the store in memory. copies key. A key in such a file that the store does not know, left by a run
+ * that was cut off, is taken instead. BUSY when there is another such file or such a key. */
 enum hk_status keys_store_add(
     struct keys_store *, const struct hk_key_entry *, const struct hk_private_key *);
 /* keys_store_save(store): the state file anew, whole or not at all. false: said on stderr. */
@@ -57,6 +59,12 @@ bool keys_record(struct keys_store *, const struct hk_key_entry *, struct hk_buf
 bool keys_is_wanted(const struct cli_options *, const struct hk_key_entry *);
 /* keys_domain(a, text, ret): lower case; false: said on stderr that it is no domain. */
 bool keys_domain(struct hk_arena *, const char *text, struct hk_slice *ret);
+/* keys_json_begin(w, out), keys_json_key(w, store, key, state) and what else there is of it, then
+ * hk_json_close_object; keys_json_end(w, out): docs/schema/keys.json. */
+void keys_json_begin(struct hk_json_writer *, struct hk_buf *out);
+void keys_json_key(struct hk_json_writer *, struct keys_store *, const struct hk_key_entry *,
+    const char *state);
+void keys_json_end(struct hk_json_writer *, struct hk_buf *out);
 int64_t keys_now(const struct cli_options *);
 /* keys_failed(status, about): says it; gives CLI_USAGE. */
 enum cli_exit keys_failed(enum hk_status, const char *about);
@@ -78,7 +86,8 @@ struct keys_watch;
 /* keys_watch_new(a, options, ret): false: said on stderr why not. */
 bool keys_watch_new(struct hk_arena *, const struct cli_options *, struct keys_watch **ret);
 void keys_watch_free(struct keys_watch *); /* NULL allowed */
-/* keys_watch_see(watch, key, record, ret): record is the key's own, empty for one that is revoked. Asks each name server of the key's domain. */
+/* keys_watch_see(watch, key, record, ret): asks each name server of the key's domain. record is the
+ * key's own, empty for one that is revoked. */
 enum hk_status keys_watch_see(struct keys_watch *, const struct hk_key_entry *,
     struct hk_slice record, struct keys_seen *ret);
 const char *keys_sight_name(enum hk_key_sight);

@@ -134,19 +134,28 @@ bool keys_store_save(const struct keys_store *s)
 
 /* ---- the keys -------------------------------------------------------------------------------- */
 
+#define PEM_NEW "_new" /* no selector begins with an underscore here */
+
+/* Whole under its name or not there, whenever the power goes; never over what is there. */
 static enum hk_status write_new(int dir, const char *name, struct hk_slice pem)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	enum hk_status status = HK_OK;
+	enum hk_status status = HK_IO;
+	int fd;
 
+	(void)unlinkat(dir, PEM_NEW, 0); /* of a run that was cut off */
+	fd = openat(dir, PEM_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? HK_BUSY : HK_IO;
-	if (!write_all(fd, pem) || fsync(dir) != 0)
+		return HK_IO;
+	if (write_all(fd, pem)) {
+		if (linkat(dir, PEM_NEW, dir, name, 0) == 0)
+			status = HK_OK;
+		else if (errno == EEXIST)
+			status = HK_BUSY;
+	}
+	close(fd);
+	(void)unlinkat(dir, PEM_NEW, 0);
+	if (status == HK_OK && fsync(dir) != 0)
 		status = HK_IO;
-	if (close(fd) != 0)
-		status = HK_IO;
-	if (status != HK_OK)
-		(void)unlinkat(dir, name, 0);
 	return status;
 }
 
@@ -170,6 +179,27 @@ static enum hk_status write_pem(
 	status = write_new(dir, file, pem);
 	close(dir);
 	return status;
+}
+
+/* A key of ours that the state file does not know, since a run was cut off between the two. */
+static bool is_left_over(
+    struct keys_store *s, const struct hk_key_entry *key, const struct hk_private_key *private)
+{
+	struct hk_private_key *found = NULL;
+	char file[2 * HK_DNS_NAME_MAX + 8];
+	struct hk_buf pem;
+	bool good;
+
+	snprintf(file, sizeof file, "%.*s/%.*s.pem", HK_FMT(key->domain), HK_FMT(key->selector));
+	hk_buf_init(&pem, KEYS_PEM_MAX);
+	good = read_at(s->fd, file, &pem) == HK_OK &&
+	       hk_private_key_pem(hk_buf_slice(&pem), &found) == HK_OK &&
+	       hk_private_key_alg(found) == hk_private_key_alg(private);
+	hk_private_key_free(found);
+	if (pem.p)
+		explicit_bzero(pem.p, pem.n);
+	hk_buf_done(&pem);
+	return good;
 }
 
 enum hk_status keys_store_add(
@@ -198,6 +228,8 @@ enum hk_status keys_store_add(
 	if (pem.p)
 		explicit_bzero(pem.p, pem.n);
 	hk_buf_done(&pem);
+	if (status == HK_BUSY && is_left_over(s, &copy, private))
+		status = HK_OK;
 	if (status == HK_OK)
 		s->key[s->n++] = copy;
 	return status;

@@ -25,7 +25,8 @@ static void expect(const struct hk_key_items *items, const char *signs, const ch
 
 		text = hk_slice_from(text, line.n + 1);
 		if (hk_slice_starts_nocase(line, HK_S("sign ")))
-			hk_buf_addf(&found, "%.*s\n", HK_FMT(hk_slice_sub(hk_slice_from(line, 5), 0, line.n - 6)));
+			hk_buf_addf(&found, "%.*s\n",
+			    HK_FMT(hk_slice_sub(hk_slice_from(line, 5), 0, line.n - 6)));
 	}
 	assert_text(hk_buf_slice(&found), signs);
 	assert_text(hk_buf_slice(&items->problems), problems);

@@ -122,6 +122,7 @@ struct hk_delivery {
 	bool is_rendered;
 	struct hk_header signed_header;
 	struct hk_key_choice signer[HK_KEY_CHOICES];
+	size_t n_choices; /* of keys, in the job; those that sign: */
 	size_t n_signers;
 	struct hk_dkim_sign *sign; /* of all signers; NULL without any */
 	const struct hk_dkim_sign_question *sign_question; /* whose answer is awaited */

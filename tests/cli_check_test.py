@@ -135,9 +135,11 @@ def check_dmarc(folder, zone):
         found = (value["policy"], value["disposition"], value["override"], (value["differs"] or {}).get("in"))
         ok(found == wanted, f"check dmarc: {title}", found, value)
     code, out, _ = hikyaku(*base, "t.test", "--psl", psl)
-    ok(b"policy        reject\ndisposition   quarantine, of a message that fails\noverride      policy_test_mode\n" in out and
+    ok(b"policy        reject (enforcement mode)\ndisposition   quarantine, of a message that fails\noverride      policy_test_mode\n" in out and
        b"differs       by rfc7489: result found, organization t.test, record of t.test, policy reject, disposition reject (disposition)\n" in out,
        "check dmarc: policy, disposition, override and the other profile for people", out)
+    modes = [told("dmarc", *base, domain)[1]["mode"] for domain in ("good.test", "bad.test", "none.test", "np.test")]
+    ok(modes == ["enforcement", "monitoring", "", "monitoring"], "S4-045: check dmarc: monitoring mode and enforcement", modes)
     _, value = told("dmarc", *base, *old, "t.test")
     ok([p["about"] for p in value["problems"] if "RFC 7489" in p["what"]] == ["t"], "check dmarc: what RFC 7489 does not know is said", value["problems"])
     code, _, err = hikyaku(*base, "a.test", "--dmarc-profile", "rfc1")
@@ -350,8 +352,9 @@ def check_batch(folder, zone):
     code, results = batch("check", "spf", "--dns", zone, lines=bad)
     ok(code == 2 and all("error" in r and r["exit"] == 2 for r in results[:-1]) and results[-1]["exit"] == 0,
        "a bad request is an error, and the next is read", results)
-    code, results = batch("check", "dmarc", "--dns", zone, lines=['{"domain":"x.a.test"}', '{"from":"u@bad.test"}', '{"id":"z"}'])
+    code, results = batch("check", "dmarc", "--dns", zone, lines=['{"domain":"x.a.test","dmarc_profile":"rfc7489"}', '{"from":"u@bad.test"}', '{"id":"z"}'])
     ok(code == 2 and [r["exit"] for r in results] == [0, 1, 2] and not faults(schema("dmarc"), results[0]["result"]), "check dmarc --batch", results)
+    ok([r["result"]["profile"] for r in results[:2]] == ["rfc7489", "rfc9989"], "a request may name its profile", results)
     _, signed, _ = hikyaku("sign", "--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "-", given=MESSAGE)
     (folder / "signed.eml").write_bytes(signed)
     requests = [{"id": "f", "file": str(folder / "signed.eml")}, {"id": "m", "message": signed.decode()}, {"id": "e", "message": ""}, {"id": "n", "file": "/absent"},

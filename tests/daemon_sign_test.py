@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import (  # noqa: E402
     BUILD, Daemon, Dns, folder, FORMS, hikyaku, IS_ROOT, make_key, PORT, queue_id, RELAY, run_cases, Sink, Smtp, Tap, USER, wait_until)
 
+from schemas import faults, schema  # noqa: E402
+
 ROUTE = " route * { via smtp %s:%d; }"
 
 
@@ -104,6 +106,7 @@ def a_message_gets_both_algorithms_and_the_newest_published_key(t):
                         f"{form}: the key before signs while the newest is not published")
                 t.equal(verify(root, records, got), ["pass", "pass"], f"{form}: both signatures verify")
                 t.ok(d.wait_log(rf'qid={qid} ev=signed d=a.test s=old a=rsa first=new why="no record is published"'), f"{form}: and the log says so", d.log())
+                explains(t, form, root, qid)
                 records["new._domainkey.a.test", "TXT"] = [new]
                 t.ok(d.wait_log(r'ev=key d=a.test s=new sight="published"', 20), f"{form}: its record is found", d.log())
                 got, _ = send(d, sink, letter(2))
@@ -111,6 +114,23 @@ def a_message_gets_both_algorithms_and_the_newest_published_key(t):
                 t.equal(verify(root, records, got), ["pass", "pass"], f"{form}: and verifies")
             dns.close()
         sink.close()
+
+
+def explains(t, form, root, qid):
+    """The evidence of the server has what it signed with, also where it checked nothing of the message."""
+    where = root / "spool/evidence"
+    found = wait_until(lambda: hikyaku("explain", "--queue-id", qid, "--evidence-dir", where, "--lang", "en")[1].decode(), 5)
+    t.ok("1. The first key of a.test, new, did not sign but old instead: no record is published  [RFC 6376 3.6.1]" in found
+         and "2. It was signed for a.test with the key old (rsa): published  [RFC 6376 5.2]" in found
+         and "3. It was signed for a.test with the key e (ed25519): published" in found, f"{form}: explain says which keys signed, and why", found)
+    _, out, err = hikyaku("explain", "--queue-id", qid, "--evidence-dir", where, "--lang", "ja")
+    t.ok("a.test の第一の鍵 new の代わりに old で署名しました: レコードが公開されていません" in out.decode(), f"{form}: also in Japanese", out.decode() + err)
+    code, out, err = hikyaku("explain", "--queue-id", qid, "--evidence-dir", where, "--json")
+    told = json.loads(out)
+    t.ok(code == 0 and not faults(schema("signing"), told), f"{form}: and as docs/schema/signing.json", *faults(schema("signing"), told))
+    t.equal([(s["selector"], s["first"], s["signed"]) for s in told["signing"]], [("old", "new", True), ("e", "e", True)], f"{form}: for programs")
+    code, out, err = hikyaku("verify", "--queue-id", qid, "--evidence-dir", where)
+    t.ok(code == 2 and "checked nothing" in err and not out, f"{form}: there is no verdict to give", err)
 
 
 def where_nothing_is_published_it_is_as_configured(t):
