@@ -19,6 +19,7 @@
  *	keys*.c     keys (keys.h)
  *	srs.c       the command srs
  *	authres.c   the command authres
+ *	smtp*.c     smtp (smtp.h)
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -26,6 +27,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
 #include <hikyaku/json.h>
+#include <hikyaku/resolve.h>
 #include <hikyaku/srs.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
@@ -88,6 +90,7 @@ struct cli_command {
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
 	bool takes_rcpt;
+	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -157,6 +160,9 @@ void cli_resolver_free(struct cli_resolver *); /* NULL allowed */
  * NOMEM, LIMIT. */
 enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *,
     struct hk_dns_answer *ret);
+/* cli_resolve_all(r, evaluator): steps and answers until it has its result. As hk_resolve_all: AGAIN when
+ * it waits for something that is no answer. */
+enum hk_status cli_resolve_all(struct cli_resolver *, struct hk_evaluator);
 
 /* ---- one verdict
  * ------------------------------------------------------------------------------------ */
@@ -207,5 +213,6 @@ enum cli_exit cli_keys(const struct cli_options *);
 
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
+enum cli_exit cli_smtp(char **argv);
 
 #endif

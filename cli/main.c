@@ -22,6 +22,8 @@ static const struct cli_command commands[] = {
         "forward|reverse --secret-file FILE --domain NAME [options] ADDRESS", cli_srs, .words = 2},
     {"authres", "print what the Authentication-Results fields of a message say",
         "[options] [FILE | -]", cli_authres, .takes_file = true},
+    {"smtp", "speak with a mail server, and show what is said", "[--server HOST] [--rcpt ADDRESS]... [options]",
+        .run_words = cli_smtp},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -64,6 +66,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
+		if (commands[i].run_words)
+			return (int)flushed(commands[i].run_words(argv + 2));
 		if (!cli_options_parse(&commands[i], argv + 2, &options))
 			return CLI_USAGE;
 		if (options.help) {
