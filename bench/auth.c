@@ -46,8 +46,8 @@ static void must(enum hk_status status, const char *what)
 
 static void load(struct bench *b, const char *folder, const char *message)
 {
+	char *line, *rest = bench_read(folder, "spf.txt").p;
 	size_t n;
-	char *line;
 
 	b->text = bench_read(folder, message);
 	b->pem = bench_read(folder, "key.pem");
@@ -57,7 +57,7 @@ static void load(struct bench *b, const char *folder, const char *message)
 	b->header = hk_slice_of(b->text.p, n);
 	b->body = hk_slice_of(b->text.p + n + 2, b->text.n - n - 2);
 	b->rr = (struct hk_dns_rr){.type = HK_DNS_TXT, .data = hk_slice_of(b->record.p, b->record.n)};
-	for (line = strtok(bench_read(folder, "spf.txt").p, "\n"); line; line = strtok(NULL, "\n")) {
+	while ((line = bench_line(&rest))) {
 		char *record = strchr(line, ' ');
 
 		b->tree_name[b->n_tree] = hk_slice_of(line, (size_t)(record - line));

@@ -41,6 +41,18 @@ static inline struct bench_file bench_read(const char *folder, const char *name)
 	return f;
 }
 
+/* The next line of *rest, ended in place; NULL at the end. */
+static inline char *bench_line(char **rest)
+{
+	char *line = *rest, *end = strchr(line, '\n');
+
+	if (!end)
+		return NULL;
+	*end = 0;
+	*rest = end + 1;
+	return line;
+}
+
 static inline double bench_seconds(void)
 {
 	struct timespec t;

@@ -29,12 +29,11 @@ int main(int argc, char **argv)
 {
 	SPF_dns_server_t *zone = SPF_dns_zone_new(NULL, "bench", 0);
 	SPF_server_t *server;
-	struct bench_file text;
-	char *line, *record;
+	char *line, *rest, *record;
 
 	bench_check(argc == 3, "usage: OPERATION FOLDER");
-	text = bench_read(argv[2], "spf.txt");
-	for (line = strtok(text.p, "\n"); line; line = strtok(NULL, "\n")) {
+	rest = bench_read(argv[2], "spf.txt").p;
+	while ((line = bench_line(&rest))) {
 		record = strchr(line, ' ');
 		*record++ = 0;
 		SPF_dns_zone_add_str(zone, line, ns_t_txt, NETDB_SUCCESS, record);
