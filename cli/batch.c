@@ -19,7 +19,7 @@ enum { COMPLAINTS_MAX = 8192, MEMBER_MAX = 32 };
 /* The members of a request that are options as well, by another spelling: no file is written and no
  * key is read because of what a request says. */
 static const char *const members[] = {
-    "ip", "helo", "mail_from", "rcpt", "from", "domain", "now", "checks", "authserv_id"};
+    "ip", "helo", "mail_from", "rcpt", "from", "domain", "now", "checks", "authserv_id", "dmarc_profile", "dmarc_sample"};
 
 enum { MEMBERS = sizeof members / sizeof members[0] };
 

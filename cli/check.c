@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <hikyaku/names.h>
+
 #include "engine/evidence_store.h"
 #include "engine/mail.h"
 #include "io/disk.h"
@@ -33,6 +35,9 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->min_rsa_bits = o->min_rsa_bits;
 	in->allow_sha1 = o->allow_sha1;
 	in->trusted_sealers = hk_slice_str(o->trusted_sealers);
+	in->dmarc_profile = o->dmarc_profile;
+	in->dmarc_sample = o->dmarc_sample;
+	in->compare_profiles = true;
 	if (o->min_rsa_bits)
 		hk_buf_addf(&c->notes, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
 		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
@@ -67,27 +72,25 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->authserv_id = c->authserv_id;
 }
 
-static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
+/* SPF looks names up, so they go in as A-labels (RFC 8616 4); what has none stays as it is. */
+static enum hk_status to_alabels(struct cli_checked *c, struct hk_slice *address)
 {
-	struct hk_dns_question q;
-	struct hk_dns_answer answer;
-	enum hk_status status;
+	size_t at = hk_slice_rfind(*address, '@');
+	struct hk_slice domain = at < address->n ? hk_slice_from(*address, at + 1) : *address, converted;
 
-	while ((status = hk_verify_step(c->verify)) == HK_AGAIN) {
-		bool asked = false;
+	if (hk_names_alabel(&c->arena, domain, &converted) != HK_OK || hk_slice_eq_nocase(converted, domain))
+		return HK_OK;
+	return hk_arena_fmt(&c->arena, address, "%.*s%.*s",
+	    HK_FMT(hk_slice_sub(*address, 0, address->n - domain.n)), HK_FMT(converted));
+}
 
-		while (hk_verify_question(c->verify, &q)) {
-			asked = true;
-			status = cli_resolve(r, &q, &c->arena, &answer);
-			if (status == HK_OK)
-				status = hk_verify_answer(c->verify, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
-	}
-	return status;
+static enum hk_status give_header(struct cli_checked *c, struct cli_resolver *r)
+{
+	enum hk_status status = hk_verify_names(c->verify, c->message.header);
+
+	if (status == HK_OK)
+		status = cli_resolve_all(r, hk_evaluator_verify(c->verify));
+	return status == HK_OK || status == HK_AGAIN ? hk_verify_header(c->verify, c->message.header) : status;
 }
 
 static enum hk_status judge(
@@ -101,17 +104,22 @@ static enum hk_status judge(
 	status = hk_header_parse(&c->arena, c->message.header, &header);
 	if (status != HK_OK)
 		return status;
-	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), &stored);
+	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), hk_slice_str(o->rcpt), &stored);
 	fill_input(o, c, &stored, &in);
+	status = to_alabels(c, &in.helo);
+	if (status == HK_OK)
+		status = to_alabels(c, &in.mail_from);
+	if (status != HK_OK)
+		return status;
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)
 		return HK_NOMEM;
-	status = hk_verify_header(c->verify, c->message.header);
+	status = give_header(c, r);
 	if (status != HK_OK)
 		return status;
 	hk_verify_body(c->verify, c->message.body);
 	hk_verify_end(c->verify);
-	return answer_all(c, r);
+	return cli_resolve_all(r, hk_evaluator_verify(c->verify));
 }
 
 /* The record that a server's evidence store has under a queue id. */
@@ -125,6 +133,14 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	status = hk_mail_id_parse(hk_slice_str(o->queue_id), &id);
 	if (status == HK_OK)
 		status = hk_evidence_store_find(hk_disk_kernel(), dir, id, &c->arena, &entry);
+	if (status == HK_OK || status == HK_NOTFOUND) {
+		enum hk_status found = cli_signed_find(dir, id, c);
+
+		if (found != HK_OK && found != HK_NOTFOUND)
+			return found;
+	}
+	if (status == HK_NOTFOUND && c->n_signing)
+		return HK_OK;
 	if (status == HK_NOTFOUND) {
 		cli_complain("no evidence is kept for this queue id in", dir);
 		return HK_NOTFOUND;
@@ -134,6 +150,8 @@ static enum hk_status find_record(const struct cli_options *o, struct cli_checke
 	hk_buf_addf(&c->notes, "kept by the server for %s: ", o->queue_id);
 	hk_quote_add(&c->notes, entry.summary, 1000);
 	hk_buf_add_byte(&c->notes, '\n');
+	if (entry.record.n == 0 && c->n_signing)
+		return HK_OK;
 	if (entry.record.n == 0) {
 		cli_complain("the server checked nothing about this message", o->queue_id);
 		return HK_NOTFOUND;
@@ -153,7 +171,7 @@ static enum hk_status replay(const struct cli_options *o, struct cli_checked *c)
 		status = find_record(o, c, &record);
 	else if (!cli_read_file(o->record, HK_VERIFY_RECORD_MAX, &record))
 		status = HK_IO;
-	if (status != HK_OK) {
+	if (status != HK_OK || !record.n) {
 		hk_buf_done(&record);
 		return status;
 	}
@@ -173,6 +191,10 @@ static bool save(const struct cli_options *o, const struct cli_checked *c)
 	FILE *f;
 	bool ok;
 
+	if (!c->verify) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		return false;
+	}
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	hk_verify_record_format(c->verify, &record);
 	f = hk_buf_status(&record) == HK_OK ? fopen(o->save_record, "wb") : NULL;
@@ -219,60 +241,4 @@ void cli_checked_done(struct cli_checked *c)
 	cli_message_done(&c->message);
 	hk_buf_done(&c->notes);
 	hk_arena_done(&c->arena);
-}
-
-static enum cli_exit arc_exit(const struct hk_arc_verdict *v)
-{
-	return v->is_temporary ? CLI_LATER : v->cv == HK_ARC_FAIL ? CLI_FAIL : CLI_OK;
-}
-
-static enum cli_exit dkim_exit(const struct hk_verify_verdict *v)
-{
-	enum cli_exit code = v->n_dkim ? CLI_FAIL : CLI_OK;
-	size_t i;
-
-	for (i = 0; i < v->n_dkim; i++) {
-		if (v->dkim[i]->result == HK_DKIM_PASS)
-			return CLI_OK;
-		if (v->dkim[i]->result == HK_DKIM_TEMPERROR)
-			code = CLI_LATER;
-	}
-	return code;
-}
-
-enum cli_exit cli_spf_exit(enum hk_spf_result result)
-{
-	switch (result) {
-	case HK_SPF_FAIL:
-	case HK_SPF_SOFTFAIL:
-	case HK_SPF_PERMERROR:
-		return CLI_FAIL;
-	case HK_SPF_TEMPERROR:
-		return CLI_LATER;
-	default:
-		return CLI_OK;
-	}
-}
-
-/* DMARC sums the others up, so where it was asked for it alone decides. A chain of ARC decides only
- * where nothing else was asked for: one that fails is as if there were none (RFC 8617 5.2). */
-enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *v)
-{
-	enum cli_exit code = CLI_OK, other;
-
-	if (v->checks & HK_CHECK_DMARC)
-		return v->dmarc->result == HK_DMARC_FAIL || v->dmarc->result == HK_DMARC_PERMERROR
-		           ? CLI_FAIL
-		       : v->dmarc->result == HK_DMARC_TEMPERROR ? CLI_LATER
-		                                               : CLI_OK;
-	if (v->checks == HK_CHECK_ARC)
-		return arc_exit(v->arc);
-	if (v->checks & HK_CHECK_SPF)
-		code = cli_spf_exit(v->spf->result);
-	if (v->checks & HK_CHECK_DKIM) {
-		other = dkim_exit(v);
-		if (code == CLI_OK || (code == CLI_LATER && other == CLI_FAIL))
-			code = other;
-	}
-	return code;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * `hikyaku check dmarc`: the policy that holds for a domain, how it was found, and what is wrong
- * with its record (RFC 9989).
+ * with its record (RFC 9989, or 7489); and where the other of the two would have it otherwise.
  */
+#include <hikyaku/names.h>
+
 #include "cli_internal.h"
 
 enum { PROBLEMS_MAX = 32 };
@@ -25,41 +27,46 @@ static void add_problem(struct problems *p, bool is_fault, const char *what, str
 	p->problem[p->n++].is_fault = is_fault;
 }
 
-/* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 that it took out. */
+/* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 that it took out. RFC 7489 has no np, psd and t. */
+static const char *const not_yet = "RFC 7489 has no such tag; its receivers ignore it";
 static const struct {
 	const char *name, *gone;
+	bool is_new;
 } tags[] = {
-    {"v", NULL},
-    {"p", NULL},
-    {"sp", NULL},
-    {"np", NULL},
-    {"adkim", NULL},
-    {"aspf", NULL},
-    {"fo", NULL},
-    {"psd", NULL},
-    {"rua", NULL},
-    {"ruf", NULL},
-    {"t", NULL},
-    {"pct", "pct is no longer a tag; receivers ignore it, t=y is what remains of it"},
-    {"rf", "rf is no longer a tag; receivers ignore it"},
-    {"ri", "ri is no longer a tag; receivers ignore it"},
+    {"v", NULL, false},
+    {"p", NULL, false},
+    {"sp", NULL, false},
+    {"np", NULL, true},
+    {"adkim", NULL, false},
+    {"aspf", NULL, false},
+    {"fo", NULL, false},
+    {"psd", NULL, true},
+    {"rua", NULL, false},
+    {"ruf", NULL, false},
+    {"t", NULL, true},
+    {"pct", "pct is no longer a tag; receivers ignore it, t=y is what remains of it", false},
+    {"rf", "rf is no longer a tag; receivers ignore it", false},
+    {"ri", "ri is no longer a tag; receivers ignore it", false},
 };
 
-static void judge_tag(const struct hk_tag *tag, struct problems *p)
+static void judge_tag(const struct hk_tag *tag, enum hk_dmarc_profile profile, struct problems *p)
 {
+	bool is_old = profile == HK_DMARC_RFC7489;
 	size_t i;
 
 	for (i = 0; i < sizeof tags / sizeof tags[0]; i++) {
 		if (!hk_slice_eq_nocase(tag->name, hk_slice_str(tags[i].name)))
 			continue;
-		if (tags[i].gone)
+		if (tags[i].is_new && is_old)
+			add_problem(p, false, not_yet, tag->name);
+		if (tags[i].gone && !is_old)
 			add_problem(p, false, tags[i].gone, tag->value);
 		return;
 	}
 	add_problem(p, false, "no tag of DMARC has this name; receivers ignore it", tag->name);
 }
 
-static void judge_record(struct hk_slice text, struct problems *p)
+static void judge_record(struct hk_slice text, enum hk_dmarc_profile profile, struct problems *p)
 {
 	struct hk_dmarc_record r = {.size = sizeof r};
 	struct hk_tags list;
@@ -82,7 +89,10 @@ static void judge_record(struct hk_slice text, struct problems *p)
 		return;
 	}
 	for (i = 0; i < list.n; i++)
-		judge_tag(&list.tag[i], p);
+		judge_tag(&list.tag[i], profile, p);
+	/* S2-031 */
+	if (profile == HK_DMARC_RFC7489 && r.has_p && (list.n < 2 || !hk_slice_eq_nocase(list.tag[1].name, HK_S("p"))))
+		add_problem(p, false, "RFC 7489 6.4 wants p right behind v", (struct hk_slice){0});
 }
 
 static bool is_faulty(const struct problems *p)
@@ -93,29 +103,6 @@ static bool is_faulty(const struct problems *p)
 		if (p->problem[i].is_fault)
 			return true;
 	return false;
-}
-
-static enum hk_status evaluate(struct hk_dmarc *d, struct cli_resolver *r, struct hk_arena *a)
-{
-	struct hk_dns_question question;
-	struct hk_dns_answer answer;
-	enum hk_status status;
-
-	while ((status = hk_dmarc_step(d)) == HK_AGAIN) {
-		bool asked = false;
-
-		while (hk_dmarc_question(d, &question)) {
-			asked = true;
-			status = cli_resolve(r, &question, a, &answer);
-			if (status == HK_OK)
-				status = hk_dmarc_answer(d, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
-	}
-	return status;
 }
 
 /* Nothing has passed here, so "fail" is what every policy that was found gives. */
@@ -129,7 +116,15 @@ static struct hk_slice reason_of(const struct hk_dmarc_verdict *v)
 	return v->result == HK_DMARC_FAIL ? (struct hk_slice){0} : v->reason;
 }
 
-static void write_json(const struct hk_dmarc_verdict *v, const struct problems *p,
+/* The words of RFC 9989 3.2 for what a policy that was found means; "" where none was. */
+static const char *mode_of(const struct hk_dmarc_verdict *v)
+{
+	if (v->record.n == 0)
+		return "";
+	return v->policy == HK_DMARC_P_NONE ? "monitoring" : "enforcement";
+}
+
+static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_verdict *other, const struct problems *p,
     const struct hk_trace *trace, struct hk_buf *out)
 {
 	struct hk_json_writer w;
@@ -138,16 +133,10 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct problems *
 	hk_json_begin(&w, out);
 	hk_json_object(&w, NULL);
 	hk_json_text(&w, "result", result_name(v));
-	hk_json_text(&w, "policy", hk_dmarc_policy_name(v->policy));
-	hk_json_text(&w, "disposition", hk_dmarc_policy_name(v->disposition));
-	hk_json_bool(&w, "testing", v->testing);
-	hk_json_text(&w, "aspf", v->spf_strict ? "s" : "r");
-	hk_json_text(&w, "adkim", v->dkim_strict ? "s" : "r");
-	hk_json_string(&w, "author_domain", v->author_domain);
-	hk_json_string(&w, "org_domain", v->org_domain);
-	hk_json_string(&w, "record_domain", v->record_domain);
-	hk_json_string(&w, "record", v->record);
+	hk_explain_json_dmarc(&w, v);
+	hk_json_text(&w, "mode", mode_of(v));
 	hk_json_string(&w, "reason", reason_of(v));
+	hk_explain_json_differs(&w, hk_dmarc_differences(v, other), other, result_name(other));
 	hk_json_array(&w, "problems");
 	for (i = 0; i < p->n; i++) {
 		hk_json_object(&w, NULL);
@@ -162,19 +151,48 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct problems *
 	hk_buf_add_byte(out, '\n');
 }
 
-static void write_text(
-    const struct hk_dmarc_verdict *v, const struct problems *p, struct hk_buf *out)
+static void add_policy(const struct hk_dmarc_verdict *v, struct hk_buf *out)
+{
+	hk_buf_addf(out, "policy        %s (%s mode)\ndisposition   %s, of a message that fails\n",
+	    hk_dmarc_policy_name(v->policy), mode_of(v), hk_dmarc_policy_name(v->disposition));
+	cli_line_add(out, "override", hk_slice_str(hk_dmarc_override_name(v->override)));
+}
+
+/* One line, by what is otherwise; nothing where nothing is. */
+static void add_differs(const struct hk_dmarc_verdict *v, const struct hk_dmarc_verdict *other, struct hk_buf *out)
+{
+	unsigned differs = hk_dmarc_differences(v, other);
+	size_t i;
+
+	if (!differs)
+		return;
+	hk_buf_addf(out, "differs       by %s: result %s", hk_dmarc_profile_name(other->profile), result_name(other));
+	if (other->org_domain.n)
+		hk_buf_addf(out, ", organization %.*s", HK_FMT(other->org_domain));
+	if (other->record_domain.n)
+		hk_buf_addf(out, ", record of %.*s, policy %s, disposition %s", HK_FMT(other->record_domain),
+		    hk_dmarc_policy_name(other->policy), hk_dmarc_policy_name(other->disposition));
+	hk_buf_add_str(out, " (");
+	for (i = 0; hk_explain_difference(differs, i); i++)
+		hk_buf_addf(out, "%s%s", i ? ", " : "", hk_explain_difference(differs, i));
+	hk_buf_add_str(out, ")\n");
+}
+
+static void write_text(const struct hk_dmarc_verdict *v, const struct hk_dmarc_verdict *other, const struct problems *p,
+    struct hk_buf *out)
 {
 	size_t i;
 
 	cli_line_add(out, "result", hk_slice_str(result_name(v)));
+	cli_line_add(out, "profile", hk_slice_str(hk_dmarc_profile_name(v->profile)));
 	cli_line_add(out, "domain", v->author_domain);
 	cli_line_add(out, "organization", v->org_domain);
 	cli_line_add(out, "record of", v->record_domain);
 	cli_line_add(out, "record", v->record);
 	if (v->record.n)
-		cli_line_add(out, "policy", hk_slice_str(hk_dmarc_policy_name(v->policy)));
+		add_policy(v, out);
 	cli_line_add(out, "reason", reason_of(v));
+	add_differs(v, other, out);
 	for (i = 0; i < p->n; i++) {
 		hk_buf_addf(out, "%-14s%s", p->problem[i].is_fault ? "fault" : "note", p->problem[i].what);
 		if (p->problem[i].about.n) {
@@ -194,16 +212,36 @@ static enum hk_status read_domain(const struct cli_options *o, struct hk_arena *
 
 	if (at < text.n)
 		text = hk_slice_from(text, at + 1);
-	status = hk_dns_name_normalise(a, text, ret);
+	status = hk_names_alabel(a, text, ret); /* RFC 9989 4.1: A-labels */
+	if (status == HK_SYNTAX)
+		status = hk_dns_name_normalise(a, text, ret);
 	return status == HK_OK && ret->n == 0 ? HK_SYNTAX : status;
+}
+
+/* The verdict by one profile, when nobody has passed. */
+static enum hk_status evaluate_as(const struct cli_options *o, enum hk_dmarc_profile profile, struct hk_slice domain,
+    struct cli_resolver *r, struct hk_trace *trace, struct hk_arena *a, const struct hk_dmarc_verdict **ret)
+{
+	const struct hk_dmarc_options options = {
+	    .size = sizeof options, .profile = profile, .sample = o->dmarc_sample};
+	struct hk_dmarc *d = hk_dmarc_new(a, domain, &options, trace);
+	enum hk_status status;
+
+	if (!d)
+		return HK_NOMEM;
+	hk_dmarc_ready(d);
+	status = cli_resolve_all(r, hk_evaluator_dmarc(d));
+	if (status == HK_OK)
+		*ret = hk_dmarc_result(d);
+	return status;
 }
 
 enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver *r, struct hk_arena *a, struct hk_buf *out)
 {
+	enum hk_dmarc_profile other_profile = o->dmarc_profile == HK_DMARC_RFC9989 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989;
+	const struct hk_dmarc_verdict *v = NULL, *other = NULL;
 	struct hk_trace *trace = hk_trace_new(a);
-	const struct hk_dmarc_verdict *v;
 	struct problems problems = {0};
-	struct hk_dmarc *d;
 	struct hk_slice domain;
 	enum hk_status status = read_domain(o, a, &domain);
 
@@ -211,22 +249,21 @@ enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver 
 		cli_complain("a domain is needed: as a word, or --from", NULL);
 		return CLI_USAGE;
 	}
-	d = trace ? hk_dmarc_new(a, domain, NULL, trace) : NULL;
-	if (!d)
-		return cli_answer_failed(HK_NOMEM);
-	hk_dmarc_ready(d);
-	status = evaluate(d, r, a);
+	status = trace ? evaluate_as(o, o->dmarc_profile, domain, r, trace, a, &v) : HK_NOMEM;
+	if (status == HK_OK)
+		status = evaluate_as(o, other_profile, domain, r, NULL, a, &other);
 	if (status != HK_OK)
 		return cli_answer_failed(status);
-	v = hk_dmarc_result(d);
-	judge_record(v->record, &problems);
+	judge_record(v->record, v->profile, &problems);
 	if (o->json) {
-		write_json(v, &problems, trace, out);
+		write_json(v, other, &problems, trace, out);
 	} else {
-		write_text(v, &problems, out);
+		write_text(v, other, &problems, out);
 		cli_steps_add(out, trace, o->language);
 	}
 	if (v->result == HK_DMARC_TEMPERROR)
 		return CLI_LATER;
+	if (o->strict && (problems.n || v->result == HK_DMARC_NONE))
+		return CLI_FAIL;
 	return v->result == HK_DMARC_PERMERROR || is_faulty(&problems) ? CLI_FAIL : CLI_OK;
 }

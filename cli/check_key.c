@@ -6,8 +6,6 @@
 
 #include "cli_internal.h"
 
-enum { RSA_BITS_WISHED = 2048 };
-
 struct key_report {
 	struct hk_slice name;
 	struct hk_dkim_lookup lookup;
@@ -38,7 +36,7 @@ static struct hk_slice fault_of(struct hk_dkim_key *key)
 
 static bool wants_more_bits(struct hk_dkim_key *key)
 {
-	return !key->is_ed25519 && bits_of(key) < RSA_BITS_WISHED;
+	return !key->is_ed25519 && bits_of(key) < HK_EXPLAIN_GOOD_RSA_BITS;
 }
 
 /* What is allowed, but not wise. */
@@ -79,6 +77,23 @@ static const char *result_name(const struct key_report *r)
 	return r->lookup.fault == HK_DKIM_R_KEY_UNAVAILABLE ? "temperror"
 	       : r->is_usable                               ? "ok"
 	                                                    : "permerror";
+}
+
+/* A fault, a note or a test: what --strict minds in any record under the selector. */
+static bool any_is_minded(const struct key_report *r)
+{
+	size_t i, j;
+
+	for (i = 0; i < r->lookup.n; i++) {
+		struct hk_dkim_key *key = r->lookup.key[i];
+
+		if (fault_of(key).n || key->testing)
+			return true;
+		for (j = 0; j < NOTES; j++)
+			if (notes[j].is_so(key))
+				return true;
+	}
+	return r->lookup.n > 1;
 }
 
 static void write_json(struct key_report *r, struct hk_buf *out)
@@ -148,6 +163,7 @@ static enum hk_status ask(const struct cli_options *o, struct cli_resolver *reso
 enum cli_exit cli_answer_dkim_key(const struct cli_options *o, struct cli_resolver *resolver, struct hk_arena *a, struct hk_buf *out)
 {
 	struct key_report r = {0};
+	bool is_minded;
 	enum hk_status status;
 
 	if (o->n_words < 3) {
@@ -159,10 +175,11 @@ enum cli_exit cli_answer_dkim_key(const struct cli_options *o, struct cli_resolv
 		write_json(&r, out);
 	else if (status == HK_OK)
 		write_text(&r, out);
+	is_minded = any_is_minded(&r);
 	hk_dkim_lookup_done(&r.lookup);
 	if (status != HK_OK)
 		return cli_answer_failed(status);
 	if (r.lookup.fault == HK_DKIM_R_KEY_UNAVAILABLE)
 		return CLI_LATER;
-	return r.is_usable ? CLI_OK : CLI_FAIL;
+	return r.is_usable && !(o->strict && is_minded) ? CLI_OK : CLI_FAIL;
 }

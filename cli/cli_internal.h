@@ -8,8 +8,10 @@
  *	resolve.c   where DNS answers come from: zone text or the network
  *	message.c   the message that a command works on
  *	check.c     from options to a verdict about a message
+ *	strict.c    the exit status, and what --strict makes of it
  *	check_*.c   the command check: an SPF identity, a DMARC policy, a DKIM key
  *	batch.c     --batch: requests and results as lines of JSON
+ *	against*.c  verify --against-existing (against.h)
  *	arc.c       the command arc
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
@@ -17,6 +19,7 @@
  *	keys*.c     keys (keys.h)
  *	srs.c       the command srs
  *	authres.c   the command authres
+ *	smtp*.c     smtp (smtp.h)
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -24,6 +27,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
 #include <hikyaku/json.h>
+#include <hikyaku/resolve.h>
 #include <hikyaku/srs.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
@@ -49,11 +53,14 @@ struct cli_options {
 	size_t n_words;
 	struct hk_slice message; /* of a batch request, in place of file */
 	const char *file; /* the message; "-" is the standard input; NULL: none */
-	const char *zone, *resolver, *record, *save_record;
+	const char *zone, *resolver, *record, *save_record, *against;
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
 	const char *key, *domain, *selector, *headers; /* to sign with */
 	const char *trusted_sealers;
+	enum hk_dmarc_profile dmarc_profile;
+	unsigned dmarc_sample; /* RFC 7489: 0 to 99 */
+	const char *psl;       /* NULL: the system's list */
 	enum hk_canon header_canon, body_canon;
 	unsigned min_rsa_bits; /* 0: the RFC's */
 	char **more;           /* all words after those, of a command that takes any number */
@@ -67,7 +74,7 @@ struct cli_options {
 	enum hk_srs_mac srs_mac;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, has_checks, json, help, matrix, allow_sha1, batch;
+	bool has_now, has_checks, json, help, matrix, allow_sha1, batch, strict;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;
@@ -82,6 +89,8 @@ struct cli_command {
 	size_t words;    /* how many words stand before the file, at most */
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
+	bool takes_rcpt;
+	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
 
 /* cli_options_parse(command, argv, ret): argv ends with NULL. false: said on stderr what is wrong.
@@ -133,10 +142,11 @@ struct cli_stored {
 	struct hk_slice authserv_id; /* of the topmost Authentication-Results, or by; empty when
 	                                there is neither */
 };
-/* cli_stored_read(a, header, host, ret): host is our name or empty. Chosen is the topmost Received
- * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all. */
-void cli_stored_read(
-    struct hk_arena *, const struct hk_header *, struct hk_slice host, struct cli_stored *ret);
+/* cli_stored_read(a, header, host, rcpt, ret): host is our name or empty. Chosen is the topmost Received
+ * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all; where
+ * some are "for" rcpt, among those only. rcpt may be empty. */
+void cli_stored_read(struct hk_arena *, const struct hk_header *, struct hk_slice host,
+    struct hk_slice rcpt, struct cli_stored *ret);
 
 /* ---- DNS
  * ------------------------------------------------------------------------------------------ */
@@ -150,6 +160,9 @@ void cli_resolver_free(struct cli_resolver *); /* NULL allowed */
  * NOMEM, LIMIT. */
 enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *,
     struct hk_dns_answer *ret);
+/* cli_resolve_all(r, evaluator): steps and answers until it has its result. As hk_resolve_all: AGAIN when
+ * it waits for something that is no answer. */
+enum hk_status cli_resolve_all(struct cli_resolver *, struct hk_evaluator);
 
 /* ---- one verdict
  * ------------------------------------------------------------------------------------ */
@@ -158,16 +171,25 @@ struct cli_checked {
 	struct hk_arena arena;
 	struct hk_buf notes; /* lines for people, of what was taken from the message */
 	struct cli_message message;
-	struct hk_verify *verify;
+	struct hk_verify *verify; /* NULL: the server checked nothing, but it signed */
 	struct hk_slice authserv_id;
+	struct hk_evidence_signing *signing; /* of a queue id: with what it was signed */
+	size_t n_signing;
 };
+struct hk_evidence_signing;
+/* signed.c. cli_signed_find(dir, id, ret): fills signing. cli_signed_add(options, c, out): for people.
+ * cli_signed_json(c, out): an array. */
+enum hk_status cli_signed_find(const char *dir, uint64_t id, struct cli_checked *ret);
+void cli_signed_add(const struct cli_options *, const struct cli_checked *, struct hk_buf *out);
+void cli_signed_json(const struct cli_checked *, struct hk_buf *out);
+
 /* cli_check(options, resolver, ret): CLI_OK and a verdict, else what to exit with, said by
  * cli_complain. resolver may be NULL for a replay. cli_checked_done in any case. */
 enum cli_exit cli_check(const struct cli_options *, struct cli_resolver *, struct cli_checked *ret);
 void cli_checked_done(struct cli_checked *);
-/* cli_verdict_exit(verdict): the exit code that it stands for. */
-enum cli_exit cli_verdict_exit(const struct hk_verify_verdict *);
-enum cli_exit cli_spf_exit(enum hk_spf_result);
+/* cli_verdict_exit(options, verifier): the exit code that its verdict stands for. */
+enum cli_exit cli_verdict_exit(const struct cli_options *, const struct hk_verify *);
+enum cli_exit cli_spf_exit(const struct cli_options *, enum hk_spf_result);
 
 /* ---- answers ---------------------------------------------------------------------------------- */
 
@@ -191,5 +213,6 @@ enum cli_exit cli_keys(const struct cli_options *);
 
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
+enum cli_exit cli_smtp(char **argv);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli_internal.h"
+#include "against.h"
 
 /* A chain that nobody asked about by name, and that is not there, is not worth a line. */
 static void authres(const struct cli_options *o, const struct cli_checked *c, struct hk_buf *out)
@@ -19,7 +19,16 @@ static void json(const struct cli_checked *c, struct hk_slice field, struct hk_b
 {
 	if (field.n >= 2)
 		field.n -= 2; /* without the final CRLF */
-	hk_explain_json(c->verify, field, out);
+	if (c->verify)
+		hk_explain_json(c->verify, field, out);
+	if (c->n_signing) {
+		/* one member more */
+		if (c->verify)
+			out->n--;
+		hk_buf_add_str(out, c->verify ? ",\"signing\":" : "{\"signing\":");
+		cli_signed_json(c, out);
+		hk_buf_add_byte(out, '}');
+	}
 	hk_buf_add_byte(out, '\n');
 }
 
@@ -44,9 +53,27 @@ static void page(const struct cli_options *o, const struct cli_checked *c, struc
 		hk_buf_add(out, hk_buf_slice(&c->notes));
 		hk_buf_add_byte(out, '\n');
 	}
-	hk_explain_message(c->verify, &options, out);
-	hk_buf_add_byte(out, '\n');
-	add_field(field, out);
+	if (c->verify) {
+		hk_explain_message(c->verify, &options, out);
+		hk_buf_add_byte(out, '\n');
+		add_field(field, out);
+	}
+	cli_signed_add(o, c, out);
+}
+
+/* Why --strict objects, for people. */
+static void warnings(struct cli_checked *c)
+{
+	struct hk_explain_warning w;
+	size_t i;
+
+	for (i = 0; hk_explain_warning(c->verify, i, &w); i++) {
+		hk_buf_addf(&c->notes, "warning: %s ", w.method);
+		hk_quote_add(&c->notes, w.domain, CLI_VALUE_SHOWN);
+		hk_buf_add_str(&c->notes, ", ");
+		hk_quote_add(&c->notes, w.about, CLI_VALUE_SHOWN);
+		hk_buf_addf(&c->notes, ": %s [%s]\n", w.text, w.rfc);
+	}
 }
 
 static enum cli_exit print(
@@ -56,9 +83,16 @@ static enum cli_exit print(
 	struct cli_checked c;
 	enum cli_exit code = cli_check(o, resolver, &c);
 
+	if (code == CLI_OK && !c.verify && !whole_page) {
+		cli_complain("the server checked nothing about this message", o->queue_id);
+		code = CLI_USAGE;
+	}
 	if (code == CLI_OK) {
 		hk_buf_init(&field, CLI_OUTPUT_MAX);
-		authres(o, &c, &field);
+		if (c.verify)
+			authres(o, &c, &field);
+		if (c.verify && o->strict && !o->json)
+			warnings(&c);
 		if (o->json)
 			json(&c, hk_buf_slice(&field), out);
 		else if (whole_page)
@@ -67,7 +101,8 @@ static enum cli_exit print(
 			add_field(hk_buf_slice(&field), out);
 		if (c.notes.n && !o->batch && (o->json || !whole_page))
 			fwrite(c.notes.p, 1, c.notes.n, stderr);
-		code = cli_verdict_exit(hk_verify_result(c.verify));
+		if (c.verify)
+			code = cli_verdict_exit(o, c.verify);
 		hk_buf_done(&field);
 	}
 	cli_checked_done(&c);
@@ -99,5 +134,7 @@ enum cli_exit cli_explain(const struct cli_options *o)
 
 enum cli_exit cli_verify(const struct cli_options *o)
 {
+	if (o->against)
+		return cli_against(o);
 	return cli_answer_once(o, answer_verify);
 }

@@ -4,32 +4,19 @@
 
 #include "keys.h"
 
-/* RFC 6376 3.6.1 has the names for k=. */
-const char *keys_alg_name(enum hk_sign_alg alg)
-{
-	return alg == HK_SIGN_ED25519_SHA256 ? "ed25519" : "rsa";
-}
-
-const char *keys_state_name(enum keys_state state)
-{
-	static const char *const names[KEYS_STATES] = {"staged", "active", "retiring", "revoked"};
-
-	return names[state];
-}
-
-enum hk_status keys_name(struct hk_arena *a, const struct keys_key *key, struct hk_slice *ret)
+enum hk_status keys_name(struct hk_arena *a, const struct hk_key_entry *key, struct hk_slice *ret)
 {
 	return hk_arena_fmt(
 	    a, ret, "%.*s._domainkey.%.*s", HK_FMT(key->selector), HK_FMT(key->domain));
 }
 
-bool keys_record(struct keys_store *s, const struct keys_key *key, struct hk_buf *out)
+bool keys_record(struct keys_store *s, const struct hk_key_entry *key, struct hk_buf *out)
 {
 	struct hk_private_key *private = NULL;
 	enum hk_status status;
 
 	/* the record of a revoked key needs no file: it may be gone */
-	if (key->state != KEYS_REVOKED && !keys_store_private(s, key, &private))
+	if (key->state != HK_KEY_STATE_REVOKED && !keys_store_private(s, key, &private))
 		return false;
 	status = hk_dkim_record_add(private, key->alg, out);
 	hk_private_key_free(private);
@@ -48,7 +35,7 @@ bool keys_domain(struct hk_arena *a, const char *text, struct hk_slice *ret)
 	return hk_arena_dup(a, name, ret) == HK_OK;
 }
 
-bool keys_is_wanted(const struct cli_options *o, const struct keys_key *key)
+bool keys_is_wanted(const struct cli_options *o, const struct hk_key_entry *key)
 {
 	size_t i;
 
@@ -56,6 +43,35 @@ bool keys_is_wanted(const struct cli_options *o, const struct keys_key *key)
 		if (hk_slice_eq_nocase(key->domain, hk_slice_str(o->more[i])))
 			return true;
 	return o->n_more == 0;
+}
+
+void keys_json_begin(struct hk_json_writer *w, struct hk_buf *out)
+{
+	hk_json_begin(w, out);
+	hk_json_object(w, NULL);
+	hk_json_array(w, "keys");
+}
+
+void keys_json_key(struct hk_json_writer *w, struct keys_store *s, const struct hk_key_entry *key,
+    const char *state)
+{
+	struct hk_slice name = {0};
+
+	(void)!keys_name(&s->arena, key, &name);
+	hk_json_object(w, NULL);
+	hk_json_string(w, "domain", key->domain);
+	hk_json_string(w, "selector", key->selector);
+	hk_json_string(w, "record", name);
+	hk_json_text(w, "algorithm", hk_key_alg_name(key->alg));
+	hk_json_text(w, "state", state);
+	hk_json_int(w, "since", key->since);
+}
+
+void keys_json_end(struct hk_json_writer *w, struct hk_buf *out)
+{
+	hk_json_close_array(w);
+	hk_json_close_object(w);
+	hk_buf_add_byte(out, '\n');
 }
 
 int64_t keys_now(const struct cli_options *o)
@@ -72,7 +88,7 @@ enum cli_exit keys_failed(enum hk_status status, const char *about)
 /* ---- retire, revoke -------------------------------------------------------------------------- */
 
 /* The keys of the first word's domain with the selectors that follow. */
-static enum cli_exit change(const struct cli_options *o, enum keys_state to)
+static enum cli_exit change(const struct cli_options *o, enum hk_key_state to)
 {
 	enum cli_exit code = CLI_USAGE;
 	struct keys_store s;
@@ -110,12 +126,12 @@ done:
 
 static enum cli_exit retire(const struct cli_options *o)
 {
-	return change(o, KEYS_RETIRING);
+	return change(o, HK_KEY_STATE_RETIRING);
 }
 
 static enum cli_exit revoke(const struct cli_options *o)
 {
-	return change(o, KEYS_REVOKED);
+	return change(o, HK_KEY_STATE_REVOKED);
 }
 
 enum cli_exit cli_keys(const struct cli_options *o)

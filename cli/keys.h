@@ -17,31 +17,22 @@
 #define HIKYAKU_CLI_KEYS_H
 
 #include <hikyaku/dkim.h>
+#include <hikyaku/json.h>
 
+#include "conf/key_state.h"
 #include "engine/key_choice.h"
 
 #include "cli_internal.h"
 
-#define KEYS_MAX       50000 /* in one folder */
 #define KEYS_ARENA     ((size_t)256 * 1024 * 1024)
-#define KEYS_STATE_MAX ((size_t)32 * 1024 * 1024)
 #define KEYS_PEM_MAX   16384
-
-enum keys_state { KEYS_STAGED, KEYS_ACTIVE, KEYS_RETIRING, KEYS_REVOKED, KEYS_STATES };
-
-struct keys_key {
-	struct hk_slice domain, selector; /* lower case; each ends with a NUL that is not counted */
-	enum hk_sign_alg alg;
-	enum keys_state state;
-	int64_t since; /* of the state */
-};
 
 /* The folder, locked against other runs of the command, and the state file as it was read. */
 struct keys_store {
 	struct hk_arena arena;
 	const char *dir;
 	int fd;
-	struct keys_key *key; /* in the order in which they were made */
+	struct hk_key_entry *key; /* in the order in which they were made */
 	size_t n;
 };
 
@@ -50,25 +41,30 @@ struct keys_store {
 bool keys_store_open(const struct cli_options *, bool make, struct keys_store *ret);
 void keys_store_close(struct keys_store *);
 /* keys_store_add(store, key, private): writes the key's file, which must not be there, and adds it to
- * the store in memory. copies key. BUSY when there is such a file or such a key. */
+ * the store in memory. copies key. A key in such a file that the store does not know, left by a run
+ * that was cut off, is taken instead. BUSY when there is another such file or such a key. */
 enum hk_status keys_store_add(
-    struct keys_store *, const struct keys_key *, const struct hk_private_key *);
+    struct keys_store *, const struct hk_key_entry *, const struct hk_private_key *);
 /* keys_store_save(store): the state file anew, whole or not at all. false: said on stderr. */
 bool keys_store_save(const struct keys_store *);
 /* keys_store_private(store, key, ret): the key's file, read. false: said on stderr. Returns owned. */
 bool keys_store_private(
-    struct keys_store *, const struct keys_key *, struct hk_private_key **ret);
+    struct keys_store *, const struct hk_key_entry *, struct hk_private_key **ret);
 
-const char *keys_state_name(enum keys_state);
-const char *keys_alg_name(enum hk_sign_alg);
 /* keys_name(a, key, ret): SELECTOR._domainkey.DOMAIN */
-enum hk_status keys_name(struct hk_arena *, const struct keys_key *, struct hk_slice *ret);
+enum hk_status keys_name(struct hk_arena *, const struct hk_key_entry *, struct hk_slice *ret);
 /* keys_record(store, key, out): the text of its TXT record. false: said on stderr. */
-bool keys_record(struct keys_store *, const struct keys_key *, struct hk_buf *out);
+bool keys_record(struct keys_store *, const struct hk_key_entry *, struct hk_buf *out);
 /* keys_is_wanted(options, key): its domain was named, or none was. */
-bool keys_is_wanted(const struct cli_options *, const struct keys_key *);
+bool keys_is_wanted(const struct cli_options *, const struct hk_key_entry *);
 /* keys_domain(a, text, ret): lower case; false: said on stderr that it is no domain. */
 bool keys_domain(struct hk_arena *, const char *text, struct hk_slice *ret);
+/* keys_json_begin(w, out), keys_json_key(w, store, key, state) and what else there is of it, then
+ * hk_json_close_object; keys_json_end(w, out): docs/schema/keys.json. */
+void keys_json_begin(struct hk_json_writer *, struct hk_buf *out);
+void keys_json_key(struct hk_json_writer *, struct keys_store *, const struct hk_key_entry *,
+    const char *state);
+void keys_json_end(struct hk_json_writer *, struct hk_buf *out);
 int64_t keys_now(const struct cli_options *);
 /* keys_failed(status, about): says it; gives CLI_USAGE. */
 enum cli_exit keys_failed(enum hk_status, const char *about);
@@ -90,8 +86,9 @@ struct keys_watch;
 /* keys_watch_new(a, options, ret): false: said on stderr why not. */
 bool keys_watch_new(struct hk_arena *, const struct cli_options *, struct keys_watch **ret);
 void keys_watch_free(struct keys_watch *); /* NULL allowed */
-/* keys_watch_see(watch, key, record, ret): record is the key's own, empty for one that is revoked. Asks each name server of the key's domain. */
-enum hk_status keys_watch_see(struct keys_watch *, const struct keys_key *,
+/* keys_watch_see(watch, key, record, ret): asks each name server of the key's domain. record is the
+ * key's own, empty for one that is revoked. */
+enum hk_status keys_watch_see(struct keys_watch *, const struct hk_key_entry *,
     struct hk_slice record, struct keys_seen *ret);
 const char *keys_sight_name(enum hk_key_sight);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <time.h>
 
 #include "keys.h"
@@ -12,7 +11,7 @@ enum { ALGS = sizeof algs / sizeof algs[0] };
 
 /* %Y %m %d of now in UTC, %a the algorithm. Where both keys of a pair would get
  * one name, the algorithm follows. try 0 is the plain name. */
-static bool expand(const struct cli_options *o, const struct keys_key *key, unsigned try,
+static bool expand(const struct cli_options *o, const struct hk_key_entry *key, unsigned try,
     struct hk_buf *out)
 {
 	const char *t = o->selector_template ? o->selector_template : "%Y%m";
@@ -38,7 +37,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 			hk_buf_addf(out, "%02d", tm.tm_mday);
 			break;
 		case 'a':
-			hk_buf_add_str(out, keys_alg_name(key->alg));
+			hk_buf_add_str(out, hk_key_alg_name(key->alg));
 			has_alg = true;
 			break;
 		default:
@@ -46,7 +45,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 		}
 	}
 	if (!has_alg)
-		hk_buf_addf(out, "-%s", keys_alg_name(key->alg));
+		hk_buf_addf(out, "-%s", hk_key_alg_name(key->alg));
 	if (try)
 		hk_buf_addf(out, "-%u", try + 1);
 	return hk_buf_status(out) == HK_OK && hk_is_hostname(hk_buf_slice(out), false);
@@ -54,7 +53,7 @@ static bool expand(const struct cli_options *o, const struct keys_key *key, unsi
 
 /* One key; where rotates, a name that is taken makes way for the next. */
 static bool make_key(
-    const struct cli_options *o, struct keys_store *s, struct keys_key *key, bool rotates)
+    const struct cli_options *o, struct keys_store *s, struct hk_key_entry *key, bool rotates)
 {
 	struct hk_private_key *private = NULL;
 	enum hk_status status =
@@ -82,8 +81,6 @@ static bool make_key(
 	if (status == HK_BUSY)
 		cli_complain("there is a key of this selector already; rotate makes the next one",
 		    (const char *)key->domain.p);
-	if (status == HK_OK)
-		printf("%s/%.*s/%.*s.pem\n", s->dir, HK_FMT(key->domain), HK_FMT(key->selector));
 	hk_buf_done(&selector);
 	hk_private_key_free(private);
 	return status == HK_OK;
@@ -92,7 +89,7 @@ static bool make_key(
 static bool make_domain(
     const struct cli_options *o, struct keys_store *s, const char *domain, bool rotates)
 {
-	struct keys_key key = {.state = KEYS_STAGED, .since = keys_now(o)};
+	struct hk_key_entry key = {.state = HK_KEY_STATE_STAGED, .since = keys_now(o)};
 	size_t before = s->n, i;
 	bool good = true;
 
@@ -107,12 +104,43 @@ static bool make_domain(
 	return (s->n == before || keys_store_save(s)) && good;
 }
 
+/* What was made, from this one on: the names of the files. */
+static void print(const struct cli_options *o, struct keys_store *s, size_t from)
+{
+	struct hk_json_writer w;
+	struct hk_buf out, file;
+
+	hk_buf_init(&out, CLI_OUTPUT_MAX);
+	hk_buf_init(&file, 8192);
+	if (o->json)
+		keys_json_begin(&w, &out);
+	for (; from < s->n; from++) {
+		const struct hk_key_entry *key = &s->key[from];
+
+		hk_buf_reset(&file);
+		hk_buf_addf(&file, "%s/%.*s/%.*s.pem", s->dir, HK_FMT(key->domain),
+		    HK_FMT(key->selector));
+		if (o->json) {
+			keys_json_key(&w, s, key, hk_key_state_name(key->state));
+			hk_json_string(&w, "file", hk_buf_slice(&file));
+			hk_json_close_object(&w);
+		} else {
+			hk_buf_addf(&out, "%.*s\n", HK_FMT(hk_buf_slice(&file)));
+		}
+	}
+	if (o->json)
+		keys_json_end(&w, &out);
+	cli_write(&out);
+	hk_buf_done(&out);
+	hk_buf_done(&file);
+}
+
 /* The domains that were named, or for rotate all; one that fails does not keep the others. */
 static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 {
 	enum cli_exit code = CLI_OK;
 	struct keys_store s;
-	size_t i, j, n;
+	size_t i, j, n, before;
 
 	if (!rotates && o->n_more == 0) {
 		cli_complain("the domains are needed", NULL);
@@ -122,6 +150,7 @@ static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 		keys_store_close(&s);
 		return CLI_USAGE;
 	}
+	before = s.n;
 	for (i = 0; i < o->n_more; i++)
 		if (!make_domain(o, &s, o->more[i], rotates))
 			code = CLI_USAGE;
@@ -132,6 +161,7 @@ static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 		if (j == i && !make_domain(o, &s, (const char *)s.key[i].domain.p, rotates))
 			code = CLI_USAGE;
 	}
+	print(o, &s, before);
 	keys_store_close(&s);
 	return code;
 }

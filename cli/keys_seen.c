@@ -189,15 +189,15 @@ static enum hk_status ask(struct keys_watch *w, struct server *server,
 }
 
 /* A revoked key's record may say so or be gone. */
-static bool is_as_wanted(enum keys_state state, enum hk_key_sight sight)
+static bool is_as_wanted(enum hk_key_state state, enum hk_key_sight sight)
 {
-	if (state == KEYS_REVOKED)
+	if (state == HK_KEY_STATE_REVOKED)
 		return sight == HK_KEY_REVOKED || sight == HK_KEY_ABSENT;
 	return sight == HK_KEY_FITS;
 }
 
-enum hk_status keys_watch_see(
-    struct keys_watch *w, const struct keys_key *key, struct hk_slice record, struct keys_seen *ret)
+enum hk_status keys_watch_see(struct keys_watch *w, const struct hk_key_entry *key,
+    struct hk_slice record, struct keys_seen *ret)
 {
 	struct keys_seen seen = {.all = true};
 	struct keys_answer *answer;

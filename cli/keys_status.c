@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include <hikyaku/json.h>
-
 #include "keys.h"
 
 /* What is shown: a staged key that every name server has is published. */
-static const char *shown_state(const struct keys_key *key, const struct keys_seen *seen)
+static const char *shown_state(const struct hk_key_entry *key, const struct keys_seen *seen)
 {
-	return key->state == KEYS_STAGED && seen->all ? "published" : keys_state_name(key->state);
+	return key->state == HK_KEY_STATE_STAGED && seen->all ? "published" : hk_key_state_name(key->state);
 }
 
-static void add_json(struct hk_json_writer *w, const struct keys_key *key, struct hk_slice name,
+static void add_json(struct hk_json_writer *w, struct keys_store *s, const struct hk_key_entry *key,
     const struct keys_seen *seen)
 {
 	size_t i;
 
-	hk_json_object(w, NULL);
-	hk_json_string(w, "domain", key->domain);
-	hk_json_string(w, "selector", key->selector);
-	hk_json_string(w, "record", name);
-	hk_json_text(w, "algorithm", keys_alg_name(key->alg));
-	hk_json_text(w, "state", shown_state(key, seen));
-	hk_json_int(w, "since", key->since);
+	keys_json_key(w, s, key, shown_state(key, seen));
 	hk_json_bool(w, "as_wanted", seen->all);
 	hk_json_array(w, "servers");
 	for (i = 0; i < seen->n; i++) {
@@ -35,14 +27,14 @@ static void add_json(struct hk_json_writer *w, const struct keys_key *key, struc
 }
 
 /* A line for each key; below it the servers that do not show what they should. */
-static void add_row(const struct keys_key *key, const struct keys_seen *seen, struct hk_buf *out)
+static void add_row(const struct hk_key_entry *key, const struct keys_seen *seen, struct hk_buf *out)
 {
 	size_t i, seeing = 0;
 
 	for (i = 0; i < seen->n; i++)
 		seeing += seen->answer[i].sight == HK_KEY_FITS;
 	hk_buf_addf(out, "%-28.*s %-20.*s %-8s %-10s %zu of %zu\n", HK_FMT(key->domain),
-	    HK_FMT(key->selector), keys_alg_name(key->alg), shown_state(key, seen), seeing, seen->n);
+	    HK_FMT(key->selector), hk_key_alg_name(key->alg), shown_state(key, seen), seeing, seen->n);
 	for (i = 0; i < seen->n; i++) {
 		const struct keys_answer *answer = &seen->answer[i];
 
@@ -60,21 +52,21 @@ static void add_row(const struct keys_key *key, const struct keys_seen *seen, st
 }
 
 /* A key that is being made known may be missing; one that signs or has signed may not. */
-static enum cli_exit exit_of(const struct keys_key *key, const struct keys_seen *seen)
+static enum cli_exit exit_of(const struct hk_key_entry *key, const struct keys_seen *seen)
 {
-	if (seen->all || key->state == KEYS_STAGED)
+	if (seen->all || key->state == HK_KEY_STATE_STAGED)
 		return CLI_OK;
 	return seen->unknown ? CLI_LATER : CLI_FAIL;
 }
 
-static bool see(struct keys_store *s, struct keys_watch *w, const struct keys_key *key,
+static bool see(struct keys_store *s, struct keys_watch *w, const struct hk_key_entry *key,
     struct keys_seen *ret)
 {
 	enum hk_status status = HK_OK;
 	struct hk_buf record;
 
 	hk_buf_init(&record, HK_DKIM_KEY_RECORD_MAX);
-	if (key->state != KEYS_REVOKED && !keys_record(s, key, &record)) {
+	if (key->state != HK_KEY_STATE_REVOKED && !keys_record(s, key, &record)) {
 		hk_buf_done(&record);
 		return false;
 	}
@@ -96,13 +88,10 @@ static enum cli_exit show_all(
 	enum cli_exit code = CLI_OK;
 	struct hk_json_writer json;
 	struct keys_seen seen;
-	struct hk_slice name;
 	size_t i;
 
-	hk_json_begin(&json, out);
 	if (o->json) {
-		hk_json_object(&json, NULL);
-		hk_json_array(&json, "keys");
+		keys_json_begin(&json, out);
 	} else {
 		hk_buf_addf(out, "%-28s %-20s %-8s %-10s %s\n", "DOMAIN", "SELECTOR", "KEY", "STATE",
 		    "SEEN AT");
@@ -110,21 +99,18 @@ static enum cli_exit show_all(
 	for (i = 0; i < s->n; i++) {
 		if (!keys_is_wanted(o, &s->key[i]))
 			continue;
-		if (keys_name(&s->arena, &s->key[i], &name) != HK_OK || !see(s, w, &s->key[i], &seen)) {
+		if (!see(s, w, &s->key[i], &seen)) {
 			code = CLI_USAGE;
 			continue;
 		}
 		if (o->json)
-			add_json(&json, &s->key[i], name, &seen);
+			add_json(&json, s, &s->key[i], &seen);
 		else
 			add_row(&s->key[i], &seen, out);
 		code = worse(code, exit_of(&s->key[i], &seen));
 	}
-	if (o->json) {
-		hk_json_close_array(&json);
-		hk_json_close_object(&json);
-		hk_buf_add_byte(out, '\n');
-	}
+	if (o->json)
+		keys_json_end(&json, out);
 	return code;
 }
 
@@ -134,15 +120,15 @@ static void succeed(struct keys_store *s, size_t new_key, int64_t now)
 	size_t i;
 
 	for (i = 0; i < new_key; i++) {
-		struct keys_key *old = &s->key[i];
+		struct hk_key_entry *old = &s->key[i];
 
-		if (old->state > KEYS_ACTIVE || old->alg != s->key[new_key].alg ||
+		if (old->state > HK_KEY_STATE_ACTIVE || old->alg != s->key[new_key].alg ||
 		    !hk_slice_eq(old->domain, s->key[new_key].domain))
 			continue;
-		old->state = KEYS_RETIRING;
+		old->state = HK_KEY_STATE_RETIRING;
 		old->since = now;
 	}
-	s->key[new_key].state = KEYS_ACTIVE;
+	s->key[new_key].state = HK_KEY_STATE_ACTIVE;
 	s->key[new_key].since = now;
 }
 
@@ -151,11 +137,14 @@ static enum cli_exit activate_all(
     const struct cli_options *o, struct keys_store *s, struct keys_watch *w, struct hk_buf *out)
 {
 	enum cli_exit code = CLI_OK;
+	struct hk_json_writer json;
 	struct keys_seen seen;
 	size_t i;
 
+	if (o->json)
+		keys_json_begin(&json, out);
 	for (i = s->n; i-- > 0;) {
-		if (s->key[i].state != KEYS_STAGED || !keys_is_wanted(o, &s->key[i]))
+		if (s->key[i].state != HK_KEY_STATE_STAGED || !keys_is_wanted(o, &s->key[i]))
 			continue;
 		if (!see(s, w, &s->key[i], &seen))
 			return CLI_USAGE;
@@ -163,8 +152,13 @@ static enum cli_exit activate_all(
 			succeed(s, i, keys_now(o));
 		else
 			code = CLI_LATER;
-		add_row(&s->key[i], &seen, out);
+		if (o->json)
+			add_json(&json, s, &s->key[i], &seen);
+		else
+			add_row(&s->key[i], &seen, out);
 	}
+	if (o->json)
+		keys_json_end(&json, out);
 	return keys_store_save(s) ? code : CLI_USAGE;
 }
 

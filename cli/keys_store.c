@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- *	DIR/DOMAIN/SELECTOR.pem   PKCS#8, mode 0600; never written twice
- *	DIR/_keys                 a line for each key: DOMAIN SELECTOR ALGORITHM STATE SINCE
- *
- * An underscore is in no domain's name, so the state file and a domain's folder cannot collide.
+ * Files are never written twice; the state file (conf/key_state.h) is made anew and renamed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +12,8 @@
 
 #include "keys.h"
 
-#define STATE     "_keys"
-#define STATE_NEW "_keys.new"
-#define FIRST     "# hikyaku keys, version 1: domain selector algorithm state since"
+#define STATE     HK_KEY_STATE_FILE
+#define STATE_NEW STATE ".new"
 
 static bool said(const char *what)
 {
@@ -27,67 +23,25 @@ static bool said(const char *what)
 
 /* ---- the state file -------------------------------------------------------------------------- */
 
-static bool read_word(struct hk_slice *line, struct hk_slice *ret)
-{
-	size_t end = hk_slice_find(*line, ' ');
-
-	*ret = hk_slice_sub(*line, 0, end);
-	*line = hk_slice_from(*line, end + 1);
-	return ret->n > 0;
-}
-
-static bool read_line(struct hk_arena *a, struct hk_slice line, struct keys_key *ret)
-{
-	struct hk_slice domain, selector, alg, state;
-	uint64_t since;
-	unsigned i;
-
-	if (!read_word(&line, &domain) || !read_word(&line, &selector) || !read_word(&line, &alg) ||
-	    !read_word(&line, &state) || hk_slice_u64(line, INT64_MAX, &since) != HK_OK)
-		return false;
-	if (!hk_is_hostname(domain, false) || !hk_is_hostname(selector, false))
-		return false;
-	if (!hk_slice_eq(alg, HK_S("rsa")) && !hk_slice_eq(alg, HK_S("ed25519")))
-		return false;
-	for (i = 0; i < KEYS_STATES; i++)
-		if (hk_slice_eq(state, hk_slice_str(keys_state_name((enum keys_state)i))))
-			break;
-	if (i == KEYS_STATES)
-		return false;
-	*ret = (struct keys_key){.alg = hk_slice_eq(alg, HK_S("rsa")) ? HK_SIGN_RSA_SHA256
-	                                                              : HK_SIGN_ED25519_SHA256,
-	    .state = (enum keys_state)i,
-	    .since = (int64_t)since};
-	return hk_arena_dup(a, domain, &ret->domain) == HK_OK &&
-	       hk_arena_dup(a, selector, &ret->selector) == HK_OK;
-}
-
 static bool read_state(struct keys_store *s, struct hk_slice text)
 {
-	char where[40];
+	struct hk_key_entry *entry = NULL;
 	size_t line = 0;
+	char where[40];
+	enum hk_status status = hk_key_entries_parse(&s->arena, text, &entry, &s->n, &line);
 
-	if (!hk_slice_eq(hk_slice_sub(text, 0, hk_slice_find(text, '\n')), HK_S(FIRST))) {
+	if (status == HK_OK && s->n)
+		memcpy(s->key, entry, s->n * sizeof *entry);
+	if (status == HK_OK)
+		return true;
+	snprintf(where, sizeof where, STATE " line %zu", line);
+	if (status == HK_SYNTAX)
+		cli_complain("not a line of a key", where);
+	else if (status == HK_VERSION)
 		cli_complain("its state file is not one of this version", s->dir);
-		return false;
-	}
-	while (text.n) {
-		size_t end = hk_slice_find(text, '\n');
-		struct hk_slice here = hk_slice_sub(text, 0, end);
-
-		text = hk_slice_from(text, end + 1);
-		line++;
-		if (here.n == 0 || here.p[0] == '#')
-			continue;
-		if (s->n == KEYS_MAX || !read_line(&s->arena, here, &s->key[s->n])) {
-			snprintf(where, sizeof where, STATE " line %zu", line);
-			cli_complain(
-			    s->n == KEYS_MAX ? "too many keys" : "not a line of a key", where);
-			return false;
-		}
-		s->n++;
-	}
-	return true;
+	else
+		cli_complain("too many keys", where);
+	return false;
 }
 
 /* The whole of a file below the folder; NOTFOUND when it is not there. */
@@ -125,10 +79,10 @@ bool keys_store_open(const struct cli_options *o, bool make, struct keys_store *
 	s->fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->fd < 0 || flock(s->fd, LOCK_EX) != 0)
 		return said(o->dir);
-	s->key = hk_arena_array(&s->arena, KEYS_MAX, sizeof *s->key);
+	s->key = hk_arena_array(&s->arena, HK_KEY_ENTRIES, sizeof *s->key);
 	if (!s->key)
 		return keys_failed(s->arena.failed, o->dir) == CLI_OK;
-	hk_buf_init(&text, KEYS_STATE_MAX);
+	hk_buf_init(&text, HK_KEY_STATE_MAX);
 	status = read_at(s->fd, STATE, &text);
 	if (status == HK_OK)
 		good = read_state(s, hk_buf_slice(&text));
@@ -162,16 +116,11 @@ static bool write_all(int fd, struct hk_slice s)
 bool keys_store_save(const struct keys_store *s)
 {
 	struct hk_buf text;
-	size_t i;
 	bool good;
 	int fd;
 
-	hk_buf_init(&text, KEYS_STATE_MAX);
-	hk_buf_add_str(&text, FIRST "\n");
-	for (i = 0; i < s->n; i++)
-		hk_buf_addf(&text, "%.*s %.*s %s %s %lld\n", HK_FMT(s->key[i].domain),
-		    HK_FMT(s->key[i].selector), keys_alg_name(s->key[i].alg),
-		    keys_state_name(s->key[i].state), (long long)s->key[i].since);
+	hk_buf_init(&text, HK_KEY_STATE_MAX);
+	hk_key_entries_format(s->key, s->n, &text);
 	fd = openat(s->fd, STATE_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	good = fd >= 0 && hk_buf_status(&text) == HK_OK && write_all(fd, hk_buf_slice(&text)) &&
 	       renameat(s->fd, STATE_NEW, s->fd, STATE) == 0 && fsync(s->fd) == 0;
@@ -185,24 +134,33 @@ bool keys_store_save(const struct keys_store *s)
 
 /* ---- the keys -------------------------------------------------------------------------------- */
 
+#define PEM_NEW "_new" /* no selector begins with an underscore here */
+
+/* Whole under its name or not there, whenever the power goes; never over what is there. */
 static enum hk_status write_new(int dir, const char *name, struct hk_slice pem)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	enum hk_status status = HK_OK;
+	enum hk_status status = HK_IO;
+	int fd;
 
+	(void)unlinkat(dir, PEM_NEW, 0); /* of a run that was cut off */
+	fd = openat(dir, PEM_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? HK_BUSY : HK_IO;
-	if (!write_all(fd, pem) || fsync(dir) != 0)
+		return HK_IO;
+	if (write_all(fd, pem)) {
+		if (linkat(dir, PEM_NEW, dir, name, 0) == 0)
+			status = HK_OK;
+		else if (errno == EEXIST)
+			status = HK_BUSY;
+	}
+	close(fd);
+	(void)unlinkat(dir, PEM_NEW, 0);
+	if (status == HK_OK && fsync(dir) != 0)
 		status = HK_IO;
-	if (close(fd) != 0)
-		status = HK_IO;
-	if (status != HK_OK)
-		(void)unlinkat(dir, name, 0);
 	return status;
 }
 
 static enum hk_status write_pem(
-    const struct keys_store *s, const struct keys_key *key, struct hk_slice pem)
+    const struct keys_store *s, const struct hk_key_entry *key, struct hk_slice pem)
 {
 	char file[HK_DNS_NAME_MAX + 8];
 	enum hk_status status;
@@ -223,10 +181,31 @@ static enum hk_status write_pem(
 	return status;
 }
 
-enum hk_status keys_store_add(
-    struct keys_store *s, const struct keys_key *key, const struct hk_private_key *private)
+/* A key of ours that the state file does not know, since a run was cut off between the two. */
+static bool is_left_over(
+    struct keys_store *s, const struct hk_key_entry *key, const struct hk_private_key *private)
 {
-	struct keys_key copy = *key;
+	struct hk_private_key *found = NULL;
+	char file[2 * HK_DNS_NAME_MAX + 8];
+	struct hk_buf pem;
+	bool good;
+
+	snprintf(file, sizeof file, "%.*s/%.*s.pem", HK_FMT(key->domain), HK_FMT(key->selector));
+	hk_buf_init(&pem, KEYS_PEM_MAX);
+	good = read_at(s->fd, file, &pem) == HK_OK &&
+	       hk_private_key_pem(hk_buf_slice(&pem), &found) == HK_OK &&
+	       hk_private_key_alg(found) == hk_private_key_alg(private);
+	hk_private_key_free(found);
+	if (pem.p)
+		explicit_bzero(pem.p, pem.n);
+	hk_buf_done(&pem);
+	return good;
+}
+
+enum hk_status keys_store_add(
+    struct keys_store *s, const struct hk_key_entry *key, const struct hk_private_key *private)
+{
+	struct hk_key_entry copy = *key;
 	enum hk_status status;
 	struct hk_buf pem;
 	size_t i;
@@ -235,7 +214,7 @@ enum hk_status keys_store_add(
 		if (hk_slice_eq(s->key[i].domain, key->domain) &&
 		    hk_slice_eq(s->key[i].selector, key->selector))
 			return HK_BUSY;
-	if (s->n == KEYS_MAX)
+	if (s->n == HK_KEY_ENTRIES)
 		return HK_LIMIT;
 	status = hk_arena_dup(&s->arena, key->domain, &copy.domain);
 	if (status == HK_OK)
@@ -249,13 +228,15 @@ enum hk_status keys_store_add(
 	if (pem.p)
 		explicit_bzero(pem.p, pem.n);
 	hk_buf_done(&pem);
+	if (status == HK_BUSY && is_left_over(s, &copy, private))
+		status = HK_OK;
 	if (status == HK_OK)
 		s->key[s->n++] = copy;
 	return status;
 }
 
 bool keys_store_private(
-    struct keys_store *s, const struct keys_key *key, struct hk_private_key **ret)
+    struct keys_store *s, const struct hk_key_entry *key, struct hk_private_key **ret)
 {
 	char file[2 * HK_DNS_NAME_MAX + 8];
 	enum hk_status status;

@@ -6,11 +6,11 @@
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | -]", cli_explain, 0, true},
+        "[options] [FILE | -]", cli_explain, 0, true, .takes_rcpt = true},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
-        cli_verify, 0, true},
+        cli_verify, 0, true, .takes_rcpt = true},
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
-        "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false},
+        "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false, .takes_rcpt = true},
     {"sign", "print a message with a DKIM-Signature of ours", "[options] [FILE | -]", cli_sign, 0, true},
     {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
         "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
@@ -22,6 +22,8 @@ static const struct cli_command commands[] = {
         "forward|reverse --secret-file FILE --domain NAME [options] ADDRESS", cli_srs, .words = 2},
     {"authres", "print what the Authentication-Results fields of a message say",
         "[options] [FILE | -]", cli_authres, .takes_file = true},
+    {"smtp", "speak with a mail server, and show what is said", "[--server HOST] [--rcpt ADDRESS]... [options]",
+        .run_words = cli_smtp},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -64,11 +66,18 @@ int main(int argc, char **argv)
 	for (i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
+		if (commands[i].run_words)
+			return (int)flushed(commands[i].run_words(argv + 2));
 		if (!cli_options_parse(&commands[i], argv + 2, &options))
 			return CLI_USAGE;
 		if (options.help) {
 			cli_options_help(&commands[i]);
 			return CLI_OK;
+		}
+		if (options.rcpt && !commands[i].takes_rcpt) {
+			cli_complain("--rcpt has no meaning here: nothing depends on the recipient in",
+			    commands[i].name);
+			return CLI_USAGE;
 		}
 		return (int)flushed(commands[i].run(&options));
 	}

@@ -67,6 +67,29 @@ static const char *set_checks(struct cli_options *o, const char *value)
 	return o->checks ? NULL : "not a list of spf, dkim, dmarc, arc";
 }
 
+static const char *set_dmarc_profile(struct cli_options *o, const char *value)
+{
+	enum hk_dmarc_profile p;
+
+	for (p = HK_DMARC_RFC9989; p <= HK_DMARC_RFC7489; p++) {
+		if (strcmp(value, hk_dmarc_profile_name(p)) == 0) {
+			o->dmarc_profile = p;
+			return NULL;
+		}
+	}
+	return "neither rfc9989 nor rfc7489";
+}
+
+static const char *set_dmarc_sample(struct cli_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (hk_slice_u64(hk_slice_str(value), 99, &n) != HK_OK)
+		return "not a number from 0 to 99";
+	o->dmarc_sample = (unsigned)n;
+	return NULL;
+}
+
 static const char *set_style(struct cli_options *o, const char *value)
 {
 	if (strcmp(value, "rfc") != 0 && strcmp(value, "rspamd") != 0)
@@ -167,7 +190,9 @@ static const struct {
     {"--helo", "NAME", "what the client said with HELO (default: that Received field)", AT(helo)},
     {"--mail-from", "ADDRESS", "the envelope sender, empty for <> (default: Return-Path)",
         AT(mail_from)},
-    {"--rcpt", "ADDRESS", "the envelope recipient", AT(rcpt)},
+    {"--rcpt", "ADDRESS",
+        "the envelope recipient: the Received field that is for it is that of our hop (SPF ignores it)",
+        AT(rcpt)},
     {"--from", "ADDRESS", "check dmarc: the author's address", AT(from)},
     {"--dns", "ZONEFILE", "answer DNS questions from master-file text, never from the network",
         AT(zone)},
@@ -178,10 +203,17 @@ static const struct {
         set_queue_id, 0},
     {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")",
         AT(evidence_dir)},
+    {"--against-existing", "MAILDIR",
+        "verify: our verdicts beside the Authentication-Results that the messages there have",
+        AT(against)},
     {"--save-evidence", "FILE", "write such a record", AT(save_record)},
     {"--now", "SECONDS",
         "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
     {"--checks", "LIST", "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
+    {"--dmarc-profile", "rfc9989|rfc7489", "whose rules of DMARC (default: rfc9989); where the other's differ is told",
+        set_dmarc_profile, 0},
+    {"--dmarc-sample", "N", "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0},
+    {"--psl", "FILE", "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl)},
     {"--min-rsa-bits", "N", "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
@@ -216,6 +248,9 @@ static const struct {
         set_style, 0},
     {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
         set_language, 0},
+    {"--strict", NULL,
+        "verify, explain, check: a warning is a failure, and so is whatever is not a pass; see the manual",
+        AT(strict)},
     {"--json", NULL, "print JSON", AT(json)},
     {"--batch", NULL, "one JSON request a line on the standard input, one result a line out",
         AT(batch)},
@@ -359,7 +394,7 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 			return false;
 	}
 	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix &&
-	    !o.batch) {
+	    !o.batch && !o.against) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",
 		    command->name);

@@ -94,10 +94,43 @@ static void read_return_path(struct hk_arena *a, const struct hk_header *h, stru
 	ret->return_path = path.text;
 }
 
-void cli_stored_read(
-    struct hk_arena *a, const struct hk_header *h, struct hk_slice host, struct cli_stored *ret)
+/* The clause "for", RFC 5321 4.4, with or without brackets. */
+static bool is_for(struct hk_arena *a, const struct hk_field *field, struct hk_slice rcpt)
+{
+	struct hk_slice value, rest;
+	size_t i;
+
+	if (rcpt.n == 0 || hk_unfold(a, field->value, &value) != HK_OK)
+		return false;
+	for (i = 0; i + 5 < value.n; i++) {
+		if (!hk_is_wsp(value.p[i]) || !hk_slice_eq_nocase(hk_slice_sub(value, i + 1, 3), HK_S("for")) ||
+		    !hk_is_wsp(value.p[i + 4]))
+			continue;
+		rest = hk_slice_from(value, i + 5);
+		rest = word(&rest);
+		if (rest.n > 2 && rest.p[0] == '<' && rest.p[rest.n - 1] == '>')
+			rest = hk_slice_sub(rest, 1, rest.n - 2);
+		return hk_slice_eq_nocase(rest, rcpt);
+	}
+	return false;
+}
+
+static bool any_is_for(struct hk_arena *a, const struct hk_header *h, struct hk_slice rcpt)
+{
+	size_t i;
+
+	for (i = hk_header_find(h, HK_S("Received"), 0); i < h->n;
+	     i = hk_header_find(h, HK_S("Received"), i + 1))
+		if (is_for(a, &h->field[i], rcpt))
+			return true;
+	return false;
+}
+
+void cli_stored_read(struct hk_arena *a, const struct hk_header *h, struct hk_slice host,
+    struct hk_slice rcpt, struct cli_stored *ret)
 {
 	struct cli_stored one, chosen = {0};
+	bool only_for = any_is_for(a, h, rcpt);
 	size_t i;
 
 	if (host.n == 0)
@@ -105,7 +138,8 @@ void cli_stored_read(
 	for (i = hk_header_find(h, HK_S("Received"), 0); i < h->n;
 	     i = hk_header_find(h, HK_S("Received"), i + 1)) {
 		one = (struct cli_stored){0};
-		if (!read_received(a, &h->field[i], &one))
+		if (!read_received(a, &h->field[i], &one) ||
+		    (only_for && !is_for(a, &h->field[i], rcpt)))
 			continue;
 		if (!chosen.has_received)
 			chosen = one;

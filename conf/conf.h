@@ -17,9 +17,10 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/base.h>
 #include <hikyaku/crypto.h>
+#include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
-#define HK_CONF_TEXT_MAX (1024 * 1024)
+#define HK_CONF_TEXT_MAX (2 * 1024 * 1024) /* with 4096 keys of tables at 300 octets and their patterns */
 #define HK_CONF_ARENA    (16 * 1024 * 1024)
 
 enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
@@ -72,7 +73,11 @@ struct hk_conf_listener {
 	struct hk_slice certificate, certificate_key; /* PEM files */
 	bool strict_envelopes, refuse_source_routes, reject_early_talkers;
 	uint64_t max_message; /* bytes */
-	size_t max_recipients;
+	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
+	bool lmtp;                     /* "protocol lmtp;" */
+	unsigned extensions;           /* HK_EXT(..), or-ed */
+	enum hk_smtpd_profile profile; /* "ehlo-profile gmail;" */
+	bool echo_addresses;
 };
 
 /* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first
@@ -137,6 +142,9 @@ struct hk_conf {
 	size_t n_keys;
 	struct hk_conf_sign *sign;
 	size_t n_signs;
+	struct hk_slice keys_folder;              /* of `hikyaku keys` */
+	struct hk_slice key_table, signing_table; /* of OpenDKIM, "refile:PATH" or "file:PATH" too */
+	struct hk_slice rspamd_keys;              /* a folder of DOMAIN.SELECTOR.key */
 	uint32_t key_check; /* seconds that what was found of a record counts at most; 0: records
 	                       are not looked up */
 	enum hk_unpublished unpublished_key;
@@ -155,6 +163,9 @@ struct hk_conf_error {
  * to free (hk_buf_done); error may be NULL. Else *error is empty. */
 enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret,
     struct hk_conf_error *error) HK_MUSTCHECK;
+/* hk_conf_names_tables(conf): keys stand elsewhere; what they are as items is to be parsed with the
+ * text (key_tables.h). */
+bool hk_conf_names_tables(const struct hk_conf *);
 struct hk_conf *hk_conf_use(struct hk_conf *);
 void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
 /* hk_conf_dump(conf, out): the whole configuration as text that parses to the same value. */

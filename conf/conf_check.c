@@ -74,6 +74,10 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
 		if (l->role == HK_ROLE_RELAY && !l->relay_from.n)
 			conf_error(r, p->listener[i], "role relay needs relay-from");
+		/* RFC 2033 5 */
+		for (j = 0; l->lmtp && j < l->n_sockets; j++)
+			if (l->socket[j].port == 25)
+				conf_error(r, p->listener[i], "lmtp is never spoken on port 25");
 		check_sockets(r, p, i);
 	}
 }
@@ -131,9 +135,18 @@ static void check_keys(struct conf_reader *r, const struct conf_places *p)
 			c->sign[i].key[j] = find_key(r, &p->sign[i][2 + j]);
 }
 
+static void check_tables(struct conf_reader *r)
+{
+	const struct conf_token *first = &r->token[0];
+
+	if (!r->conf->key_table.n != !r->conf->signing_table.n)
+		conf_error(r, first, "key-table and signing-table need each other");
+}
+
 void conf_check(struct conf_reader *r, const struct conf_places *p)
 {
 	check_listeners(r, p);
 	check_routes(r, p);
 	check_keys(r, p);
+	check_tables(r);
 }

@@ -56,6 +56,11 @@ static bool is_own_literal(const struct hk_conf *c, struct hk_slice domain)
 	return false;
 }
 
+bool hk_conf_names_tables(const struct hk_conf *c)
+{
+	return c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
+}
+
 bool hk_conf_accepts(const struct hk_conf *c, struct hk_slice domain)
 {
 	size_t i;

@@ -11,6 +11,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_PATH] = {"PATH", false, conf_parse_text, conf_print_text},
     [CONF_KIND_SELECTOR] = {"SELECTOR", false, conf_parse_text, conf_print_text},
     [CONF_KIND_ADDRESS] = {"ADDRESS", false, conf_parse_address, conf_print_text},
+    [CONF_KIND_TABLE] = {"[refile:]PATH", false, conf_parse_text, conf_print_text},
     [CONF_KIND_RESOLVER] = {"IP[@PORT]", false, conf_parse_text, conf_print_text},
     [CONF_KIND_LOG] = {"stderr | PATH", false, conf_parse_text, conf_print_text},
     [CONF_KIND_NUMBER] = {"a number", false, conf_parse_number, conf_print_number},

@@ -10,6 +10,14 @@ static const struct conf_word roles[] = {
 static const struct conf_word checks[] = {
     {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
     {"none", 0}, {0}};
+static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0}};
+static const struct conf_word extensions[] = {
+    {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
+    {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
+    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"limits", HK_EXT(LIMITS)}, {0}};
+static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
+    {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
+    {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
@@ -80,6 +88,20 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"keys-folder", GLOBAL(keys_folder), .kind = CONF_KIND_PATH,
+        .manual = "A folder of hikyaku keys: each of its domains signs mail from addresses of the "
+                  "domain, with its active keys, or where they are not published those before "
+                  "them. It is read at the start and at each reload, as the tables below are."},
+    {"key-table", GLOBAL(key_table), .kind = CONF_KIND_TABLE,
+        .manual = "A KeyTable of OpenDKIM, read as it stands; it needs signing-table. A row that "
+                  "has no equal here is an error, told with its line."},
+    {"signing-table", GLOBAL(signing_table), .kind = CONF_KIND_TABLE,
+        .manual = "A SigningTable of OpenDKIM: with refile: before the path its patterns are "
+                  "tried in their order. Rows of one pattern sign together, as with "
+                  "MultipleSignatures."},
+    {"rspamd-keys", GLOBAL(rspamd_keys), .kind = CONF_KIND_PATH,
+        .manual = "A folder of rspamd with files named DOMAIN.SELECTOR.key, each for its domain "
+                  "and all below it; of several selectors the one that sorts last comes first."},
     {"key-check", GLOBAL(key_check), .kind = CONF_KIND_DURATION, .least = 0, .most = 7 * DAY,
         .preset = "1h",
         .manual = "How often the published record of each signing key is looked up at least; a "
@@ -100,6 +122,17 @@ const struct conf_item conf_items[] = {
         .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "
                   "takes mail for anyone from "
                   "relay-from, submission the same from authenticated users."},
+    {"protocol", LISTEN(lmtp), .kind = CONF_KIND_WORD, .words = protocols, .preset = "smtp",
+        .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
+                  "it is never spoken on port 25."},
+    {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 limits",
+        .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
+    {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
+        .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
+                  "max-message: to test clients."},
+    {"reply-addresses", LISTEN(echo_addresses), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether replies to MAIL and RCPT name the address."},
     {"hostname", LISTEN(hostname), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The host name in this listener's banner, greeting and trace fields."},
     {"authserv-id", LISTEN(authserv_id), .kind = CONF_KIND_DOMAIN,
@@ -147,6 +180,10 @@ const struct conf_item conf_items[] = {
     {"max-recipients", LISTEN(max_recipients), .kind = CONF_KIND_NUMBER, .least = 100,
         .most = 10000, .preset = "1000",
         .manual = "The most recipients of one message (RFC 5321 4.5.3.1.8 wants 100 at least)."},
+    {"max-transactions", LISTEN(max_transactions), .kind = CONF_KIND_NUMBER, .least = 0, .most = 999999,
+        .preset = "0", .manual = "The most MAIL commands of one session; 0 is any number (RFC 9422 4.1)."},
+    {"max-domains", LISTEN(max_domains), .kind = CONF_KIND_NUMBER, .least = 0, .most = HK_SMTP_DOMAINS_MAX,
+        .preset = "0", .manual = "The most recipient domains of one session; 0 is any number (RFC 9422 4.3)."},
 
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
@@ -190,7 +227,7 @@ const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
 const char conf_sign_manual[] =
     "Sign messages whose From address fits PATTERN (*@domain or domain, .domain, user@domain, *) "
     "with the keys NAME...; the first "
-    "PATTERN that fits wins. A message gets one signature for each domain and algorithm among the "
+    "PATTERN that fits wins, and those of this file come before those of tables. A message gets one signature for each domain and algorithm among the "
     "keys (RFC 8463 6: RSA beside Ed25519): that of the first key whose record is published, "
     "so the newest stands first and the one before it after it. Only mail that came in by a listener of the role relay or submission is "
     "signed, and our own bounces: mail "

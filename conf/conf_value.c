@@ -9,6 +9,7 @@
 #include <hikyaku/message.h>
 
 #include "conf/conf_value.h"
+#include "conf/key_tables.h"
 
 void *conf_member(const struct conf_item *item, void *base)
 {
@@ -159,6 +160,13 @@ const char *conf_check_path(struct hk_slice s)
 	return s.n < 3072 ? NULL : "is too long for a path";
 }
 
+static const char *check_table(struct hk_slice s)
+{
+	bool is_refile;
+
+	return conf_check_path(hk_key_table_path(s, &is_refile));
+}
+
 static const char *check_selector(struct hk_slice s)
 {
 	return hk_is_hostname(s, true) ? NULL : "is not a selector (RFC 6376 3.1)";
@@ -198,6 +206,7 @@ static const struct {
     {CONF_KIND_PATH, conf_check_path, false},
     {CONF_KIND_SELECTOR, check_selector, false},
     {CONF_KIND_LOG, check_log, false},
+    {CONF_KIND_TABLE, check_table, false},
     {CONF_KIND_RESOLVER, check_resolver, false},
 };
 

@@ -5,16 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/bundle.h"
+#include "daemon/key_sources.h"
 #include "io/control.h"
 #include "io/disk.h"
 #include "io/keys.h"
 
 /* The records of all keys that the keys process takes. */
 #define BUNDLE_ARENA ((size_t)HK_KEYS_MAX * (HK_CONTROL_TEXT_MAX + 64))
+
+/* A text, and it again with its tables. */
+#define TEXTS_ARENA ((size_t)2 * HK_CONF_TEXT_MAX + 8192)
 
 /* ---- files
  * ----------------------------------------------------------------------------------------- */
@@ -102,16 +107,56 @@ static enum hk_status parse_text(
 	return status;
 }
 
+/* The text with what its tables say behind it, so that the mail process, which reads no file, gets
+ * all of it. */
+static enum hk_status add_tables(const struct hk_conf *conf, struct hk_arena *a, struct hk_buf *why,
+    struct hk_slice *text)
+{
+	enum hk_status status;
+	struct hk_buf whole;
+
+	hk_buf_init(&whole, HK_CONF_TEXT_MAX);
+	hk_buf_add(&whole, *text);
+	hk_buf_add_byte(&whole, '\n');
+	status = key_sources_read(conf, &whole, why);
+	if (status == HK_LIMIT && !why->n)
+		hk_buf_add_str(why, "its tables hold more keys than a configuration may have");
+	if (status == HK_OK)
+		status = hk_arena_dup(a, hk_buf_slice(&whole), text);
+	hk_buf_done(&whole);
+	return status;
+}
+
+static enum hk_status read_whole(const char *path, struct hk_arena *a, struct hk_buf *why,
+    struct hk_slice *ret_text, struct hk_conf **ret)
+{
+	struct hk_slice text;
+	struct hk_conf *conf;
+	enum hk_status status = read_text(path, a, why, &text);
+
+	if (status == HK_OK)
+		status = parse_text(path, text, why, &conf);
+	if (status == HK_OK && hk_conf_names_tables(conf)) {
+		status = add_tables(conf, a, why, &text);
+		hk_conf_free(conf);
+		if (status == HK_OK)
+			status = parse_text(path, text, why, &conf);
+	}
+	if (status == HK_OK) {
+		*ret_text = text;
+		*ret = conf;
+	}
+	return status;
+}
+
 enum hk_status bundle_read_conf(const char *path, struct hk_buf *why, struct hk_conf **ret)
 {
 	enum hk_status status;
 	struct hk_slice text;
 	struct hk_arena a;
 
-	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
-	status = read_text(path, &a, why, &text);
-	if (status == HK_OK)
-		status = parse_text(path, text, why, ret);
+	hk_arena_init(&a, TEXTS_ARENA);
+	status = read_whole(path, &a, why, &text, ret);
 	hk_arena_done(&a);
 	return status;
 }
@@ -149,11 +194,23 @@ static bool make_room(struct bundle *b)
 	return b->certificate && b->certificate_key && b->key && b->alg && b->has_alg && b->record;
 }
 
+/* A descriptor for each key of two configurations may be more than a shell's usual 1024. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 {
 	enum hk_status status = HK_OK;
 	size_t i;
 
+	raise_files();
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
 		const struct hk_conf_listener *l = &b->conf->listener[i];
 
@@ -174,9 +231,7 @@ static enum hk_status fill(
 	enum hk_status status;
 	struct hk_slice text;
 
-	status = read_text(path, a, why, &text);
-	if (status == HK_OK)
-		status = parse_text(path, text, why, &b->conf);
+	status = read_whole(path, a, why, &text, &b->conf);
 	if (status != HK_OK)
 		return status;
 	status = make_room(b) ? keep_text(b, text) : HK_NOMEM;
@@ -198,7 +253,7 @@ enum hk_status bundle_open(
 		return HK_NOMEM;
 	*b = (struct bundle){.number = number, .text_fd = -1};
 	hk_arena_init(&b->arena, BUNDLE_ARENA);
-	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
+	hk_arena_init(&a, TEXTS_ARENA);
 	status = fill(b, path, &a, why);
 	hk_arena_done(&a);
 	if (status == HK_OK)

@@ -17,6 +17,7 @@ struct bundle {
 	int *key;              /* for each key */
 	enum hk_sign_alg *alg; /* for each key, once the keys process said so */
 	bool *has_alg;
+	size_t keys_sent; /* to the keys process that runs now */
 	struct hk_slice *record; /* for each key, with alg: its DNS record; in arena */
 	struct hk_arena arena;
 };

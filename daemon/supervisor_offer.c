@@ -28,16 +28,40 @@ static void send_to(struct supervisor *s, struct child *c, const struct hk_contr
 /* ---- to the keys
  * ------------------------------------------------------------------------------------ */
 
-static void send_keys(struct supervisor *s, const struct bundle *b)
-{
-	size_t i;
+/* A few keys, then one for each answer: with all at once both sides could wait for the other to read.
+ */
+enum { KEYS_UNANSWERED = 16 };
 
-	for (i = 0; i < b->conf->n_keys; i++)
-		send_to(s, &s->keys,
-		    &(struct hk_control){.type = HK_CONTROL_KEY,
-		        .generation = b->number,
-		        .index = (uint32_t)i,
-		        .fd = b->key[i]});
+static void send_key(struct supervisor *s, struct bundle *b)
+{
+	size_t i = b->keys_sent;
+
+	if (i == b->conf->n_keys)
+		return;
+	b->keys_sent++;
+	send_to(s, &s->keys,
+	    &(struct hk_control){.type = HK_CONTROL_KEY,
+	        .generation = b->number,
+	        .index = (uint32_t)i,
+	        .fd = b->key[i]});
+}
+
+static void send_keys(struct supervisor *s, struct bundle *b)
+{
+	unsigned i;
+
+	b->keys_sent = 0;
+	for (i = 0; i < KEYS_UNANSWERED; i++)
+		send_key(s, b);
+}
+
+/* The one that was answered may be of the generation in force, whose keys a new process gets. */
+static void send_next_key(struct supervisor *s, uint32_t generation)
+{
+	if (s->next && s->next->number == generation)
+		send_key(s, s->next);
+	else if (s->now && s->now->number == generation)
+		send_key(s, s->now);
 }
 
 /* Both roles get new ends: a pair serves one life of each. */
@@ -235,6 +259,8 @@ static void take_refusal(struct supervisor *s, const struct child *c, const stru
 
 static void take_message(struct supervisor *s, const struct child *c, const struct hk_control *m)
 {
+	if (c->role == ROLE_KEYS && (m->type == HK_CONTROL_ALG || m->type == HK_CONTROL_REFUSED))
+		send_next_key(s, m->generation);
 	if (m->type == HK_CONTROL_REFUSED)
 		take_refusal(s, c, m);
 	else if (m->type == HK_CONTROL_ALG && c->role == ROLE_KEYS)

@@ -203,6 +203,14 @@ static bool make_targets(struct hk_delivery *d)
 	return true;
 }
 
+struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *d, size_t target)
+{
+	/* RFC 3461 5.2: whoever gets it instead was not named by the sender */
+	if (d->is_junk)
+		return (struct hk_smtp_rcpt_params){0};
+	return d->mail.rcpt[d->env.job->rcpt[target]].params;
+}
+
 /* The message is as if it was never tried. */
 static void release(struct hk_delivery *d, enum hk_status status)
 {

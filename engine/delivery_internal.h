@@ -122,6 +122,7 @@ struct hk_delivery {
 	bool is_rendered;
 	struct hk_header signed_header;
 	struct hk_key_choice signer[HK_KEY_CHOICES];
+	size_t n_choices; /* of keys, in the job; those that sign: */
 	size_t n_signers;
 	struct hk_dkim_sign *sign; /* of all signers; NULL without any */
 	const struct hk_dkim_sign_question *sign_question; /* whose answer is awaited */
@@ -131,6 +132,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
+/* delivery_params(d, target): what came with its RCPT. */
+struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */
 void delivery_settle(
     struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);

@@ -16,6 +16,7 @@ static void cannot(struct hk_delivery *d, const char *what)
 
 static void finish(struct hk_delivery *d)
 {
+	d->env.job->n_signing = d->n_choices;
 	if (hk_buf_status(&d->fields) == HK_OK &&
 	    hk_render_finish(&d->render, &d->options, hk_buf_slice(&d->fields)) == HK_OK)
 		talk_rendered(d);
@@ -49,14 +50,16 @@ static void tell(struct hk_delivery *d, const struct hk_key_choice *c)
 /* The keys that sign; those that are left out are only told. */
 static void choose(struct hk_delivery *d, const struct hk_conf_sign *sign)
 {
-	struct hk_key_choice choice[HK_KEY_CHOICES];
+	struct hk_key_choice *choice = d->env.job->signing;
 	size_t n = hk_key_choose(
 	           delivery_conf(d), sign, d->env.key_algs, d->env.key_sights, choice),
 	       i;
 
+	d->n_choices = n;
 	d->is_published = hk_key_is_published(choice, n);
 	for (i = 0; i < n; i++) {
 		tell(d, &choice[i]);
+		d->env.job->signing_alg[i] = d->env.key_algs[choice[i].key];
 		if (!choice[i].is_left_out)
 			d->signer[d->n_signers++] = choice[i];
 	}

@@ -94,7 +94,8 @@ static void all_done(struct hk_delivery *d)
 }
 
 /* The next transaction's recipients: those without a result, as many as fit. */
-static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
+static size_t gather_batch(
+    struct hk_delivery *d, struct hk_slice *rcpt, struct hk_smtp_rcpt_params *params)
 {
 	size_t i;
 
@@ -103,6 +104,7 @@ static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
 		if (d->is_settled[i])
 			continue;
 		rcpt[d->n_batch] = d->target[i];
+		params[d->n_batch] = delivery_params(d, i);
 		d->batch[d->n_batch++] = i;
 	}
 	return d->n_batch;
@@ -111,20 +113,24 @@ static size_t gather_batch(struct hk_delivery *d, struct hk_slice *rcpt)
 static void start(struct hk_delivery *d)
 {
 	struct hk_slice rcpt[PER_MESSAGE];
+	struct hk_smtp_rcpt_params params[PER_MESSAGE];
 	struct hk_smtpc_transaction t = {.size = sizeof t,
 	    .mail_from = d->mail.mail_from,
 	    .rcpt = rcpt,
-	    .mail.has_size = true,
-	    .mail.size = hk_render_size(&d->render),
+	    .rcpt_params = params,
+	    .mail = d->mail.params,
 	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3
 	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
 	     * of its own. */
-	    .mail.body = d->mail.flags & HK_MAIL_8BIT ? HK_BODY_8BITMIME : HK_BODY_7BIT,
 	};
 	enum hk_status status = HK_SYNTAX;
 	struct reason why;
 
-	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt)) > 0) {
+	t.mail.has_size = true;
+	t.mail.size = hk_render_size(&d->render);
+	if (t.mail.body == HK_BODY_7BIT && (d->mail.flags & HK_MAIL_8BIT))
+		t.mail.body = HK_BODY_8BITMIME;
+	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {
 		status = hk_smtpc_start(d->client, &t);
 		if (status != HK_SYNTAX)
 			break;
@@ -262,6 +268,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	switch (e->type) {
 	case HK_SMTPC_CHALLENGE:
 	case HK_SMTPC_AUTH_DONE:
+	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
 		if (d->is_rendered)

@@ -6,6 +6,7 @@
  *	record   u8 type  u32 length  u32 CRC-32C of type and payload  payload
  *	ANSWER   hk_dns_answer_format
  *	MESSAGE  u64 id  i64 time  block summary  block record's head  u16 n  n times u32: offset of an ANSWER in this file
+ *	SIGNED   u64 id  i64 time  u8 n  n times: block domain  block selector  u8 alg  u8 sight  block first  u8 its sight  u8 left out
  *
  * A record that is cut short or damaged ends the file for the reader: what was appended last may be torn by a crash.
  */
@@ -15,7 +16,7 @@
 #include "engine/evidence_store.h"
 
 enum { EVIDENCE_FILE_VERSION = 1, EVIDENCE_FILE_HEAD = 6, EVIDENCE_RECORD_HEAD = 9 };
-enum { EVIDENCE_ANSWER = 1, EVIDENCE_MESSAGE = 2 };
+enum { EVIDENCE_ANSWER = 1, EVIDENCE_MESSAGE = 2, EVIDENCE_SIGNED = 3 };
 /* A new file past this size: small enough to be read whole, and to go whole. */
 #define EVIDENCE_FILE_MAX (16u * 1024 * 1024)
 #define EVIDENCE_PATH_MAX 1024

@@ -87,19 +87,26 @@ static enum hk_status rebuild(struct hk_slice whole, struct hk_slice payload, st
 	return status;
 }
 
+/* The cursor is then at the first record. */
+static enum hk_status read_head(struct hk_cursor *c)
+{
+	if (!hk_slice_eq(hk_cursor_take(c, 4), HK_S("HKEF")))
+		return HK_NOTFOUND;
+	if (hk_cursor_u16(c) > EVIDENCE_FILE_VERSION)
+		return HK_VERSION;
+	(void)hk_cursor_u64(c);
+	return HK_OK;
+}
+
 static enum hk_status search(struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
 {
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
-	uint16_t version;
 	uint8_t type;
+	enum hk_status status = read_head(&c);
 
-	if (!hk_slice_eq(hk_cursor_take(&c, 4), HK_S("HKEF")))
-		return HK_NOTFOUND;
-	version = hk_cursor_u16(&c);
-	if (version > EVIDENCE_FILE_VERSION)
-		return HK_VERSION;
-	(void)hk_cursor_u64(&c);
+	if (status != HK_OK)
+		return status;
 	while (evidence_record_next(&c, &type, &payload) == HK_OK) {
 		struct hk_cursor at = hk_cursor_of(payload);
 
@@ -134,4 +141,87 @@ enum hk_status hk_evidence_store_find(
 			return status;
 	}
 	return HK_NOTFOUND;
+}
+
+/* ---- signings ---------------------------------------------------------------------------------- */
+
+static enum hk_status read_signing(struct hk_cursor *c, struct hk_arena *a, struct hk_evidence_signing *ret)
+{
+	struct hk_slice domain = hk_cursor_block(c), selector = hk_cursor_block(c), first;
+	struct hk_evidence_signing s = {0};
+	uint8_t alg = hk_cursor_u8(c), sight = hk_cursor_u8(c), first_sight;
+	enum hk_status status;
+
+	first = hk_cursor_block(c);
+	first_sight = hk_cursor_u8(c);
+	s.is_left_out = hk_cursor_u8(c) != 0;
+	if (c->failed || alg > HK_SIGN_ED25519_SHA256 || sight >= HK_KEY_SIGHTS || first_sight >= HK_KEY_SIGHTS)
+		return HK_CORRUPT;
+	s.alg = (enum hk_sign_alg)alg;
+	s.sight = (enum hk_key_sight)sight;
+	s.first_sight = (enum hk_key_sight)first_sight;
+	status = hk_arena_dup(a, domain, &s.domain);
+	if (status == HK_OK)
+		status = hk_arena_dup(a, selector, &s.selector);
+	if (status == HK_OK)
+		status = hk_arena_dup(a, first, &s.first);
+	if (status == HK_OK)
+		*ret = s;
+	return status;
+}
+
+static enum hk_status gather_signings(
+    struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_signing *signing, size_t *n)
+{
+	struct hk_cursor c = hk_cursor_of(whole);
+	struct hk_slice payload;
+	uint8_t type;
+	enum hk_status status = read_head(&c);
+
+	if (status != HK_OK)
+		return status == HK_NOTFOUND ? HK_OK : status;
+	while (status == HK_OK && evidence_record_next(&c, &type, &payload) == HK_OK) {
+		struct hk_cursor at = hk_cursor_of(payload);
+		int64_t when;
+		unsigned count, i;
+
+		if (type != EVIDENCE_SIGNED || hk_cursor_u64(&at) != id)
+			continue;
+		when = (int64_t)hk_cursor_u64(&at);
+		count = hk_cursor_u8(&at);
+		for (i = 0; status == HK_OK && i < count && *n < HK_EVIDENCE_SIGNINGS; i++) {
+			status = read_signing(&at, a, &signing[*n]);
+			if (status == HK_OK)
+				signing[(*n)++].time = when;
+		}
+	}
+	return status;
+}
+
+enum hk_status hk_evidence_store_signings(struct hk_disk *disk, const char *dir, uint64_t id, struct hk_arena *a,
+    struct hk_evidence_signing **ret, size_t *ret_n)
+{
+	struct hk_evidence_signing *signing = hk_arena_array(a, HK_EVIDENCE_SIGNINGS, sizeof *signing);
+	char path[EVIDENCE_PATH_MAX];
+	struct hk_slice *name;
+	uint32_t number;
+	size_t n, i, found = 0;
+	enum hk_status status = signing ? disk->ops->list(disk, dir, a, &name, &n) : a->failed;
+
+	for (i = 0; status == HK_OK && i < n; i++) {
+		struct hk_buf whole;
+
+		if (evidence_number(name[i], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
+			continue;
+		hk_buf_init(&whole, READ_MAX);
+		status = read_file(disk, path, &whole);
+		if (status == HK_OK)
+			status = gather_signings(hk_buf_slice(&whole), id, a, signing, &found);
+		hk_buf_done(&whole);
+	}
+	if (status == HK_OK) {
+		*ret = signing;
+		*ret_n = found;
+	}
+	return status;
 }

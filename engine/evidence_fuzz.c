@@ -10,14 +10,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct hk_evidence_entry entry;
+	struct hk_evidence_signing *signing;
 	struct hk_sim_disk disk;
+	size_t found;
 	struct hk_arena a;
 
 	hk_sim_disk_init(&disk, HK_SIM_EXT4, 1);
 	hk_arena_init(&a, 16 * 1024 * 1024);
 	if (disk.disk.ops->make_dir(&disk.disk, "e") == HK_OK) {
 		hk_sim_disk_place(&disk, "e/00000001.log", hk_slice_of(data, n));
-		(void)hk_evidence_store_find(&disk.disk, "e", 1, &a, &entry);
+		(void)!hk_evidence_store_find(&disk.disk, "e", 1, &a, &entry);
+		(void)!hk_evidence_store_signings(&disk.disk, "e", 1, &a, &signing, &found);
 	}
 	hk_arena_done(&a);
 	hk_sim_disk_done(&disk);

@@ -302,10 +302,8 @@ static uint64_t file_max(const struct hk_evidence_store *s)
 	return s->max_bytes / 16 < EVIDENCE_FILE_MAX ? s->max_bytes / 16 : EVIDENCE_FILE_MAX;
 }
 
-enum hk_status hk_evidence_store_put(
-    struct hk_evidence_store *s, const struct hk_evidence_entry *entry, int64_t now)
+static enum hk_status begin_put(struct hk_evidence_store *s, int64_t now)
 {
-	struct hk_buf out;
 	enum hk_status status = HK_OK;
 
 	if (s->file >= 0 && (s->size >= file_max(s) || s->n_seen >= ANSWERS_MAX || now / DAY != s->day))
@@ -314,17 +312,70 @@ enum hk_status hk_evidence_store_put(
 		status = open_file(s, now);
 		if (status == HK_OK)
 			status = drop_old(s, now);
-		if (status != HK_OK)
-			return status;
 	}
+	return status;
+}
+
+static enum hk_status append(struct hk_evidence_store *s, const struct hk_buf *out)
+{
+	enum hk_status status = hk_buf_status(out);
+
+	if (status == HK_OK)
+		status = s->disk->ops->write(s->disk, s->file, s->size, hk_buf_slice(out));
+	if (status == HK_OK)
+		s->size += out->n;
+	return status;
+}
+
+enum hk_status hk_evidence_store_put(
+    struct hk_evidence_store *s, const struct hk_evidence_entry *entry, int64_t now)
+{
+	struct hk_buf out;
+	enum hk_status status = begin_put(s, now);
+
+	if (status != HK_OK)
+		return status;
 	hk_buf_init(&out, HK_VERIFY_RECORD_MAX * 4);
 	status = format_entry(s, entry, &out);
 	if (status == HK_OK)
-		status = s->disk->ops->write(s->disk, s->file, s->size, hk_buf_slice(&out));
-	if (status == HK_OK)
-		s->size += out.n;
-	else
+		status = append(s, &out);
+	if (status != HK_OK)
 		close_file(s); /* what was noted as seen may not be there */
+	hk_buf_done(&out);
+	return status;
+}
+
+enum hk_status hk_evidence_store_put_signings(struct hk_evidence_store *s, uint64_t id,
+    const struct hk_evidence_signing *signing, size_t n, int64_t now)
+{
+	struct hk_buf payload, out;
+	enum hk_status status = begin_put(s, now);
+	size_t i;
+
+	if (status != HK_OK)
+		return status;
+	hk_buf_init(&payload, HK_VERIFY_RECORD_MAX);
+	hk_buf_init(&out, HK_VERIFY_RECORD_MAX);
+	hk_buf_add_u64(&payload, id);
+	hk_buf_add_u64(&payload, (uint64_t)now);
+	hk_buf_add_u8(&payload, (uint8_t)n);
+	for (i = 0; i < n; i++) {
+		hk_buf_add_block(&payload, signing[i].domain);
+		hk_buf_add_block(&payload, signing[i].selector);
+		hk_buf_add_u8(&payload, (uint8_t)signing[i].alg);
+		hk_buf_add_u8(&payload, (uint8_t)signing[i].sight);
+		hk_buf_add_block(&payload, signing[i].first);
+		hk_buf_add_u8(&payload, (uint8_t)signing[i].first_sight);
+		hk_buf_add_u8(&payload, signing[i].is_left_out);
+	}
+	status = hk_buf_status(&payload);
+	if (status == HK_OK) {
+		evidence_record_add(&out, EVIDENCE_SIGNED, hk_buf_slice(&payload));
+		status = append(s, &out);
+	}
+	if (status != HK_OK)
+		close_file(s);
+	hk_buf_done(&payload);
 	hk_buf_done(&out);
 	return status;
 }

@@ -8,6 +8,7 @@
 #ifndef HIKYAKU_ENGINE_EVIDENCE_STORE_H
 #define HIKYAKU_ENGINE_EVIDENCE_STORE_H
 
+#include "engine/key_choice.h"
 #include "engine/world.h"
 
 struct hk_evidence_entry {
@@ -16,11 +17,29 @@ struct hk_evidence_entry {
 	struct hk_slice record;  /* hk_verify_record_format; empty when nothing was checked */
 	struct hk_slice summary; /* one printable line */
 };
+/* One key of an attempt to deliver: what signed, or was left out, and why. */
+struct hk_evidence_signing {
+	int64_t time;
+	struct hk_slice domain, selector;
+	enum hk_sign_alg alg;
+	enum hk_key_sight sight;
+	struct hk_slice first; /* selector of the key that would sign if all were published */
+	enum hk_key_sight first_sight;
+	bool is_left_out;
+};
+#define HK_EVIDENCE_SIGNINGS 100 /* found of one message: attempts of days, in which nothing changes */
+
 struct hk_evidence_store;
 /* hk_evidence_store_open(disk, dir, max_bytes, days, ret): for the owner. */
 enum hk_status hk_evidence_store_open(struct hk_disk *, const char *dir, uint64_t max_bytes, uint32_t days, struct hk_evidence_store **ret) HK_MUSTCHECK;
 void hk_evidence_store_close(struct hk_evidence_store *);
 enum hk_status hk_evidence_store_put(struct hk_evidence_store *, const struct hk_evidence_entry *, int64_t now) HK_MUSTCHECK;
+/* hk_evidence_store_put_signings(s, id, signings, n, now): time of each is now. */
+enum hk_status hk_evidence_store_put_signings(
+    struct hk_evidence_store *, uint64_t id, const struct hk_evidence_signing *, size_t n, int64_t now) HK_MUSTCHECK;
+/* hk_evidence_store_signings(disk, dir, id, a, ret, ret_n): as find, oldest first; none is OK. */
+enum hk_status hk_evidence_store_signings(struct hk_disk *, const char *dir, uint64_t id, struct hk_arena *,
+    struct hk_evidence_signing **ret, size_t *ret_n) HK_MUSTCHECK;
 /* hk_evidence_store_find(disk, dir, id, a, ret): for readers in other processes, without opening the store: scans the newest file first. NOTFOUND. */
 enum hk_status hk_evidence_store_find(struct hk_disk *, const char *dir, uint64_t id, struct hk_arena *, struct hk_evidence_entry *ret) HK_MUSTCHECK;
 

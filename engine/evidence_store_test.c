@@ -131,6 +131,50 @@ static void a_record_comes_back_bit_for_bit(void **state)
 	assert_found(8, 30);
 }
 
+static void what_a_message_was_signed_with_comes_back(void **state)
+{
+	const struct hk_evidence_signing put_in[] = {
+	    {.domain = HK_S("a.test"), .selector = HK_S("old"), .alg = HK_SIGN_RSA_SHA256, .sight = HK_KEY_FITS,
+	        .first = HK_S("new"), .first_sight = HK_KEY_ABSENT},
+	    {.domain = HK_S("a.test"), .selector = HK_S("e"), .alg = HK_SIGN_ED25519_SHA256, .sight = HK_KEY_REVOKED,
+	        .first = HK_S("e"), .first_sight = HK_KEY_REVOKED, .is_left_out = true}};
+	struct hk_evidence_store *s = open_store(64 << 20, 30);
+	struct hk_evidence_signing *found;
+	struct hk_arena a;
+	size_t n, i;
+
+	(void)state;
+	hk_arena_init(&a, 16 << 20);
+	assert_int_equal(hk_evidence_store_signings(&disk.disk, DIR, 7, &a, &found, &n), HK_OK);
+	assert_int_equal(n, 0);
+	put(s, 7, 20, START);
+	assert_int_equal(hk_evidence_store_put_signings(s, 7, put_in, 2, START), HK_OK);
+	assert_int_equal(hk_evidence_store_put_signings(s, 8, put_in, 2, START), HK_OK);
+	/* another attempt, a day and a file later */
+	assert_int_equal(hk_evidence_store_put_signings(s, 7, put_in, 1, START + 86400), HK_OK);
+	assert_int_equal(hk_evidence_store_signings(&disk.disk, DIR, 7, &a, &found, &n), HK_OK);
+	assert_int_equal(n, 3);
+	for (i = 0; i < n; i++) {
+		const struct hk_evidence_signing *want = &put_in[i % 2];
+
+		assert_int_equal(found[i].time, i < 2 ? START : START + 86400);
+		assert_true(hk_slice_eq(found[i].domain, want->domain));
+		assert_true(hk_slice_eq(found[i].selector, want->selector));
+		assert_true(hk_slice_eq(found[i].first, want->first));
+		assert_int_equal(found[i].alg, want->alg);
+		assert_int_equal(found[i].sight, want->sight);
+		assert_int_equal(found[i].first_sight, want->first_sight);
+		assert_int_equal(found[i].is_left_out, want->is_left_out);
+	}
+	assert_found(7, 20); /* the verdict beside it as ever */
+	for (i = 0; i < HK_EVIDENCE_SIGNINGS; i++)
+		assert_int_equal(hk_evidence_store_put_signings(s, 7, put_in, 2, START + 86400), HK_OK);
+	assert_int_equal(hk_evidence_store_signings(&disk.disk, DIR, 7, &a, &found, &n), HK_OK);
+	assert_int_equal(n, HK_EVIDENCE_SIGNINGS);
+	hk_evidence_store_close(s);
+	hk_arena_done(&a);
+}
+
 static void a_message_that_was_not_checked_has_a_summary_only(void **state)
 {
 	struct hk_evidence_store *s = open_store(64 << 20, 30);
@@ -253,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_record_comes_back_bit_for_bit, begin, end),
+	    cmocka_unit_test_setup_teardown(what_a_message_was_signed_with_comes_back, begin, end),
 	    cmocka_unit_test_setup_teardown(a_message_that_was_not_checked_has_a_summary_only, begin, end),
 	    cmocka_unit_test_setup_teardown(equal_answers_are_kept_once, begin, end),
 	    cmocka_unit_test_setup_teardown(whole_files_go_when_the_store_is_over_its_size, begin, end),

@@ -5,7 +5,7 @@
 #ifndef HIKYAKU_ENGINE_MAIL_H
 #define HIKYAKU_ENGINE_MAIL_H
 
-#include <hikyaku/base.h>
+#include <hikyaku/smtp.h>
 
 #define HK_BODY_INLINE_MAX (256 * 1024) /* a longer body is a file of its own (design: the spool) */
 #define HK_MAIL_ID_TEXT    17           /* 14 upper-case hex digits and a NUL, with room */
@@ -19,8 +19,15 @@ enum hk_rcpt_outcome {
 struct hk_mail_rcpt {
 	struct hk_slice address; /* as received, without brackets */
 	uint8_t outcome;         /* enum hk_rcpt_outcome */
+	struct hk_smtp_rcpt_params params; /* as they came with RCPT */
 };
-enum hk_mail_flags { HK_MAIL_8BIT = 1, HK_MAIL_DSN = 2, HK_MAIL_QUARANTINE = 4, HK_MAIL_UTF8 = 8 };
+enum hk_mail_flags {
+	HK_MAIL_8BIT = 1, /* bytes over 127 stand in it, or may */
+	HK_MAIL_DSN = 2,
+	HK_MAIL_QUARANTINE = 4,
+	HK_MAIL_UTF8 = 8,
+	HK_MAIL_TLS_OPTIONAL = 16, /* "TLS-Required: No" without REQUIRETLS (RFC 8689 3) */
+};
 
 struct hk_mail {
 	struct hk_arena arena; /* holds all slices below */
@@ -29,6 +36,9 @@ struct hk_mail {
 	uint32_t flags;
 	struct hk_slice listener;  /* name of the listener it came in by; "" for our own DSNs */
 	struct hk_slice mail_from; /* without brackets; empty: <> */
+	struct hk_smtp_mail_params params; /* as they came with MAIL, but for the size */
+	struct hk_slice user;      /* who authenticated; empty: nobody */
+	struct hk_slice device;    /* an HMAC of the CLIENTID; empty: none */
 	struct hk_mail_rcpt *rcpt;
 	size_t n_rcpt;
 	struct hk_slice header;    /* the header section as received */
@@ -46,7 +56,7 @@ struct hk_mail {
 struct hk_mail *hk_mail_new(size_t limit);
 void hk_mail_free(struct hk_mail *);
 /* The journal's payload of a message. hk_mail_parse copies nothing: slices borrow from the payload; rcpt lives in ret->arena
- * (initialised by the caller). CORRUPT or LIMIT. */
+ * (initialised by the caller). Reads the form before today's too. CORRUPT or LIMIT. */
 void hk_mail_format(const struct hk_mail *, struct hk_buf *out);
 uint64_t hk_mail_size(const struct hk_mail *); /* bytes that hk_mail_format writes */
 enum hk_status hk_mail_parse(struct hk_slice payload, struct hk_mail *ret) HK_MUSTCHECK;

@@ -7,14 +7,24 @@
 /* Every field takes `bytes`; what comes back must be the same. */
 static void round_trip(struct hk_slice bytes, struct hk_buf *out)
 {
-	struct hk_mail_rcpt rcpt[3] = {
-	    {bytes, HK_RCPT_PENDING}, {{0}, HK_RCPT_DELIVERED}, {bytes, HK_RCPT_REMOVED}};
+	struct hk_mail_rcpt rcpt[3] = {{bytes, HK_RCPT_PENDING, {HK_NOTIFY_NEVER, bytes}},
+	    {{0}, HK_RCPT_DELIVERED, {0}}, {bytes, HK_RCPT_REMOVED, {HK_NOTIFY_DELAY, {0}}}};
 	struct hk_mail m = {
 	    .id = 0x123456789abcde,
 	    .received = -1,
 	    .flags = 15,
 	    .listener = bytes,
 	    .mail_from = bytes,
+	    .params = {.body = HK_BODY_BINARYMIME,
+	        .ret = HK_RET_HDRS,
+	        .smtputf8 = true,
+	        .has_by = true,
+	        .by_seconds = -5,
+	        .by_trace = true,
+	        .envid = bytes,
+	        .auth = bytes},
+	    .user = bytes,
+	    .device = bytes,
 	    .rcpt = rcpt,
 	    .n_rcpt = 3,
 	    .header = bytes,
@@ -32,16 +42,25 @@ static void round_trip(struct hk_slice bytes, struct hk_buf *out)
 	hk_mail_format(&m, out);
 	assert_int_equal(hk_buf_status(out), HK_OK);
 	assert_int_equal(hk_mail_size(&m), out->n);
-	hk_arena_init(&back.arena, 1024);
+	hk_arena_init(&back.arena, 4096);
 	assert_int_equal(hk_mail_parse(hk_buf_slice(out), &back), HK_OK);
 	assert_true(back.id == m.id && back.received == -1 && back.flags == 15 &&
 	            back.n_rcpt == 3 && back.body_size == UINT64_MAX);
 	for (i = 0; i < 3; i++) {
 		assert_slice(back.rcpt[i].address, rcpt[i].address);
 		assert_int_equal(back.rcpt[i].outcome, rcpt[i].outcome);
+		assert_int_equal(back.rcpt[i].params.notify, rcpt[i].params.notify);
+		assert_slice(back.rcpt[i].params.orcpt, rcpt[i].params.orcpt);
 	}
 	assert_slice(back.listener, bytes);
 	assert_slice(back.mail_from, bytes);
+	assert_true(back.params.body == HK_BODY_BINARYMIME && back.params.ret == HK_RET_HDRS &&
+	            back.params.smtputf8 && !back.params.require_tls && back.params.has_by &&
+	            back.params.by_seconds == -5 && !back.params.by_return && back.params.by_trace);
+	assert_slice(back.params.envid, bytes);
+	assert_slice(back.params.auth, bytes);
+	assert_slice(back.user, bytes);
+	assert_slice(back.device, bytes);
 	assert_slice(back.header, bytes);
 	assert_slice(back.trace, bytes);
 	assert_slice(back.edits, bytes);
@@ -49,6 +68,41 @@ static void round_trip(struct hk_slice bytes, struct hk_buf *out)
 	assert_slice(back.body_file, bytes);
 	assert_slice(back.summary, bytes);
 	hk_arena_done(&back.arena);
+}
+
+/* R20 of security.md 2.4: what version 1 wrote is read for ever. */
+static void a_mail_of_form_1_is_read(void **state)
+{
+	struct hk_mail back = {0};
+	struct hk_buf b;
+	size_t i;
+
+	(void)state;
+	hk_buf_init(&b, 4096);
+	hk_buf_add_u8(&b, 1);
+	hk_buf_add_u64(&b, 7);
+	hk_buf_add_u64(&b, 1796000000);
+	hk_buf_add_u32(&b, HK_MAIL_8BIT);
+	hk_buf_add_block(&b, HK_S("mx"));
+	hk_buf_add_block(&b, HK_S("a@a.test"));
+	hk_buf_add_u32(&b, 2);
+	for (i = 0; i < 2; i++) {
+		hk_buf_add_u8(&b, (uint8_t)i);
+		hk_buf_add_block(&b, i ? HK_S("c@c.test") : HK_S("b@b.test"));
+	}
+	hk_buf_add_u64(&b, 2);
+	for (i = 0; i < 5; i++)
+		hk_buf_add_block(&b, HK_S("x"));
+	hk_buf_add_block(&b, HK_S("hi"));
+	hk_arena_init(&back.arena, 4096);
+	assert_int_equal(hk_mail_parse(hk_buf_slice(&b), &back), HK_OK);
+	assert_true(back.id == 7 && back.flags == HK_MAIL_8BIT && back.n_rcpt == 2);
+	assert_slice(back.rcpt[1].address, HK_S("c@c.test"));
+	assert_int_equal(back.rcpt[1].outcome, HK_RCPT_DELIVERED);
+	assert_slice(back.body, HK_S("hi"));
+	assert_true(back.params.body == HK_BODY_7BIT && back.user.n == 0 && back.rcpt[0].params.notify == 0);
+	hk_arena_done(&back.arena);
+	hk_buf_done(&b);
 }
 
 /* T8 of security.md: no byte can end a field or begin another. */
@@ -168,6 +222,7 @@ static void an_id_has_one_text_only(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_mail_of_form_1_is_read),
 	    cmocka_unit_test(a_mail_round_trips_with_every_byte_value_in_every_field),
 	    cmocka_unit_test(a_cut_or_longer_payload_is_corrupt),
 	    cmocka_unit_test(the_arena_bounds_the_recipients),

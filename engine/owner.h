@@ -9,6 +9,7 @@
 #define HIKYAKU_ENGINE_OWNER_H
 
 #include "conf/conf.h"
+#include "engine/key_choice.h"
 #include "engine/evidence_store.h"
 #include "engine/spool.h"
 
@@ -35,6 +36,10 @@ struct hk_job {
 	uint32_t *rcpt;           /* indexes in the message */
 	size_t n_rcpt;
 	struct hk_rcpt_result *result; /* n_rcpt of them, filled by the delivery */
+	/* the keys of this attempt's signatures, indexes in conf; none before there is one */
+	struct hk_key_choice signing[HK_KEY_CHOICES];
+	enum hk_sign_alg signing_alg[HK_KEY_CHOICES];
+	size_t n_signing;
 	bool released;            /* the delivery could not be made at all: the message is as if never tried */
 	void *owner_private;
 };

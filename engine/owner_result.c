@@ -231,6 +231,29 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 	hk_message_schedule(o, m, r->delay_ms);
 }
 
+/* What the next hop was shown, for `explain`. */
+static void keep_signing(struct hk_owner *o, const struct hk_job *job)
+{
+	struct hk_evidence_signing s[HK_KEY_CHOICES];
+	size_t i;
+
+	if (!o->evidence || job->released || !job->n_signing)
+		return;
+	for (i = 0; i < job->n_signing; i++) {
+		const struct hk_key_choice *c = &job->signing[i];
+
+		s[i] = (struct hk_evidence_signing){.domain = job->conf->key[c->key].domain,
+		    .selector = job->conf->key[c->key].selector,
+		    .alg = job->signing_alg[i],
+		    .sight = c->sight,
+		    .first = job->conf->key[c->first].selector,
+		    .first_sight = c->first_sight,
+		    .is_left_out = c->is_left_out};
+	}
+	if (hk_evidence_store_put_signings(o->evidence, job->id, s, job->n_signing, o->now.utc) != HK_OK)
+		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=failed");
+}
+
 static void apply(struct hk_owner *o, struct hk_message *m, const struct hk_returned *r)
 {
 	const struct hk_job *job = r->job;
@@ -272,6 +295,7 @@ void hk_results_done(struct hk_owner *o, bool ok)
 			at = &r->next;
 			continue;
 		}
+		keep_signing(o, r->job);
 		if (m)
 			apply(o, m, r);
 		*at = r->next;

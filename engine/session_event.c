@@ -17,7 +17,7 @@ void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, s
 		hk_buf_add_str(&text, ">: ");
 	}
 	hk_buf_addf(&text, "%s [%s]", reply->text, id);
-	hk_smtpd_answer(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
+	hk_smtpd_answer_all(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
 	hk_logf(s->env.log, HK_LOG_INFO,
 	    "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
 	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
@@ -31,7 +31,7 @@ static void keep_recipients(struct message *m, const struct message *last)
 	size_t i;
 
 	for (i = 0; i < last->n_rcpt; i++)
-		if (message_add_rcpt(m, last->rcpt[i]) != HK_OK)
+		if (message_add_rcpt(m, last->rcpt[i].address, &last->rcpt[i].params) != HK_OK)
 			return;
 }
 
@@ -67,7 +67,7 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_slice address;
 
 	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
-	if (!reply.code && message_add_rcpt(s->message, address) != HK_OK)
+	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
 		session_refuse(s, &reply, e->path.text);

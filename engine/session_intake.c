@@ -54,9 +54,11 @@ static struct hk_received received_of(const struct hk_session *s, const struct m
 	    .product = s->env.conf->product,
 	    .proto = hk_smtpd_proto(s->smtpd),
 	    .is_tls = hk_smtpd_is_tls(s->smtpd),
+	    .is_authenticated = hk_smtpd_is_authenticated(s->smtpd),
+	    .is_utf8 = m->params.smtputf8,
 	    .id = m->id_text,
 	    /* RFC 5321 7.6: several would tell each of the others */
-	    .rcpt = m->n_rcpt == 1 ? m->rcpt[0] : (struct hk_slice){0},
+	    .rcpt = m->n_rcpt == 1 ? m->rcpt[0].address : (struct hk_slice){0},
 	    .now = &s->now,
 	};
 }
@@ -127,9 +129,14 @@ static enum hk_status copy_recipients(const struct message *m, struct hk_mail *m
 		return mail->arena.failed;
 	mail->n_rcpt = m->n_rcpt;
 	for (i = 0; i < m->n_rcpt; i++) {
-		enum hk_status status =
-		    hk_arena_dup(&mail->arena, m->rcpt[i], &mail->rcpt[i].address);
+		struct hk_mail_rcpt *to = &mail->rcpt[i];
+		enum hk_status status;
 
+		*to = m->rcpt[i];
+		status = hk_arena_dup(&mail->arena, m->rcpt[i].address, &to->address);
+		if (status == HK_OK)
+			status = hk_arena_dup(
+			    &mail->arena, m->rcpt[i].params.orcpt, &to->params.orcpt);
 		if (status != HK_OK)
 			return status;
 	}
@@ -151,6 +158,8 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	    {hk_slice_str(m->has_file ? m->id_text : ""), &mail->body_file},
 	    {hk_buf_slice(&p->evidence), &mail->evidence},
 	    {hk_buf_slice(&m->summary), &mail->summary},
+	    {m->params.envid, &mail->params.envid},
+	    {m->params.auth, &mail->params.auth},
 	};
 	enum hk_status status = copy_recipients(m, mail);
 	size_t i;
@@ -167,7 +176,7 @@ static struct hk_mail *build_mail(
 	 */
 	size_t limit = 16 * 1024 + m->header.raw.n + m->body.n + p->trace.n + p->edits.n +
 	               p->evidence.n + m->summary.n +
-	               m->n_rcpt * (sizeof(struct hk_mail_rcpt) + HK_PATH_MAX + 64);
+	               m->n_rcpt * (sizeof(struct hk_mail_rcpt) + HK_PATH_MAX + HK_SMTP_ORCPT_MAX + 64);
 	struct hk_mail *mail = hk_mail_new(limit);
 
 	if (!mail)
@@ -175,7 +184,8 @@ static struct hk_mail *build_mail(
 	mail->id = m->id;
 	mail->received = s->now.utc;
 	mail->body_size = m->body_size;
-	if (m->body_8bit || m->has_8bit)
+	mail->params = m->params;
+	if (m->params.body != HK_BODY_7BIT || m->has_8bit)
 		mail->flags |= HK_MAIL_8BIT;
 	if (action == HK_ACTION_QUARANTINE)
 		mail->flags |= HK_MAIL_QUARANTINE;
@@ -256,7 +266,7 @@ void message_committed(struct hk_session *s, enum hk_status status)
 		return;
 	}
 	snprintf(text, sizeof text, "Ok: queued as %s", m->id_text);
-	hk_smtpd_answer(s->smtpd, 250, "2.0.0", hk_slice_str(text));
+	hk_smtpd_answer_all(s->smtpd, 250, "2.0.0", hk_slice_str(text));
 	message_log_accepted(s);
 	finish(s);
 }

@@ -53,8 +53,8 @@ struct message {
 	uint64_t id;
 	char id_text[HK_MAIL_ID_TEXT];
 	struct hk_slice mail_from;
-	bool body_8bit;
-	struct hk_slice *rcpt;
+	struct hk_smtp_mail_params params;
+	struct hk_mail_rcpt *rcpt;
 	size_t n_rcpt, rcpt_room;
 
 	bool is_receiving; /* DATA was accepted: shutdown waits for its end */
@@ -115,7 +115,9 @@ void session_refuse(struct hk_session *, const struct hk_policy_reply *, struct 
 struct message *message_new(struct hk_session *, const struct hk_smtpd_event *);
 /* message_free(s, m): a body file that is still ours is removed. NULL allowed. */
 void message_free(struct hk_session *, struct message *);
-enum hk_status message_add_rcpt(struct message *, struct hk_slice address);
+/* message_add_rcpt(m, address, params): copies. */
+enum hk_status message_add_rcpt(
+    struct message *, struct hk_slice address, const struct hk_smtp_rcpt_params *);
 /* message_begin(s): DATA was accepted. message_chunk(s, chunk): code 0, or why the rest need not
  * come. */
 struct hk_policy_reply message_begin(struct hk_session *);

@@ -30,8 +30,10 @@ struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e
 	hk_buf_init(&m->summary, 4096);
 	m->id = hk_ids_next(s->env.ids, (uint64_t)s->now.utc * 1000 + s->now.utc_ms);
 	hk_mail_id_format(m->id, m->id_text);
-	m->body_8bit = e->mail.body != HK_BODY_7BIT;
-	if (hk_arena_dup(&m->arena, e->path.text, &m->mail_from) == HK_OK)
+	m->params = e->mail;
+	if (hk_arena_dup(&m->arena, e->path.text, &m->mail_from) == HK_OK &&
+	    hk_arena_dup(&m->arena, e->mail.envid, &m->params.envid) == HK_OK &&
+	    hk_arena_dup(&m->arena, e->mail.auth, &m->params.auth) == HK_OK)
 		return m;
 	message_free(s, m);
 	return NULL;
@@ -81,19 +83,25 @@ void message_free(struct hk_session *s, struct message *m)
 	free(m);
 }
 
-enum hk_status message_add_rcpt(struct message *m, struct hk_slice address)
+enum hk_status message_add_rcpt(
+    struct message *m, struct hk_slice address, const struct hk_smtp_rcpt_params *params)
 {
 	enum hk_status status;
+	struct hk_mail_rcpt *rcpt;
 
 	if (m->n_rcpt == m->rcpt_room) {
-		struct hk_slice *more =
+		struct hk_mail_rcpt *more =
 		    hk_arena_double(&m->arena, m->rcpt, &m->rcpt_room, 8, sizeof *more);
 
 		if (!more)
 			return m->arena.failed;
 		m->rcpt = more;
 	}
-	status = hk_arena_dup(&m->arena, address, &m->rcpt[m->n_rcpt]);
+	rcpt = &m->rcpt[m->n_rcpt];
+	*rcpt = (struct hk_mail_rcpt){.params = *params};
+	status = hk_arena_dup(&m->arena, address, &rcpt->address);
+	if (status == HK_OK)
+		status = hk_arena_dup(&m->arena, params->orcpt, &rcpt->params.orcpt);
 	if (status == HK_OK)
 		m->n_rcpt++;
 	return status;

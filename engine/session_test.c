@@ -82,6 +82,40 @@ static void several_messages_go_through_one_connection(void **state)
 	srig_done(&r);
 }
 
+/* S3-060 S3-062 S3-064: a reply for each recipient that was accepted, one message for them all. */
+static void lmtp_answers_each_recipient(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF, ZONE);
+	r.listener = "lmtp";
+	srig_say(&r, "EHLO a.test\r\nLHLO a.test\r\nMAIL FROM:<s@a.test>\r\nDATA\r\nRCPT TO:<one@b.test>\r\n"
+	             "RCPT TO:<x@else.test>\r\nRCPT TO:<two@b.test>\r\nDATA\r\n\r\nhi\r\n.\r\nQUIT\r\n");
+	assert_codes(&r, "220 500 250 250 503 250 550 250 354 250 250 221");
+	assert_int_equal(r.n_mails, 1);
+	assert_int_equal(r.mail[0]->n_rcpt, 2);
+	srig_done(&r);
+}
+
+/* S3-031 S3-040: by chunks, and with addresses in UTF-8. */
+static void a_message_comes_by_chunks_and_in_utf_8(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF, ZONE);
+	srig_say(&r, "EHLO a.test\r\nMAIL FROM:<\xe5\xb1\xb1@a.test> SMTPUTF8\r\nRCPT TO:<\xe5\xb7\x9d@b.test>\r\n"
+	             "BDAT 14\r\nSubject: x\r\n\r\nBDAT 5 LAST\r\n.hi\r\nQUIT\r\n");
+	assert_codes(&r, "220 250 250 250 250 250 221");
+	assert_int_equal(r.n_mails, 1);
+	assert_true(r.mail[0]->params.smtputf8);
+	assert_true(hk_slice_eq(r.mail[0]->rcpt[0].address, HK_S("\xe5\xb7\x9d@b.test")));
+	assert_has(srig_stored(&r, 0), " with UTF8SMTP id ");
+	assert_true(hk_slice_eq(r.mail[0]->body, HK_S(".hi\r\n")));
+	srig_done(&r);
+}
+
 /* S0-024 RFC 5321 7.6 */
 static void the_recipient_is_named_only_where_there_is_one(void **state)
 {
@@ -109,6 +143,7 @@ static void the_protocol_word_says_how_it_came(void **state)
 	    {"tls", "EHLO a.test\r\nSTARTTLS\r\nEHLO a.test\r\n", " with ESMTPS id "},
 	    {"tls", "EHLO a.test\r\nSTARTTLS\r\nHELO a.test\r\n", " with SMTP id "},
 	    {"tls", "EHLO a.test\r\n", " with ESMTP id "},
+	    {"lmtp", "LHLO a.test\r\n", " with LMTP id "},
 	};
 	char script[512];
 	size_t i;
@@ -514,6 +549,8 @@ int main(void)
 	    cmocka_unit_test(the_dialogue_of_the_book_gives_its_seven_replies_and_stores_its_bytes),
 	    cmocka_unit_test(several_messages_go_through_one_connection),
 	    cmocka_unit_test(the_recipient_is_named_only_where_there_is_one),
+	    cmocka_unit_test(lmtp_answers_each_recipient),
+	    cmocka_unit_test(a_message_comes_by_chunks_and_in_utf_8),
 	    cmocka_unit_test(the_protocol_word_says_how_it_came),
 	    cmocka_unit_test(a_client_is_named_only_when_its_name_leads_back_to_it),
 	    cmocka_unit_test(only_submission_fills_in_what_a_user_left_out),

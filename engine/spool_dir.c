@@ -9,7 +9,7 @@
 static const char version_prefix[] = "hikyaku-spool ";
 enum { VERSION_MOST = 64 };
 
-static enum hk_status read_version(struct hk_spool *s)
+static enum hk_status read_version(struct hk_spool *s, uint64_t *ret_version)
 {
 	struct hk_spool_path path = hk_spool_path(s->dir, "VERSION");
 	struct hk_slice text, prefix = hk_slice_str(version_prefix);
@@ -39,6 +39,7 @@ static enum hk_status read_version(struct hk_spool *s)
 		    version, HK_SPOOL_VERSION);
 		return HK_VERSION;
 	}
+	*ret_version = version;
 	return HK_OK;
 }
 
@@ -83,11 +84,15 @@ static struct hk_spool_path parent_of(const char *dir)
 enum hk_status hk_spool_check_version(struct hk_spool *s)
 {
 	struct hk_spool_path journal = hk_spool_path(s->dir, "journal"), parent = parent_of(s->dir);
-	enum hk_status status = read_version(s);
+	uint64_t version = HK_SPOOL_VERSION;
+	enum hk_status status = read_version(s, &version);
 	struct hk_slice *name;
 	struct hk_arena a;
 	size_t n = 0;
 
+	/* an older spool is of today's version before anything new stands in it */
+	if (status == HK_OK && version < HK_SPOOL_VERSION)
+		return write_version(s);
 	if (status != HK_NOTFOUND)
 		return status;
 	hk_arena_init(&a, SIZE_MAX);

@@ -38,7 +38,7 @@ static void make_records(struct hk_slice in, struct hk_buf *file)
 
 	hk_buf_init(&batch.bytes, 1024 * 1024);
 	hk_buf_init(&head, 64);
-	hk_buf_add_u32(&head, HK_SPOOL_VERSION);
+	hk_buf_add_u32(&head, HK_SEGMENT_VERSION);
 	hk_buf_add_u32(&head, 1);
 	hk_buf_add_u32(&head, 0);
 	add_record(&batch, HK_RECORD_SEGMENT - 1, hk_buf_slice(&head));

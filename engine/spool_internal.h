@@ -14,7 +14,8 @@
 #include "engine/id_map.h"
 #include "engine/spool.h"
 
-#define HK_SPOOL_VERSION   1
+#define HK_SPOOL_VERSION   2 /* 2: a message has parameters (mail.c) */
+#define HK_SEGMENT_VERSION 1
 #define HK_SPOOL_BLOCK     4096u           /* batches begin on blocks, so a committed block is never written again */
 #define HK_SPOOL_AHEAD     (4u * 1024 * 1024) /* written zeros ahead of the journal, so that syncs do not grow a file */
 #define HK_SPOOL_RESERVE   (1024u * 1024)  /* about ten thousand completions when the disk is full */

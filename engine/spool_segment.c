@@ -66,7 +66,7 @@ enum hk_status hk_segment_head_parse(struct hk_slice bytes, struct hk_segment_he
 	scan.generation = r.generation;
 	scan.sequence = r.sequence;
 	c = hk_cursor_of(r.payload);
-	if (hk_cursor_u32(&c) != HK_SPOOL_VERSION)
+	if (hk_cursor_u32(&c) != HK_SEGMENT_VERSION)
 		return HK_VERSION;
 	head.number = hk_cursor_u32(&c);
 	head.used_before = hk_cursor_u32(&c);
@@ -94,7 +94,7 @@ enum hk_status hk_segment_head_format(
 	size_t mark = hk_batch_begin(out, HK_RECORD_SEGMENT);
 	enum hk_status status;
 
-	hk_buf_add_u32(&out->bytes, HK_SPOOL_VERSION);
+	hk_buf_add_u32(&out->bytes, HK_SEGMENT_VERSION);
 	hk_buf_add_u32(&out->bytes, segment->number);
 	hk_buf_add_u32(&out->bytes, before ? (uint32_t)before->used : 0);
 	status = hk_batch_end(out, mark);

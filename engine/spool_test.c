@@ -144,7 +144,7 @@ static void a_newer_version_and_a_journal_without_version_are_refused(void **sta
 
 	(void)state;
 	hk_spool_close(s);
-	hk_sim_disk_place(&d, "spool/VERSION", HK_S("hikyaku-spool 2\n"));
+	hk_sim_disk_place(&d, "spool/VERSION", HK_S("hikyaku-spool 3\n"));
 	assert_int_equal(test_open(&d, &s), HK_VERSION);
 	hk_sim_disk_place(&d, "spool/VERSION", HK_S("something"));
 	assert_int_equal(test_open(&d, &s), HK_CORRUPT);
@@ -152,6 +152,8 @@ static void a_newer_version_and_a_journal_without_version_are_refused(void **sta
 	assert_int_equal(test_open(&d, &s), HK_CORRUPT);
 	hk_sim_disk_place(&d, "spool/VERSION", HK_S("hikyaku-spool 1\n"));
 	assert_int_equal(test_open(&d, &s), HK_OK);
+	/* what opens an older spool makes it its own, so that the older program refuses it from then on */
+	assert_memory_equal(hk_sim_disk_bytes(&d, "spool/VERSION", NULL), "hikyaku-spool 2\n", 16);
 	finish(&d, s);
 }
 

@@ -8,28 +8,22 @@
 
 #include "engine/trace_fields.h"
 
-static const struct {
-	enum hk_smtp_proto proto;
-	bool is_tls;
-	const char *word;
-} words[] = {
-    /* RFC 3848; HELO inside of TLS has no word there, and is named by what it is */
-    {HK_PROTO_SMTP, false, "SMTP"},
-    {HK_PROTO_SMTP, true, "SMTP"},
-    {HK_PROTO_ESMTP, false, "ESMTP"},
-    {HK_PROTO_ESMTP, true, "ESMTPS"},
-    {HK_PROTO_LMTP, false, "LMTP"},
-    {HK_PROTO_LMTP, true, "LMTPS"},
-};
-
-const char *hk_protocol_word(enum hk_smtp_proto proto, bool is_tls)
+void hk_protocol_add(const struct hk_received *r, struct hk_buf *out)
 {
-	size_t i;
+	static const char *const base[][2] = {
+	    [HK_PROTO_SMTP] = {"SMTP", "SMTP"},
+	    [HK_PROTO_ESMTP] = {"ESMTP", "UTF8SMTP"},
+	    [HK_PROTO_LMTP] = {"LMTP", "UTF8LMTP"},
+	};
 
-	for (i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (words[i].proto == proto && words[i].is_tls == is_tls)
-			return words[i].word;
-	return "SMTP";
+	hk_buf_add_str(out, base[r->proto][r->is_utf8]);
+	/* RFC 3848: HELO inside of TLS has no word there, and is named by what it is */
+	if (r->proto == HK_PROTO_SMTP)
+		return;
+	if (r->is_tls)
+		hk_buf_add_byte(out, 'S');
+	if (r->is_authenticated)
+		hk_buf_add_byte(out, 'A');
 }
 
 /* A name from outside inside of a structured field: what could end a token or open a comment
@@ -91,7 +85,9 @@ void hk_received_format(const struct hk_received *r, struct hk_buf *out)
 	add_name(out, r->host);
 	hk_buf_add_byte(out, ' ');
 	add_comment(out, r->product);
-	hk_buf_addf(out, " with %s id %s", hk_protocol_word(r->proto, r->is_tls), r->id);
+	hk_buf_add_str(out, " with ");
+	hk_protocol_add(r, out);
+	hk_buf_addf(out, " id %s", r->id);
 	if (is_printable(r->rcpt))
 		hk_buf_addf(out, "\r\n\tfor <%.*s>", HK_FMT(r->rcpt));
 	hk_buf_add_str(out, "; ");

@@ -18,7 +18,7 @@ struct hk_received {
 	struct hk_ip client;
 	struct hk_slice host, product;
 	enum hk_smtp_proto proto;
-	bool is_tls;
+	bool is_tls, is_authenticated, is_utf8;
 	const char *id;
 	struct hk_slice rcpt; /* the only recipient; empty: several, and none is named */
 	const struct hk_now *now;
@@ -31,8 +31,8 @@ void hk_received_format(const struct hk_received *, struct hk_buf *out);
 void hk_received_local_format(struct hk_slice host, struct hk_slice product, const char *id,
     const struct hk_now *, struct hk_buf *out);
 
-/* hk_protocol_word(proto, is_tls): "SMTP", "ESMTP", "ESMTPS", "LMTP", "LMTPS" (RFC 3848). */
-const char *hk_protocol_word(enum hk_smtp_proto, bool is_tls);
+/* hk_protocol_add(r, out): "SMTP", "ESMTPSA", "LMTP", "UTF8SMTPS", ... (RFC 3848, RFC 6531 4.3). */
+void hk_protocol_add(const struct hk_received *, struct hk_buf *out);
 
 /* hk_trace_removals(h, authserv_id, edits): fields that must not come in from outside:
  * Authentication-Results that claim to be ours (RFC 8601 5), and the results of BIMI. *ret: how

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unbound.h>
 #include <unistd.h>
+
+#include <hikyaku/unbound.h>
 
 #include "io/resolver.h"
 
@@ -157,117 +158,24 @@ static void *run(void *argument)
 	return NULL;
 }
 
-/* ---- set-up
- * --------------------------------------------------------------------------------------- */
-
-/* No trust anchor yet, so nothing is validated and no answer is `secure`: that comes with DANE.
- * unblock-lan-zones: else 10.in-addr.arpa and its like are NXDOMAIN (RFC 6303); so would test. be
- * (RFC 6761). infra-keep-probing: a server that was away is asked again soon. */
-static const char usual[] = "server:\n"
-                            " module-config: \"iterator\"\n"
-                            " do-not-query-localhost: no\n"
-                            " unblock-lan-zones: yes\n"
-                            " insecure-lan-zones: yes\n"
-                            " local-zone: \"test.\" transparent\n"
-                            " local-zone: \"127.in-addr.arpa.\" transparent\n"
-                            " num-queries-per-thread: 2048\n"
-                            " outgoing-range: 4096\n"
-                            " msg-cache-size: 16m\n"
-                            " rrset-cache-size: 32m\n"
-                            " infra-keep-probing: yes\n";
-
-/* A laboratory's server, authoritative for test. and the reverse zones: it is asked just the
- * questions that were asked here, and nothing else exists. Not as a forwarder: it refuses what is
- * outside its zones, and a refusal is "try again". */
-static const char for_stub[] = " qname-minimisation: no\n"
-                               " target-fetch-policy: \"0 0 0 0 0\"\n"
-                               " local-zone: \".\" static\n"
-                               " local-zone: \"arpa.\" transparent\n";
-
-static const struct {
-	const char *prefix; /* of the configured text */
-	const char *lines;
-	const char *keyword;
-	const char *zones[3];
-} forms[] = {
-    {"stub:", for_stub, "stub", {"test.", "arpa."}},
-    {"", "", "forward", {"."}},
-};
-
-/* false when where is not an address, with a port or without. */
-static bool is_server(struct hk_slice where)
-{
-	size_t at = hk_slice_find(where, '@');
-	struct hk_ip ip;
-	uint64_t port;
-
-	return hk_ip_parse(hk_slice_sub(where, 0, at), &ip) == HK_OK &&
-	       (at == where.n || hk_slice_u64(hk_slice_from(where, at + 1), 65535, &port) == HK_OK);
-}
-
-static bool add_server(struct hk_buf *b, struct hk_slice where)
-{
-	size_t form = hk_slice_starts_nocase(where, HK_S("stub:")) ? 0 : 1, i;
-
-	where = hk_slice_from(where, strlen(forms[form].prefix));
-	if (!is_server(where))
-		return false;
-	hk_buf_add_str(b, forms[form].lines);
-	for (i = 0; forms[form].zones[i]; i++)
-		hk_buf_addf(b, "%s-zone:\n name: \"%s\"\n %s-addr: %.*s\n", forms[form].keyword,
-		    forms[form].zones[i], forms[form].keyword, HK_FMT(where));
-	return true;
-}
-
-/* libunbound takes some of this as text in a file only: a file without a name. */
-static bool configure(struct ub_ctx *ub, struct hk_slice text)
-{
-	char path[sizeof "/proc/self/fd/" + 10];
-	int fd = memfd_create("unbound", MFD_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	ok = write(fd, text.p, text.n) == (ssize_t)text.n && ub_ctx_config(ub, path) == 0;
-	close(fd);
-	return ok;
-}
-
-static struct ub_ctx *context_new(struct hk_slice where)
-{
-	struct ub_ctx *ub = ub_ctx_create();
-	struct hk_buf text;
-	bool ok;
-
-	if (!ub)
-		return NULL;
-	hk_buf_init(&text, 4096);
-	hk_buf_add_str(&text, usual);
-	ok = !where.n || add_server(&text, where);
-	ok = ok && hk_buf_status(&text) == HK_OK && configure(ub, hk_buf_slice(&text)) &&
-	     ub_ctx_async(ub, 1) == 0;
-	hk_buf_done(&text);
-	/* without such a file libunbound asks the root servers itself */
-	if (ok && !where.n)
-		(void)!ub_ctx_resolvconf(ub, NULL);
-	if (ok)
-		return ub;
-	ub_ctx_delete(ub);
-	return NULL;
-}
+/* ---- set-up ----------------------------------------------------------------------------------- */
 
 enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret)
 {
 	struct hk_resolver *r = calloc(1, sizeof *r);
+	enum hk_status status;
 
 	if (!r)
 		return HK_NOMEM;
 	r->users = 1;
-	r->ub = context_new(where);
-	if (!r->ub) {
+	status = hk_unbound_context(where, &r->ub);
+	if (status == HK_OK && ub_ctx_async(r->ub, 1) != 0) {
+		ub_ctx_delete(r->ub);
+		status = HK_NOMEM;
+	}
+	if (status != HK_OK) {
 		free(r);
-		return HK_SYNTAX;
+		return status;
 	}
 	if (hk_mailbox_init(&r->box) != HK_OK) {
 		ub_ctx_delete(r->ub);

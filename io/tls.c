@@ -4,10 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <hikyaku/dns.h>
 
@@ -198,6 +200,36 @@ enum hk_status hk_tls_context_client(struct hk_tls_context **ret)
 	return status;
 }
 
+static bool add_authorities(SSL_CTX *ssl, BIO *pem)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+	bool any = false;
+	X509 *x;
+
+	while ((x = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL))) {
+		any |= X509_STORE_add_cert(store, x) == 1;
+		X509_free(x);
+	}
+	ERR_clear_error();
+	return any;
+}
+
+enum hk_status hk_tls_context_checked(struct hk_slice ca, struct hk_tls_context **ret)
+{
+	struct hk_tls_context *c;
+	enum hk_status status = context_new(TLS_client_method(), &c);
+
+	if (status != HK_OK)
+		return status;
+	if (ca.n ? !use_pem(c->ssl, ca, add_authorities) : SSL_CTX_set_default_verify_paths(c->ssl) != 1) {
+		ERR_clear_error();
+		hk_tls_context_free(c);
+		return HK_CRYPTO;
+	}
+	*ret = c;
+	return HK_OK;
+}
+
 /* ---- one connection ------------------------------------------------------------------------- */
 
 enum hk_status hk_tls_new(
@@ -317,4 +349,70 @@ void hk_tls_error(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
 	const char *why = t->error ? ERR_reason_error_string(t->error) : NULL;
 
 	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s", why ? why : "the peer closed the connection");
+}
+
+/* ---- the peer's certificate -------------------------------------------------------------- */
+
+static void name_text(const X509_NAME *name, char *to, size_t room)
+{
+	BIO *text = BIO_new(BIO_s_mem());
+	char *p = NULL;
+	long n = 0;
+
+	/* what is not printable is escaped */
+	if (text && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_UTF8_CONVERT) >= 0)
+		n = BIO_get_mem_data(text, &p);
+	snprintf(to, room, "%.*s", (int)n, n ? p : "");
+	BIO_free(text);
+}
+
+static void hash_text(const uint8_t *digest, char to[65])
+{
+	size_t i;
+
+	for (i = 0; i < 32; i++)
+		snprintf(to + 2 * i, 3, "%02x", digest[i]);
+}
+
+static void fingerprints(X509 *x, struct hk_tls_peer *ret)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE], *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+
+	if (X509_digest(x, EVP_sha256(), digest, NULL) == 1)
+		hash_text(digest, ret->certificate);
+	if (n > 0 && EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL) == 1)
+		hash_text(digest, ret->key);
+	OPENSSL_free(der);
+}
+
+static bool is_for(X509 *x, const char *name)
+{
+	return X509_check_host(x, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1 || X509_check_ip_asc(x, name, 0) == 1;
+}
+
+void hk_tls_peer(const struct hk_tls *t, const char *name, struct hk_tls_peer *ret)
+{
+	X509 *x = SSL_get1_peer_certificate(t->ssl);
+	long result = SSL_get_verify_result(t->ssl);
+	struct tm until;
+
+	*ret = (struct hk_tls_peer){0};
+	if (!x) {
+		snprintf(ret->why, sizeof ret->why, "there is none");
+		return;
+	}
+	name_text(X509_get_subject_name(x), ret->subject, sizeof ret->subject);
+	name_text(X509_get_issuer_name(x), ret->issuer, sizeof ret->issuer);
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &until) == 1)
+		strftime(ret->not_after, sizeof ret->not_after, "%Y-%m-%d", &until);
+	fingerprints(x, ret);
+	if (result != X509_V_OK)
+		snprintf(ret->why, sizeof ret->why, "%s", X509_verify_cert_error_string(result));
+	else if (!is_for(x, name))
+		snprintf(ret->why, sizeof ret->why, "it is for another name");
+	else
+		ret->is_trusted = true;
+	X509_free(x);
+	ERR_clear_error();
 }

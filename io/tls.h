@@ -24,6 +24,9 @@ enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slic
     struct hk_buf *why, struct hk_tls_context **ret) HK_MUSTCHECK;
 /* Opportunistic (RFC 7435): no certificate is checked. */
 enum hk_status hk_tls_context_client(struct hk_tls_context **ret) HK_MUSTCHECK;
+/* hk_tls_context_checked(ca, ret): a client whose connections know whether the certificate is trusted (hk_tls_peer); the
+ * handshake goes on in any case. ca: PEM texts of authorities; empty: the system's. CRYPTO: none can be read. */
+enum hk_status hk_tls_context_checked(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;
 void hk_tls_context_free(struct hk_tls_context *); /* lets go; NULL allowed */
 
 struct hk_tls;
@@ -47,5 +50,15 @@ void hk_tls_end(struct hk_tls *);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or why the handshake failed. Printable. */
 void hk_tls_describe(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 void hk_tls_error(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
+
+/* What the peer showed, in printable text; certificate and key are SHA-256 in hex, of the whole and of its
+ * SubjectPublicKeyInfo (RFC 6698 2.1.2). */
+struct hk_tls_peer {
+	char subject[128], issuer[128], not_after[32];
+	char certificate[65], key[65];
+	bool is_trusted; /* by the authorities of the context, for the name, now */
+	char why[96];    /* not */
+};
+void hk_tls_peer(const struct hk_tls *, const char *name, struct hk_tls_peer *ret);
 
 #endif

@@ -7,7 +7,7 @@ import base64
 import re
 import sys
 
-from harness import Tap, folder, run_cases
+from harness import Tap, folder, hikyaku, run_cases
 from letters import Catalogue, Key, body_hash, letter, signature
 
 HEADER = (b"From: User <user@a.test>\r\nTo: v@b.test\r\nSubject: one\r\nDate: Thu, 1 Jan 2026 00:00:00 +0000\r\n"
@@ -160,7 +160,7 @@ def tags(tap):
         w.add("S1-050: refolded, simple", simple.replace(b"Subject: one", b"Subject:  one"), "fail", "fail", "signature mismatch")
         short = letter(w.ed, HEADER, b"a  b \r\n", c="relaxed/simple")
         w.add("S1-059: c=relaxed alone means a simple body", short.replace(b"relaxed/simple", b"relaxed"), "fail", "fail")
-        w.add("S1-057: a body hash of 39 characters is none", change(rb"bh=[^;]*", b"bh=" + b"A" * 39), "permerror", "fail", "bad body hash in bh=")
+        w.add("S1-057 E-05: a body hash of 39 characters is none", change(rb"bh=[^;]*", b"bh=" + b"A" * 39), "permerror", "fail", "bad body hash in bh=")
         w.run()
 
 
@@ -340,5 +340,26 @@ def bodies(tap):
         w.run()
 
 
+def forwarders(tap):
+    """What a list does to a signature, and what it may do about it."""
+    with folder() as root:
+        w = World(tap, root)
+        code, signed, said = hikyaku("sign", "--key", w.rsa.path, "--domain", "a.test", "--selector", "rsa", "--now", NOW, "-", given=HEADER + b"\r\n" + BODY)
+        tap.ok(code == 0 and b"c=relaxed/relaxed;" in signed, "S1-051: what is signed by default is relaxed/relaxed", said, signed)
+        w.add("S1-051: and it verifies", signed, "pass", "pass")
+        w.add("S1-051: relaxed stands a list's refolding", signed.replace(b"Subject: one", b"Subject:   one \r\n\t"), "pass", "pass")
+        tagged = signed.replace(b"Subject: one", b"Subject: [list] one")
+        w.add("S1-053: a Subject with the list's name breaks the signature", tagged, "fail", "fail", "signature mismatch")
+        w.add("S1-053: a footer does", signed + b"-- \r\nthe list\r\n", "fail", "fail", "body hash mismatch")
+        w.publish("ed", w.ed.record(), d="list.test")
+        w.zone += '_dmarc.list.test. TXT "v=DMARC1; p=reject"\n'
+        header, body = tagged.split(b"\r\n\r\n", 1)
+        header += b"\r\n"
+        w.add("S1-054: the list's own signature passes and is not aligned", letter(w.ed, header, body, d="list.test"), ["pass", "fail"], "fail")
+        munged = header.replace(b"From: User <user@a.test>", b'From: "User via List" <list@list.test>\r\nReply-To: user@a.test')
+        w.add("S1-054: with From rewritten it is", letter(w.ed, munged, body, d="list.test"), ["pass", "fail"], "pass", **{"from": "list.test"})
+        w.run()
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases([coverage, length, tags, names, key_records, key_sizes, several, bodies], Tap()))
+    sys.exit(run_cases([coverage, length, tags, names, key_records, key_sizes, several, bodies, forwarders], Tap()))

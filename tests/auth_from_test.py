@@ -17,6 +17,8 @@ _dmarc.victim.test. TXT "v=DMARC1; p=reject; adkim=s; aspf=s"
 attack.test. TXT "v=spf1 ip4:203.0.113.9 -all"
 any.attack.test. TXT "v=spf1 ip4:203.0.113.9 -all"
 _dmarc.attack.test. TXT "v=DMARC1; p=none"
+xn--bcher-kva.test. TXT "v=spf1 ip4:203.0.113.9 -all"
+_dmarc.xn--bcher-kva.test. TXT "v=DMARC1; p=reject; aspf=s"
 """
 CLIENT = {"ip": "203.0.113.9", "helo": "mx.attack.test", "mail_from": "u@attack.test", "authserv_id": "mx.b.test"}
 REST = b"To: v@b.test\r\nSubject: one\r\n\r\nbody\r\n"
@@ -80,6 +82,12 @@ FROM = [
     ("SEC-40: format directives", 'From: "%n%s%999999d" <%n%s@victim.test>', "victim.test", "fail"),
 ]
 RAW = [
+    ("SEC-79: a look-alike of the victim is another", "From: u@v\u0456ctim.test".encode(), "xn--vctim-n2e.test", "none"),
+    ("SEC-79: full-width letters and the ideographic full stop are the victim (UTS #46)", "From: u@\uff56ictim\u3002test".encode(), "victim.test", "fail"),
+    ("SEC-79: a soft hyphen is nothing", "From: u@vic\u00adtim.test".encode(), "victim.test", "fail"),
+    ("SEC-79: sharp s is no ss (IDNA2008)", "From: u@fa\u00df.test".encode(), "xn--fa-hia.test", "none"),
+    ("SEC-79: a character that is a dot to some and a slash to others", "From: u@victim.test\u2044.attack.test".encode(), "", "permerror"),
+    ("SEC-79: right-to-left override", "From: u@victim\u202e.test".encode(), "", "permerror"),
     ("AP-9 SEC-71: NUL in the domain", b"From: u@victim.test\0.attack.test", "", "permerror"),
     ("SEC-71: NUL behind the address", b"From: u@victim.test\0", "", "permerror"),
     ("AP-9: CR in the domain", b"From: u@victim\r.test", "", "permerror"),
@@ -123,11 +131,16 @@ def envelope(tap):
                                                                                                           "dmarc": "fail"}),
             ("AP-35 a7: a route", {"mail_from": "@victim.test,@any.test:u@attack.test"}, {"spf": "pass", "spf.domain": "attack.test", "dmarc": "fail"}),
             ("AP-10: case and a final dot in MAIL FROM", {"mail_from": "u@ATTACK.test."}, {"spf": "pass", "dmarc": "fail"}),
+            ("AP-10: a U-label in MAIL FROM is its A-label", {"mail_from": "u@b\u00fccher.test"}, {"spf": "pass", "spf.domain": "xn--bcher-kva.test"}),
             ("AP-43: a mapped IPv4 client is IPv4", {"ip": "::ffff:203.0.113.9"}, {"spf": "pass"}),
             ("AP-42: MAIL FROM below that has no record", {"mail_from": "u@x.y.attack.test"}, {"spf": "none"}),
         ]:
             catalogue.add(title, victim, want, **{**CLIENT, **request})
         catalogue.add("AP-10: and it is aligned", attack, {"dmarc": "pass", "dmarc.spf_aligned": True}, **{**CLIENT, "mail_from": "u@ATTACK.test."})
+        for author in ("b\u00fccher.test", "B\u00dcCHER.test", "xn--bcher-kva.test", "XN--BCHER-KVA.test", "bu\u0308cher.test"):
+            for sender in ("b\u00fccher.test", "xn--BCHER-kva.test"):
+                catalogue.add(f"AP-10 SEC-79: From {author!a} and MAIL FROM {sender!a} are one name", f"From: u@{author}\r\n".encode() + REST,
+                              {"from": "xn--bcher-kva.test", "spf": "pass", "dmarc": "pass"}, **{**CLIENT, "mail_from": f"u@{sender}"})
         catalogue.add("AP-42: the null sender's HELO is MAIL FROM (RFC 7208 2.4), so it aligns", attack, {"spf": "pass", "dmarc": "pass"},
                       **{**CLIENT, "mail_from": "", "helo": "any.attack.test"})
         for answer in catalogue.run(ZONE):
@@ -217,7 +230,7 @@ def walk(tap):
             ("AP-51: t=y lowers quarantine", "testingq.test", {"dmarc": "fail", "dmarc.policy": "quarantine", "dmarc.disposition": "none"}),
             ("AP-51: no p= but a rua= is p=none", "onlyrua.test", {"dmarc": "fail", "dmarc.policy": "none"}),
             ("AP-51: neither p= nor rua= is nothing", "nothing.test", {"dmarc": "none"}),
-            ("AP-51: pct, ri, rf and unknown tags are ignored", "pct.test", {"dmarc": "fail", "dmarc.disposition": "reject"}),
+            ("AP-51 S4-042 S4-043: pct, ri, rf and unknown tags are ignored", "pct.test", {"dmarc": "fail", "dmarc.disposition": "reject"}),
             ("AP-52: SERVFAIL for the policy is a temperror", "broken.test", {"dmarc": "temperror", "dmarc.disposition": "none"}),
             ("AP-52: so it is above", "x.broken.test", {"dmarc": "temperror"}),
             ("AP-52: so is a timeout", "late.test", {"dmarc": "temperror"}),
@@ -233,7 +246,9 @@ def walk(tap):
             ("AP-47: a name below the organization", "x.org.psd.test", "org.psd.test", "pass"),
         ]:
             catalogue.add(title, f"From: u@{author}\r\n".encode() + REST, {"dmarc": result}, **{**CLIENT, "checks": "dmarc", "mail_from": f"u@{sender}"})
-        catalogue.run(WALK)
+        for answer in catalogue.run(WALK):
+            cited = {step["rfc"] for step in answer["result"]["trace"] if step["event"] in ("DMARC_DOMAIN", "DMARC_WALK", "DMARC_RECORD", "DMARC_RESULT")}
+            tap.ok(cited and all(rfc.startswith("RFC 9989 ") for rfc in cited), "S4-001: the steps of DMARC cite RFC 9989", cited)
 
 
 def strict_dkim(tap):

@@ -167,6 +167,8 @@ def clients(tap):
     z.record("AP-42: what HELO says is no matter for MAIL FROM", "v=spf1 -all", "fail", helo="helo.test", identity="mailfrom")
     z.ask("AP-42 SEC-71 a1: a name below that has no record", "sub.helo.test", "none")
     z.ask("AP-35 a5: a comment in the domain is no domain", "helo.test(.attack.test", "none")
+    for all_term, result in (("-all", "fail"), ("~all", "softfail"), ("?all", "neutral"), ("", "neutral")):
+        z.record(f"S2-003: {all_term!r} for all others", f"v=spf1 ip4:192.0.2.1 {all_term}", result)
     z.ask("S1-042 S1-040: From is not looked at", z.domain("v=spf1 ip4:203.0.113.9 -all"), "pass")
     for text in ("+all", "ip4:10.0.0.0/8 -all", "ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all"):
         z.record(f"AP-44: {text} passes what it lists", f"v=spf1 {text}", "pass", ip="10.1.2.3")
@@ -175,5 +177,15 @@ def clients(tap):
         tap.ok(result["addresses"]["warnings"], "AP-44 S0-049: so many addresses make a warning", result["addresses"])
 
 
+def status(tap):
+    """S2-005: who changes a record can check it in a script."""
+    with folder() as root:
+        (root / "zone").write_text('good.test. TXT "v=spf1 ip4:192.0.2.1 -all"\nbad.test. TXT "v=spf1 ip4:192.0.2 -all"\n$SERVFAIL late.test. TXT\n')
+        for ip, domain, wanted in (("192.0.2.1", "good.test", 0), ("192.0.2.2", "good.test", 1), ("192.0.2.1", "bad.test", 1), ("192.0.2.1", "none.test", 0),
+                                   ("192.0.2.1", "late.test", 3), ("192.0.2", "good.test", 2)):
+            code, _, _ = hikyaku("check", "spf", "--dns", root / "zone", "--ip", ip, "--mail-from", f"u@{domain}")
+            tap.equal(code, wanted, f"S2-005: the exit status for {ip} of {domain}")
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases([limits, syntax, macros, explanation, clients], Tap()))
+    sys.exit(run_cases([limits, syntax, macros, explanation, clients, status], Tap()))

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from harness import BUILD, Tap, hikyaku
+from schemas import faults, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +30,10 @@ _dmarc.bad.test. TXT "v=DMARC1; p=maybe; rua=mailto:d@bad.test"
 _dmarc.good.test. TXT "v=DMARC1; p=reject; rua=mailto:d@good.test"
 _dmarc.twice.test. TXT "v=DMARC1; p=reject"
 _dmarc.twice.test. TXT "v=DMARC1; p=none"
+_dmarc.t.test. TXT "v=DMARC1; p=reject; t=y; rua=mailto:d@t.test"
+_dmarc.psd.test. TXT "v=DMARC1; p=reject; psd=y"
+_dmarc.np.test. TXT "v=DMARC1; p=none; np=reject"
+_dmarc.xn--bcher-kva.test. TXT "v=DMARC1; p=reject; rua=mailto:d@a.test"
 revoked._domainkey.a.test. TXT "v=DKIM1; p="
 junk._domainkey.a.test. TXT "v=DKIM1; p=AAAA"
 """
@@ -36,46 +41,6 @@ MESSAGE = b"From: u@a.test\r\nTo: v@b.test\r\nSubject: one\r\n\r\nhello\r\n"
 
 tap = Tap()
 ok = tap.ok
-
-
-# ---- the part of JSON Schema that docs/schema uses -----------------------------------------------
-
-KNOWN = {"$schema", "title", "type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "pattern"}
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "null": type(None)}
-
-
-def is_type(value, name):
-    return isinstance(value, TYPES[name]) and not (name == "integer" and isinstance(value, bool))
-
-
-def faults(schema, value, at="$"):
-    """What of value is not as the schema says; a keyword that is not known here is a fault as well."""
-    found = [f"{at}: the schema has {key}" for key in schema.keys() - KNOWN]
-    types = schema.get("type", [])
-    types = [types] if isinstance(types, str) else types
-    if types and not any(is_type(value, name) for name in types):
-        return found + [f"{at}: {value!r} is no {types}"]
-    if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{at}: {value!r} is none of {schema['enum']}")
-    if "minimum" in schema and value is not None and value < schema["minimum"]:
-        found.append(f"{at}: {value} is too small")
-    if "pattern" in schema and not re.search(schema["pattern"], value):
-        found.append(f"{at}: {value!r} does not match {schema['pattern']}")
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        found += [f"{at}: {key} is missing" for key in schema.get("required", []) if key not in value]
-        if schema.get("additionalProperties") is False:
-            found += [f"{at}: {key} is not in the schema" for key in value if key not in properties]
-        for key in value.keys() & properties.keys():
-            found += faults(properties[key], value[key], f"{at}.{key}")
-    if isinstance(value, list) and "items" in schema:
-        for i, item in enumerate(value):
-            found += faults(schema["items"], item, f"{at}[{i}]")
-    return found
-
-
-def schema(name):
-    return json.loads((ROOT / f"docs/schema/{name}.json").read_text())
 
 
 def told(name, *arguments, given=b""):
@@ -135,7 +100,9 @@ def check_spf(zone):
     ok(code == 0 and out.startswith(b"result        pass\n") and b"\nlookups       0 of 10\n" in out and b"[RFC 7208 5]" in out, "check spf for people", out)
 
 
-def check_dmarc(zone):
+def check_dmarc(folder, zone):
+    psl = folder / "psl"
+    psl.write_text("test\npsd.test\n")
     base = ("check", "dmarc", "--dns", zone)
     for title, arguments, code, wanted in [
         ("the organizational domain's record", ("x.a.test",), 0,
@@ -151,6 +118,50 @@ def check_dmarc(zone):
         ok(status == code and found == wanted, f"check dmarc: {title}", status, value)
     _, value = told("dmarc", *base, "a.test")
     ok([p["about"] for p in value["problems"]] == ["50"], "check dmarc: pct is said to mean nothing any more", value["problems"])
+    ok((value["profile"], value["policy"], value["disposition"], value["override"]) == ("rfc9989", "reject", "reject", None), "check dmarc: pct holds nothing back", value)
+    old = ("--dmarc-profile", "rfc7489", "--psl", psl)
+    for title, arguments, wanted in [
+        ("by RFC 7489 pct holds for who is drawn", ("a.test", *old, "--dmarc-sample", "49"), ("reject", "reject", None, None)),
+        ("S4-041: who is not drawn has one level less", ("a.test", *old, "--dmarc-sample", "50"),
+         ("reject", "quarantine", {"type": "sampled_out", "comment": ""}, ["disposition"])),
+        ("S4-040: t=y has one level less, and is said not to be RFC 7489's", ("t.test", "--psl", psl),
+         ("reject", "quarantine", {"type": "policy_test_mode", "comment": ""}, ["disposition"])),
+        ("S4-037: RFC 7489 looks at no public suffix domain", ("x.psd.test", "--psl", psl),
+         ("reject", "reject", None, ["record_domain", "policy", "disposition", "result"])),
+        ("S4-037: the same from the other side", ("x.psd.test", *old), ("none", "none", None, ["record_domain", "policy", "disposition", "result"])),
+        ("np is for RFC 9989 alone", ("none.np.test", "--psl", psl), ("reject", "reject", None, ["policy", "disposition"])),
+    ]:
+        _, value = told("dmarc", *base, *arguments)
+        found = (value["policy"], value["disposition"], value["override"], (value["differs"] or {}).get("in"))
+        ok(found == wanted, f"check dmarc: {title}", found, value)
+    code, out, _ = hikyaku(*base, "t.test", "--psl", psl)
+    ok(b"policy        reject (enforcement mode)\ndisposition   quarantine, of a message that fails\noverride      policy_test_mode\n" in out and
+       b"differs       by rfc7489: result found, organization t.test, record of t.test, policy reject, disposition reject (disposition)\n" in out,
+       "check dmarc: policy, disposition, override and the other profile for people", out)
+    modes = [told("dmarc", *base, domain)[1]["mode"] for domain in ("good.test", "bad.test", "none.test", "np.test")]
+    ok(modes == ["enforcement", "monitoring", "", "monitoring"], "S4-045: check dmarc: monitoring mode and enforcement", modes)
+    _, value = told("dmarc", *base, *old, "t.test")
+    ok([p["about"] for p in value["problems"] if "RFC 7489" in p["what"]] == ["t"], "check dmarc: what RFC 7489 does not know is said", value["problems"])
+    code, _, err = hikyaku(*base, "a.test", "--dmarc-profile", "rfc1")
+    ok(code == 2 and "neither rfc9989 nor rfc7489" in err, "check dmarc: a profile that is none", err)
+    code, out, err = hikyaku(*base, "s.psd.test", "--dmarc-profile", "rfc7489", "--psl", "/nonexistent")
+    ok(code == 3 and err.count("public suffix list") == 1, "check dmarc: without a list RFC 7489 cannot say", code, err)
+    code, value = told("dmarc", *base, "b\u00fccher.test")  # auth-peers 10
+    ok(value["author_domain"] == "xn--bcher-kva.test" and value["result"] == "found", "check dmarc: U-labels become A-labels", value)
+    verify = ("verify", "--dns", zone, "--psl", psl, "--ip", "192.0.2.9", "--mail-from", "u@a.test", "--helo", "h.test", "--now", "1731333660")
+    two = b"From: u@a.test, v@good.test\r\nSubject: s\r\n\r\nhello\r\n"
+    code, value = told("verify", *verify, "-", given=two)
+    dmarc = value["dmarc"]
+    ok((code, dmarc["result"], dmarc["differs"]["result"], dmarc["differs"]["author_domain"]) == (1, "permerror", "fail", "good.test"),
+       "S4-057: several From domains, and how RFC 7489 has it", code, dmarc)
+    code, value = told("verify", *verify, "--dmarc-profile", "rfc7489", "--save-evidence", folder / "record", "-", given=two)
+    dmarc = value["dmarc"]
+    ok((code, dmarc["result"], dmarc["policy"], dmarc["profile"]) == (1, "fail", "reject", "rfc7489"), "verify: the same by RFC 7489", code, dmarc)
+    code, again = told("verify", "verify", "--evidence", folder / "record")
+    ok(code == 1 and again["dmarc"] == dmarc and again["trace"] == value["trace"], "verify: a record replays profile, suffixes and comparison", again["dmarc"])
+    _, value = told("verify", *verify, "-", given="From: u@b\u00fccher.test\r\n\r\nhello\r\n".encode())
+    ok((value["dmarc"]["result"], value["dmarc"]["author_domain"]) == ("fail", "xn--bcher-kva.test"), "verify: From in U-labels", value["dmarc"])
+    _, value = told("dmarc", *base, "a.test")
     names = [s["texts"][0] for s in value["trace"]]
     ok("author" in names, "check dmarc: the walk is in the trace", names)
     code, out, _ = hikyaku(*base, "bad.test")
@@ -341,8 +352,9 @@ def check_batch(folder, zone):
     code, results = batch("check", "spf", "--dns", zone, lines=bad)
     ok(code == 2 and all("error" in r and r["exit"] == 2 for r in results[:-1]) and results[-1]["exit"] == 0,
        "a bad request is an error, and the next is read", results)
-    code, results = batch("check", "dmarc", "--dns", zone, lines=['{"domain":"x.a.test"}', '{"from":"u@bad.test"}', '{"id":"z"}'])
+    code, results = batch("check", "dmarc", "--dns", zone, lines=['{"domain":"x.a.test","dmarc_profile":"rfc7489"}', '{"from":"u@bad.test"}', '{"id":"z"}'])
     ok(code == 2 and [r["exit"] for r in results] == [0, 1, 2] and not faults(schema("dmarc"), results[0]["result"]), "check dmarc --batch", results)
+    ok([r["result"]["profile"] for r in results[:2]] == ["rfc7489", "rfc9989"], "a request may name its profile", results)
     _, signed, _ = hikyaku("sign", "--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "-", given=MESSAGE)
     (folder / "signed.eml").write_bytes(signed)
     requests = [{"id": "f", "file": str(folder / "signed.eml")}, {"id": "m", "message": signed.decode()}, {"id": "e", "message": ""}, {"id": "n", "file": "/absent"},
@@ -376,7 +388,7 @@ def main():
         folder = Path(name)
         zone = publish(folder)
         check_spf(zone)
-        check_dmarc(zone)
+        check_dmarc(folder, zone)
         check_key(zone)
         check_sign(folder, zone)
         check_arc(folder, zone)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import harness
 from harness import BUILD, Tap
+from schemas import faults, schema
 
 NOW = "1795000000"  # 18 November 2026
 tap = Tap()
@@ -93,6 +94,13 @@ def check_new(folder):
     code, _, err = keys("new", folder, "a.test")
     ok(code == 2 and "already" in err and before == {name: (folder / name).read_bytes() for name in files},
        "new never writes over a key", err)
+    whole = (folder / "_keys").read_text()
+    (folder / "_keys").write_text("\n".join(whole.splitlines()[:2]) + "\n")  # a run that was cut off before it wrote the rest
+    (folder / "a.test/_new").write_text("half a k")
+    code, out, err = keys("new", folder, "--alg", "ed25519", "--selector-template", "%Y%m-%a", "a.test")
+    ok(code == 0 and before == {name: (folder / name).read_bytes() for name in files} and states(folder)["a.test 202611-ed25519"] == "staged"
+       and not (folder / "a.test/_new").exists(), "a key that a run left without a line is taken by the next one", err)
+    (folder / "_keys").write_text(whole)
     (folder / "c.test").mkdir()
     (folder / "c.test/202611-rsa.pem").write_text("a stranger's")
     code, _, err = keys("new", folder, "c.test", "d.test")
@@ -233,6 +241,19 @@ def check_found(folder):
         ok(code == 3 and "no name server could be found" in out, "a domain without name servers waits", out + err)
 
 
+def check_json(folder):
+    """Every output for programs is as docs/schema/keys.json says."""
+    where = folder / "json"
+    with Server({}) as server:
+        for verb, more, members in [("new", ["--alg", "ed25519", "j.test"], {"file"}), ("rotate", ["--alg", "ed25519"], {"file"}), ("dns", [], {"text", "ttl"}),
+                                    ("status", ["--server", server.address], {"as_wanted", "servers"}),
+                                    ("activate", ["--server", server.address], {"as_wanted", "servers"})]:
+            _, out, err = keys(verb, where, "--json", *more)
+            told = json.loads(out)
+            wrong = faults(schema("keys"), told)
+            ok(not wrong and told["keys"] and members <= set(told["keys"][0]), f"{verb} --json is as docs/schema/keys.json", *wrong, err, out)
+
+
 def check_state(folder):
     code, _, err = hikyaku("keys", "status", "--dns", folder / "zone")
     ok(code == 2 and "--dir" in err, "--dir is needed", err)
@@ -332,7 +353,8 @@ sign * book;
         (rspamd / name).write_text("")
     code, out, err = hikyaku("keys", "import", "--rspamd", rspamd)
     signs = [line for line in out.splitlines() if line.startswith("sign")]
-    ok(signs == ["sign sub.x.test sub.x.test.dkim;", "sign .sub.x.test sub.x.test.dkim;", "sign x.test x.test.smtpbook;", "sign .x.test x.test.smtpbook;"]
+    ok(signs == ["sign sub.x.test sub.x.test.dkim;", "sign .sub.x.test sub.x.test.dkim;", "sign x.test x.test.zweite x.test.smtpbook;",
+                  "sign .x.test x.test.zweite x.test.smtpbook;"]
        and out.count("key ") == 3 and f'file "{rspamd.resolve()}/x.test.smtpbook.key";' in out,
        "DOMAIN.SELECTOR.key of rspamd becomes key and sign items", out)
     ok(code == 1 and "nonsense" in err, "another name is said", err)
@@ -345,7 +367,7 @@ sign * book;
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "keys"
-        checks = (check_new, check_dns, check_sign, check_life, check_state, check_import, check_found)
+        checks = (check_new, check_dns, check_sign, check_life, check_json, check_state, check_import, check_found)
         for check in checks if "--inside" not in sys.argv else [check_found]:
             check(folder)
     print(f"1..{tap.number}")

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cli_check_test import faults, hikyaku
-from harness import Tap
+from harness import Tap, hikyaku
+from schemas import faults, schema
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(os.environ.get("HIKYAKU_VECTORS", ROOT.parent / "shared/vectors"))
@@ -20,7 +20,7 @@ ok = tap.ok
 
 
 def check_schema(name, out, title):
-    wrong = faults(json.loads((ROOT / f"docs/schema/{name}.json").read_text()), json.loads(out))
+    wrong = faults(schema(name), json.loads(out))
     ok(not wrong, f"{title}: as docs/schema/{name}.json has it", *wrong)
 
 

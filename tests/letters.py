@@ -117,7 +117,7 @@ class Catalogue:
         for (title, _, want, _), answer in zip(self.cases, answers, strict=False):
             result = answer.get("result")
             got = {name: found(result, name) for name in want} if result else {"error": answer.get("error")}
-            self.tap.ok(got == want, title, f"got  {got}", f"want {want}", "" if got == want or not result else json.dumps(result["dkim"]))
+            self.tap.ok(got == want, title, f"got  {got}"[:400], f"want {want}"[:400], "" if got == want or not result else json.dumps(result.get("dkim"))[:400])
         return answers
 
 
@@ -128,7 +128,7 @@ def found(result, name):
     if name == "reason":
         return [one["reason"] for one in result["dkim"]]
     if name == "asked":
-        return [f"{one['type']} {one['name']}" for one in result["evidence"]]
+        return [f"{one['type']} {one['name']}" for one in result["evidence"] if one["type"] not in ("SUFFIX", "ALABEL")]  # no name server's
     if name == "uncovered":
         return [one["uncovered_duplicate"] for one in result["dkim"]]
     if name == "signed_at":

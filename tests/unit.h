@@ -15,6 +15,19 @@
 
 #include <hikyaku/base.h>
 
+#include "tests/oom.h"
+
+/* Each group of tests can also be run with memory running out: tests/oom.h. UNIT_PLAIN: not so for a
+ * program that is linked with the shared library. */
+#ifndef UNIT_PLAIN
+#undef cmocka_run_group_tests
+#undef cmocka_run_group_tests_name
+#define cmocka_run_group_tests(tests, setup, teardown)                                             \
+	cmocka_run_group_tests_name(#tests, tests, setup, teardown)
+#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
+	oom_run_group(name, tests, COUNT(tests), setup, teardown)
+#endif
+
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* HK_S without the type: a static table wants constant initialisers. */
@@ -23,11 +36,23 @@
 		(const uint8_t *)("" literal), sizeof(literal) - 1                                 \
 	}
 
+/* A pointer that the test cannot go on without. */
+#define must(pointer) unit_must((pointer), __FILE__, __LINE__)
+
 #define assert_slice(got, want) unit_compare((got), (want), __FILE__, __LINE__)
 #define assert_text(got, want)  assert_slice((got), hk_slice_str(want))
 
 /* want stands somewhere in text */
 #define assert_has(text, want) unit_search((text), (want), __FILE__, __LINE__)
+
+static inline void *unit_must(void *p, const char *file, int line)
+{
+	if (!p) {
+		print_message("# no memory\n");
+		_fail(file, line);
+	}
+	return p;
+}
 
 static inline void unit_compare(
     struct hk_slice got, struct hk_slice want, const char *file, int line)

@@ -16,13 +16,14 @@ FLOORS = [
     ["lib/arc", "lib/dkim2", "lib/lint", "lib/report"],
     ["lib/verify"],
     ["lib/explain", "conf", "log"],
-    ["engine"],
-    ["io", "sim", "adapters"],
+    ["engine", "adapters"],
+    ["io", "sim"],
     ["daemon", "milterd", "cli", "web"],
 ]
 FLOOR = {folder: number for number, floor in enumerate(FLOORS, 1) for folder in floor}
 # A public header belongs to the folder of its name; these carry another name.
-HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters"}
+HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters", "resolve": "adapters",
+               "unbound": "adapters", "cares": "adapters"}
 # A sister on the same floor that a folder may use, with the reason.
 SISTERS = {
     ("lib/dkim", "lib/spf"): False,
@@ -36,6 +37,8 @@ BANNED = ("strcpy strcat sprintf vsprintf strtok strtok_r atoi atol atoll strtol
 LIBRARY_BANNED = ("open read write close fopen fprintf printf puts perror exit abort _exit time gettimeofday clock_gettime getenv setenv "
                   "socket connect send recv syslog").split()
 # SEC-93: no matcher that goes back over its text, so no pattern of anybody's can make one slow.
+# Where a banned function is right after all, with the reason.
+ALLOWED = {("cli/smtp_wire.c", "getaddrinfo"): "the host is typed by who runs the command"}
 BANNED_HEADERS = ("ctype.h", "alloca.h", "regex.h")
 
 
@@ -91,6 +94,8 @@ def check_words(path, text):
     pattern = re.compile(r"(?<![\w.>])(" + "|".join(banned) + r")\s*\(")
     for number, line in enumerate(strip(text).splitlines(), 1):
         for found in pattern.finditer(line):
+            if (str(path), found[1]) in ALLOWED:
+                continue
             yield f"{path}:{number}: {found[1]}() is banned here"
 
 

@@ -27,7 +27,8 @@ from a run of the tests; not written by hand. The sets themselves are no part of
 A case stands here only when a test ran it and passed. A set may have more cases than are run yet: what is not run is not counted.
 A *difference* is a case whose expected outcome is not what the RFC says; the tests hold it to the RFC's outcome, and it is named below.
 `dkim-*`: where the keys are no longer published, the case is the body hash. `spf-mailauth-yml` runs with the void limit lifted, which that
-set does not know.
+set does not know. `idna-unicode` is of UTS #46 alone and says that IDNA2008 may refuse more: those rows are differences here; two rows with
+half a surrogate pair are no text and not run.
 
 """
 LINE = re.compile(r"^\s*# (vectors?|differs) ([a-z0-9][a-z0-9-]*)(?:/(.*?)| (\d+))\s*$")

@@ -99,6 +99,9 @@ bool hk_is_hostname(struct hk_slice name, bool underscore);
  * SYNTAX for a message that is malformed, truncated, or answers something else. */
 enum hk_status hk_dns_answer_parse(struct hk_arena *, const struct hk_dns_question *, struct hk_slice wire,
     struct hk_dns_answer *ret) HK_MUSTCHECK;
+/* hk_dns_question_format(q, id, out): the message that asks it of a resolver (RFC 1035 4.1): recursion desired, one question,
+ * class IN. SYNTAX for a name that is none; out->failed beside that. */
+enum hk_status hk_dns_question_format(const struct hk_dns_question *, uint16_t id, struct hk_buf *out) HK_MUSTCHECK;
 /* hk_dns_answer_copy(a, from, ret): deep copy. */
 enum hk_status hk_dns_answer_copy(struct hk_arena *, const struct hk_dns_answer *from, struct hk_dns_answer *ret) HK_MUSTCHECK;
 

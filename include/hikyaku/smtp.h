@@ -29,6 +29,7 @@ extern "C" {
 #define HK_SMTP_RCPTS_MAX  1000
 #define HK_SMTP_REPLY_TEXT_MAX 900
 #define HK_SMTP_AUTH_LINE_MAX 12288  /* AUTH and the lines of its exchange, with CRLF (RFC 4954 4.) */
+#define HK_SMTP_PARAMS_MAX 1024        /* further parameters of one MAIL or RCPT of a client: the path and ours fit beside them */
 #define HK_SMTP_ENVID_MAX  100       /* RFC 3461 4.4, encoded */
 #define HK_SMTP_ORCPT_MAX  500       /* RFC 3461 4.2, encoded */
 #define HK_SMTP_CLIENTID_MAX 128     /* octets of the token; the draft sets no figure */
@@ -120,7 +121,7 @@ enum hk_smtpd_event_type {
 	HK_SMTPD_BODY,     /* chunk: bytes of the message, dots unstuffed; needs hk_smtpd_accept to go on; a 4xx or 5xx
 	                    * answer is kept for the final dot and what follows is read over */
 	HK_SMTPD_MESSAGE,  /* the end was seen: the answer is the reply to the final dot or the last chunk. LMTP: one answer
-	                    * for each accepted recipient in their order, `recipient` says which; accept answers for all left */
+	                    * for each accepted recipient in their order, `recipient` says which */
 	HK_SMTPD_ABORT,    /* an open transaction ended without HK_SMTPD_MESSAGE (RSET, EHLO, STARTTLS, QUIT, CLOSE, or a
 	                    * body that the library refused); accept only */
 	HK_SMTPD_STARTTLS, /* 220 was queued, input dropped: drain out, do the handshake, then hk_smtpd_tls_done */
@@ -194,6 +195,8 @@ void hk_smtpd_accept(struct hk_smtpd *);
  * HK_SMTPD_MESSAGE leaves the session as after RSET. text may hold \n for a multi-line reply; hostile bytes are quoted.
  * 421 ends the session after the reply. */
 void hk_smtpd_answer(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* hk_smtpd_answer_all(s, ...): the same for every recipient of LMTP whose answer is awaited; else as hk_smtpd_answer. */
+void hk_smtpd_answer_all(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 /* hk_smtpd_challenge(s, data): 334 with it, in answer to AUTH or AUTH_RESPONSE. */
 void hk_smtpd_challenge(struct hk_smtpd *, struct hk_slice data);
 /* bytes to send, borrowed until the next call; hk_smtpd_sent(s, n) drops them. Call it as soon as the kernel has taken
@@ -227,13 +230,15 @@ struct hk_smtp_reply {
 /* ---- client: one connection, any number of transactions ----------------------------------------- */
 
 enum hk_smtpc_stage {
-	HK_SMTPC_BANNER, HK_SMTPC_HELO, HK_SMTPC_STARTTLS, HK_SMTPC_CLIENTID, HK_SMTPC_AUTH, HK_SMTPC_MAIL, HK_SMTPC_RCPT,
+	HK_SMTPC_BANNER, HK_SMTPC_HELO, HK_SMTPC_STARTTLS, HK_SMTPC_CLIENTID, HK_SMTPC_AUTH, HK_SMTPC_COMMAND, HK_SMTPC_MAIL,
+	HK_SMTPC_RCPT,
 	HK_SMTPC_DATA, HK_SMTPC_DOT, HK_SMTPC_QUIT,
 };
 enum hk_smtpc_event_type {
 	HK_SMTPC_READY,     /* greeted (and after TLS greeted again): start a transaction, authenticate or quit */
 	HK_SMTPC_CHALLENGE, /* reply.text: what the server asks, decoded; hk_smtpc_respond */
 	HK_SMTPC_AUTH_DONE, /* reply: 2xx it succeeded, else it did not; READY follows */
+	HK_SMTPC_REPLY,     /* the reply to hk_smtpc_command, whatever it is; READY follows */
 	HK_SMTPC_TLS,       /* 220 to STARTTLS was read and input dropped: do the handshake, then hk_smtpc_tls_done(ok) */
 	HK_SMTPC_SEND_BODY, /* give the message with hk_smtpc_body*, then hk_smtpc_body_end */
 	HK_SMTPC_RCPT_DONE, /* recipient i has its final answer in this transaction (refused at RCPT, or LMTP's reply after the dot) */
@@ -256,6 +261,11 @@ struct hk_smtpc_options {
 	bool no_chunking;          /* DATA also where BDAT is offered; BINARYMIME goes by BDAT all the same */
 	bool no_pipelining;        /* each command waits for its reply */
 	struct hk_slice clientid_type, clientid; /* said under TLS where it is offered; empty: never */
+	/* For people and tests of servers; hikyakud sets none of these. */
+	bool helo_only;            /* HELO at once */
+	bool unoffered;            /* what is asked for is used also where the server does not offer it */
+	bool stops;                /* QUIT after stop_after, which is BANNER, MAIL or RCPT */
+	enum hk_smtpc_stage stop_after;
 };
 struct hk_smtpc_transaction {
 	size_t size; /* of the struct: base.h */
@@ -266,6 +276,9 @@ struct hk_smtpc_transaction {
 	/* Sent as far as they are offered. What must not be lost on the way ends the transaction with a reply of our own:
 	 * smtputf8 (550 5.6.7), BINARYMIME (554 5.6.3), require_tls (550 5.7.30; a bounce goes on without, RFC 8689 5). */
 	struct hk_smtp_mail_params mail;
+	/* Further parameters, as they are to stand there: printable ASCII, HK_SMTP_PARAMS_MAX at most. */
+	struct hk_slice mail_more;
+	const struct hk_slice *rcpt_more; /* n of them, or NULL */
 };
 /* LIMITS of the latest EHLO (RFC 9422); 0: none. */
 struct hk_smtpc_limits {
@@ -291,6 +304,9 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *, const struct hk_smtpc_transacti
 enum hk_status hk_smtpc_auth(struct hk_smtpc *, struct hk_slice mechanism, const struct hk_slice *initial) HK_MUSTCHECK;
 void hk_smtpc_respond(struct hk_smtpc *, struct hk_slice data);
 void hk_smtpc_auth_cancel(struct hk_smtpc *);
+/* hk_smtpc_command(c, bytes): sends them as they are and waits for one reply. Only after READY. Deliberate: a bare CR, a bare LF
+ * and a NUL are not kept back here, for tests of servers; hikyakud never calls it. */
+enum hk_status hk_smtpc_command(struct hk_smtpc *, struct hk_slice) HK_MUSTCHECK;
 /* hk_smtpc_body(c, chunk): takes what fits (returns how much), stuffs dots (DATA) or writes a chunk (BDAT). Unless the
  * transaction is BINARYMIME, a bare CR, a bare LF or a NUL in it makes it fail with 554 5.6.0 of our own (such bytes never
  * leave us). hk_smtpc_body_end adds a missing final CRLF (not to BINARYMIME) and the end. */

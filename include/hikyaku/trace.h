@@ -46,6 +46,9 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DKIM_CHECK, DKIM, "RFC 6376 6.1.3", "d=; match or mismatch")                                 \
 	X(DKIM_UNCOVERED, DKIM, "RFC 6376 8.15", "field name; d=")                                     \
 	X(DKIM_RESULT, DKIM, "RFC 6376 3.9", "result; d=; s=; reason")                                 \
+	X(SIGN_KEY, DKIM, "RFC 6376 5.2", "d=; s=; k=; published, or what else is known of its record")    \
+	X(SIGN_FALLBACK, DKIM, "RFC 6376 3.6.1", "d=; s= of the first key; s= that signed instead; what is known of the first one's record") \
+	X(SIGN_LEFT_OUT, DKIM, "RFC 6376 3.6.1", "d=; s=; k=; what is known of its record")               \
 	X(DMARC_DOMAIN, DMARC, "RFC 9989 4.1", "author domain")                                        \
 	X(DMARC_RECORD, DMARC, "RFC 9989 4.7", "name; record text; policy domain role")                \
 	X(DMARC_IGNORED, DMARC, "RFC 9989 4.7", "name; record text; why it was ignored")               \
@@ -53,6 +56,7 @@ enum hk_method { HK_METHOD_MESSAGE, HK_METHOD_SPF, HK_METHOD_DKIM, HK_METHOD_DMA
 	X(DMARC_RFC7489, DMARC, "RFC 7489 6.6.3", "author domain")                                     \
 	X(DMARC_SUFFIX, DMARC, "RFC 7489 3.2", "for which identifier; domain; public suffix or empty; organizational domain or empty") \
 	X(DMARC_SAMPLE, DMARC, "RFC 7489 6.6.4", "pct; the number drawn; in or out")                    \
+	X(DMARC_DIFFERS, DMARC, "RFC 7489 6.6.3", "the other profile; its result; its disposition; its organizational domain or empty") \
 	X(DMARC_NO_RECORD, DMARC, "RFC 9989 4.10.1", "author domain")                                  \
 	X(DMARC_POLICY, DMARC, "RFC 9989 4.7", "policy; the tag it comes from; record domain; t= or empty") \
 	X(DMARC_ALIGN, DMARC, "RFC 9989 4.4", "spf or dkim; identifier domain; relaxed or strict; aligned, not aligned, or why not considered") \

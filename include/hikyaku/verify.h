@@ -28,13 +28,15 @@ extern "C" {
  * no answer: temperror. Shares, since SPF's questions are the sender's choice: he must not leave
  * none for the policy of whom he claims to be. DKIM needs one for each signature; DMARC has 8 for
  * the author domain's walk, 1 for its existence and 11 for other walks; ARC one for each key, and a
- * chain of more than nine sealers is none that anybody trusts. */
-#define HK_VERIFY_MAX_QUESTIONS      70
+ * chain of more than nine sealers is none that anybody trusts. Where profiles of DMARC are compared, the other one has a
+ * share of the same size. Not counted here: the names of U-labels (hk_verify_names), four at most. */
+#define HK_VERIFY_MAX_QUESTIONS      90
 #define HK_VERIFY_MAX_SPF_QUESTIONS  30
 #define HK_VERIFY_MAX_DKIM_QUESTIONS HK_DKIM_MAX_SIGNATURES
 #define HK_VERIFY_MAX_DMARC_QUESTIONS                                                              \
-	(HK_VERIFY_MAX_QUESTIONS - HK_VERIFY_MAX_SPF_QUESTIONS - HK_VERIFY_MAX_DKIM_QUESTIONS -    \
-	    HK_VERIFY_MAX_ARC_QUESTIONS)
+	((HK_VERIFY_MAX_QUESTIONS - HK_VERIFY_MAX_SPF_QUESTIONS - HK_VERIFY_MAX_DKIM_QUESTIONS -   \
+	     HK_VERIFY_MAX_ARC_QUESTIONS) /                                                        \
+	    2)
 #define HK_VERIFY_MAX_ARC_QUESTIONS 10
 #define HK_VERIFY_ARENA         (4 * 1024 * 1024) /* enough for every limit above it; a good default for the caller's arena */
 
@@ -54,6 +56,10 @@ struct hk_verify_input {
 	struct hk_slice trusted_sealers; /* ARC: as in arc.h; empty: nobody. Where DMARC fails, a chain that passes, each of
 	                                    whose sealers is trusted, and whose first set says that DMARC passed for the same
 	                                    author domain, is a local_policy override (RFC 8617 7.2) */
+	enum hk_dmarc_profile dmarc_profile; /* RFC 7489 asks HK_DNS_SUFFIX questions (names.h), and judges each of up to
+	                                        four author domains: the strictest policy that fails counts (6.6.1) */
+	unsigned dmarc_sample;               /* RFC 7489: as in dmarc.h */
+	bool compare_profiles;               /* fills dmarc_other and dmarc_differs; asks for both profiles */
 };
 
 /* Why there is no single author domain (RFC 9989 4.1, 11.5). */
@@ -75,6 +81,8 @@ struct hk_verify_verdict {
 	size_t n_dkim;
 	const struct hk_dmarc_verdict *dmarc; /* NONE unless checked; PERMERROR when From does not give one domain */
 	const struct hk_arc_verdict *arc;  /* NONE unless checked */
+	const struct hk_dmarc_verdict *dmarc_other; /* by the other profile, for information; NULL unless they are compared */
+	unsigned dmarc_differs;            /* enum hk_dmarc_difference between the two, or-ed */
 	enum hk_from_state from_state;
 	struct hk_slice header_from;       /* the From field's value, unfolded */
 	struct hk_slice author_domain;
@@ -84,6 +92,10 @@ struct hk_verify;
 /* copies the input. NULL as a->failed says. hk_verify_done must be called (digests are heap objects); the arena is the caller's. */
 struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input *);
 void hk_verify_done(struct hk_verify *);
+/* hk_verify_names(v, section): may come before hk_verify_header, with the same section: asks for the A-labels of the author
+ * domain's U-labels (HK_DNS_ALABEL; nothing where there are none). Their answers have to be there when hk_verify_header
+ * is called; a name without one counts as bad syntax. LIMIT or NOMEM. */
+enum hk_status hk_verify_names(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;
 /* hk_verify_header(v, section): borrows the section as long as v lives. At most once. LIMIT or NOMEM. */
 enum hk_status hk_verify_header(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;
 void hk_verify_body(struct hk_verify *, struct hk_slice chunk);

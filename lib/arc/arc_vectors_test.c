@@ -18,6 +18,7 @@ static void stalwart_zone(struct world *w, struct hk_slice *text)
 	}
 }
 
+/* S1-065 */
 static void the_chains_of_mail_auth_pass(void **state)
 {
 	static const struct {

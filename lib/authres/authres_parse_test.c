@@ -196,7 +196,7 @@ static void every_prefix_of_a_field_is_read_or_refused(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
 		for (n = 0; n <= strlen(cases[i].text); n++) {
-			char *part = malloc(n + 1); /* so that a byte too far is seen */
+			char *part = must(malloc(n + 1)); /* so that a byte too far is seen */
 
 			memcpy(part, cases[i].text, n);
 			(void)told(hk_slice_of(part, n));

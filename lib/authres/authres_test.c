@@ -225,6 +225,7 @@ static void a_null_sender_is_named_by_its_helo_rfc_8601_2_7_2(void **state)
 	    text, "Authentication-Results: H;\r\n\tspf=pass smtp.helo=mx.a.test\r\n");
 }
 
+/* E-04 */
 static void rfc_style_names_the_author_domain_and_the_policy_rfc_9989_9_1(void **state)
 {
 	struct hk_dmarc_verdict test = dmarc_fail;

@@ -86,6 +86,7 @@ static void documents_are_read_token_by_token_rfc_8259(void **state)
 		hk_buf_init(&out, 4096);
 		list_tokens(hk_slice_str(cases[i].doc), 65536, &out);
 		hk_buf_add_byte(&out, 0);
+		assert_int_equal(hk_buf_status(&out), HK_OK);
 		assert_string_equal((const char *)out.p, cases[i].want);
 		hk_buf_done(&out);
 	}
@@ -100,12 +101,12 @@ static void a_nul_is_refused_bare_and_kept_when_escaped(void **state)
 
 	(void)state;
 	hk_arena_init(&a, 4096);
-	r = hk_json_reader_new(&a, HK_S("\"a\0b\""));
+	r = must(hk_json_reader_new(&a, HK_S("\"a\0b\"")));
 	assert_int_equal(hk_json_next(r, &token, &text), HK_SYNTAX);
-	r = hk_json_reader_new(&a, HK_S("1\0"));
+	r = must(hk_json_reader_new(&a, HK_S("1\0")));
 	assert_int_equal(hk_json_next(r, &token, &text), HK_OK);
 	assert_int_equal(hk_json_next(r, &token, &text), HK_SYNTAX);
-	r = hk_json_reader_new(&a, HK_S("\"a\\u0000b\""));
+	r = must(hk_json_reader_new(&a, HK_S("\"a\\u0000b\"")));
 	assert_int_equal(hk_json_next(r, &token, &text), HK_OK);
 	assert_true(hk_slice_eq(text, HK_S("a\0b")));
 	hk_arena_done(&a);
@@ -128,6 +129,7 @@ static void brackets_nest_32_deep(void **state)
 			hk_buf_add_byte(&doc, i % 2 ? '}' : ']');
 		list_tokens(hk_buf_slice(&doc), 65536, &out);
 		hk_buf_add_byte(&out, 0);
+		assert_int_equal(hk_buf_status(&out), HK_OK);
 		if (depth > HK_JSON_MAX_DEPTH)
 			assert_non_null(strstr((const char *)out.p, "!LIMIT"));
 		else
@@ -173,6 +175,7 @@ static void what_the_writer_writes_the_reader_reads(void **state)
 	assert_int_equal(hk_buf_status(&doc), HK_OK);
 	list_tokens(hk_buf_slice(&doc), 65536, &out);
 	hk_buf_add_byte(&out, 0);
+	assert_int_equal(hk_buf_status(&out), HK_OK);
 	assert_string_equal((const char *)out.p,
 	    "{k<q\"uote>s<a\\b\x01\x7f\n>k<bad>s<x\xef\xbf\xbdy\xef\xbf\xbd\xef\xbf\xbd>k<list>[n<-9223372036854775808>t0{}]k<none>0k<no>f}.");
 	hk_buf_done(&doc);

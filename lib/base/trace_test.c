@@ -14,7 +14,7 @@ static void steps_are_kept_in_order_with_copies_of_their_texts(void **state)
 
 	(void)state;
 	hk_arena_init(&a, 1 << 20);
-	t = hk_trace_new(&a);
+	t = must(hk_trace_new(&a));
 	assert_non_null(t);
 	hk_trace_add(t, HK_TRACE_SPF_RECORD, 0, hk_slice_str(domain), HK_S("v=spf1 -all"), HK_S(""), HK_S(""));
 	hk_trace_add(t, HK_TRACE_SPF_RESULT, 300, HK_S("fail"), HK_S(""), HK_S(""), HK_S(""));
@@ -39,11 +39,12 @@ static void a_text_over_1024_octets_is_cut(void **state)
 	(void)state;
 	memset(text, 'x', sizeof text);
 	hk_arena_init(&a, 1 << 20);
-	t = hk_trace_new(&a);
+	t = must(hk_trace_new(&a));
 	for (n = HK_TRACE_TEXT_MAX - 1; n <= HK_TRACE_TEXT_MAX + 1; n++) {
 		struct hk_slice kept;
 
 		hk_trace_add(t, HK_TRACE_MSG_FROM, 0, hk_slice_of(text, n), HK_S(""), HK_S(""), HK_S(""));
+		assert_int_equal(hk_trace_count(t), n - HK_TRACE_TEXT_MAX + 2);
 		kept = hk_trace_at(t, hk_trace_count(t) - 1)->text[0];
 		assert_int_equal(kept.n, n > HK_TRACE_TEXT_MAX ? HK_TRACE_TEXT_MAX : n);
 		assert_int_equal(hk_slice_ends_nocase(kept, HK_S("...")), n > HK_TRACE_TEXT_MAX);
@@ -62,7 +63,7 @@ static void a_trace_has_2000_steps_and_then_says_that_it_is_cut(void **state)
 
 	(void)state;
 	hk_arena_init(&a, 4 << 20);
-	t = hk_trace_new(&a);
+	t = must(hk_trace_new(&a));
 	for (i = 0; i < HK_TRACE_STEPS_MAX; i++)
 		hk_trace_add(t, HK_TRACE_SPF_TERM, 0, HK_S("x"), HK_S(""), HK_S(""), HK_S(""));
 	assert_false(hk_trace_is_cut(t));
@@ -84,7 +85,7 @@ static void without_memory_or_without_a_trace_nothing_breaks(void **state)
 	assert_null(hk_trace_at(NULL, 0));
 	assert_false(hk_trace_is_cut(NULL));
 	hk_arena_init(&a, 8192);
-	t = hk_trace_new(&a);
+	t = must(hk_trace_new(&a));
 	for (i = 0; i < 1000; i++)
 		hk_trace_add(t, HK_TRACE_SPF_TERM, 0, HK_S("some text"), HK_S(""), HK_S(""), HK_S(""));
 	assert_true(hk_trace_is_cut(t));

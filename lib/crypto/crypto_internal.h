@@ -25,7 +25,7 @@ enum hk_digest_alg hk_crypto_digest_of(enum hk_sign_alg);
 size_t hk_crypto_digest_size(enum hk_digest_alg);
 
 typedef int hk_crypto_init(EVP_PKEY_CTX *);
-/* hk_crypto_rsa_ready(pkey, alg, init): an RSA operation (EVP_PKEY_sign_init or _verify_init) with its padding and
+/* hk_crypto_rsa_ready(pkey, alg, init): an RSA operation (EVP_PKEY_sign_init) with its padding and
  * digest set; NULL when it cannot be had. To set one up takes a fifth of a verification, so a key keeps it, and each
  * operation works on a copy of it, which several threads may take at the same time. */
 EVP_PKEY_CTX *hk_crypto_rsa_ready(EVP_PKEY *, enum hk_digest_alg, hk_crypto_init *);

@@ -35,6 +35,8 @@ static enum hk_status wrap(EVP_PKEY *pkey, struct hk_private_key **ret)
 
 	if (!is_rsa && !EVP_PKEY_is_a(pkey, "ED25519"))
 		status = HK_SYNTAX;
+	else if (bits <= 0)
+		status = HK_CRYPTO;
 	else if (is_rsa && (bits < HK_RSA_PRIVATE_BITS_MIN || bits > HK_RSA_BITS_MAX))
 		status = HK_LIMIT;
 	key = status == HK_OK ? malloc(sizeof *key) : NULL;

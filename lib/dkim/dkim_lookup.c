@@ -197,7 +197,7 @@ enum hk_dkim_reason hk_dkim_lookup_key(struct hk_dkim_lookup *lookup,
 	struct hk_dkim_key *key = *ret;
 
 	/* 3.6.1: with t=s the domain of i= is d= itself */
-	if (reason == HK_DKIM_R_OK && key->strict && !hk_slice_eq(sig->i_domain, sig->d))
+	if (reason == HK_DKIM_R_OK && key && key->strict && !hk_slice_eq(sig->i_domain, sig->d))
 		reason = HK_DKIM_R_KEY_STRICT;
 	if (reason == HK_DKIM_R_OK)
 		reason = hk_dkim_key_load(key);

@@ -83,6 +83,7 @@ static void equal_body_hashes_are_computed_once(void **state)
 	hk_buf_init(&b, 4096);
 	hk_dkim_body_hashes_format(c.v, &b);
 	hashes = hk_buf_slice(&b);
+	assert_int_equal(hk_buf_status(&b), HK_OK);
 	/* version 1, two hashes of 11 + 8 + 4 + 32 octets each */
 	assert_int_equal(hashes.p[0], 1);
 	assert_int_equal(hashes.p[1] * 256 + hashes.p[2], 2);
@@ -145,6 +146,7 @@ static void a_message_without_a_signature_needs_nothing(void **state)
 	assert_int_equal(hk_dkim_verify_step(c.v), HK_OK);
 	assert_int_equal(hk_dkim_verify_count(c.v), 0);
 	assert_null(hk_dkim_verify_result(c.v, 0));
+	assert_int_equal(hk_trace_count(c.trace), 1);
 	assert_int_equal(hk_trace_at(c.trace, 0)->event, HK_TRACE_DKIM_RESULT);
 	assert_string_equal(hk_dkim_result_name(HK_DKIM_NONE), "none");
 	assert_string_equal(hk_dkim_result_name(HK_DKIM_PERMERROR), "permerror");

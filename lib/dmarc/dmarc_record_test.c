@@ -5,14 +5,15 @@
 
 #include "tests/unit.h"
 
+/* S2-030 */
 static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 {
 	static const struct {
 		const char *text;
 		enum hk_status status;
 	} cases[] = {
-	    {"v=DMARC1", HK_OK},
-	    {"v=DMARC1;", HK_OK},
+	    {"v=DMARC1", HK_OK}, /* S4-044: so in the example of RFC 7489 */
+	    {"v=DMARC1;", HK_OK}, /* and so in that of RFC 9990 */
 	    {"V = DMARC1 ; p=none", HK_OK},
 	    {"v\t=\tDMARC1\t;p=none;", HK_OK},
 	    {"v=DMARC1;p=none;;;", HK_OK},
@@ -41,6 +42,7 @@ static void a_record_begins_with_its_version_rfc_9989_4_7(void **state)
 	}
 }
 
+/* S2-030 S4-030 */
 static void tags_are_read_and_bad_values_fall_back_rfc_9989_4_8(void **state)
 {
 	static const struct {

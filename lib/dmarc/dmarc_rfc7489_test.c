@@ -192,7 +192,7 @@ static void nothing_is_overridden_where_dmarc_passed(void **state)
 	hk_arena_done(&o.arena);
 }
 
-/* S4-037 S4-038 */
+/* S4-037 S4-038 AP-48 */
 static void the_two_profiles_are_held_against_each_other(void **state)
 {
 	static const struct {

@@ -8,6 +8,7 @@
 
 /* ---- the table of p, sp and np ------------------------------------------------------------ */
 
+/* E-18 */
 static void p_sp_and_np_choose_as_rfc_9989_4_10_1_says(void **state)
 {
 	/* clang-format off: one case a line */

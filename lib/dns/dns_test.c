@@ -122,9 +122,10 @@ static enum hk_status parse_wire(uint16_t type, struct hk_dns_answer *ret)
 	struct hk_dns_answer cut;
 	size_t n;
 
+	assert_int_equal(hk_buf_status(&wire), HK_OK);
 	/* every shorter message is malformed, and none is read past its end */
 	for (n = 0; n < wire.n && n < 2000; n++) {
-		uint8_t *exact = malloc(n ? n : 1);
+		uint8_t *exact = must(malloc(n ? n : 1));
 
 		if (n)
 			memcpy(exact, wire.p, n);

@@ -59,6 +59,13 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
             "{1} の署名の対象外の {0} があります。受信者に表示されるのはそちらかもしれません"},
     [HK_TRACE_DKIM_RESULT] = {"DKIM is {0}[1| for {1}][2|, selector {2}][3|: {3}]",
         "[1|{1}][2|(セレクタ {2})の]DKIMの結果は {0} です[3|: {3}]"},
+    [HK_TRACE_SIGN_KEY] = {"It was signed for {0} with the key {1} ({2}): {3}",
+        "{0} の鍵 {1}({2})で署名しました: {3}"},
+    [HK_TRACE_SIGN_FALLBACK] =
+        {"The first key of {0}, {1}, did not sign but {2} instead: {3}",
+            "{0} の第一の鍵 {1} の代わりに {2} で署名しました: {3}"},
+    [HK_TRACE_SIGN_LEFT_OUT] = {"The key {1} of {0} ({2}) did not sign: {3}",
+        "{0} の鍵 {1}({2})では署名しませんでした: {3}"},
     [HK_TRACE_DMARC_DOMAIN] = {"The policy is looked for at the author domain {0} and above it",
         "作成者ドメイン {0} とその上位でポリシーを探します"},
     [HK_TRACE_DMARC_RECORD] =
@@ -77,6 +84,9 @@ static const char *const sentences[HK_TRACE_EVENTS][EXPLAIN_LANGUAGES] = {
     [HK_TRACE_DMARC_SAMPLE] =
         {"pct={0}: the number drawn for this message is {1}, so the policy holds for it: {2}",
             "pct={0}: このメッセージの抽選番号は {1}。ポリシーの対象: {2}"},
+    [HK_TRACE_DMARC_DIFFERS] =
+        {"By {0} it would be otherwise: DMARC {1}, disposition {2}[3|, organizational domain {3}]",
+            "{0} では異なります: DMARC {1}、処置の要求 {2}[3|、組織ドメイン {3}]"},
     [HK_TRACE_DMARC_NO_RECORD] = {"No policy record applies to {0}",
         "{0} に適用されるDMARCレコードはありません"},
     [HK_TRACE_DMARC_POLICY] =
@@ -110,6 +120,11 @@ static const struct {
 	const char *en, *ja;
 } words[] = {
     {"match", "一致"},
+    {"not looked up yet", "レコードは未確認です"},
+    {"published", "レコードは公開されています"},
+    {"no record is published", "レコードが公開されていません"},
+    {"the record says that it is revoked", "レコードは失効を示しています"},
+    {"the record does not fit the key", "公開されたレコードは鍵と一致しません"},
     {"no match", "不一致"},
     {"mismatch", "不一致"},
     {"error", "エラー"},

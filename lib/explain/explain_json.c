@@ -3,6 +3,15 @@
 
 enum { RECORD_TEXT_MAX = HK_DNS_TXT_MAX + 64 };
 
+/* A text made aside; what there was no memory for would be missing in out. */
+static void add_text(struct hk_json_writer *w, const char *key, struct hk_buf *text)
+{
+	hk_json_string(w, key, hk_buf_slice(text));
+	if (w->out->failed == HK_OK && text->failed == HK_NOMEM)
+		w->out->failed = HK_NOMEM;
+	hk_buf_reset(text);
+}
+
 static void message(
     struct hk_json_writer *w, const struct hk_verify *v, const struct hk_verify_verdict *r)
 {
@@ -96,27 +105,19 @@ static bool any_dkim_pass(const struct hk_verify_verdict *r)
 	return false;
 }
 
-/* The four elements of DMARC (SPF, its alignment, DKIM, its alignment) stand here as booleans. */
-static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
+void hk_explain_json_dmarc(struct hk_json_writer *w, const struct hk_dmarc_verdict *v)
 {
-	const struct hk_dmarc_verdict *v = r->dmarc;
-
-	hk_json_object(w, "dmarc");
-	hk_json_text(w, "result", hk_dmarc_result_name(v->result));
+	hk_json_text(w, "profile", hk_dmarc_profile_name(v->profile));
 	hk_json_text(w, "policy", hk_dmarc_policy_name(v->policy));
 	hk_json_text(w, "disposition", hk_dmarc_policy_name(v->disposition));
-	hk_json_bool(w, "spf_pass", r->spf->result == HK_SPF_PASS);
-	hk_json_bool(w, "spf_aligned", v->spf_aligned);
-	hk_json_bool(w, "dkim_pass", any_dkim_pass(r));
-	hk_json_bool(w, "dkim_aligned", v->dkim_aligned);
 	hk_json_text(w, "aspf", v->spf_strict ? "s" : "r");
 	hk_json_text(w, "adkim", v->dkim_strict ? "s" : "r");
 	hk_json_bool(w, "testing", v->testing);
+	hk_json_int(w, "pct", v->pct);
 	hk_json_string(w, "author_domain", v->author_domain);
 	hk_json_string(w, "org_domain", v->org_domain);
 	hk_json_string(w, "record_domain", v->record_domain);
 	hk_json_string(w, "record", v->record);
-	hk_json_string(w, "reason", v->reason);
 	if (v->override == HK_DMARC_OVERRIDE_NONE) {
 		hk_json_null(w, "override");
 	} else {
@@ -125,6 +126,63 @@ static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
 		hk_json_string(w, "comment", v->override_comment);
 		hk_json_close_object(w);
 	}
+}
+
+const char *hk_explain_difference(unsigned differs, size_t i)
+{
+	static const struct {
+		enum hk_dmarc_difference bit;
+		const char *name;
+	} names[] = {
+	    {HK_DMARC_DIFFERS_ORG, "org_domain"},
+	    {HK_DMARC_DIFFERS_RECORD, "record_domain"},
+	    {HK_DMARC_DIFFERS_POLICY, "policy"},
+	    {HK_DMARC_DIFFERS_DISPOSITION, "disposition"},
+	    {HK_DMARC_DIFFERS_RESULT, "result"},
+	};
+	size_t k;
+
+	for (k = 0; k < sizeof names / sizeof names[0]; k++)
+		if (differs & names[k].bit && i-- == 0)
+			return names[k].name;
+	return NULL;
+}
+
+void hk_explain_json_differs(struct hk_json_writer *w, unsigned differs,
+    const struct hk_dmarc_verdict *other, const char *result)
+{
+	size_t i;
+
+	if (!other || !differs) {
+		hk_json_null(w, "differs");
+		return;
+	}
+	hk_json_object(w, "differs");
+	hk_json_array(w, "in");
+	for (i = 0; hk_explain_difference(differs, i); i++)
+		hk_json_text(w, NULL, hk_explain_difference(differs, i));
+	hk_json_close_array(w);
+	hk_json_text(w, "result", result);
+	hk_explain_json_dmarc(w, other);
+	hk_json_string(w, "reason", other->reason);
+	hk_json_close_object(w);
+}
+
+/* The four elements of DMARC (SPF, its alignment, DKIM, its alignment) stand here as booleans. */
+static void dmarc(struct hk_json_writer *w, const struct hk_verify_verdict *r)
+{
+	const struct hk_dmarc_verdict *v = r->dmarc;
+
+	hk_json_object(w, "dmarc");
+	hk_json_text(w, "result", hk_dmarc_result_name(v->result));
+	hk_explain_json_dmarc(w, v);
+	hk_json_bool(w, "spf_pass", r->spf->result == HK_SPF_PASS);
+	hk_json_bool(w, "spf_aligned", v->spf_aligned);
+	hk_json_bool(w, "dkim_pass", any_dkim_pass(r));
+	hk_json_bool(w, "dkim_aligned", v->dkim_aligned);
+	hk_json_string(w, "reason", v->reason);
+	hk_explain_json_differs(w, r->dmarc_differs, r->dmarc_other,
+	    r->dmarc_other ? hk_dmarc_result_name(r->dmarc_other->result) : "");
 	hk_json_close_object(w);
 }
 
@@ -141,9 +199,8 @@ static void evidence(
 	hk_json_bool(w, "secure", answer->secure);
 	hk_json_array(w, "records");
 	for (i = 0; i < answer->n; i++) {
-		hk_buf_reset(text);
 		hk_verify_rr_text(&answer->rr[i], text);
-		hk_json_string(w, NULL, hk_buf_slice(text));
+		add_text(w, NULL, text);
 	}
 	hk_json_close_array(w);
 	hk_json_close_object(w);
@@ -163,9 +220,8 @@ static void step(struct hk_json_writer *w, const struct hk_trace_step *s, struct
 	for (i = 0; i < n; i++)
 		hk_json_string(w, NULL, s->text[i]);
 	hk_json_close_array(w);
-	hk_buf_reset(text);
 	hk_explain_step(s, HK_ENGLISH, text);
-	hk_json_string(w, "sentence", hk_buf_slice(text));
+	add_text(w, "sentence", text);
 	hk_json_close_object(w);
 }
 
@@ -183,9 +239,21 @@ void hk_explain_json_trace(struct hk_json_writer *w, const struct hk_trace *trac
 	hk_buf_done(&text);
 }
 
+static void warning(struct hk_json_writer *w, const struct hk_explain_warning *minded)
+{
+	hk_json_object(w, NULL);
+	hk_json_text(w, "method", minded->method);
+	hk_json_string(w, "domain", minded->domain);
+	hk_json_string(w, "about", minded->about);
+	hk_json_text(w, "what", minded->text);
+	hk_json_text(w, "rfc", minded->rfc);
+	hk_json_close_object(w);
+}
+
 void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct hk_buf *out)
 {
 	const struct hk_verify_verdict *r = hk_verify_result(v);
+	struct hk_explain_warning minded;
 	struct hk_json_writer w;
 	struct hk_buf text;
 	size_t i;
@@ -215,6 +283,10 @@ void hk_explain_json(const struct hk_verify *v, struct hk_slice authres, struct 
 	if (r->checks & HK_CHECK_DMARC)
 		dmarc(&w, r);
 	hk_json_string(&w, "authentication_results", authres);
+	hk_json_array(&w, "warnings");
+	for (i = 0; hk_explain_warning(v, i, &minded); i++)
+		warning(&w, &minded);
+	hk_json_close_array(&w);
 	hk_json_array(&w, "evidence");
 	for (i = 0; i < hk_evidence_count(hk_verify_evidence(v)); i++)
 		evidence(&w, hk_evidence_at(hk_verify_evidence(v), i), &text);

@@ -222,7 +222,8 @@ static void json_has_both_senders_and_the_four_elements(void **state)
 	static const char *const parts[] = {"\"envelope_from\":\"user1@a.test\"",
 	    "\"header_from\":\"user1@x.test\"", "\"spf\":{\"result\":\"pass\"",
 	    "\"dkim\":[{\"result\":\"permerror\"",
-	    "\"dmarc\":{\"result\":\"fail\",\"policy\":\"reject\",\"disposition\":\"reject\",\"spf_"
+	    "\"dmarc\":{\"result\":\"fail\",\"profile\":\"rfc9989\",\"policy\":\"reject\",\"disposition\":\"reject\"",
+	    "\"spf_"
 	    "pass\":true,"
 	    "\"spf_aligned\":false,\"dkim_pass\":false,\"dkim_aligned\":false",
 	    "\"authentication_results\":\"A-R\"", "\"evidence\":[{\"name\":\"",

@@ -401,7 +401,7 @@ static void assert_applied(const struct hk_edits *e, struct hk_slice section, co
 
 static void edits_keep_their_order_and_survive_storage(void **state)
 {
-	struct hk_edits *e = hk_edits_new(&arena), *again = NULL;
+	struct hk_edits *e = must(hk_edits_new(&arena)), *again = NULL;
 	const char *want = "T2: x\r\nT1: x\r\nA: 1\r\nM: x\r\nN: y\r\nE2: x\r\nE1: x\r\n";
 	struct hk_buf stored, second;
 	size_t n;
@@ -437,13 +437,13 @@ static void no_edits_leave_the_header_as_it_is(void **state)
 {
 	(void)state;
 	assert_applied(NULL, three, "A: 1\r\nB: 2\r\n b\r\nC: 3\r\n");
-	assert_applied(hk_edits_new(&arena), three, "A: 1\r\nB: 2\r\n b\r\nC: 3\r\n");
+	assert_applied(must(hk_edits_new(&arena)), three, "A: 1\r\nB: 2\r\n b\r\nC: 3\r\n");
 	assert_applied(NULL, HK_S(""), "");
 }
 
 static void an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line(void **state)
 {
-	struct hk_edits *e = hk_edits_new(&arena);
+	struct hk_edits *e = must(hk_edits_new(&arena));
 
 	(void)state;
 	assert_int_equal(hk_edits_insert(e, 1, HK_S("B: 2\r\n")), HK_OK);
@@ -453,8 +453,8 @@ static void an_insert_after_a_header_that_was_cut_off_stands_on_its_own_line(voi
 /* AP-8 SEC-71, espoofer a9: it would be the end of our field, and say there what it likes */
 static void a_continuation_line_that_begins_a_header_never_follows_an_insert(void **state)
 {
-	struct hk_edits *top = hk_edits_new(&arena), *below = hk_edits_new(&arena),
-	                *gone = hk_edits_new(&arena);
+	struct hk_edits *top = must(hk_edits_new(&arena)), *below = must(hk_edits_new(&arena)),
+	                *gone = must(hk_edits_new(&arena));
 
 	(void)state;
 	assert_int_equal(hk_edits_insert(top, 0, HK_S("T: x\r\n")), HK_OK);
@@ -473,7 +473,7 @@ static void inserted_text_is_whole_fields_and_nothing_else(void **state)
 	static const struct hk_slice bad[] = {S(""), S("A: b"), S("A: b\n"), S("A: b\r\n\r\n"), S("\r\n"), S("no field\r\n"),
 	    S(" A: b\r\n"), S("A: b\rc\r\n"), S("A: b\nC: d\r\n"), S("A: b\0c\r\n"), S("A: b\r\n\r\nbody\r\n"),
 	    S("A: b\r\nC: d"), S("A: b\r\r\n")};
-	struct hk_edits *e = hk_edits_new(&arena);
+	struct hk_edits *e = must(hk_edits_new(&arena));
 	size_t i;
 
 	(void)state;
@@ -484,7 +484,7 @@ static void inserted_text_is_whole_fields_and_nothing_else(void **state)
 
 static void an_edit_list_holds_1000_changes(void **state)
 {
-	struct hk_edits *e = hk_edits_new(&arena);
+	struct hk_edits *e = must(hk_edits_new(&arena));
 	size_t i;
 
 	(void)state;

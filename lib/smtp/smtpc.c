@@ -48,6 +48,7 @@ struct hk_smtpc *hk_smtpc_new(const struct hk_smtpc_options *options)
 		hk_smtpc_free(c);
 		return NULL;
 	}
+	c->use_helo = own.helo_only;
 	return c;
 }
 
@@ -175,6 +176,7 @@ static const char *awaited(const struct hk_smtpc *c)
 	    [HK_SMTPC_STARTTLS] = "the reply to STARTTLS",
 	    [HK_SMTPC_CLIENTID] = "the reply to CLIENTID",
 	    [HK_SMTPC_AUTH] = "the reply to AUTH",
+	    [HK_SMTPC_COMMAND] = "the reply to a command",
 	    [HK_SMTPC_MAIL] = "the reply to MAIL",
 	    [HK_SMTPC_RCPT] = "the reply to RCPT",
 	    [HK_SMTPC_DATA] = "the reply to DATA",
@@ -321,6 +323,7 @@ unsigned hk_smtpc_stage_timeout(const struct hk_smtpc *c)
 	    [HK_SMTPC_STARTTLS] = 120,
 	    [HK_SMTPC_CLIENTID] = 300,
 	    [HK_SMTPC_AUTH] = 300,
+	    [HK_SMTPC_COMMAND] = 300,
 	    [HK_SMTPC_MAIL] = 300,
 	    [HK_SMTPC_RCPT] = 300,
 	    [HK_SMTPC_DATA] = 120,

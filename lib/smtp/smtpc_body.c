@@ -85,11 +85,10 @@ static void send_chunk(struct hk_smtpc *c, struct hk_slice before, struct hk_sli
 
 static size_t body_by_chunks(struct hk_smtpc *c, struct hk_slice chunk)
 {
-	bool pipelining = (c->extensions & HK_EXT(PIPELINING)) && !c->options.no_pipelining;
 	size_t n, held = c->held_cr;
 
 	if (chunk.n == 0 || c->out.n >= HK_SMTP_OUTPUT_MAX - MARGIN ||
-	    c->chunk_replies >= (pipelining ? CHUNKS_MAX : 1))
+	    c->chunk_replies >= (smtpc_pipelines(c) ? CHUNKS_MAX : 1))
 		return 0;
 	chunk = hk_slice_sub(chunk, 0, HK_SMTP_OUTPUT_MAX - MARGIN - c->out.n);
 	if (c->envelope.mail.body == HK_BODY_BINARYMIME) {

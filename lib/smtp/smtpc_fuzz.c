@@ -98,7 +98,10 @@ static void run(struct outcome *o, struct hk_slice in, size_t piece)
 	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test"),
 	    .lmtp = (o->choice & 1) != 0,
 	    .want_tls = (o->choice & 2) != 0,
-	    .require_tls = (o->choice & 4) != 0};
+	    .require_tls = (o->choice & 4) != 0,
+	    .unoffered = (o->choice & 32) != 0,
+	    .stops = (o->choice & 64) != 0,
+	    .stop_after = o->choice & 128 ? HK_SMTPC_MAIL : HK_SMTPC_RCPT};
 	struct hk_smtpc *c = hk_smtpc_new(&options);
 	size_t i;
 

@@ -98,6 +98,17 @@ void smtpc_hello_line(struct hk_smtpc *c, struct hk_slice line)
 
 /* ---- what is known ---- */
 
+unsigned smtpc_usable(const struct hk_smtpc *c)
+{
+	/* nobody asks for SIZE= by itself */
+	return c->options.unoffered ? c->extensions | ~HK_EXT(SIZE) : c->extensions;
+}
+
+bool smtpc_pipelines(const struct hk_smtpc *c)
+{
+	return (c->extensions & HK_EXT(PIPELINING)) && !c->options.no_pipelining;
+}
+
 unsigned hk_smtpc_offered(const struct hk_smtpc *c)
 {
 	return c->extensions;

@@ -61,6 +61,7 @@ struct smtpc_envelope {
 	struct hk_slice mail_from, *rcpt;
 	struct hk_smtp_rcpt_params *rcpt_params; /* NULL: none */
 	struct hk_smtp_mail_params mail;
+	struct hk_slice mail_more, *rcpt_more; /* the latter NULL: none */
 	uint8_t *fate; /* enum smtpc_fate per recipient */
 	size_t n;
 };
@@ -75,7 +76,7 @@ struct hk_smtpc {
 
 	enum smtpc_state state;
 	enum hk_smtpc_stage stage; /* of the reply that is awaited, or of the end */
-	bool is_tls, use_helo;     /* use_helo: EHLO was refused, HELO is tried */
+	bool is_tls, use_helo;     /* use_helo: EHLO was refused or is not wanted */
 	bool eof, timed_out, quit_due, reset_due;
 	unsigned replies;     /* read so far */
 	unsigned hello_lines; /* of the reply to EHLO so far */
@@ -134,6 +135,11 @@ void smtpc_transaction_reply(struct hk_smtpc *, const struct hk_smtp_reply *);
 /* smtpc_transaction_write(c): commands into the output, as many as may be. */
 void smtpc_transaction_write(struct hk_smtpc *);
 void smtpc_auth_reply(struct hk_smtpc *, const struct hk_smtp_reply *);
+/* smtpc_usable(c): HK_EXT(..) that may be used: what is offered, or all. */
+unsigned smtpc_usable(const struct hk_smtpc *);
+bool smtpc_pipelines(const struct hk_smtpc *);
+/* smtpc_stops_after(c, stage): the session goes no further, by options.stop_after. */
+bool smtpc_stops_after(const struct hk_smtpc *, enum hk_smtpc_stage);
 void smtpc_hello(struct hk_smtpc *);
 /* smtpc_forget(c): what an earlier EHLO listed. smtpc_hello_line(c, line): one line of its reply. */
 void smtpc_forget(struct hk_smtpc *);

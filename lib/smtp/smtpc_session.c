@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Banner, EHLO or HELO or LHLO, STARTTLS, CLIENTID, QUIT.
+ * Banner, EHLO or HELO or LHLO, STARTTLS, CLIENTID, single commands, QUIT.
  */
 #include "smtpc_internal.h"
 
@@ -12,6 +12,11 @@ void smtpc_hello(struct hk_smtpc *c)
 	hk_buf_addf(&c->out, "%s %.*s\r\n", verb, HK_FMT(c->options.helo));
 	c->state = SMTPC_REPLY;
 	c->stage = HK_SMTPC_HELO;
+}
+
+bool smtpc_stops_after(const struct hk_smtpc *c, enum hk_smtpc_stage stage)
+{
+	return c->options.stops && c->options.stop_after == stage;
 }
 
 void smtpc_send_quit(struct hk_smtpc *c)
@@ -48,7 +53,7 @@ static void after_hello(struct hk_smtpc *c)
 		greeted(c);
 		return;
 	}
-	if (c->extensions & HK_EXT(STARTTLS)) {
+	if (smtpc_usable(c) & HK_EXT(STARTTLS)) {
 		hk_buf_add_str(&c->out, "STARTTLS\r\n");
 		c->stage = HK_SMTPC_STARTTLS;
 		return;
@@ -96,7 +101,9 @@ static void starttls_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply
 
 void smtpc_session_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 {
-	if (reply->code >= 300 && reply->code < 400 && c->stage != HK_SMTPC_AUTH) {
+	bool asks = c->stage == HK_SMTPC_AUTH || c->stage == HK_SMTPC_COMMAND;
+
+	if (reply->code >= 300 && reply->code < 400 && !asks) {
 		smtpc_unexpected(c, reply);
 		return;
 	}
@@ -107,11 +114,17 @@ void smtpc_session_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 	case HK_SMTPC_AUTH:
 		smtpc_auth_reply(c, reply);
 		break;
+	case HK_SMTPC_COMMAND:
+		smtpc_push(c, HK_SMTPC_REPLY, 0, reply);
+		smtpc_ready(c);
+		break;
 	case HK_SMTPC_BANNER:
-		if (reply->code < 300)
-			smtpc_hello(c);
-		else
+		if (reply->code >= 300)
 			smtpc_end(c, reply);
+		else if (smtpc_stops_after(c, HK_SMTPC_BANNER))
+			smtpc_send_quit(c);
+		else
+			smtpc_hello(c);
 		break;
 	case HK_SMTPC_HELO:
 		hello_reply(c, reply);
@@ -139,7 +152,7 @@ void hk_smtpc_tls_done(struct hk_smtpc *c, bool ok)
 		return;
 	}
 	c->is_tls = true;
-	c->use_helo = false;
+	c->use_helo = c->options.helo_only;
 	smtpc_hello(c);
 }
 
@@ -150,4 +163,16 @@ void hk_smtpc_quit(struct hk_smtpc *c)
 		return;
 	c->due_at = c->due_n = 0; /* a READY that nobody needs */
 	smtpc_send_quit(c);
+}
+
+enum hk_status hk_smtpc_command(struct hk_smtpc *c, struct hk_slice bytes)
+{
+	if (c->state != SMTPC_IDLE || c->in_transaction || c->due_at != c->due_n)
+		return HK_BUG;
+	if (bytes.n > HK_SMTP_OUTPUT_MAX / 2)
+		return HK_LIMIT;
+	hk_buf_add(&c->out, bytes);
+	c->state = SMTPC_REPLY;
+	c->stage = HK_SMTPC_COMMAND;
+	return hk_buf_status(&c->out);
 }

@@ -22,13 +22,13 @@ struct run {
 
 static const char *const stage_names[] = {
 	[HK_SMTPC_BANNER] = "BANNER", [HK_SMTPC_HELO] = "HELO", [HK_SMTPC_STARTTLS] = "STARTTLS",
-	[HK_SMTPC_CLIENTID] = "CLIENTID", [HK_SMTPC_AUTH] = "AUTH", [HK_SMTPC_MAIL] = "MAIL",
+	[HK_SMTPC_CLIENTID] = "CLIENTID", [HK_SMTPC_AUTH] = "AUTH", [HK_SMTPC_COMMAND] = "COMMAND", [HK_SMTPC_MAIL] = "MAIL",
 	[HK_SMTPC_RCPT] = "RCPT", [HK_SMTPC_DATA] = "DATA", [HK_SMTPC_DOT] = "DOT", [HK_SMTPC_QUIT] = "QUIT",
 };
 static const char *const event_names[] = {
 	[HK_SMTPC_READY] = "READY", [HK_SMTPC_TLS] = "TLS", [HK_SMTPC_SEND_BODY] = "SEND_BODY", [HK_SMTPC_RCPT_DONE] = "RCPT_DONE",
 	[HK_SMTPC_DONE] = "DONE", [HK_SMTPC_CLOSED] = "CLOSED", [HK_SMTPC_CHALLENGE] = "CHALLENGE",
-	[HK_SMTPC_AUTH_DONE] = "AUTH_DONE",
+	[HK_SMTPC_AUTH_DONE] = "AUTH_DONE", [HK_SMTPC_REPLY] = "REPLY",
 };
 
 static void note(struct run *r, const struct hk_smtpc_event *e)
@@ -119,16 +119,19 @@ static void send_body(struct run *r, struct hk_slice text)
 static void start(struct run *r, enum hk_status want)
 {
 	const struct script *s = r->script;
-	struct hk_slice rcpt[4];
+	struct hk_slice rcpt[4], more[4];
 	struct hk_smtpc_transaction t = {.size = sizeof t,
-	    .mail_from = hk_slice_str(s->from), .rcpt = rcpt, .rcpt_params = s->params, .mail = s->mail};
+	    .mail_from = hk_slice_str(s->from), .rcpt = rcpt, .rcpt_params = s->params, .mail = s->mail,
+	    .mail_more = hk_slice_str(s->mail_more), .rcpt_more = s->rcpt_more[0] ? more : NULL};
 
 	t.mail.has_size = s->size != 0;
 	t.mail.size = s->size;
 	if (s->body_8bit)
 		t.mail.body = HK_BODY_8BITMIME;
-	for (t.n = 0; t.n < 4 && s->rcpt[t.n]; t.n++)
+	for (t.n = 0; t.n < 4 && s->rcpt[t.n]; t.n++) {
 		rcpt[t.n] = hk_slice_str(s->rcpt[t.n]);
+		more[t.n] = hk_slice_str(s->rcpt_more[t.n]);
+	}
 	assert_int_equal(hk_smtpc_start(r->client, &t), want);
 }
 
@@ -172,6 +175,9 @@ static void act(struct run *r, char what, struct hk_slice text)
 	case 'A':
 		authenticate(r, text);
 		break;
+	case 'D':
+		assert_int_equal(hk_smtpc_command(r->client, unescape(text, &b)), HK_OK);
+		break;
 	case 'R':
 		if (hk_slice_eq(text, HK_S("*")))
 			hk_smtpc_auth_cancel(r->client);
@@ -203,7 +209,8 @@ static void act(struct run *r, char what, struct hk_slice text)
 static void run_script(const struct script *s, enum cut cut, uint64_t seed)
 {
 	const struct hk_smtpc_options options = {.size = sizeof options, .helo = HK_S("me.test"), .lmtp = s->lmtp, .want_tls = s->want_tls, .require_tls = s->require_tls,
-	    .no_chunking = !s->chunking, .no_pipelining = s->no_pipelining, .clientid_type = HK_S("UUID"), .clientid = s->clientid};
+	    .no_chunking = !s->chunking, .no_pipelining = s->no_pipelining, .clientid_type = HK_S("UUID"), .clientid = s->clientid,
+	    .helo_only = s->helo_only, .unoffered = s->unoffered, .stops = s->stops, .stop_after = s->stop_after};
 	struct run r = {.script = s, .cut = cut, .seed = seed, .client = hk_smtpc_new(&options)};
 	struct hk_slice steps = hk_slice_str(s->steps);
 

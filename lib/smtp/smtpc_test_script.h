@@ -9,6 +9,7 @@
  *	B text    the message goes on with this and CRLF (escapes as above)
  *	.         the message is complete
  *	A text    AUTH with this mechanism, and behind a space with this initial response
+ *	D text    a command of our own, with CRLF (escapes as above)
  *	R text    the response to the challenge (R* cancels)
  *	Q X O     quit, the peer closes, the time is over
  *	K N       the TLS handshake is done, has failed
@@ -31,6 +32,10 @@ struct script {
 	struct hk_smtp_mail_params mail;
 	struct hk_smtp_rcpt_params params[4];
 	struct hk_slice clientid;
+	const char *mail_more, *rcpt_more[4];
+	/* for people */
+	bool helo_only, unoffered, stops;
+	enum hk_smtpc_stage stop_after;
 };
 
 void run_scripts(const struct script *, size_t n);

@@ -10,13 +10,27 @@
 #include "smtpc_internal.h"
 
 /* Slices, fates and texts of HK_SMTP_RCPTS_MAX recipients, with the arena's rounding. */
-enum { ENVELOPE_MAX = (HK_SMTP_RCPTS_MAX + 2) * (HK_PATH_MAX + HK_SMTP_ORCPT_MAX + 128) };
+enum { ENVELOPE_MAX = (HK_SMTP_RCPTS_MAX + 2) * (HK_PATH_MAX + HK_SMTP_ORCPT_MAX + HK_SMTP_PARAMS_MAX + 160) };
 
 enum { COMMAND_RSET, COMMAND_MAIL, COMMAND_RCPT /* and as many as there are recipients */ };
 
 static size_t command_data(const struct hk_smtpc *c)
 {
 	return COMMAND_RCPT + c->envelope.n;
+}
+
+static bool stops_in_transaction(const struct hk_smtpc *c)
+{
+	return smtpc_stops_after(c, HK_SMTPC_MAIL) || smtpc_stops_after(c, HK_SMTPC_RCPT);
+}
+
+/* One behind the last command that is written. BDAT waits for the replies to RCPT: a chunk for nobody would have to be sent
+ * for nothing. */
+static size_t commands_end(const struct hk_smtpc *c)
+{
+	if (smtpc_stops_after(c, HK_SMTPC_MAIL))
+		return COMMAND_RCPT;
+	return command_data(c) + !(c->by_chunks || stops_in_transaction(c));
 }
 
 static enum hk_smtpc_stage stage_of(const struct hk_smtpc *c, size_t command)
@@ -50,15 +64,20 @@ static bool is_safe_path(struct hk_slice path, bool utf8)
 	return !quoted && path.n <= HK_PATH_MAX - 2;
 }
 
-/* xtext and the like: no white space, nothing that ends a command. */
-static bool is_safe_word(struct hk_slice word, size_t max)
+/* xtext and the like: nothing that ends a command; white space only where spaces are meant. */
+static bool is_safe_text(struct hk_slice text, size_t max, bool spaces)
 {
 	size_t i;
 
-	for (i = 0; i < word.n; i++)
-		if (!hk_is_graph(word.p[i]))
+	for (i = 0; i < text.n; i++)
+		if (!hk_is_graph(text.p[i]) && !(spaces && text.p[i] == ' '))
 			return false;
-	return word.n <= max;
+	return text.n <= max;
+}
+
+static bool is_safe_word(struct hk_slice word, size_t max)
+{
+	return is_safe_text(word, max, false);
 }
 
 static bool is_safe(const struct hk_smtpc_transaction *t)
@@ -67,11 +86,13 @@ static bool is_safe(const struct hk_smtpc_transaction *t)
 	size_t i;
 
 	if (!is_safe_path(t->mail_from, utf8) || !is_safe_word(t->mail.envid, HK_SMTP_ENVID_MAX) ||
-	    !is_safe_word(t->mail.auth, HK_SMTP_ORCPT_MAX))
+	    !is_safe_word(t->mail.auth, HK_SMTP_ORCPT_MAX) ||
+	    !is_safe_text(t->mail_more, HK_SMTP_PARAMS_MAX, true))
 		return false;
 	for (i = 0; i < t->n; i++)
 		if (t->rcpt[i].n == 0 || !is_safe_path(t->rcpt[i], utf8) ||
-		    (t->rcpt_params && !is_safe_word(t->rcpt_params[i].orcpt, HK_SMTP_ORCPT_MAX)))
+		    (t->rcpt_params && !is_safe_word(t->rcpt_params[i].orcpt, HK_SMTP_ORCPT_MAX)) ||
+		    (t->rcpt_more && !is_safe_text(t->rcpt_more[i], HK_SMTP_PARAMS_MAX, true)))
 			return false;
 	return true;
 }
@@ -98,6 +119,22 @@ static enum hk_status copy_params(struct smtpc_envelope *e, const struct hk_smtp
 	return status;
 }
 
+static enum hk_status copy_more(struct smtpc_envelope *e, const struct hk_smtpc_transaction *t)
+{
+	enum hk_status status = hk_arena_dup(&e->arena, t->mail_more, &e->mail_more);
+	size_t i;
+
+	e->rcpt_more = NULL;
+	if (status != HK_OK || !t->rcpt_more)
+		return status;
+	e->rcpt_more = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt_more);
+	if (!e->rcpt_more)
+		return e->arena.failed;
+	for (i = 0; i < t->n && status == HK_OK; i++)
+		status = hk_arena_dup(&e->arena, t->rcpt_more[i], &e->rcpt_more[i]);
+	return status;
+}
+
 static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_smtpc_transaction *t)
 {
 	enum hk_status done;
@@ -107,6 +144,8 @@ static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_sm
 	hk_arena_init(&e->arena, ENVELOPE_MAX);
 	e->n = t->n;
 	done = copy_params(e, t);
+	if (done == HK_OK)
+		done = copy_more(e, t);
 	if (done != HK_OK)
 		return done;
 	e->rcpt = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt);
@@ -158,11 +197,11 @@ static enum hk_status count_domains(struct hk_smtpc *c, const struct hk_smtpc_tr
 /* What the transaction cannot do without and the server does not offer: a reply of our own; code 0: nothing. */
 static struct hk_smtp_reply missing(struct hk_smtpc *c, const struct hk_smtpc_transaction *t)
 {
-	unsigned have = c->extensions;
+	unsigned have = smtpc_usable(c);
 	struct hk_smtp_reply none = {0};
 
 	/* RFC 1870 6.1 lets a client give up by itself */
-	if (c->size_limit && t->mail.has_size && t->mail.size > c->size_limit)
+	if (c->size_limit && t->mail.has_size && t->mail.size > c->size_limit && !c->options.unoffered)
 		return smtpc_own(c, 552, "5.3.4",
 		    "Message is larger than the server's SIZE of %llu (RFC 1870 6.1)",
 		    (unsigned long long)c->size_limit);
@@ -206,7 +245,7 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 	c->mail_refused = c->lone_dot = c->dot_phase = false;
 	c->lmtp_next = 0;
 	c->chunk_replies = 0;
-	c->by_chunks = (c->extensions & HK_EXT(CHUNKING)) &&
+	c->by_chunks = (smtpc_usable(c) & HK_EXT(CHUNKING)) &&
 	               (!c->options.no_chunking || t->mail.body == HK_BODY_BINARYMIME);
 	if (reply.code) {
 		smtpc_end_transaction(c, HK_SMTPC_MAIL, &reply);
@@ -223,20 +262,28 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 
 /* ---- writing ---- */
 
+static void end_command(struct hk_smtpc *c, struct hk_slice more)
+{
+	if (more.n)
+		hk_buf_add_byte(&c->out, ' ');
+	hk_buf_add(&c->out, more);
+	hk_buf_add(&c->out, HK_S("\r\n"));
+}
+
 static void write_mail(struct hk_smtpc *c)
 {
 	c->transactions++;
 	hk_buf_addf(&c->out, "MAIL FROM:<%.*s>", HK_FMT(c->envelope.mail_from));
-	hk_smtp_mail_params_add(&c->out, &c->envelope.mail, c->extensions);
-	hk_buf_add(&c->out, HK_S("\r\n"));
+	hk_smtp_mail_params_add(&c->out, &c->envelope.mail, smtpc_usable(c));
+	end_command(c, c->envelope.mail_more);
 }
 
 static void write_rcpt(struct hk_smtpc *c, size_t i)
 {
 	hk_buf_addf(&c->out, "RCPT TO:<%.*s>", HK_FMT(c->envelope.rcpt[i]));
 	if (c->envelope.rcpt_params)
-		hk_smtp_rcpt_params_add(&c->out, &c->envelope.rcpt_params[i], c->extensions);
-	hk_buf_add(&c->out, HK_S("\r\n"));
+		hk_smtp_rcpt_params_add(&c->out, &c->envelope.rcpt_params[i], smtpc_usable(c));
+	end_command(c, c->envelope.rcpt_more ? c->envelope.rcpt_more[i] : (struct hk_slice){0});
 }
 
 static void write_command(struct hk_smtpc *c, size_t command)
@@ -253,11 +300,8 @@ static void write_command(struct hk_smtpc *c, size_t command)
 
 void smtpc_transaction_write(struct hk_smtpc *c)
 {
-	bool pipelining = (c->extensions & HK_EXT(PIPELINING)) && !c->options.no_pipelining;
-
-	/* BDAT waits for the replies to RCPT: a chunk for nobody would have to be sent for nothing */
-	while (c->next < command_data(c) + !c->by_chunks && !c->mail_refused &&
-	       c->out.n < HK_SMTP_OUTPUT_MAX / 2 && (pipelining || c->next == c->replied))
+	while (c->next < commands_end(c) && !c->mail_refused && c->out.n < HK_SMTP_OUTPUT_MAX / 2 &&
+	       (smtpc_pipelines(c) || c->next == c->replied))
 		write_command(c, c->next++);
 }
 
@@ -365,6 +409,13 @@ static void chunk_reply(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 		c->stage = HK_SMTPC_DOT;
 }
 
+/* options.stop_after is reached: the transaction is over, and so is the session. */
+static void stop_here(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	c->quit_due = true;
+	smtpc_end_transaction(c, c->stage, reply);
+}
+
 static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_smtp_reply *reply)
 {
 	c->stage = stage_of(c, command);
@@ -412,6 +463,8 @@ void smtpc_transaction_reply(struct hk_smtpc *c, const struct hk_smtp_reply *rep
 	if (c->replied == c->next &&
 	    (c->mail_refused || (c->replied == command_data(c) && c->accepted == 0)))
 		finish(c);
+	else if (c->replied == commands_end(c) && stops_in_transaction(c))
+		stop_here(c, reply);
 	else if (c->by_chunks && c->replied == command_data(c))
 		data_go(c);
 	else

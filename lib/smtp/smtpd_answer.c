@@ -147,6 +147,25 @@ static void refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, stru
 	smtpd_refuse_slice(s, code, enhanced, text);
 }
 
+void hk_smtpd_answer_all(
+    struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
+{
+	size_t more = s->answers_due - 1;
+
+	if (!s->pending || s->event.type != HK_SMTPD_MESSAGE || more == 0) {
+		hk_smtpd_answer(s, code, enhanced, text);
+		return;
+	}
+	/* the others go out as there is room */
+	s->answers_due = 1;
+	hk_buf_reset(&s->refusal);
+	hk_smtp_reply_add(&s->refusal, code, enhanced, text);
+	if (hk_buf_status(&s->refusal) != HK_OK)
+		s->no_memory = true;
+	hk_smtpd_answer(s, code, enhanced, text);
+	s->refusals_due = s->state == SMTPD_OVER ? 0 : more;
+}
+
 void hk_smtpd_answer(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
 {
 	if (!s->pending)

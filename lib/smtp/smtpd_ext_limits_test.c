@@ -57,6 +57,7 @@ static void a_line_of_an_exchange_may_be_long(void **state)
 
 			hk_buf_init(&in, 1 << 20);
 			hk_buf_add_str(&in, is_initial ? "EHLO a\r\nAUTH PLAIN =" : "EHLO a\r\nAUTH PLAIN\r\n");
+			assert_int_equal(hk_buf_status(&in), HK_OK);
 			in.n -= is_initial;
 			/* 11 octets of "AUTH PLAIN " and 2 of CRLF */
 			add_times(&in, "AAAA", (n - (is_initial ? 13 : 2)) / 4);
@@ -148,6 +149,43 @@ static void a_thousand_recipients_get_a_thousand_replies_by_lmtp(void **state)
 	}
 }
 
+static void one_answer_can_be_for_all_recipients(void **state)
+{
+	struct hk_smtpd_options options = all();
+	struct hk_smtpd_event event = {.size = sizeof event};
+	struct hk_buf in, out;
+	struct hk_smtpd *s;
+	size_t i, more;
+
+	(void)state;
+	options.lmtp = true;
+	s = hk_smtpd_new(&options);
+	hk_buf_init(&in, 1 << 20);
+	hk_buf_init(&out, 1 << 20);
+	hk_buf_add_str(&in, "LHLO a\r\nMAIL FROM:<a@a.test>\r\n");
+	for (i = 0; i < 1000; i++)
+		hk_buf_addf(&in, "RCPT TO:<r%zu@b.test>\r\n", i);
+	hk_buf_add_str(&in, "DATA\r\nhi\r\n.\r\nNOOP\r\n");
+	do {
+		hk_buf_drop(&in, hk_smtpd_feed(s, hk_buf_slice(&in)));
+		while (hk_smtpd_next(s, &event) == HK_OK) {
+			if (event.type == HK_SMTPD_MESSAGE)
+				hk_smtpd_answer_all(s, 250, "2.0.0", HK_S("A text that makes the replies long enough to need room"));
+			else
+				hk_smtpd_accept(s);
+		}
+		assert_true(hk_smtpd_out(s).n <= HK_SMTP_OUTPUT_MAX);
+		more = hk_smtpd_out(s).n;
+		hk_buf_add(&out, hk_smtpd_out(s));
+		hk_smtpd_sent(s, more);
+	} while (in.n || more);
+	assert_int_equal(count(&out, "250 2.0.0 A text"), 1000);
+	assert_memory_equal(out.p + out.n - 14, "250 2.0.0 Ok\r\n", 14);
+	hk_smtpd_free(s);
+	hk_buf_done(&in);
+	hk_buf_done(&out);
+}
+
 /* A greet delay (security: early talkers): nothing is said, and who speaks first hears 554 in place of a greeting. */
 static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 {
@@ -157,7 +195,7 @@ static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 
 	(void)state;
 	options.hold_banner = options.early_talker_check = true;
-	s = hk_smtpd_new(&options);
+	s = must(hk_smtpd_new(&options));
 	assert_int_equal(hk_smtpd_out(s).n, 0);
 	assert_int_equal(hk_smtpd_next(s, &event), HK_AGAIN);
 	hk_smtpd_greet_now(s);
@@ -168,7 +206,7 @@ static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 	assert_true(hk_slice_eq(hk_smtpd_out(s), hk_slice_str(OK_0)));
 	hk_smtpd_free(s);
 
-	s = hk_smtpd_new(&options);
+	s = must(hk_smtpd_new(&options));
 	assert_int_equal(hk_smtpd_feed(s, HK_S("EHLO a\r\n")), 8);
 	assert_int_equal(hk_smtpd_next(s, &event), HK_OK);
 	assert_int_equal(event.type, HK_SMTPD_CLOSE);
@@ -244,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(chunks_are_taken_up_to_the_size_limit_and_not_beyond),
 	    cmocka_unit_test(a_chunk_that_nobody_takes_is_not_read_for_ever),
 	    cmocka_unit_test(a_thousand_recipients_get_a_thousand_replies_by_lmtp),
+	    cmocka_unit_test(one_answer_can_be_for_all_recipients),
 	    cmocka_unit_test(a_held_banner_goes_out_when_it_is_let_go),
 	    cmocka_unit_test(tls_forgets_who_authenticated),
 	    cmocka_unit_test(an_exchange_is_cancelled_by_the_end_of_the_session),

@@ -229,6 +229,7 @@ void harness_pump(struct harness *h)
 		assert_int_equal(event.type, again.type);
 		answer(h, &event);
 	}
+	assert_int_not_equal(h->last, HK_NOMEM);
 	h->over = h->last == HK_END;
 }
 

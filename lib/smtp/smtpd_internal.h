@@ -69,7 +69,7 @@ struct hk_smtpd {
 	/* what comes after the pending event, in this order */
 	bool cancel_due; /* AUTH_CANCEL */
 	bool abort_due;
-	size_t refusals_due; /* LMTP: so many times more the refusal goes out (RFC 2033 4.2) */
+	size_t refusals_due; /* LMTP: so many times more the reply in refusal goes out (RFC 2033 4.2) */
 	size_t answers_due;  /* LMTP: recipients whose answer is awaited, the present one included */
 	bool event_due;
 	enum hk_smtpd_event_type due; /* STARTTLS, QUIT, CLOSE */

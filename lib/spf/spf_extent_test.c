@@ -75,7 +75,7 @@ static const struct row {
 
 static struct hk_zone *read_zone(struct hk_arena *a)
 {
-	struct hk_zone_error error;
+	struct hk_zone_error error = {0};
 	struct hk_zone *zone = NULL;
 
 	if (hk_zone_parse(a, hk_slice_str(zone_text), &zone, &error) != HK_OK)

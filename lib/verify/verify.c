@@ -123,24 +123,6 @@ static enum hk_status start_arc(struct hk_verify *v)
 	return HK_OK;
 }
 
-static enum hk_status start_dmarc(struct hk_verify *v)
-{
-	enum hk_status status;
-
-	if (!(v->input.checks & HK_CHECK_DMARC))
-		return HK_OK;
-	if (v->verdict.from_state != HK_FROM_ONE) {
-		v->own.dmarc = (struct hk_dmarc_verdict){.result = HK_DMARC_PERMERROR,
-		    .reason = hk_slice_str(verify_from_text(v->verdict.from_state))};
-		return HK_OK;
-	}
-	status = verify_port_use(v, PORT_DMARC, true);
-	if (status != HK_OK)
-		return status;
-	v->dmarc = hk_dmarc_new(v->arena, v->verdict.author_domain, NULL, v->port[PORT_DMARC].trace);
-	return v->dmarc ? HK_OK : v->arena->failed;
-}
-
 enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 {
 	enum hk_status status =
@@ -151,7 +133,7 @@ enum hk_status hk_verify_header(struct hk_verify *v, struct hk_slice section)
 	if (status == HK_OK)
 		status = start_dkim(v);
 	if (status == HK_OK)
-		status = start_dmarc(v);
+		status = verify_dmarc_start(v);
 	if (status == HK_OK)
 		status = start_arc(v);
 	if (status != HK_OK) {
@@ -227,10 +209,10 @@ static void gather_trace(struct hk_verify *v)
 {
 	size_t i;
 
-	for (i = 0; i < PORTS; i++)
+	for (i = 0; i < PORT_OTHER; i++)
 		if (v->port[i].asked > verify_port_share[i])
 			say_limit(v, v->port[i].asked, verify_port_share[i]);
-	for (i = 0; i < PORTS; i++)
+	for (i = 0; i < PORT_OTHER; i++)
 		hk_trace_append(v->trace, v->port[i].trace);
 }
 
@@ -255,11 +237,10 @@ enum hk_status hk_verify_step(struct hk_verify *v)
 	}
 	if (v->spf)
 		v->own.spf = *hk_spf_result(v->spf);
-	if (v->dmarc)
-		v->own.dmarc = *hk_dmarc_result(v->dmarc);
 	if (v->arc)
 		v->own.arc = *hk_arc_validate_result(v->arc);
 	gather_trace(v);
+	verify_dmarc_gather(v);
 	status = verify_override(v);
 	if (status != HK_OK) {
 		v->failed = status;

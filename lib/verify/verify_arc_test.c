@@ -95,12 +95,12 @@ static enum hk_status run(struct fixture *f, struct hk_slice message, unsigned c
 	assert_int_equal(hk_ip_parse(HK_S("2001:db8::9"), &in.client), HK_OK);
 	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
 	assert_int_equal(hk_splitter_feed(&splitter, message, &body), HK_OK);
-	f->v = hk_verify_new(&f->mail, &in);
-	if (!f->v)
-		return HK_LIMIT;
 	/* the section must live as long as the verdict */
 	message = joined(&f->arena, hk_splitter_header(&splitter), HK_S(""));
 	hk_splitter_done(&splitter);
+	f->v = hk_verify_new(&f->mail, &in);
+	if (!f->v)
+		return HK_LIMIT;
 	status = hk_verify_header(f->v, message);
 	if (status != HK_OK)
 		return status;

@@ -16,34 +16,66 @@ const char *verify_from_text(enum hk_from_state state)
 	return text[state];
 }
 
-/* The one domain of all addresses (RFC 9989 4.1, 11.5). */
-static enum hk_status judge_list(struct hk_arena *a, const struct hk_address_list *list,
-    enum hk_from_state *ret_state, struct hk_slice *ret_domain)
+static bool has_u_label(struct hk_slice domain)
 {
-	struct hk_slice domain = {0}, one;
 	size_t i;
 
-	*ret_state = HK_FROM_NO_ADDRESS;
-	for (i = 0; i < list->n; i++) {
-		enum hk_status status = hk_dns_name_normalise(a, list->at[i].domain, &one);
+	for (i = 0; i < domain.n; i++)
+		if (domain.p[i] >= 0x80)
+			return true;
+	return false;
+}
 
-		/* A literal and a name that no DNS can hold have no policy to be found.
-		 * Deliberate: so has a U-label, until it is converted (RFC 9989 4.1 wants
-		 * A-labels): never a guess. */
+/* RFC 9989 4.1 wants A-labels. Where somebody answered for the U-labels of a name before the header was given, that holds;
+ * else, never a guess, the name cannot be read. */
+static enum hk_status convert(struct hk_verify *v, struct hk_slice *name)
+{
+	const struct hk_dns_question q = {.name = *name, .type = HK_DNS_ALABEL};
+	const struct hk_dns_answer *answer = hk_evidence_find(v->evidence, &q);
+
+	if (!answer || answer->rcode != HK_DNS_NOERROR || answer->n != 1)
+		return HK_SYNTAX;
+	return hk_dns_name_normalise(v->arena, answer->rr[0].data, name);
+}
+
+static void note_author(struct hk_verify *v, struct hk_slice domain)
+{
+	size_t i;
+
+	for (i = 0; i < v->n_authors && i < VERIFY_AUTHORS_MAX; i++)
+		if (hk_slice_eq(v->author[i], domain))
+			return;
+	if (i < VERIFY_AUTHORS_MAX)
+		v->author[i] = domain;
+	v->n_authors = i + 1;
+}
+
+/* The one domain of all addresses (RFC 9989 4.1, 11.5), or each of them (RFC 7489 6.6.1). */
+static enum hk_status judge_list(struct hk_verify *v, const struct hk_address_list *list)
+{
+	struct hk_verify_verdict *verdict = &v->verdict;
+	struct hk_slice one;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		enum hk_status status = hk_dns_name_normalise(v->arena, list->at[i].domain, &one);
+
+		if (status == HK_OK && has_u_label(list->at[i].domain))
+			status = convert(v, &one);
+		/* A literal and a name that no DNS can hold have no policy to be found. */
 		if (status == HK_SYNTAX || (status == HK_OK && !hk_is_hostname(one, true))) {
-			*ret_state = HK_FROM_SYNTAX;
+			verdict->from_state = HK_FROM_SYNTAX;
 			return HK_OK;
 		}
 		if (status != HK_OK)
 			return status;
-		if (i > 0 && !hk_slice_eq(one, domain)) {
-			*ret_state = HK_FROM_SEVERAL_DOMAINS;
-			return HK_OK;
-		}
-		domain = one;
-		*ret_state = HK_FROM_ONE;
+		note_author(v, one);
 	}
-	*ret_domain = domain;
+	verdict->from_state = v->n_authors == 0   ? HK_FROM_NO_ADDRESS
+	                      : v->n_authors == 1 ? HK_FROM_ONE
+	                                          : HK_FROM_SEVERAL_DOMAINS;
+	if (v->n_authors == 1)
+		verdict->author_domain = v->author[0];
 	return HK_OK;
 }
 
@@ -106,7 +138,7 @@ static enum hk_status judge(struct hk_verify *v)
 		return status;
 	if (status != HK_OK)
 		return HK_OK;
-	return judge_list(v->arena, &list, &verdict->from_state, &verdict->author_domain);
+	return judge_list(v, &list);
 }
 
 enum hk_status verify_from(struct hk_verify *v)
@@ -124,4 +156,49 @@ enum hk_status verify_from(struct hk_verify *v)
 		    hk_slice_str(verify_from_text(v->verdict.from_state)), v->verdict.header_from,
 		    none, none);
 	return HK_OK;
+}
+
+static enum hk_status ask_for(struct hk_verify *v, const struct hk_address_list *list)
+{
+	enum hk_status status = HK_OK;
+	size_t i, asked = 0;
+
+	for (i = 0; i < list->n && status == HK_OK && asked < VERIFY_AUTHORS_MAX; i++) {
+		struct hk_dns_question q = {.type = HK_DNS_ALABEL};
+
+		if (!has_u_label(list->at[i].domain))
+			continue;
+		status = hk_dns_name_normalise(v->arena, list->at[i].domain, &q.name);
+		if (status == HK_SYNTAX) { /* it will not be read */
+			status = HK_OK;
+			continue;
+		}
+		if (status == HK_OK)
+			status = verify_enter(v, &q);
+		asked++;
+	}
+	return status;
+}
+
+enum hk_status hk_verify_names(struct hk_verify *v, struct hk_slice section)
+{
+	struct hk_address_list list;
+	struct hk_header h;
+	enum hk_status status;
+	size_t i;
+
+	if (v->has_header)
+		return HK_BUG;
+	if (!(v->input.checks & HK_CHECK_DMARC) || !has_u_label(section))
+		return HK_OK;
+	status = hk_header_parse(v->arena, section, &h);
+	if (status != HK_OK)
+		return status;
+	i = hk_header_find(&h, HK_S("From"), 0);
+	if (i == h.n)
+		return HK_OK;
+	status = hk_address_list_parse(v->arena, h.field[i].value, &list);
+	if (status != HK_OK)
+		return status == HK_SYNTAX || v->arena->failed == HK_OK ? HK_OK : status;
+	return ask_for(v, &list);
 }

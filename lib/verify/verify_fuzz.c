@@ -13,27 +13,51 @@ static const char zone_text[] =
     "_dmarc.a.test. TXT \"v=DMARC1; p=reject; sp=quarantine; np=none\"\n"
     "$SERVFAIL _dmarc.b.test. TXT\n";
 
+/* Of a name: its last label, for a suffix; and for A-labels any name will do. */
+static enum hk_status answer(struct hk_arena *a, const struct hk_zone *zone,
+    const struct hk_dns_question *q, struct hk_dns_answer *ret)
+{
+	struct hk_dns_rr *rr = hk_arena_alloc(a, sizeof *rr);
+
+	if (!hk_dns_type_is_local(q->type))
+		return hk_zone_answer(zone, a, q, ret);
+	if (!rr)
+		return HK_NOMEM;
+	rr->type = q->type;
+	rr->data = q->type == HK_DNS_ALABEL ? HK_S("xn--4db.a.test") : q->name;
+	while (q->type == HK_DNS_SUFFIX && hk_dns_name_labels(rr->data) > 1)
+		rr->data = hk_dns_name_parent(rr->data);
+	*ret = (struct hk_dns_answer){.question = *q, .rr = rr, .n = 1};
+	return HK_OK;
+}
+
+/* How many were answered, or SIZE_MAX without memory. */
+static size_t answer_open(struct hk_verify *v, struct hk_arena *a, const struct hk_zone *zone)
+{
+	struct hk_dns_question q;
+	struct hk_dns_answer given;
+	size_t n;
+
+	for (n = 0; hk_verify_question(v, &q); n++)
+		if (answer(a, zone, &q, &given) != HK_OK || hk_verify_answer(v, &given) != HK_OK)
+			return SIZE_MAX;
+	return n;
+}
+
 static enum hk_status answer_all(
     struct hk_verify *v, struct hk_arena *a, const struct hk_zone *zone)
 {
-	struct hk_dns_question q;
-	struct hk_dns_answer answer;
 	enum hk_status status;
 	size_t asked = 0;
 
 	while ((status = hk_verify_step(v)) == HK_AGAIN) {
-		bool any = false;
+		size_t n = answer_open(v, a, zone);
 
-		while (hk_verify_question(v, &q)) {
-			any = true;
-			if (++asked > HK_VERIFY_MAX_QUESTIONS)
-				abort();
-			if (hk_zone_answer(zone, a, &q, &answer) != HK_OK ||
-			    hk_verify_answer(v, &answer) != HK_OK)
-				return HK_NOMEM;
-		}
-		if (!any)
-			abort(); /* it waits for nothing */
+		if (n == SIZE_MAX)
+			return HK_NOMEM;
+		asked += n;
+		if (n == 0 || asked > HK_VERIFY_MAX_QUESTIONS)
+			abort(); /* it waits for nothing, or asks without end */
 	}
 	return status;
 }
@@ -56,6 +80,7 @@ static void replay(const struct hk_verify *v)
 	if (is->spf->result != was->spf->result || is->n_dkim != was->n_dkim ||
 	    is->dmarc->result != was->dmarc->result || is->arc->cv != was->arc->cv ||
 	    is->dmarc->override != was->dmarc->override ||
+	    is->dmarc->profile != was->dmarc->profile || is->dmarc_differs != was->dmarc_differs ||
 	    hk_trace_count(hk_verify_trace(again)) != hk_trace_count(hk_verify_trace(v)))
 		abort();
 	hk_verify_record_format(again, &second);
@@ -87,12 +112,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || hk_ip_parse(HK_S("192.0.2.7"), &in.client) != HK_OK)
 		return 0;
 	in.has_mail_from = data[0] & 1;
-	chunk = data[0] / 2 + 1u;
+	in.dmarc_profile = data[0] & 2 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989;
+	in.compare_profiles = data[0] & 4;
+	chunk = data[0] / 8 + 1u;
 	hk_arena_init(&a, (size_t)2 * HK_VERIFY_ARENA);
 	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
 	v = hk_verify_new(&a, &in);
 	if (v && hk_zone_parse(&a, hk_slice_str(zone_text), &zone, NULL) == HK_OK &&
 	    hk_splitter_feed(&splitter, hk_slice_from(whole, 1), &body) == HK_OK &&
+	    hk_verify_names(v, hk_splitter_header(&splitter)) == HK_OK &&
+	    answer_open(v, &a, zone) != SIZE_MAX &&
 	    hk_verify_header(v, hk_splitter_header(&splitter)) == HK_OK) {
 		for (; body.n; body = hk_slice_from(body, chunk))
 			hk_verify_body(v, hk_slice_sub(body, 0, chunk));

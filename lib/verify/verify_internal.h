@@ -18,7 +18,18 @@
 
 #include "lib/arc/arc_internal.h"
 
-enum verify_port_id { PORT_SPF, PORT_DKIM, PORT_DMARC, PORT_ARC, PORTS };
+/* OTHER: DMARC by the other profile, to compare; its trace is nobody's. */
+enum verify_port_id { PORT_SPF, PORT_DKIM, PORT_DMARC, PORT_ARC, PORT_OTHER, PORTS };
+
+/* Author domains judged one by one (RFC 7489 6.6.1). The number is a choice: each costs three questions of DMARC's 20, and
+ * nobody writes from more. */
+enum { VERIFY_AUTHORS_MAX = 4 };
+
+struct verify_dmarc {
+	struct hk_dmarc *at[VERIFY_AUTHORS_MAX];
+	size_t n;
+	struct hk_dmarc_verdict verdict; /* when all have theirs */
+};
 
 /* One question, whichever ports need it. */
 struct verify_question {
@@ -53,7 +64,9 @@ struct hk_verify {
 	struct verify_port port[PORTS];
 	struct hk_spf *spf;
 	struct hk_dkim_verify *dkim;
-	struct hk_dmarc *dmarc;
+	struct hk_slice author[VERIFY_AUTHORS_MAX]; /* the domains of From, each once */
+	size_t n_authors;                           /* VERIFY_AUTHORS_MAX + 1: there are more */
+	struct verify_dmarc dmarc, other;
 	struct hk_arc_validate *arc;
 	struct hk_dkim_body *body; /* what is hashed of the body, for DKIM and ARC together; or NULL */
 	struct verify_question *first, *last;
@@ -77,6 +90,17 @@ enum hk_status verify_port_use(struct hk_verify *, enum verify_port_id, bool ope
 /* verify_from(v): fills from_state, header_from and author_domain of the verdict; says it in the
  * trace. */
 enum hk_status verify_from(struct hk_verify *);
+/* DMARC for all author domains, and by the other profile as well where they are to be compared. */
+enum hk_status verify_dmarc_start(struct hk_verify *);
+enum hk_status verify_dmarc_step(struct verify_dmarc *);
+bool verify_dmarc_question(struct verify_dmarc *, struct hk_dns_question *ret);
+enum hk_status verify_dmarc_answer(struct verify_dmarc *, const struct hk_dns_answer *);
+/* verify_dmarc_tell(v): what SPF and DKIM found, when both are done. verify_dmarc_gather(v): the verdict; says where the
+ * profiles differ. */
+enum hk_status verify_dmarc_tell(struct hk_verify *);
+void verify_dmarc_gather(struct hk_verify *);
+/* verify_enter(v, question): a question that is no port's, to be handed out once. */
+enum hk_status verify_enter(struct hk_verify *, const struct hk_dns_question *);
 /* why there is no author domain, for people; "" for HK_FROM_ONE */
 const char *verify_from_text(enum hk_from_state);
 

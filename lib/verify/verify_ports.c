@@ -35,17 +35,32 @@ static enum hk_status dkim_answer(struct hk_verify *v, const struct hk_dns_answe
 
 static enum hk_status dmarc_step(struct hk_verify *v)
 {
-	return hk_dmarc_step(v->dmarc);
+	return verify_dmarc_step(&v->dmarc);
 }
 
 static bool dmarc_question(struct hk_verify *v, struct hk_dns_question *ret)
 {
-	return hk_dmarc_question(v->dmarc, ret);
+	return verify_dmarc_question(&v->dmarc, ret);
 }
 
 static enum hk_status dmarc_answer(struct hk_verify *v, const struct hk_dns_answer *answer)
 {
-	return hk_dmarc_answer(v->dmarc, answer);
+	return verify_dmarc_answer(&v->dmarc, answer);
+}
+
+static enum hk_status other_step(struct hk_verify *v)
+{
+	return verify_dmarc_step(&v->other);
+}
+
+static bool other_question(struct hk_verify *v, struct hk_dns_question *ret)
+{
+	return verify_dmarc_question(&v->other, ret);
+}
+
+static enum hk_status other_answer(struct hk_verify *v, const struct hk_dns_answer *answer)
+{
+	return verify_dmarc_answer(&v->other, answer);
 }
 
 static enum hk_status arc_step(struct hk_verify *v)
@@ -72,12 +87,14 @@ static const struct {
     [PORT_DKIM] = {dkim_step, dkim_question, dkim_answer},
     [PORT_DMARC] = {dmarc_step, dmarc_question, dmarc_answer},
     [PORT_ARC] = {arc_step, arc_question, arc_answer},
+    [PORT_OTHER] = {other_step, other_question, other_answer},
 };
 
 const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
     [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
     [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS,
-    [PORT_ARC] = HK_VERIFY_MAX_ARC_QUESTIONS};
+    [PORT_ARC] = HK_VERIFY_MAX_ARC_QUESTIONS,
+    [PORT_OTHER] = HK_VERIFY_MAX_DMARC_QUESTIONS};
 
 /* ---- questions ----------------------------------------------------------------------------------
  */
@@ -113,6 +130,13 @@ static enum hk_status enter(
 	if (v->replaying)
 		q->answer = hk_evidence_find(v->evidence, &q->q);
 	return HK_OK;
+}
+
+enum hk_status verify_enter(struct hk_verify *v, const struct hk_dns_question *asked)
+{
+	struct verify_question *q;
+
+	return find(v, asked) ? HK_OK : enter(v, asked, &q);
 }
 
 /* Past its share nothing is asked for a port: the answer is that none could be had, which the
@@ -300,39 +324,9 @@ static enum hk_status run_port(struct hk_verify *v, enum verify_port_id id)
 	}
 }
 
-/* What SPF and DKIM found, for DMARC (RFC 9989 5.3). */
-static enum hk_status tell_dmarc(struct hk_verify *v)
-{
-	const struct hk_spf_verdict *spf = v->spf ? hk_spf_result(v->spf) : NULL;
-	size_t i;
-
-	v->told = true;
-	if (spf) {
-		enum hk_status status = hk_dmarc_spf(v->dmarc, spf->domain,
-		    spf->result == HK_SPF_PASS, spf->result == HK_SPF_TEMPERROR);
-
-		if (status != HK_OK)
-			return status;
-	}
-	for (i = 0; v->dkim && i < hk_dkim_verify_count(v->dkim); i++) {
-		const struct hk_dkim_verdict *d = hk_dkim_verify_result(v->dkim, i);
-		/* A part of the body that l= leaves out may be anybody's: such a signature vouches
-		 * for nobody here. */
-		bool passed =
-		    d->result == HK_DKIM_PASS && (!d->has_length || d->is_aligned_by_length);
-		enum hk_status status =
-		    hk_dmarc_dkim(v->dmarc, d->d, passed, d->result == HK_DKIM_TEMPERROR);
-
-		if (status != HK_OK)
-			return status;
-	}
-	hk_dmarc_ready(v->dmarc);
-	return HK_OK;
-}
-
 enum hk_status verify_ports_run(struct hk_verify *v)
 {
-	enum hk_status spf = run_port(v, PORT_SPF), dkim, dmarc, arc;
+	enum hk_status spf = run_port(v, PORT_SPF), dkim, dmarc, arc, other;
 
 	if (spf != HK_OK && spf != HK_AGAIN)
 		return spf;
@@ -341,8 +335,8 @@ enum hk_status verify_ports_run(struct hk_verify *v)
 	dkim = run_port(v, PORT_DKIM);
 	if (dkim != HK_OK && dkim != HK_AGAIN)
 		return dkim;
-	if (v->port[PORT_DMARC].used && spf == HK_OK && dkim == HK_OK && !v->told) {
-		enum hk_status status = tell_dmarc(v);
+	if (spf == HK_OK && dkim == HK_OK && !v->told) {
+		enum hk_status status = verify_dmarc_tell(v);
 
 		if (status != HK_OK)
 			return status;
@@ -350,8 +344,13 @@ enum hk_status verify_ports_run(struct hk_verify *v)
 	dmarc = run_port(v, PORT_DMARC);
 	if (dmarc != HK_OK && dmarc != HK_AGAIN)
 		return dmarc;
+	other = run_port(v, PORT_OTHER);
+	if (other != HK_OK && other != HK_AGAIN)
+		return other;
 	arc = run_port(v, PORT_ARC);
 	if (arc != HK_OK)
 		return arc;
+	if (other != HK_OK)
+		return other;
 	return spf == HK_OK && dkim == HK_OK ? dmarc : HK_AGAIN;
 }

@@ -5,12 +5,25 @@
 
 /*	magic "HKVR"  u16 version
  *	u32 checks  u8 family  16 octets address  u8 flags  u64 now  u32 least RSA bits
- *	blocks: helo, mail from, authserv-id, trusted sealers (from version 2 on), header section, body
- *	hashes (of DKIM, and from version 2 on of ARC), evidence
+ *	blocks: helo, mail from, authserv-id, trusted sealers (from version 2 on), the number drawn for DMARC
+ *	(one octet, from version 3 on), header section, body hashes (of DKIM, and from version 2 on of ARC), evidence
  *	u32 CRC-32C of all before it
  */
-enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 2, VERSION_ARC = 2, CRC_SIZE = 4 };
-enum { FLAG_MAIL_FROM = 1, FLAG_SHA1 = 2 };
+enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 3, VERSION_ARC = 2, VERSION_PROFILE = 3, CRC_SIZE = 4 };
+enum { FLAG_MAIL_FROM = 1, FLAG_SHA1 = 2, FLAG_RFC7489 = 4, FLAG_COMPARE = 8 };
+
+/* A profile is news of version 3; what needs none is written as before. */
+static uint16_t version_of(const struct hk_verify_input *in)
+{
+	return in->dmarc_profile != HK_DMARC_RFC9989 || in->compare_profiles ? VERSION_PROFILE : VERSION_ARC;
+}
+
+static uint8_t flags_of(const struct hk_verify_input *in)
+{
+	return (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0) |
+	                 (in->dmarc_profile == HK_DMARC_RFC7489 ? FLAG_RFC7489 : 0) |
+	                 (in->compare_profiles ? FLAG_COMPARE : 0));
+}
 
 static void add_nested(struct hk_buf *out, struct hk_buf *inner)
 {
@@ -24,22 +37,24 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 {
 	const struct hk_verify_input *in = &v->input;
 	size_t from = out->n;
+	const uint8_t sample = in->dmarc_sample < UINT8_MAX ? (uint8_t)in->dmarc_sample : UINT8_MAX;
 	struct hk_buf inner;
 
 	hk_buf_init(&inner, HK_VERIFY_RECORD_MAX);
 	hk_buf_add_u32(out, RECORD_MAGIC);
-	hk_buf_add_u16(out, RECORD_VERSION);
+	hk_buf_add_u16(out, version_of(in));
 	hk_buf_add_u32(out, v->verdict.checks);
 	hk_buf_add_u8(out, in->client.family);
 	hk_buf_add(out, hk_slice_of(in->client.bytes, sizeof in->client.bytes));
-	hk_buf_add_u8(out,
-	    (uint8_t)((in->has_mail_from ? FLAG_MAIL_FROM : 0) | (in->allow_sha1 ? FLAG_SHA1 : 0)));
+	hk_buf_add_u8(out, flags_of(in));
 	hk_buf_add_u64(out, (uint64_t)in->now);
 	hk_buf_add_u32(out, in->min_rsa_bits);
 	hk_buf_add_block(out, in->helo);
 	hk_buf_add_block(out, in->mail_from);
 	hk_buf_add_block(out, in->authserv_id);
 	hk_buf_add_block(out, in->trusted_sealers);
+	if (version_of(in) >= VERSION_PROFILE)
+		hk_buf_add_block(out, hk_slice_of(&sample, 1));
 	hk_buf_add_block(out, v->header.raw);
 	if (v->body)
 		hk_dkim_body_format(v->body, &inner);
@@ -58,7 +73,7 @@ struct record {
 static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 {
 	struct hk_cursor c = hk_cursor_of(bytes), tail;
-	struct hk_slice address;
+	struct hk_slice address, sample = {0};
 	struct record r = {.input.size = sizeof r.input};
 	uint8_t flags;
 	uint16_t version;
@@ -87,6 +102,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 	r.input.authserv_id = hk_cursor_block(&c);
 	if (version >= VERSION_ARC)
 		r.input.trusted_sealers = hk_cursor_block(&c);
+	if (version >= VERSION_PROFILE)
+		sample = hk_cursor_block(&c);
 	r.header = hk_cursor_block(&c);
 	r.hashes = hk_cursor_block(&c);
 	r.evidence = hk_cursor_block(&c);
@@ -94,6 +111,13 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 		return HK_CORRUPT;
 	if (r.input.client.family != 0 && r.input.client.family != 4 && r.input.client.family != 6)
 		return HK_CORRUPT;
+	if (version >= VERSION_PROFILE) {
+		if (sample.n != 1)
+			return HK_CORRUPT;
+		r.input.dmarc_sample = sample.p[0];
+		r.input.dmarc_profile = flags & FLAG_RFC7489 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989;
+		r.input.compare_profiles = flags & FLAG_COMPARE;
+	}
 	memcpy(r.input.client.bytes, address.p, sizeof r.input.client.bytes);
 	*ret = r;
 	return HK_OK;
@@ -143,11 +167,12 @@ static size_t evidence_offset(struct hk_slice record)
 {
 	struct hk_cursor c = hk_cursor_of(record);
 	enum { BEFORE_BLOCKS = 4 + 1 + 16 + 1 + 8 + 4, BLOCKS = 5 };
-	unsigned i, blocks;
+	unsigned i, version, blocks;
 
 	if (hk_cursor_u32(&c) != RECORD_MAGIC)
 		return 0;
-	blocks = hk_cursor_u16(&c) >= VERSION_ARC ? BLOCKS + 1 : BLOCKS;
+	version = hk_cursor_u16(&c);
+	blocks = BLOCKS + (version >= VERSION_ARC ? 1u : 0) + (version >= VERSION_PROFILE ? 1u : 0);
 	(void)hk_cursor_take(&c, BEFORE_BLOCKS);
 	for (i = 0; i < blocks; i++)
 		(void)hk_cursor_block(&c);

@@ -30,6 +30,7 @@ struct world {
 	struct hk_buf zone_text, message;
 	struct hk_zone *zone;
 	struct hk_verify *v;
+	bool convert; /* U-labels are asked about before the header is given */
 	size_t asked, zone_read;
 };
 

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `hikyaku smtp`: a session with a mail server, shown as it goes.
+ */
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtp.h"
+
+enum { NAME_ROOM = 256, HOSTS_MOST = 20 };
+
+/* What is missing in the options, and the texts that stand for it. */
+struct given {
+	char host[NAME_ROOM], helo[NAME_ROOM], mail_from[NAME_ROOM], password[NAME_ROOM];
+	struct hk_buf message;
+};
+
+/* ---- the message ---- */
+
+static void add_addresses(struct hk_buf *b, const struct smtp_options *o)
+{
+	size_t i;
+
+	hk_buf_addf(b, "From: <%s>\r\nTo: ", *o->mail_from ? o->mail_from : "postmaster@localhost");
+	for (i = 0; i < o->n_rcpt; i++)
+		hk_buf_addf(b, "%s<%s>", i ? ",\r\n\t" : "", o->rcpt[i]);
+}
+
+static void make_message(struct hk_buf *b, const struct smtp_options *o)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	char date[64];
+
+	gmtime_r(&now, &utc);
+	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &utc);
+	add_addresses(b, o);
+	hk_buf_addf(b,
+	    "\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%lld.%ld@%s>\r\n\r\nThis is a test.\r\n",
+	    o->subject ? o->subject : "test", date, (long long)now, (long)getpid(), o->helo);
+}
+
+/* A file with LF line ends only is read as if they were CRLF; BINARYMIME goes as it is. */
+static bool read_message(const struct smtp_options *o, struct hk_buf *ret)
+{
+	struct cli_message m = {0};
+	struct cli_options file = {.file = o->data};
+	bool ok;
+
+	if (!o->data) {
+		hk_buf_init(ret, CLI_MESSAGE_MAX);
+		make_message(ret, o);
+		return hk_buf_status(ret) == HK_OK;
+	}
+	if (o->body == HK_BODY_BINARYMIME)
+		return cli_read_file(o->data, CLI_MESSAGE_MAX, ret);
+	ok = cli_message_read(&file, &m);
+	*ret = m.bytes;
+	m.bytes = (struct hk_buf){0};
+	cli_message_done(&m);
+	return ok;
+}
+
+/* ---- what is not given ---- */
+
+static void host_name(char to[NAME_ROOM])
+{
+	if (gethostname(to, NAME_ROOM) != 0 || !hk_is_hostname(hk_slice_str(to), false))
+		snprintf(to, NAME_ROOM, "localhost");
+	to[NAME_ROOM - 1] = '\0';
+}
+
+static bool fill_password(struct smtp_options *o, struct given *g)
+{
+	struct hk_buf file = {0};
+	struct hk_slice line;
+
+	if (!o->user)
+		return true;
+	if (o->password_file) {
+		if (!cli_read_file(o->password_file, 65536, &file))
+			return false;
+		line =
+		    hk_slice_sub(hk_buf_slice(&file), 0, hk_slice_find(hk_buf_slice(&file), '\n'));
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		snprintf(g->password, sizeof g->password, "%.*s", HK_FMT(line));
+		hk_buf_done(&file);
+		o->password = g->password;
+	}
+	if (!o->password)
+		cli_complain("--user needs --password-file or --password", NULL);
+	return o->password != NULL;
+}
+
+static bool fill(struct smtp_options *o, struct given *g)
+{
+	const struct passwd *who = getpwuid(getuid());
+
+	host_name(g->helo);
+	if (!o->helo)
+		o->helo = g->helo;
+	snprintf(g->mail_from, sizeof g->mail_from, "%.60s@%.180s", who ? who->pw_name : "nobody",
+	    g->helo);
+	if (!o->mail_from)
+		o->mail_from = g->mail_from;
+	return fill_password(o, g) && (o->n_rcpt == 0 || read_message(o, &g->message));
+}
+
+static const char *wrong_with(const struct smtp_options *o)
+{
+	if (!o->server && !o->socket && o->n_rcpt == 0)
+		return "whom to speak with? --server, --socket, or --rcpt for its MX";
+	if (o->lmtp && !o->socket && !o->port)
+		return "LMTP has no port of its own (RFC 2033 5): --port or --socket";
+	if (o->auth && strcmp(o->auth, "PLAIN") != 0 && strcmp(o->auth, "LOGIN") != 0)
+		return "--auth is PLAIN or LOGIN";
+	if (o->lmtp && o->helo_only)
+		return "LMTP knows no HELO (RFC 2033 4.1)";
+	if (o->data && o->n_rcpt == 0)
+		return "--data needs a --rcpt";
+	return NULL;
+}
+
+/* ---- where to ---- */
+
+/* The hosts of the first recipient's domain, the best first (RFC 5321 5.1). */
+static size_t find_mx(
+    const struct smtp_options *o, struct hk_arena *a, const struct hk_dns_rr **ret)
+{
+	static const struct cli_options network = {0};
+	struct hk_slice address = hk_slice_str(o->rcpt[0]);
+	struct hk_dns_question q = {
+	    .name = hk_slice_from(address, hk_slice_rfind(address, '@') + 1), .type = HK_DNS_MX};
+	struct cli_resolver *resolver = NULL;
+	struct hk_dns_answer answer = {0};
+	size_t n = 0, i, k;
+
+	if (cli_resolver_new(a, &network, &resolver) &&
+	    cli_resolve(resolver, &q, a, &answer) == HK_OK)
+		for (i = 0; i < answer.n && n < HOSTS_MOST; i++) {
+			if (answer.rr[i].type != HK_DNS_MX)
+				continue;
+			for (k = n++; k > 0 && ret[k - 1]->preference > answer.rr[i].preference;
+			     k--)
+				ret[k] = ret[k - 1];
+			ret[k] = &answer.rr[i];
+		}
+	cli_resolver_free(resolver);
+	return n;
+}
+
+static bool connect_mx(struct smtp_wire *w, const struct smtp_options *o, const char *port,
+    struct given *g, struct smtp_show *s)
+{
+	const struct hk_dns_rr *mx[HOSTS_MOST];
+	struct hk_slice address = hk_slice_str(o->rcpt[0]);
+	struct hk_arena a;
+	bool open = false;
+	size_t n, i;
+
+	hk_arena_init(&a, CLI_ARENA);
+	n = find_mx(o, &a, mx);
+	for (i = 0; i < n && !open; i++) {
+		snprintf(g->host, sizeof g->host, "%.*s", HK_FMT(mx[i]->data));
+		smtp_note(s, "MX %u %s", mx[i]->preference, g->host);
+		open = smtp_wire_open(w, o, g->host, port, s);
+	}
+	if (n == 0) {
+		snprintf(g->host, sizeof g->host, "%.*s",
+		    HK_FMT(hk_slice_from(address, hk_slice_rfind(address, '@') + 1)));
+		smtp_note(s, "No MX record, so the domain itself (RFC 5321 5.1)");
+		open = smtp_wire_open(w, o, g->host, port, s);
+	}
+	hk_arena_done(&a);
+	return open;
+}
+
+static bool connect_to(
+    struct smtp_wire *w, const struct smtp_options *o, struct given *g, struct smtp_show *s)
+{
+	const char *port = o->port ? o->port : o->tls == SMTP_TLS_IMPLICIT ? "465" : "25";
+	uint64_t began = smtp_now_ms();
+	bool open;
+
+	*w = (struct smtp_wire){.fd = -1};
+	snprintf(g->host, sizeof g->host, "%s", o->server ? o->server : "localhost");
+	open = o->server || o->socket ? smtp_wire_open(w, o, g->host, port, s)
+	                              : connect_mx(w, o, port, g, s);
+	if (open)
+		smtp_note(
+		    s, "Connected to %s in %u ms", w->peer, (unsigned)(smtp_now_ms() - began));
+	return open;
+}
+
+/* ---- the end ---- */
+
+static enum cli_exit exit_of(const struct smtp_result *r)
+{
+	if (!r->code)
+		return r->is_done ? CLI_OK : CLI_LATER;
+	return r->code < 400 ? CLI_OK : r->code < 500 ? CLI_LATER : CLI_FAIL;
+}
+
+static void finish_json(struct smtp_show *s, const struct smtp_options *o,
+    const struct smtp_wire *w, const struct smtp_result *r)
+{
+	static const char *const results[] = {
+	    [CLI_OK] = "ok", [CLI_FAIL] = "refused", [CLI_LATER] = "temporary"};
+	struct hk_json_writer *j = &s->writer;
+	size_t i;
+
+	hk_json_close_array(j);
+	hk_json_text(j, "peer", w->peer[0] ? w->peer : NULL);
+	hk_json_bool(j, "tls", s->is_tls);
+	hk_json_text(j, "result", results[exit_of(r)]);
+	hk_json_int(j, "code", r->code);
+	hk_json_text(j, "enhanced", r->enhanced);
+	hk_json_text(j, "stage", r->code ? smtp_stage_name(r->stage) : NULL);
+	hk_json_string(j, "text", hk_buf_slice(&r->text));
+	hk_json_bool(j, "own", r->own);
+	hk_json_array(j, "recipients");
+	for (i = 0; i < o->n_rcpt; i++) {
+		hk_json_object(j, NULL);
+		hk_json_text(j, "address", o->rcpt[i]);
+		hk_json_int(j, "code", r->rcpt_code[i] ? r->rcpt_code[i] : r->code);
+		hk_json_close_object(j);
+	}
+	hk_json_close_array(j);
+	hk_json_int(j, "ms", (int64_t)(smtp_now_ms() - s->began_ms));
+	hk_json_close_object(j);
+	hk_buf_add_byte(&s->json, '\n');
+	cli_write(&s->json);
+}
+
+static enum cli_exit session(const struct smtp_options *o, struct given *g)
+{
+	struct smtp_result result = {0};
+	struct smtp_show show;
+	struct smtp_wire wire;
+	enum cli_exit code;
+
+	hk_buf_init(&result.text, 65536);
+	smtp_show_init(&show, o);
+	if (connect_to(&wire, o, g, &show))
+		smtp_talk(&wire, o, g->host, hk_buf_slice(&g->message), &show, &result);
+	smtp_wire_close(&wire);
+	code = exit_of(&result);
+	smtp_note(&show, "%u replies in %.3f s", show.replies,
+	    (double)(smtp_now_ms() - show.began_ms) / 1000);
+	if (o->json)
+		finish_json(&show, o, &wire, &result);
+	smtp_show_done(&show);
+	hk_buf_done(&result.text);
+	return code;
+}
+
+enum cli_exit cli_smtp(char **argv)
+{
+	struct smtp_options o;
+	struct given g = {0};
+	enum cli_exit code = CLI_USAGE;
+	const char *wrong;
+
+	if (!smtp_options_parse(argv, &o))
+		return CLI_USAGE;
+	if (o.help) {
+		smtp_options_help();
+		return CLI_OK;
+	}
+	wrong = wrong_with(&o);
+	if (wrong)
+		cli_complain(wrong, NULL);
+	else if (fill(&o, &g))
+		code = session(&o, &g);
+	hk_buf_done(&g.message);
+	return code;
+}
