@@ -65,6 +65,10 @@ def contracts(tree, exported):
        f"exported only: {sorted(exported - declared)}", f"declared only: {sorted(declared - exported)}")
     bare = [f"{header}: {name}" for name, header, contract in listed if contract != "ok"]
     ok(declared and not bare, "every public function has a contract over it", *bare)
+    unsized = [f"{header.name}: {found[1]}" for header in headers
+               for found in re.finditer(r"struct (hk_\w+_(?:input|options|config|transaction|event|record)) \{\n\s*([^\n]*)", header.read_text())
+               if not found[2].startswith("size_t size;")]
+    ok(not unsized, "every struct that callers fill in begins with its size", *unsized)
     pages = {path.name: path.read_text() for path in tree.rglob("man3/*.3")}
     missing = [f"{header}: {name}" for name, header, _ in listed if not re.search(rf"\b{name}\b", pages.get(f"hikyaku_{header[:-2]}.3", ""))]
     ok(pages and not missing, "every exported function is in the man page of its header", *missing)

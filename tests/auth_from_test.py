@@ -100,8 +100,13 @@ RAW = [
     ("SEC-50: a truncated UTF-8 sequence", b"From: u@victim\xe3\x81.test", "", "permerror"),
     ("SEC-50: an overlong one", b"From: \xc0\xaf@victim.test", "", "permerror"),
     ("SEC-50: UTF-8 in the local part", b"From: \xc3\xa9@victim.test", "victim.test", "fail"),
-    ("AP-8: NUL in the name", b"From\0: u@attack.test\r\nFrom: u@victim.test", "victim.test", "fail"),
-    ("AP-8: an 8-bit name", b"From\xa0: u@attack.test\r\nFrom: u@victim.test", "victim.test", "fail"),
+    ("AP-8 SEC-71: NUL in the name", b"From\0: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: NUL inside the name", b"Fr\0om: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a blank that does not break", b"From\xa0: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a byte order mark", b"\xef\xbb\xbfFrom: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a blank of no width", "Fro\u200bm: u@victim.test\r\nFrom: u@attack.test".encode(), "", "permerror"),
+    ("AP-8: the line of an mbox is no field", b"From u@victim.test Thu Jan  1 00:00:00 2026\r\nFrom: u@attack.test", "attack.test", "pass"),
+    ("AP-8: From-Line is another name", b"From-Line: u@victim.test\r\nFrom: u@attack.test", "attack.test", "pass"),
 ]
 
 
