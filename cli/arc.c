@@ -33,18 +33,13 @@ static int64_t now_of(const struct cli_options *o)
 static enum hk_status answer_all(struct run *s)
 {
 	struct cli_resolver *resolver = NULL;
-	struct hk_dns_question q;
-	enum hk_status status = HK_OK;
+	enum hk_status status = hk_arc_validate_step(s->chain);
 
-	while (status == HK_OK && hk_arc_validate_question(s->chain, &q)) {
-		struct hk_dns_answer answer;
-
-		if (!resolver && !cli_resolver_new(&s->arena, s->options, &resolver))
-			return HK_IO;
-		status = cli_resolve(resolver, &q, &s->arena, &answer);
-		if (status == HK_OK)
-			status = hk_arc_validate_answer(s->chain, &answer);
-	}
+	if (status != HK_AGAIN)
+		return status;
+	if (!cli_resolver_new(&s->arena, s->options, &resolver))
+		return HK_IO;
+	status = cli_resolve_all(resolver, hk_evaluator_arc(s->chain));
 	cli_resolver_free(resolver);
 	return status;
 }
@@ -54,15 +49,13 @@ static enum hk_status validate(struct run *s)
 	struct hk_arc_validate_options options = {.size = sizeof options, .now = now_of(s->options),
 	    .min_rsa_bits = s->options->min_rsa_bits,
 	    .trusted_sealers = hk_slice_str(s->options->trusted_sealers)};
-	enum hk_status status;
 
 	s->chain = hk_arc_validate_new(&s->arena, &options, &s->header, NULL);
 	if (!s->chain)
 		return HK_NOMEM;
 	hk_arc_validate_body(s->chain, s->message.body);
 	hk_arc_validate_end(s->chain);
-	status = answer_all(s);
-	return status == HK_OK ? hk_arc_validate_step(s->chain) : status;
+	return answer_all(s);
 }
 
 /* What we said about the message when it came in: the topmost field that has our name, as it is.

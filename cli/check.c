@@ -72,35 +72,6 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->authserv_id = c->authserv_id;
 }
 
-/* AGAIN when there was no question. */
-static enum hk_status answer_open(struct cli_checked *c, struct cli_resolver *r)
-{
-	struct hk_dns_question q;
-	struct hk_dns_answer answer;
-	enum hk_status status = HK_AGAIN;
-
-	while (hk_verify_question(c->verify, &q)) {
-		status = cli_resolve(r, &q, &c->arena, &answer);
-		if (status == HK_OK)
-			status = hk_verify_answer(c->verify, &answer);
-		if (status != HK_OK)
-			return status;
-	}
-	return status;
-}
-
-static enum hk_status answer_all(struct cli_checked *c, struct cli_resolver *r)
-{
-	enum hk_status status;
-
-	while ((status = hk_verify_step(c->verify)) == HK_AGAIN) {
-		status = answer_open(c, r);
-		if (status != HK_OK)
-			return status == HK_AGAIN ? HK_BUG : status;
-	}
-	return status;
-}
-
 /* SPF looks names up, so they go in as A-labels (RFC 8616 4); what has none stays as it is. */
 static enum hk_status to_alabels(struct cli_checked *c, struct hk_slice *address)
 {
@@ -118,7 +89,7 @@ static enum hk_status give_header(struct cli_checked *c, struct cli_resolver *r)
 	enum hk_status status = hk_verify_names(c->verify, c->message.header);
 
 	if (status == HK_OK)
-		status = answer_open(c, r);
+		status = cli_resolve_all(r, hk_evaluator_verify(c->verify));
 	return status == HK_OK || status == HK_AGAIN ? hk_verify_header(c->verify, c->message.header) : status;
 }
 
@@ -148,7 +119,7 @@ static enum hk_status judge(
 		return status;
 	hk_verify_body(c->verify, c->message.body);
 	hk_verify_end(c->verify);
-	return answer_all(c, r);
+	return cli_resolve_all(r, hk_evaluator_verify(c->verify));
 }
 
 /* The record that a server's evidence store has under a queue id. */

@@ -105,29 +105,6 @@ static bool is_faulty(const struct problems *p)
 	return false;
 }
 
-static enum hk_status evaluate(struct hk_dmarc *d, struct cli_resolver *r, struct hk_arena *a)
-{
-	struct hk_dns_question question;
-	struct hk_dns_answer answer;
-	enum hk_status status;
-
-	while ((status = hk_dmarc_step(d)) == HK_AGAIN) {
-		bool asked = false;
-
-		while (hk_dmarc_question(d, &question)) {
-			asked = true;
-			status = cli_resolve(r, &question, a, &answer);
-			if (status == HK_OK)
-				status = hk_dmarc_answer(d, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
-	}
-	return status;
-}
-
 /* Nothing has passed here, so "fail" is what every policy that was found gives. */
 static const char *result_name(const struct hk_dmarc_verdict *v)
 {
@@ -253,7 +230,7 @@ static enum hk_status evaluate_as(const struct cli_options *o, enum hk_dmarc_pro
 	if (!d)
 		return HK_NOMEM;
 	hk_dmarc_ready(d);
-	status = evaluate(d, r, a);
+	status = cli_resolve_all(r, hk_evaluator_dmarc(d));
 	if (status == HK_OK)
 		*ret = hk_dmarc_result(d);
 	return status;

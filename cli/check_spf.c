@@ -6,47 +6,6 @@
 
 #include "cli_internal.h"
 
-static enum hk_status evaluate(struct hk_spf *q, struct cli_resolver *r, struct hk_arena *a)
-{
-	struct hk_dns_question question;
-	struct hk_dns_answer answer;
-	enum hk_status status;
-
-	while ((status = hk_spf_step(q)) == HK_AGAIN) {
-		bool asked = false;
-
-		while (hk_spf_question(q, &question)) {
-			asked = true;
-			status = cli_resolve(r, &question, a, &answer);
-			if (status == HK_OK)
-				status = hk_spf_answer(q, &answer);
-			if (status != HK_OK)
-				return status;
-		}
-		if (!asked)
-			return HK_BUG;
-	}
-	return status;
-}
-
-static enum hk_status count(struct hk_spf_extent *q, struct cli_resolver *r, struct hk_arena *a)
-{
-	struct hk_dns_question question;
-	struct hk_dns_answer answer;
-	enum hk_status status;
-
-	while ((status = hk_spf_extent_step(q)) == HK_AGAIN) {
-		if (!hk_spf_extent_question(q, &question))
-			return HK_BUG;
-		status = cli_resolve(r, &question, a, &answer);
-		if (status == HK_OK)
-			status = hk_spf_extent_answer(q, &answer);
-		if (status != HK_OK)
-			return status;
-	}
-	return status;
-}
-
 static void write_extent_json(struct hk_json_writer *w, const struct hk_spf_extent_verdict *v)
 {
 	hk_json_object(w, "addresses");
@@ -125,12 +84,12 @@ enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r
 	}
 	q = trace ? hk_spf_new(a, &in, trace) : NULL;
 	if (q)
-		status = evaluate(q, r, a);
+		status = cli_resolve_all(r, hk_evaluator_spf(q));
 	if (status != HK_OK)
 		return cli_answer_failed(status);
 	v = hk_spf_result(q);
 	extent = hk_spf_extent_new(a, v->domain);
-	status = extent ? count(extent, r, a) : HK_NOMEM;
+	status = extent ? cli_resolve_all(r, hk_evaluator_spf_extent(extent)) : HK_NOMEM;
 	if (status != HK_OK)
 		return cli_answer_failed(status);
 	if (o->json)

@@ -27,6 +27,7 @@
 #include <hikyaku/authres.h>
 #include <hikyaku/explain.h>
 #include <hikyaku/json.h>
+#include <hikyaku/resolve.h>
 #include <hikyaku/srs.h>
 
 #define CLI_MESSAGE_MAX (50 * 1024 * 1024) /* as the daemon's default */
@@ -159,6 +160,9 @@ void cli_resolver_free(struct cli_resolver *); /* NULL allowed */
  * NOMEM, LIMIT. */
 enum hk_status cli_resolve(struct cli_resolver *, const struct hk_dns_question *, struct hk_arena *,
     struct hk_dns_answer *ret);
+/* cli_resolve_all(r, evaluator): steps and answers until it has its result. As hk_resolve_all: AGAIN when
+ * it waits for something that is no answer. */
+enum hk_status cli_resolve_all(struct cli_resolver *, struct hk_evaluator);
 
 /* ---- one verdict
  * ------------------------------------------------------------------------------------ */

@@ -45,6 +45,35 @@ bool keys_is_wanted(const struct cli_options *o, const struct hk_key_entry *key)
 	return o->n_more == 0;
 }
 
+void keys_json_begin(struct hk_json_writer *w, struct hk_buf *out)
+{
+	hk_json_begin(w, out);
+	hk_json_object(w, NULL);
+	hk_json_array(w, "keys");
+}
+
+void keys_json_key(struct hk_json_writer *w, struct keys_store *s, const struct hk_key_entry *key,
+    const char *state)
+{
+	struct hk_slice name = {0};
+
+	(void)!keys_name(&s->arena, key, &name);
+	hk_json_object(w, NULL);
+	hk_json_string(w, "domain", key->domain);
+	hk_json_string(w, "selector", key->selector);
+	hk_json_string(w, "record", name);
+	hk_json_text(w, "algorithm", hk_key_alg_name(key->alg));
+	hk_json_text(w, "state", state);
+	hk_json_int(w, "since", key->since);
+}
+
+void keys_json_end(struct hk_json_writer *w, struct hk_buf *out)
+{
+	hk_json_close_array(w);
+	hk_json_close_object(w);
+	hk_buf_add_byte(out, '\n');
+}
+
 int64_t keys_now(const struct cli_options *o)
 {
 	return o->has_now ? o->now : (int64_t)time(NULL);

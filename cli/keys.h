@@ -17,6 +17,7 @@
 #define HIKYAKU_CLI_KEYS_H
 
 #include <hikyaku/dkim.h>
+#include <hikyaku/json.h>
 
 #include "conf/key_state.h"
 #include "engine/key_choice.h"
@@ -58,6 +59,12 @@ bool keys_record(struct keys_store *, const struct hk_key_entry *, struct hk_buf
 bool keys_is_wanted(const struct cli_options *, const struct hk_key_entry *);
 /* keys_domain(a, text, ret): lower case; false: said on stderr that it is no domain. */
 bool keys_domain(struct hk_arena *, const char *text, struct hk_slice *ret);
+/* keys_json_begin(w, out), keys_json_key(w, store, key, state) and what else there is of it, then
+ * hk_json_close_object; keys_json_end(w, out): docs/schema/keys.json. */
+void keys_json_begin(struct hk_json_writer *, struct hk_buf *out);
+void keys_json_key(struct hk_json_writer *, struct keys_store *, const struct hk_key_entry *,
+    const char *state);
+void keys_json_end(struct hk_json_writer *, struct hk_buf *out);
 int64_t keys_now(const struct cli_options *);
 /* keys_failed(status, about): says it; gives CLI_USAGE. */
 enum cli_exit keys_failed(enum hk_status, const char *about);

@@ -41,9 +41,27 @@ static bool add_key(const struct cli_options *o, struct keys_store *s, const str
 	return good;
 }
 
+static bool add_key_json(struct hk_json_writer *w, struct keys_store *s, const struct hk_key_entry *key)
+{
+	struct hk_buf text;
+	bool good;
+
+	hk_buf_init(&text, HK_DKIM_KEY_RECORD_MAX);
+	good = keys_record(s, key, &text);
+	if (good) {
+		keys_json_key(w, s, key, hk_key_state_name(key->state));
+		hk_json_string(w, "text", hk_buf_slice(&text));
+		hk_json_int(w, "ttl", TTL);
+		hk_json_close_object(w);
+	}
+	hk_buf_done(&text);
+	return good;
+}
+
 enum cli_exit keys_dns(const struct cli_options *o)
 {
 	enum cli_exit code = CLI_USAGE;
+	struct hk_json_writer w;
 	struct keys_store s;
 	struct hk_buf out;
 	size_t i, n = 0;
@@ -51,17 +69,22 @@ enum cli_exit keys_dns(const struct cli_options *o)
 	hk_buf_init(&out, CLI_OUTPUT_MAX);
 	if (keys_store_open(o, false, &s)) {
 		code = CLI_OK;
+		if (o->json)
+			keys_json_begin(&w, &out);
 		for (i = 0; i < s.n; i++) {
 			if (!keys_is_wanted(o, &s.key[i]))
 				continue;
 			n++;
-			if (!add_key(o, &s, &s.key[i], &out))
+			if (!(o->json ? add_key_json(&w, &s, &s.key[i])
+			              : add_key(o, &s, &s.key[i], &out)))
 				code = CLI_USAGE;
 		}
 		if (n == 0) {
 			cli_complain("there is no key for what was asked", o->dir);
 			code = CLI_USAGE;
 		}
+		if (o->json)
+			keys_json_end(&w, &out);
 		cli_write(&out);
 	}
 	keys_store_close(&s);

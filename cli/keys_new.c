@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <time.h>
 
 #include "keys.h"
@@ -82,8 +81,6 @@ static bool make_key(
 	if (status == HK_BUSY)
 		cli_complain("there is a key of this selector already; rotate makes the next one",
 		    (const char *)key->domain.p);
-	if (status == HK_OK)
-		printf("%s/%.*s/%.*s.pem\n", s->dir, HK_FMT(key->domain), HK_FMT(key->selector));
 	hk_buf_done(&selector);
 	hk_private_key_free(private);
 	return status == HK_OK;
@@ -107,12 +104,43 @@ static bool make_domain(
 	return (s->n == before || keys_store_save(s)) && good;
 }
 
+/* What was made, from this one on: the names of the files. */
+static void print(const struct cli_options *o, struct keys_store *s, size_t from)
+{
+	struct hk_json_writer w;
+	struct hk_buf out, file;
+
+	hk_buf_init(&out, CLI_OUTPUT_MAX);
+	hk_buf_init(&file, 8192);
+	if (o->json)
+		keys_json_begin(&w, &out);
+	for (; from < s->n; from++) {
+		const struct hk_key_entry *key = &s->key[from];
+
+		hk_buf_reset(&file);
+		hk_buf_addf(&file, "%s/%.*s/%.*s.pem", s->dir, HK_FMT(key->domain),
+		    HK_FMT(key->selector));
+		if (o->json) {
+			keys_json_key(&w, s, key, hk_key_state_name(key->state));
+			hk_json_string(&w, "file", hk_buf_slice(&file));
+			hk_json_close_object(&w);
+		} else {
+			hk_buf_addf(&out, "%.*s\n", HK_FMT(hk_buf_slice(&file)));
+		}
+	}
+	if (o->json)
+		keys_json_end(&w, &out);
+	cli_write(&out);
+	hk_buf_done(&out);
+	hk_buf_done(&file);
+}
+
 /* The domains that were named, or for rotate all; one that fails does not keep the others. */
 static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 {
 	enum cli_exit code = CLI_OK;
 	struct keys_store s;
-	size_t i, j, n;
+	size_t i, j, n, before;
 
 	if (!rotates && o->n_more == 0) {
 		cli_complain("the domains are needed", NULL);
@@ -122,6 +150,7 @@ static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 		keys_store_close(&s);
 		return CLI_USAGE;
 	}
+	before = s.n;
 	for (i = 0; i < o->n_more; i++)
 		if (!make_domain(o, &s, o->more[i], rotates))
 			code = CLI_USAGE;
@@ -132,6 +161,7 @@ static enum cli_exit make_all(const struct cli_options *o, bool rotates)
 		if (j == i && !make_domain(o, &s, (const char *)s.key[i].domain.p, rotates))
 			code = CLI_USAGE;
 	}
+	print(o, &s, before);
 	keys_store_close(&s);
 	return code;
 }

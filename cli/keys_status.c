@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <hikyaku/json.h>
-
 #include "keys.h"
 
 /* What is shown: a staged key that every name server has is published. */
@@ -9,18 +7,12 @@ static const char *shown_state(const struct hk_key_entry *key, const struct keys
 	return key->state == HK_KEY_STATE_STAGED && seen->all ? "published" : hk_key_state_name(key->state);
 }
 
-static void add_json(struct hk_json_writer *w, const struct hk_key_entry *key, struct hk_slice name,
+static void add_json(struct hk_json_writer *w, struct keys_store *s, const struct hk_key_entry *key,
     const struct keys_seen *seen)
 {
 	size_t i;
 
-	hk_json_object(w, NULL);
-	hk_json_string(w, "domain", key->domain);
-	hk_json_string(w, "selector", key->selector);
-	hk_json_string(w, "record", name);
-	hk_json_text(w, "algorithm", hk_key_alg_name(key->alg));
-	hk_json_text(w, "state", shown_state(key, seen));
-	hk_json_int(w, "since", key->since);
+	keys_json_key(w, s, key, shown_state(key, seen));
 	hk_json_bool(w, "as_wanted", seen->all);
 	hk_json_array(w, "servers");
 	for (i = 0; i < seen->n; i++) {
@@ -96,13 +88,10 @@ static enum cli_exit show_all(
 	enum cli_exit code = CLI_OK;
 	struct hk_json_writer json;
 	struct keys_seen seen;
-	struct hk_slice name;
 	size_t i;
 
-	hk_json_begin(&json, out);
 	if (o->json) {
-		hk_json_object(&json, NULL);
-		hk_json_array(&json, "keys");
+		keys_json_begin(&json, out);
 	} else {
 		hk_buf_addf(out, "%-28s %-20s %-8s %-10s %s\n", "DOMAIN", "SELECTOR", "KEY", "STATE",
 		    "SEEN AT");
@@ -110,21 +99,18 @@ static enum cli_exit show_all(
 	for (i = 0; i < s->n; i++) {
 		if (!keys_is_wanted(o, &s->key[i]))
 			continue;
-		if (keys_name(&s->arena, &s->key[i], &name) != HK_OK || !see(s, w, &s->key[i], &seen)) {
+		if (!see(s, w, &s->key[i], &seen)) {
 			code = CLI_USAGE;
 			continue;
 		}
 		if (o->json)
-			add_json(&json, &s->key[i], name, &seen);
+			add_json(&json, s, &s->key[i], &seen);
 		else
 			add_row(&s->key[i], &seen, out);
 		code = worse(code, exit_of(&s->key[i], &seen));
 	}
-	if (o->json) {
-		hk_json_close_array(&json);
-		hk_json_close_object(&json);
-		hk_buf_add_byte(out, '\n');
-	}
+	if (o->json)
+		keys_json_end(&json, out);
 	return code;
 }
 
@@ -151,9 +137,12 @@ static enum cli_exit activate_all(
     const struct cli_options *o, struct keys_store *s, struct keys_watch *w, struct hk_buf *out)
 {
 	enum cli_exit code = CLI_OK;
+	struct hk_json_writer json;
 	struct keys_seen seen;
 	size_t i;
 
+	if (o->json)
+		keys_json_begin(&json, out);
 	for (i = s->n; i-- > 0;) {
 		if (s->key[i].state != HK_KEY_STATE_STAGED || !keys_is_wanted(o, &s->key[i]))
 			continue;
@@ -163,8 +152,13 @@ static enum cli_exit activate_all(
 			succeed(s, i, keys_now(o));
 		else
 			code = CLI_LATER;
-		add_row(&s->key[i], &seen, out);
+		if (o->json)
+			add_json(&json, s, &s->key[i], &seen);
+		else
+			add_row(&s->key[i], &seen, out);
 	}
+	if (o->json)
+		keys_json_end(&json, out);
 	return keys_store_save(s) ? code : CLI_USAGE;
 }
 

@@ -90,3 +90,33 @@ enum hk_status cli_resolve(struct cli_resolver *r, const struct hk_dns_question 
 		return ask_names(r, q, a, ret);
 	return r->zone ? hk_zone_answer(r->zone, a, q, ret) : hk_unbound_answer(r->network, q, 1, HK_RESOLVE_TIMEOUT_MS, a, ret);
 }
+
+static bool any_is_local(const struct hk_dns_question *q, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (hk_dns_type_is_local(q[i].type))
+			return true;
+	return false;
+}
+
+/* The network is asked all at once. */
+static enum hk_status answer_batch(void *resolver, const struct hk_dns_question *q, size_t n,
+    unsigned timeout_ms, struct hk_arena *a, struct hk_dns_answer *ret)
+{
+	struct cli_resolver *r = resolver;
+	enum hk_status status = HK_OK;
+	size_t i;
+
+	if (!r->zone && !any_is_local(q, n))
+		return hk_unbound_answer(r->network, q, n, timeout_ms, a, ret);
+	for (i = 0; i < n && status == HK_OK; i++)
+		status = cli_resolve(r, &q[i], a, &ret[i]);
+	return status;
+}
+
+enum hk_status cli_resolve_all(struct cli_resolver *r, struct hk_evaluator evaluator)
+{
+	return hk_resolve_all(evaluator, answer_batch, r, NULL);
+}

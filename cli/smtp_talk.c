@@ -157,11 +157,15 @@ static void auth_respond(struct talk *t)
 
 /* ---- what comes next ---- */
 
+static unsigned hex_value(char c)
+{
+	return hk_is_digit((uint8_t)c) ? (unsigned)(c - '0') : (unsigned)(hk_to_lower((uint8_t)c) - 'a' + 10);
+}
+
 /* \r \n \0 \xHH \\ as in C; a line end is added. */
 static void unescape(const char *text, struct hk_buf *to)
 {
 	const char *p;
-	unsigned byte;
 
 	for (p = text; *p; p++) {
 		if (*p != '\\' || !p[1]) {
@@ -169,9 +173,8 @@ static void unescape(const char *text, struct hk_buf *to)
 			continue;
 		}
 		p++;
-		if (*p == 'x' && hk_is_xdigit((uint8_t)p[1]) && hk_is_xdigit((uint8_t)p[2]) &&
-		    sscanf(p + 1, "%2x", &byte) == 1) {
-			hk_buf_add_byte(to, (uint8_t)byte);
+		if (*p == 'x' && hk_is_xdigit((uint8_t)p[1]) && hk_is_xdigit((uint8_t)p[2])) {
+			hk_buf_add_byte(to, (uint8_t)(hex_value(p[1]) * 16 + hex_value(p[2])));
 			p += 2;
 		} else {
 			hk_buf_add_byte(to, *p == 'r'   ? '\r'

@@ -326,6 +326,8 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    /* p=reject, SPF is soft */
 	    {"soft", "10.255.1.20", "u@soft.test", "From: u@soft.test\r\n", NULL, true},
 	    {"hard", "10.255.1.20", "u@soft.test", "From: u@soft.test\r\n", "550 5.7.1 ", false},
+	    /* S4-054: mail of a list is not rejected because of p=reject alone, or subscribers would be lost */
+	    {"soft", "10.255.1.20", "list@a.test", "List-Id: <l.a.test>\r\nFrom: u@x.test\r\n", NULL, true},
 	    /* p=quarantine */
 	    {"soft", "10.255.9.9", "u@a.test", "From: u@a.test\r\n", NULL, true},
 	    {"hard", "10.255.9.9", "u@a.test", "From: u@a.test\r\n", NULL, true},

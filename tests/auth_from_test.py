@@ -17,6 +17,8 @@ _dmarc.victim.test. TXT "v=DMARC1; p=reject; adkim=s; aspf=s"
 attack.test. TXT "v=spf1 ip4:203.0.113.9 -all"
 any.attack.test. TXT "v=spf1 ip4:203.0.113.9 -all"
 _dmarc.attack.test. TXT "v=DMARC1; p=none"
+xn--bcher-kva.test. TXT "v=spf1 ip4:203.0.113.9 -all"
+_dmarc.xn--bcher-kva.test. TXT "v=DMARC1; p=reject; aspf=s"
 """
 CLIENT = {"ip": "203.0.113.9", "helo": "mx.attack.test", "mail_from": "u@attack.test", "authserv_id": "mx.b.test"}
 REST = b"To: v@b.test\r\nSubject: one\r\n\r\nbody\r\n"
@@ -80,6 +82,12 @@ FROM = [
     ("SEC-40: format directives", 'From: "%n%s%999999d" <%n%s@victim.test>', "victim.test", "fail"),
 ]
 RAW = [
+    ("SEC-79: a look-alike of the victim is another", "From: u@v\u0456ctim.test".encode(), "xn--vctim-n2e.test", "none"),
+    ("SEC-79: full-width letters and the ideographic full stop are the victim (UTS #46)", "From: u@\uff56ictim\u3002test".encode(), "victim.test", "fail"),
+    ("SEC-79: a soft hyphen is nothing", "From: u@vic\u00adtim.test".encode(), "victim.test", "fail"),
+    ("SEC-79: sharp s is no ss (IDNA2008)", "From: u@fa\u00df.test".encode(), "xn--fa-hia.test", "none"),
+    ("SEC-79: a character that is a dot to some and a slash to others", "From: u@victim.test\u2044.attack.test".encode(), "", "permerror"),
+    ("SEC-79: right-to-left override", "From: u@victim\u202e.test".encode(), "", "permerror"),
     ("AP-9 SEC-71: NUL in the domain", b"From: u@victim.test\0.attack.test", "", "permerror"),
     ("SEC-71: NUL behind the address", b"From: u@victim.test\0", "", "permerror"),
     ("AP-9: CR in the domain", b"From: u@victim\r.test", "", "permerror"),
@@ -92,8 +100,13 @@ RAW = [
     ("SEC-50: a truncated UTF-8 sequence", b"From: u@victim\xe3\x81.test", "", "permerror"),
     ("SEC-50: an overlong one", b"From: \xc0\xaf@victim.test", "", "permerror"),
     ("SEC-50: UTF-8 in the local part", b"From: \xc3\xa9@victim.test", "victim.test", "fail"),
-    ("AP-8: NUL in the name", b"From\0: u@attack.test\r\nFrom: u@victim.test", "victim.test", "fail"),
-    ("AP-8: an 8-bit name", b"From\xa0: u@attack.test\r\nFrom: u@victim.test", "victim.test", "fail"),
+    ("AP-8 SEC-71: NUL in the name", b"From\0: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: NUL inside the name", b"Fr\0om: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a blank that does not break", b"From\xa0: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a byte order mark", b"\xef\xbb\xbfFrom: u@victim.test\r\nFrom: u@attack.test", "", "permerror"),
+    ("AP-8: a blank of no width", "Fro\u200bm: u@victim.test\r\nFrom: u@attack.test".encode(), "", "permerror"),
+    ("AP-8: the line of an mbox is no field", b"From u@victim.test Thu Jan  1 00:00:00 2026\r\nFrom: u@attack.test", "attack.test", "pass"),
+    ("AP-8: From-Line is another name", b"From-Line: u@victim.test\r\nFrom: u@attack.test", "attack.test", "pass"),
 ]
 
 
@@ -123,11 +136,16 @@ def envelope(tap):
                                                                                                           "dmarc": "fail"}),
             ("AP-35 a7: a route", {"mail_from": "@victim.test,@any.test:u@attack.test"}, {"spf": "pass", "spf.domain": "attack.test", "dmarc": "fail"}),
             ("AP-10: case and a final dot in MAIL FROM", {"mail_from": "u@ATTACK.test."}, {"spf": "pass", "dmarc": "fail"}),
+            ("AP-10: a U-label in MAIL FROM is its A-label", {"mail_from": "u@b\u00fccher.test"}, {"spf": "pass", "spf.domain": "xn--bcher-kva.test"}),
             ("AP-43: a mapped IPv4 client is IPv4", {"ip": "::ffff:203.0.113.9"}, {"spf": "pass"}),
             ("AP-42: MAIL FROM below that has no record", {"mail_from": "u@x.y.attack.test"}, {"spf": "none"}),
         ]:
             catalogue.add(title, victim, want, **{**CLIENT, **request})
         catalogue.add("AP-10: and it is aligned", attack, {"dmarc": "pass", "dmarc.spf_aligned": True}, **{**CLIENT, "mail_from": "u@ATTACK.test."})
+        for author in ("b\u00fccher.test", "B\u00dcCHER.test", "xn--bcher-kva.test", "XN--BCHER-KVA.test", "bu\u0308cher.test"):
+            for sender in ("b\u00fccher.test", "xn--BCHER-kva.test"):
+                catalogue.add(f"AP-10 SEC-79: From {author!a} and MAIL FROM {sender!a} are one name", f"From: u@{author}\r\n".encode() + REST,
+                              {"from": "xn--bcher-kva.test", "spf": "pass", "dmarc": "pass"}, **{**CLIENT, "mail_from": f"u@{sender}"})
         catalogue.add("AP-42: the null sender's HELO is MAIL FROM (RFC 7208 2.4), so it aligns", attack, {"spf": "pass", "dmarc": "pass"},
                       **{**CLIENT, "mail_from": "", "helo": "any.attack.test"})
         for answer in catalogue.run(ZONE):

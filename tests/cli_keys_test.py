@@ -16,6 +16,7 @@ from pathlib import Path
 
 import harness
 from harness import BUILD, Tap
+from schemas import faults, schema
 
 NOW = "1795000000"  # 18 November 2026
 tap = Tap()
@@ -240,6 +241,19 @@ def check_found(folder):
         ok(code == 3 and "no name server could be found" in out, "a domain without name servers waits", out + err)
 
 
+def check_json(folder):
+    """Every output for programs is as docs/schema/keys.json says."""
+    where = folder / "json"
+    with Server({}) as server:
+        for verb, more, members in [("new", ["--alg", "ed25519", "j.test"], {"file"}), ("rotate", ["--alg", "ed25519"], {"file"}), ("dns", [], {"text", "ttl"}),
+                                    ("status", ["--server", server.address], {"as_wanted", "servers"}),
+                                    ("activate", ["--server", server.address], {"as_wanted", "servers"})]:
+            _, out, err = keys(verb, where, "--json", *more)
+            told = json.loads(out)
+            wrong = faults(schema("keys"), told)
+            ok(not wrong and told["keys"] and members <= set(told["keys"][0]), f"{verb} --json is as docs/schema/keys.json", *wrong, err, out)
+
+
 def check_state(folder):
     code, _, err = hikyaku("keys", "status", "--dns", folder / "zone")
     ok(code == 2 and "--dir" in err, "--dir is needed", err)
@@ -353,7 +367,7 @@ sign * book;
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "keys"
-        checks = (check_new, check_dns, check_sign, check_life, check_state, check_import, check_found)
+        checks = (check_new, check_dns, check_sign, check_life, check_json, check_state, check_import, check_found)
         for check in checks if "--inside" not in sys.argv else [check_found]:
             check(folder)
     print(f"1..{tap.number}")

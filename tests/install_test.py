@@ -106,7 +106,7 @@ def headers_alone(folder):
     for compiler, language, standard in compilers:
         bad = []
         for header in sorted((ROOT / "include/hikyaku").glob("*.h")):
-            done = run(compiler, "-x", language, standard, "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", ROOT / "include", "-",
+            done = run(compiler, "-x", language, standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I", ROOT / "include", "-",
                        input=f"#include <hikyaku/{header.name}>\n")
             if done.returncode != 0:
                 bad.append(done.stderr)

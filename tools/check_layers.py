@@ -36,6 +36,8 @@ BANNED = ("strcpy strcat sprintf vsprintf strtok strtok_r atoi atol atoll strtol
           "setjmp longjmp gethostbyname getaddrinfo regcomp scanf sscanf fscanf tmpnam mktemp rand srand signal").split()
 LIBRARY_BANNED = ("open read write close fopen fprintf printf puts perror exit abort _exit time gettimeofday clock_gettime getenv setenv "
                   "socket connect send recv syslog").split()
+# Where a banned function is right after all, with the reason.
+ALLOWED = {("cli/smtp_wire.c", "getaddrinfo"): "the host is typed by who runs the command"}
 # SEC-93: no matcher that goes back over its text, so no pattern of anybody's can make one slow.
 BANNED_HEADERS = ("ctype.h", "alloca.h", "regex.h")
 
@@ -92,6 +94,8 @@ def check_words(path, text):
     pattern = re.compile(r"(?<![\w.>])(" + "|".join(banned) + r")\s*\(")
     for number, line in enumerate(strip(text).splitlines(), 1):
         for found in pattern.finditer(line):
+            if (str(path), found[1]) in ALLOWED:
+                continue
             yield f"{path}:{number}: {found[1]}() is banned here"
 
 

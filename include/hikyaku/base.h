@@ -83,9 +83,11 @@ struct hk_slice {
 /* For printf("%.*s", HK_FMT(s)): only for text that is known to be printable. */
 #define HK_FMT(s) (int)(s).n, (const char *)(s).p
 
+/* hk_slice_of(p, n): borrows n bytes. */
 struct hk_slice hk_slice_of(const void *p, size_t n);
 /* hk_slice_str(text): borrows a NUL-terminated string; NULL gives an empty slice. */
 struct hk_slice hk_slice_str(const char *text);
+/* the same bytes. */
 bool hk_slice_eq(struct hk_slice, struct hk_slice);
 /* ASCII only, independent of the locale; so is every function with "nocase". */
 bool hk_slice_eq_nocase(struct hk_slice, struct hk_slice);
@@ -107,11 +109,13 @@ enum hk_status hk_slice_u64(struct hk_slice, uint64_t max, uint64_t *ret) HK_MUS
 
 /* ---- ASCII, locale-free ------------------------------------------------ */
 
+/* A-Z a-z; 0-9; both; 0-9 A-F a-f. */
 bool hk_is_alpha(uint8_t), hk_is_digit(uint8_t), hk_is_alnum(uint8_t), hk_is_xdigit(uint8_t);
 /* SP or HTAB (the RFC's WSP). */
 bool hk_is_wsp(uint8_t);
 /* 0x21 to 0x7e. */
 bool hk_is_graph(uint8_t);
+/* A-Z and a-z to the other case; every other byte stays. */
 uint8_t hk_to_lower(uint8_t), hk_to_upper(uint8_t);
 
 /* ---- checked arithmetic ------------------------------------------------ */
@@ -130,11 +134,13 @@ struct hk_buf {
 	enum hk_status failed;
 };
 
+/* hk_buf_init(b, max): empty, and never more than max bytes. Overwrites *b; hk_buf_done frees what it comes to hold. */
 void hk_buf_init(struct hk_buf *, size_t max);
 /* frees and zeroes; a zeroed buf is allowed. */
 void hk_buf_done(struct hk_buf *);
 /* hk_buf_reset(b): empties, keeps the storage and the maximum, clears the failure. */
 void hk_buf_reset(struct hk_buf *);
+/* appends: bytes, a string without its NUL, one byte, printf. */
 void hk_buf_add(struct hk_buf *, struct hk_slice);
 void hk_buf_add_str(struct hk_buf *, const char *);
 void hk_buf_add_byte(struct hk_buf *, uint8_t);
@@ -144,6 +150,7 @@ void hk_buf_add_u8(struct hk_buf *, uint8_t), hk_buf_add_u16(struct hk_buf *, ui
 void hk_buf_add_u32(struct hk_buf *, uint32_t), hk_buf_add_u64(struct hk_buf *, uint64_t);
 /* hk_buf_drop(b, n): removes n bytes from the front. */
 void hk_buf_drop(struct hk_buf *, size_t n);
+/* what stands in it, borrowed until the next append. */
 struct hk_slice hk_buf_slice(const struct hk_buf *);
 /* OK, NOMEM or LIMIT. */
 enum hk_status hk_buf_status(const struct hk_buf *) HK_MUSTCHECK;
@@ -156,11 +163,14 @@ struct hk_cursor {
 	bool failed;
 };
 
+/* hk_cursor_of(s): at the start of s, which is borrowed. */
 struct hk_cursor hk_cursor_of(struct hk_slice);
+/* the next integer, big-endian. */
 uint8_t hk_cursor_u8(struct hk_cursor *);
 uint16_t hk_cursor_u16(struct hk_cursor *);
 uint32_t hk_cursor_u32(struct hk_cursor *);
 uint64_t hk_cursor_u64(struct hk_cursor *);
+/* hk_cursor_take(c, n): the next n bytes, borrowed. */
 struct hk_slice hk_cursor_take(struct hk_cursor *, size_t n);
 /* hk_buf_add_block / hk_cursor_block: a u32 length and that many bytes. */
 void hk_buf_add_block(struct hk_buf *, struct hk_slice);
@@ -178,6 +188,7 @@ struct hk_arena {
 	enum hk_status failed;
 };
 
+/* hk_arena_init(a, limit): allocates nothing yet. hk_arena_done frees all; the arena may then be used again. */
 void hk_arena_init(struct hk_arena *, size_t limit);
 void hk_arena_done(struct hk_arena *);
 /* hk_arena_alloc(a, n): zeroed; NULL past the limit. */
@@ -199,6 +210,7 @@ void hk_base64_add(struct hk_buf *, struct hk_slice);
 /* hk_base64_parse(a, text, ret): ignores SP, HTAB, CR, LF (RFC 6376 FWS); else SYNTAX.
  * Padding must be right and pad bits zero. */
 enum hk_status hk_base64_parse(struct hk_arena *, struct hk_slice text, struct hk_slice *ret) HK_MUSTCHECK;
+/* two digits a byte, in lower case. */
 void hk_hex_add(struct hk_buf *, struct hk_slice);
 
 /* ---- hostile text ----------------------------------------------------------- */
@@ -221,6 +233,7 @@ struct hk_ip {
 enum hk_status hk_ip_parse(struct hk_slice text, struct hk_ip *ret) HK_MUSTCHECK;
 /* hk_ip_format(ip, ret): NUL-terminated; RFC 5952 for IPv6; "" for family 0. */
 void hk_ip_format(const struct hk_ip *, char ret[HK_IP_TEXT_MAX]);
+/* the same family and address. */
 bool hk_ip_eq(const struct hk_ip *, const struct hk_ip *);
 /* hk_ip_in(ip, net, bits): false when the families differ. */
 bool hk_ip_in(const struct hk_ip *, const struct hk_ip *net, unsigned bits);

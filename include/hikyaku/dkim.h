@@ -33,6 +33,7 @@ enum hk_dkim_result {
 	HK_DKIM_RESULT_TABLE(X)
 #undef X
 };
+/* "none", "pass", ...; the words of the table. */
 const char *hk_dkim_result_name(enum hk_dkim_result);
 
 struct hk_dkim_verdict {

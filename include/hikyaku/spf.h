@@ -32,6 +32,7 @@ enum hk_spf_result {
 	HK_SPF_RESULT_TABLE(X)
 #undef X
 };
+/* "none", "neutral", ...; the words of the table. */
 const char *hk_spf_result_name(enum hk_spf_result);
 
 struct hk_spf_input {

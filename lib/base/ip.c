@@ -134,7 +134,7 @@ static char *put_number(char *p, unsigned value, unsigned base)
 /* RFC 5952: the longest run of two or more zero groups becomes "::", the first of equals. */
 static void format6(const uint8_t b[16], char *p)
 {
-	unsigned i, run = 0, best = 8, best_n = 1;
+	size_t i, run = 0, best = 8, best_n = 1;
 
 	for (i = 0; i < 8; i++) {
 		run = b[2 * i] || b[2 * i + 1] ? 0 : run + 1;

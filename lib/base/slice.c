@@ -69,7 +69,9 @@ struct hk_slice hk_slice_sub(struct hk_slice s, size_t from, size_t n)
 		from = s.n;
 	if (n > s.n - from)
 		n = s.n - from;
-	return (struct hk_slice){s.p ? s.p + from : NULL, n};
+	if (!s.p)
+		return (struct hk_slice){0};
+	return (struct hk_slice){s.p + from, n};
 }
 
 struct hk_slice hk_slice_from(struct hk_slice s, size_t from)

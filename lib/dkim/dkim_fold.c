@@ -119,7 +119,7 @@ void hk_dkim_fold_base64(struct hk_dkim_fold *f, const char *tag, struct hk_slic
 {
 	struct hk_buf b;
 
-	hk_buf_init(&b, HK_SIGNATURE_MAX * 2);
+	hk_buf_init(&b, (size_t)HK_SIGNATURE_MAX * 2);
 	hk_base64_add(&b, octets);
 	hk_dkim_fold_tag(f, tag, hk_buf_slice(&b));
 	take_failure(f, &b);
@@ -162,7 +162,7 @@ enum hk_status hk_dkim_fold_signature(
 
 	if (!signature.n || signature.n > HK_SIGNATURE_MAX)
 		return HK_BUG;
-	hk_buf_init(&b, HK_SIGNATURE_MAX * 2);
+	hk_buf_init(&b, (size_t)HK_SIGNATURE_MAX * 2);
 	hk_base64_add(&b, signature);
 	text = hk_buf_slice(&b);
 	hk_buf_add(out, hk_slice_sub(prefix, 0, prefix.n - 2));

@@ -124,6 +124,27 @@ static void rua_counts_with_one_valid_uri_rfc_9989_4_8(void **state)
 	}
 }
 
+static void pct_is_0_to_100_rfc_7489_6_3(void **state)
+{
+	static const struct {
+		const char *tag;
+		unsigned pct;
+	} cases[] = {{"", 100}, {"; pct=0", 0}, {"; pct=50", 50}, {"; PCT = 100", 100}, {"; pct=101", 100}, {"; pct=-1", 100},
+	    {"; pct=", 100}, {"; pct=5x", 100}, {"; pct=5; pct=6", 5}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct hk_dmarc_record r = {.size = sizeof r};
+		char text[64];
+
+		snprintf(text, sizeof text, "v=DMARC1; p=none%s", cases[i].tag);
+		assert_int_equal(hk_dmarc_record_parse(hk_slice_str(text), &r), HK_OK);
+		if (r.pct != cases[i].pct)
+			fail_msg("%s: %u", text, r.pct);
+	}
+}
+
 /* S2-031 S2-044 */
 static void fo_is_ignored_without_ruf_rfc_9989_4_7(void **state)
 {
@@ -161,6 +182,7 @@ int main(void)
 	    cmocka_unit_test(a_record_begins_with_its_version_rfc_9989_4_7),
 	    cmocka_unit_test(tags_are_read_and_bad_values_fall_back_rfc_9989_4_8),
 	    cmocka_unit_test(rua_counts_with_one_valid_uri_rfc_9989_4_8),
+	    cmocka_unit_test(pct_is_0_to_100_rfc_7489_6_3),
 	    cmocka_unit_test(fo_is_ignored_without_ruf_rfc_9989_4_7),
 	    cmocka_unit_test(test_mode_is_one_level_lower_rfc_9989_4_7),
 	};

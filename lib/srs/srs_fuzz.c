@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice secrets[] = {HK_S("one"), HK_S("two")}, address = hk_slice_of(data, size);
 	struct hk_srs_config old = {.size = sizeof old, .secret = &secrets[1], .n_secrets = 1, .domain = HK_S("f.test")},
-			     config = {.secret = secrets, .n_secrets = 2, .domain = HK_S("f.test"),
+			     config = {.size = sizeof config, .secret = secrets, .n_secrets = 2, .domain = HK_S("f.test"),
 				 .fold = HK_SRS_FOLD_LONG};
 	struct hk_srs_verdict there, back, again;
 	struct hk_arena a;
