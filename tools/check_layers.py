@@ -12,7 +12,7 @@ from pathlib import Path
 FLOORS = [
     ["lib/base"],
     ["lib/crypto", "lib/message", "lib/tags", "lib/dns", "lib/milter"],
-    ["lib/spf", "lib/dkim", "lib/dmarc", "lib/authres", "lib/srs", "lib/bimi", "lib/sts", "lib/smtp"],
+    ["lib/spf", "lib/dkim", "lib/dmarc", "lib/authres", "lib/srs", "lib/mime", "lib/bimi", "lib/sts", "lib/smtp"],
     ["lib/arc", "lib/dkim2", "lib/lint", "lib/report"],
     ["lib/verify"],
     ["lib/explain", "conf", "log"],
