@@ -20,13 +20,16 @@ void conf_keep_lower(struct conf_reader *, struct hk_slice, struct hk_slice *ret
 const char *conf_check_host(struct hk_slice);
 const char *conf_check_path(struct hk_slice);
 void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_slice *ret);
+/* conf_time(text, ret): "90", "15m", "1h": seconds; false: it is none. conf_time_print: its inverse. */
+bool conf_time(struct hk_slice, uint64_t *ret);
+void conf_time_print(struct hk_buf *, uint64_t seconds);
 bool conf_find_word(
     struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
 
 #define CONF_KIND_FUNCTIONS(X)                                                                     \
 	X(text)                                                                                    \
 	X(address) X(number) X(durations) X(word) X(words) X(domains) X(nets) X(sockets) X(via)    \
-	    X(source) X(quarantine)
+	    X(source) X(quarantine) X(auth) X(mechanisms) X(rate)
 #define X(name)                                                                                    \
 	void conf_parse_##name(struct conf_reader *, const struct conf_item *,                     \
 	    const struct conf_token *args, size_t n, void *base);                                  \

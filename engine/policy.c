@@ -18,8 +18,7 @@ struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const
 struct hk_policy_reply hk_policy_mail(
     const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
-	/* A skeleton until there is AUTH: whoever is not in relay-from cannot have authenticated.
-	 */
+	/* who authenticated may relay; so may whoever is in relay-from */
 	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay)
 		return (struct hk_policy_reply){
 		    530, "5.7.0", "Authentication required (RFC 4954 6)"};
@@ -74,6 +73,36 @@ struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct h
 		return no_mailbox;
 	*ret_address = path->text;
 	return (struct hk_policy_reply){0};
+}
+
+/* name: "user@domain", "@domain", "*" */
+static bool fits_sender(struct hk_slice name, struct hk_slice local, struct hk_slice domain)
+{
+	size_t at = hk_slice_rfind(name, '@');
+
+	if (at == name.n)
+		return hk_slice_eq(name, HK_S("*"));
+	return hk_slice_eq_nocase(hk_slice_from(name, at + 1), domain) &&
+	       (at == 0 || hk_slice_eq_nocase(hk_slice_sub(name, 0, at), local));
+}
+
+bool hk_policy_owns(const struct hk_conf *conf, struct hk_slice user, struct hk_slice senders,
+    struct hk_slice local, struct hk_slice domain)
+{
+	struct hk_slice rest = senders;
+
+	while (rest.n) {
+		struct hk_slice word = hk_slice_sub(rest, 0, hk_slice_find(rest, ' '));
+
+		if (word.n && fits_sender(word, local, domain))
+			return true;
+		rest = hk_slice_from(rest, word.n + 1);
+	}
+	if (senders.n)
+		return false;
+	if (hk_slice_find(user, '@') < user.n)
+		return fits_sender(user, local, domain);
+	return hk_slice_eq_nocase(user, local) && hk_conf_accepts(conf, domain);
 }
 
 unsigned hk_policy_checks(const struct hk_conf_listener *l, const struct hk_policy_client *c)
