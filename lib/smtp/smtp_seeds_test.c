@@ -40,17 +40,21 @@ static struct hk_slice read_all(const char *path, struct hk_buf *to)
 static void go_bytes(struct hk_slice text, struct hk_buf *to)
 {
 	size_t i = hk_slice_find(text, '"') + 1, end = hk_slice_rfind(text, '"');
-	unsigned byte;
+	const struct hk_slice digits = HK_S("0123456789abcdef");
 
 	hk_buf_init(to, SEED_MOST);
 	for (; i < end; i++) {
+		size_t high, low;
+
 		if (text.p[i] != '\\') {
 			hk_buf_add_byte(to, text.p[i]);
 			continue;
 		}
 		i++;
-		if (text.p[i] == 'x' && sscanf((const char *)text.p + i + 1, "%2x", &byte) == 1) {
-			hk_buf_add_byte(to, (uint8_t)byte);
+		high = i + 2 < text.n ? hk_slice_find(digits, hk_to_lower(text.p[i + 1])) : 16;
+		low = high < 16 ? hk_slice_find(digits, hk_to_lower(text.p[i + 2])) : 16;
+		if (text.p[i] == 'x' && low < 16) {
+			hk_buf_add_byte(to, (uint8_t)(high * 16 + low));
 			i += 2;
 		} else {
 			hk_buf_add_byte(to, text.p[i] == 'n' ? '\n' : text.p[i] == 'r' ? '\r' : text.p[i] == 't' ? '\t' : text.p[i]);
