@@ -25,7 +25,8 @@
 
 enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
 enum hk_via { HK_VIA_MX, HK_VIA_SMTP, HK_VIA_LMTP, HK_VIA_MAILDIR };
-enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED };
+/* How far a connection has to be protected; from OPPORTUNISTIC on what the recipients' domain says counts too (tls_policy.h). */
+enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED, HK_TLS_VERIFIED, HK_TLS_DANE };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
 /* What is done about a message that fails DMARC.
  * OFF: its verdict is written, never acted upon.

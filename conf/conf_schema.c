@@ -27,7 +27,8 @@ static const struct conf_word styles[] = {
 static const struct conf_word unpublished[] = {
     {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
-    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
+    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED},
+    {"verified", HK_TLS_VERIFIED}, {"dane", HK_TLS_DANE}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
