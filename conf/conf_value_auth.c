@@ -105,7 +105,9 @@ void conf_parse_rate(struct conf_reader *r, const struct conf_item *item,
 	if (hk_slice_u64(hk_slice_sub(args->text, 0, slash), UINT32_MAX, &most) != HK_OK ||
 	    (slash < args->text.n ? !conf_time(time, &seconds) : most != 0) ||
 	    seconds > 86400 * 31 || (most && !seconds)) {
-		conf_error(r, args, "%s \"%s\" must be a number, a slash and a time up to 31d, such as 100/1h; or 0",
+		conf_error(r, args,
+		    "%s \"%s\" must be a number, a slash and a time up to 31d, such as 100/1h; or "
+		    "0",
 		    item->name, conf_shown(args->text).text);
 		return;
 	}

@@ -210,8 +210,8 @@ static enum hk_status parse_all(struct hk_users *u, struct hk_buf *why)
 	qsort(u->at, u->n, sizeof *u->at, compare);
 	for (i = 1; i < u->n; i++)
 		if (compare(&u->at[i - 1], &u->at[i]) == 0) {
-			hk_buf_addf(why, "there are two users of the name \"%.*s\"",
-			    HK_FMT(u->at[i].name));
+			hk_buf_addf(
+			    why, "there are two users of the name \"%.*s\"", HK_FMT(u->at[i].name));
 			return HK_SYNTAX;
 		}
 	return HK_OK;

@@ -6,8 +6,8 @@
  *	alice@example.org $y$j9T$... SCRAM-SHA-256$4096:SALT$STOREDKEY:SERVERKEY alice@example.org
  *
  * HASH is what crypt(3) makes, for PLAIN and LOGIN; SCRAM is the verifier of RFC 5803, for
- * SCRAM-SHA-256; "-" stands for none. No password can be read out of either. Lines that are empty or
- * begin with # say nothing. Names differ by more than the case of letters.
+ * SCRAM-SHA-256; "-" stands for none. No password can be read out of either. Lines that are empty
+ *or begin with # say nothing. Names differ by more than the case of letters.
  */
 #ifndef HIKYAKU_CONF_USERS_H
 #define HIKYAKU_CONF_USERS_H

@@ -27,7 +27,7 @@
 
 /* One step of an authentication, for whoever knows the users. */
 enum hk_auth_step {
-	HK_AUTH_BEGIN, /* mechanism, data if has_data */
+	HK_AUTH_BEGIN, /* mechanism, data if has_data; one before it is over */
 	HK_AUTH_GO_ON, /* data */
 	HK_AUTH_END,   /* the exchange is over without a result: nothing is to be answered */
 };

@@ -60,8 +60,8 @@ static bool take(struct hk_session *s, enum hk_limit what, struct hk_slice name,
 	    hk_limits_take(s->env.limits, what, name, 1, rule_of(rate), s->now.mono_ms, &wait))
 		return true;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=limit what=%s client=%s user=%s device=%s wait=%u",
-	    hk_limit_name(what), s->client_text, hk_log_value(s->who.user).text,
-	    device_text(s), wait);
+	    hk_limit_name(what), s->client_text, hk_log_value(s->who.user).text, device_text(s),
+	    wait);
 	*ret = (struct hk_policy_reply){450, "4.7.1", text};
 	return false;
 }
@@ -101,15 +101,14 @@ static uint64_t delay_after(uint32_t failures)
 
 /* A failure costs time, the more the more there were, of this client and for this user: guessing
  * stays slow from one address, and from many. The answer waits; nobody else does. */
-static void fail(
-    struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice user)
+static void fail(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice user)
 {
 	struct who *w = &s->who;
 	uint8_t client[HK_LIMITS_CLIENT_MAX];
 	uint32_t by_client, by_user, by_device, most;
 
-	by_client = count_failure(
-	    s, HK_LIMIT_CLIENT_FAILURES, hk_limits_client(&s->client.ip, client));
+	by_client =
+	    count_failure(s, HK_LIMIT_CLIENT_FAILURES, hk_limits_client(&s->client.ip, client));
 	by_user = count_failure(s, HK_LIMIT_USER_FAILURES, user);
 	by_device = count_failure(s, HK_LIMIT_DEVICE_FAILURES, auth_device(s));
 	most = by_client > by_user ? by_client : by_user;
@@ -151,6 +150,17 @@ void auth_time(struct hk_session *s)
 		refuse_now(s);
 }
 
+static void forget_device(struct hk_session *s)
+{
+	struct who *w = &s->who;
+
+	if (w->is_device_counted)
+		hk_limits_leave(
+		    s->env.limits, HK_LIMIT_DEVICE_CONNECTIONS, hk_slice_str(w->device));
+	w->is_device_counted = false;
+	w->device[0] = '\0';
+}
+
 /* ---- the exchange ---- */
 
 static void ask(struct hk_session *s)
@@ -180,6 +190,8 @@ void auth_begin(struct hk_session *s, const struct hk_smtpd_event *e)
 	    .has_data = e->has_data,
 	    .is_tls = hk_smtpd_is_tls(s->smtpd),
 	    .device = auth_device(s)};
+	if (!hk_smtpd_has_clientid(s->smtpd))
+		forget_device(s); /* RSET took it back */
 	/* the name outlives its command: it is logged at the end */
 	if (hk_arena_dup(&s->arena, e->text, &w->ask.mechanism) != HK_OK) {
 		session_refuse(s, &reply_no_memory, (struct hk_slice){0});
@@ -225,9 +237,10 @@ static void pass(struct hk_session *s, const struct hk_auth_answer *a)
 	if (s->env.limits)
 		hk_limits_forget(
 		    s->env.limits, HK_LIMIT_USER_FAILURES, user, l->auth_failures.seconds);
-	hk_logf(s->env.log, HK_LOG_INFO, "ev=auth ok=1 client=%s user=%s mechanism=%s tls=%d device=%s",
-	    s->client_text, hk_log_value(user).text, hk_log_value(w->ask.mechanism).text,
-	    hk_smtpd_is_tls(s->smtpd), device_text(s));
+	hk_logf(s->env.log, HK_LOG_INFO,
+	    "ev=auth ok=1 client=%s user=%s mechanism=%s tls=%d device=%s", s->client_text,
+	    hk_log_value(user).text, hk_log_value(w->ask.mechanism).text, hk_smtpd_is_tls(s->smtpd),
+	    device_text(s));
 	hk_smtpd_accept(s->smtpd);
 }
 
@@ -260,12 +273,9 @@ void auth_forget(struct hk_session *s)
 	end_outside(s);
 	if (w->is_user_counted)
 		hk_limits_leave(s->env.limits, HK_LIMIT_USER_CONNECTIONS, w->user);
-	if (w->is_device_counted)
-		hk_limits_leave(
-		    s->env.limits, HK_LIMIT_DEVICE_CONNECTIONS, hk_slice_str(w->device));
-	w->is_user_counted = w->is_device_counted = false;
+	w->is_user_counted = false;
 	w->user = w->senders = (struct hk_slice){0};
-	w->device[0] = '\0';
+	forget_device(s);
 	s->client = hk_policy_client(s->env.listener, &s->env.client);
 }
 
@@ -304,11 +314,7 @@ void auth_clientid(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct who *w = &s->who;
 
 	/* one was said before, and RSET took it back (draft-storey-smtp-client-id) */
-	if (w->is_device_counted)
-		hk_limits_leave(
-		    s->env.limits, HK_LIMIT_DEVICE_CONNECTIONS, hk_slice_str(w->device));
-	w->is_device_counted = false;
-	w->device[0] = '\0';
+	forget_device(s);
 	if (!name_device(s, e)) {
 		w->device[0] = '\0';
 		session_refuse(s, &reply_no_memory, (struct hk_slice){0});
@@ -358,8 +364,8 @@ struct hk_policy_reply auth_may_rcpt(struct hk_session *s)
 
 	if (take(s, HK_LIMIT_USER_RECIPIENTS, s->who.user, l->user_recipients, &reply,
 	        "Too many recipients of this user, try again later (RFC 5321 7.8)"))
-		(void)take(s, HK_LIMIT_DEVICE_RECIPIENTS, auth_device(s), l->device_recipients, &reply,
-		    "Too many recipients of this device, try again later (RFC 5321 7.8)");
+		(void)take(s, HK_LIMIT_DEVICE_RECIPIENTS, auth_device(s), l->device_recipients,
+		    &reply, "Too many recipients of this device, try again later (RFC 5321 7.8)");
 	return reply;
 }
 

@@ -191,6 +191,20 @@ static bool wait(struct srig *r, struct hk_session *s)
 	return true;
 }
 
+/* How much may be said before the server's turn. */
+static size_t turn(const struct srig *r, struct hk_slice bytes, size_t taken)
+{
+	static const char word[] = "STARTTLS\r\n";
+	enum { WORD = sizeof word - 1 };
+	size_t i;
+
+	/* it may have begun before */
+	for (i = taken < WORD ? 0 : taken - WORD + 1; r->waits_for_tls && i + WORD <= bytes.n; i++)
+		if (memcmp(bytes.p + i, word, WORD) == 0)
+			return i + WORD - taken;
+	return bytes.n - taken;
+}
+
 void srig_run(struct srig *r, struct hk_slice bytes)
 {
 	struct hk_session_env env = {.conf = r->conf,
@@ -244,7 +258,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 		}
 		if (hk_session_wants_input(s) && taken < bytes.n)
 			fed = hk_session_feed(
-			    s, hk_slice_sub(bytes, taken, cut(r, bytes.n - taken)), &r->now);
+			    s, hk_slice_sub(bytes, taken, cut(r, turn(r, bytes, taken))), &r->now);
 		taken += fed;
 		if (fed)
 			continue;

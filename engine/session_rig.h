@@ -25,6 +25,7 @@ struct srig {
 	uint64_t slow_ms; /* between two pieces of the client */
 	bool keep_open;   /* no end of the connection after the last byte */
 	bool tls_fails;
+	bool waits_for_tls; /* nothing is glued behind STARTTLS, as clients do it that mean well */
 	struct hk_limits *limits; /* kept over sessions; the caller's */
 	const char *mechanisms;   /* default none */
 	const char *senders;      /* of the user; default by his name */

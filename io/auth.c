@@ -72,8 +72,8 @@ static void *run(void *argument)
 	struct hk_auth_post *post;
 
 	while ((post = take(argument))) {
-		hk_sasl_step(post->exchange, hk_buf_slice(&post->data), post->has_data,
-		    &post->result);
+		hk_sasl_step(
+		    post->exchange, hk_buf_slice(&post->data), post->has_data, &post->result);
 		wipe_data(post);
 		hk_mailbox_post(post->back, &post->post);
 	}

@@ -26,8 +26,8 @@ enum hk_status hk_password_prepare(struct hk_slice password, char **ret)
 		return HK_NOMEM;
 	result = gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL);
 	if (result != GSASL_OK) {
-		/* Deliberate: what is no UTF-8 is taken as it is; somebody may have set it in another
-		 * place (RFC 4616 2 leaves it to the server) */
+		/* Deliberate: what is no UTF-8 is taken as it is; somebody may have set it in
+		 * another place (RFC 4616 2 leaves it to the server) */
 		*ret = text;
 		return HK_OK;
 	}
@@ -75,8 +75,8 @@ static bool make_scram(const char *password, struct hk_user *u)
 	u->iterations = HK_SCRAM_ITERATIONS;
 	u->salt_n = SALT;
 	ok = hk_random(u->salt, SALT) == HK_OK &&
-	     PKCS5_PBKDF2_HMAC(password, (int)strlen(password), u->salt, SALT,
-	         (int)u->iterations, EVP_sha256(), sizeof salted, salted) == 1 &&
+	     PKCS5_PBKDF2_HMAC(password, (int)strlen(password), u->salt, SALT, (int)u->iterations,
+	         EVP_sha256(), sizeof salted, salted) == 1 &&
 	     hmac(salted, "Client Key", client) &&
 	     hk_sha256(hk_slice_of(client, sizeof client), u->stored_key) == HK_OK &&
 	     hmac(salted, "Server Key", u->server_key);
@@ -107,8 +107,7 @@ bool hk_password_fits(struct hk_slice hash, struct hk_slice password)
 
 	memcpy(setting, is_known ? (const char *)hash.p : nobody,
 	    is_known ? hash.n : sizeof nobody - 1);
-	if (hk_password_prepare(password, &prepared) == HK_OK &&
-	    hash_with(prepared, setting, made))
+	if (hk_password_prepare(password, &prepared) == HK_OK && hash_with(prepared, setting, made))
 		fits = strlen(made) == strlen(setting) &&
 		       CRYPTO_memcmp(made, setting, strlen(made)) == 0;
 	hk_password_wipe(prepared);

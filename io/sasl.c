@@ -10,8 +10,7 @@
 
 /* Of libgsasl no more than these, whatever else it was built with: each further one is code that
  * strangers reach (CVE-2020-12783 and its like). The strongest first. */
-static const char *const mechanisms[] = {
-    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+static const char *const mechanisms[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
 static const char *const on_demand[] = {"EXTERNAL"}; /* only where the configuration names it */
 
 struct file_exchange {
@@ -55,8 +54,7 @@ static int validate_password(struct file_exchange *x, Gsasl_session *s)
 {
 	const struct hk_user *u = user_of(x, s);
 	struct hk_slice none = {0};
-	bool fits = hk_password_fits(
-	    u ? u->hash : none, hk_slice_str(property(s, GSASL_PASSWORD)));
+	bool fits = hk_password_fits(u ? u->hash : none, hk_slice_str(property(s, GSASL_PASSWORD)));
 
 	return fits && is_himself(x, s) ? GSASL_OK : GSASL_AUTHENTICATION_ERROR;
 }
@@ -95,7 +93,8 @@ static void make_up(struct file_exchange *x, struct hk_user *ret)
 	uint8_t salt[HK_SHA256_SIZE] = {0};
 
 	*ret = (struct hk_user){.iterations = HK_SCRAM_ITERATIONS, .salt_n = 16, .has_scram = true};
-	if (hk_hmac_sha256(key, name, salt) != HK_OK || hk_random(ret->stored_key, HK_SHA256_SIZE) != HK_OK)
+	if (hk_hmac_sha256(key, name, salt) != HK_OK ||
+	    hk_random(ret->stored_key, HK_SHA256_SIZE) != HK_OK)
 		memset(ret->stored_key, 0, HK_SHA256_SIZE);
 	memcpy(ret->salt, salt, ret->salt_n);
 }
@@ -139,8 +138,9 @@ static int callback(Gsasl *g, Gsasl_session *s, Gsasl_property p)
 	case GSASL_SCRAM_SERVERKEY:
 		return give_scram(x, s);
 	case GSASL_CB_TLS_UNIQUE:
-		return x->sasl.peer.unique_n ? set_base64(s, p, x->sasl.peer.unique, x->sasl.peer.unique_n)
-		                             : GSASL_NO_CB_TLS_UNIQUE;
+		return x->sasl.peer.unique_n
+		           ? set_base64(s, p, x->sasl.peer.unique, x->sasl.peer.unique_n)
+		           : GSASL_NO_CB_TLS_UNIQUE;
 	case GSASL_CB_TLS_EXPORTER:
 		return x->sasl.peer.exporter_n
 		           ? set_base64(s, p, x->sasl.peer.exporter, x->sasl.peer.exporter_n)
@@ -204,7 +204,8 @@ static enum hk_auth_outcome outcome_of(int result)
 	}
 }
 
-static void run(struct file_exchange *x, struct hk_slice data, bool has_data, struct hk_sasl_result *ret)
+static void run(
+    struct file_exchange *x, struct hk_slice data, bool has_data, struct hk_sasl_result *ret)
 {
 	static const char empty[1] = "";
 	const char *in = !has_data ? NULL : data.n ? (const char *)data.p : empty;
@@ -213,8 +214,8 @@ static void run(struct file_exchange *x, struct hk_slice data, bool has_data, st
 	int result = gsasl_step(x->session, in, data.n, &out, &n);
 
 	if (result == GSASL_NEEDS_MORE || (result == GSASL_OK && n)) {
-		/* RFC 4954 4: a success has no room for the server's last word, so it is a challenge,
-		 * which the client answers with nothing */
+		/* RFC 4954 4: a success has no room for the server's last word, so it is a
+		 * challenge, which the client answers with nothing */
 		x->is_proven = result == GSASL_OK;
 		ret->outcome = HK_AUTH_CONTINUE;
 		hk_buf_add(&ret->challenge, hk_slice_of(out, n));
@@ -236,8 +237,8 @@ static bool is_no_login(const struct file_exchange *x, struct hk_slice data)
 	return strcmp(x->sasl.mechanism, "LOGIN") == 0 && data.n && memchr(data.p, 0, data.n);
 }
 
-/* The server of LOGIN asks twice; a name that came with AUTH is the answer to a question that was not
- * put, and libgsasl wants to put it. */
+/* The server of LOGIN asks twice; a name that came with AUTH is the answer to a question that was
+ * not put, and libgsasl wants to put it. */
 static void skip_question(struct file_exchange *x)
 {
 	char *out = NULL;
@@ -312,7 +313,8 @@ void hk_sasl_file_mechanisms(struct hk_buf *out)
 
 /* ---- both kinds ---- */
 
-void hk_sasl_step(struct hk_sasl *s, struct hk_slice data, bool has_data, struct hk_sasl_result *ret)
+void hk_sasl_step(
+    struct hk_sasl *s, struct hk_slice data, bool has_data, struct hk_sasl_result *ret)
 {
 	s->ops->step(s, data, has_data, ret);
 	if (hk_buf_status(&ret->challenge) != HK_OK || hk_buf_status(&ret->senders) != HK_OK)

@@ -12,11 +12,12 @@
 #include "conf/users.h"
 #include "engine/session.h"
 
-#define HK_SASL_DOVECOT_MS   20000     /* what one step may take there; Dovecot itself waits up to 15 s after a failure */
-#define HK_SASL_LINE_MAX     16384     /* of Dovecot's protocol */
+#define HK_SASL_DOVECOT_MS                                                                         \
+	20000 /* what one step may take there; Dovecot itself waits up to 15 s after a failure */
+#define HK_SASL_LINE_MAX       16384 /* of Dovecot's protocol */
 #define HK_SASL_MECHANISMS_MAX 512
-#define HK_SASL_DATA_MAX     HK_SMTP_AUTH_LINE_MAX
-#define HK_SASL_BINDING_MAX  64 /* RFC 9266 4: 32 octets; a Finished of TLS 1.2: 12 */
+#define HK_SASL_DATA_MAX       HK_SMTP_AUTH_LINE_MAX
+#define HK_SASL_BINDING_MAX    64 /* RFC 9266 4: 32 octets; a Finished of TLS 1.2: 12 */
 
 /* What an exchange begins with; all of it is copied. */
 struct hk_sasl_peer {
@@ -26,7 +27,8 @@ struct hk_sasl_peer {
 	uint8_t exporter[HK_SASL_BINDING_MAX], unique[HK_SASL_BINDING_MAX];
 	size_t exporter_n, unique_n; /* channel bindings; 0: there is none */
 	char device[80];             /* HMAC of the CLIENTID; "": none */
-	char certificate_user[HK_USER_NAME_MAX + 1]; /* of a client certificate that was verified; "": none */
+	char certificate_user[HK_USER_NAME_MAX +
+	                      1]; /* of a client certificate that was verified; "": none */
 };
 struct hk_sasl_result {
 	enum hk_auth_outcome outcome;

@@ -116,8 +116,8 @@ static void close_socket(struct dovecot *d)
 	d->in_n = d->line_n = 0;
 }
 
-/* "MECH PLAIN plaintext": those that a client must not be given (private, and anonymous, which would
- * let anybody in) are left out. */
+/* "MECH PLAIN plaintext": those that a client must not be given (private, and anonymous, which
+ * would let anybody in) are left out. */
 static void note_mechanism(struct dovecot *d, struct hk_slice rest)
 {
 	struct hk_slice name = take_field(&rest);
@@ -139,7 +139,8 @@ static bool shake_hands(struct dovecot *d)
 	unsigned i;
 	bool has_version = false;
 
-	/* the number tells clients apart; one process has many, each with a connection of its own */
+	/* the number tells clients apart; one process has many, each with a connection of its own
+	 */
 	snprintf(hello, sizeof hello, "VERSION\t1\t2\nCPID\t%lu\n",
 	    (unsigned long)getpid() * 64 + (unsigned long)d->fd % 64);
 	if (!send_all(d, hk_slice_str(hello)))
@@ -202,8 +203,8 @@ static void add_auth(
 		hk_buf_addf(out, "\trport=%u", p->client_port);
 	if (p->server_port)
 		hk_buf_addf(out, "\tlport=%u", p->server_port);
-	/* what Dovecot knows is handed to its password and policy look-ups, what it does not know is
-	 * ignored (its protocol says so) */
+	/* what Dovecot knows is handed to its password and policy look-ups, what it does not know
+	 * is ignored (its protocol says so) */
 	if (p->device[0]) {
 		add_field(out, "session", hk_slice_str(p->device));
 		add_field(out, "client_id", hk_slice_str(p->device));
@@ -242,7 +243,8 @@ static bool take_fields(struct hk_slice rest, struct hk_sasl_result *ret)
 
 		if (hk_slice_starts_nocase(field, HK_S("user=")) &&
 		    field.n - 5 <= HK_USER_NAME_MAX && !hk_user_name_check(hk_slice_from(field, 5)))
-			snprintf(ret->user, sizeof ret->user, "%.*s", HK_FMT(hk_slice_from(field, 5)));
+			snprintf(
+			    ret->user, sizeof ret->user, "%.*s", HK_FMT(hk_slice_from(field, 5)));
 		is_temporary |= hk_slice_eq(field, HK_S("temp"));
 	}
 	return is_temporary;
@@ -286,7 +288,8 @@ static void dovecot_step(
 	}
 	if (hk_buf_status(&out) != HK_OK)
 		ret->outcome = HK_AUTH_SYNTAX;
-	else if ((!is_first || connect_to(d)) && send_all(d, hk_buf_slice(&out)) && read_line(d, &line))
+	else if ((!is_first || connect_to(d)) && send_all(d, hk_buf_slice(&out)) &&
+	         read_line(d, &line))
 		take_answer(line, ret);
 	if (ret->outcome != HK_AUTH_CONTINUE)
 		close_socket(d);
