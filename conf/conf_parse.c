@@ -8,7 +8,7 @@
 
 #include "conf/conf_internal.h"
 
-enum { ITEMS_MAX = 64 };
+enum { ITEMS_MAX = 256 };
 
 /* One block while it is read: which items stood where. */
 struct filling {
