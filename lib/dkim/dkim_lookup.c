@@ -181,6 +181,7 @@ static struct hk_dkim_key *keep(struct hk_dkim_lookup *lookup, struct hk_dkim_ke
 	struct hk_dkim_key *kept = key;
 	size_t i;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was chosen is a key */
 	if (lookup->cache && !key->cached)
 		kept =
 		    hk_dkim_cache_put(lookup->cache, lookup->name, key, lookup->now, lookup->ttl);

@@ -272,12 +272,12 @@ static enum hk_dkim_reason find_key(
 	struct decimal bits, stated, got;
 
 	e->verdict->testing = key && key->testing;
-	if (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT)
+	if (key && key->public && (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT))
 		e->verdict->key_bits = hk_public_key_bits(key->public);
 	if (key)
 		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k,
 		    number(&bits, e->verdict->key_bits));
-	if (reason == HK_DKIM_R_KEY_CUT)
+	if (key && reason == HK_DKIM_R_KEY_CUT)
 		SAY(v, DKIM_BAD_KEY, e->lookup->name, hk_dkim_reason_text(reason), number(&stated, key->stated),
 		    number(&got, key->p.n));
 	else if (reason != HK_DKIM_R_OK)

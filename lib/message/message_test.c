@@ -214,7 +214,7 @@ static void a_line_resembles_a_field_when_only_what_cannot_be_seen_differs(void 
 		struct hk_slice line;
 		bool resembles;
 	} rows[] = {{S("From: x\r\n"), true}, {S("fROM \t: x\r\n"), true}, {S("From\0: x\r\n"), true},
-	    {S("\xef\xbb\xbf" "From: x\r\n"), true}, {S("Fr\x01om: x\r\n"), true}, {S(" From: x\r\n"), true},
+	    {S("\357\273\277From: x\r\n"), true}, {S("Fr\x01om: x\r\n"), true}, {S(" From: x\r\n"), true},
 	    {S("Fromm\0: x\r\n"), false}, {S("Fro\0: x\r\n"), false}, {S("From x\r\n"), false}, {S("\0: x\r\n"), false},
 	    {S("From x 10:00\r\n"), false}, {S("From-Line: x\r\n"), false}};
 	struct hk_header h;
