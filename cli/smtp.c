@@ -127,73 +127,127 @@ static const char *wrong_with(const struct smtp_options *o)
 
 /* ---- where to ---- */
 
-/* The hosts of the first recipient's domain, the best first (RFC 5321 5.1). */
-static size_t find_mx(
-    const struct smtp_options *o, struct hk_arena *a, const struct hk_dns_rr **ret)
+enum mx { MX_OPEN, MX_NOT, MX_NULL };
+
+struct search {
+	const struct smtp_options *options;
+	const char *port;
+	struct smtp_wire *wire;
+	struct smtp_show *show;
+	struct cli_resolver *resolver;
+	struct hk_arena arena;
+	const struct hk_dns_rr *mx[HOSTS_MOST]; /* the best first */
+	size_t n;
+};
+
+static struct hk_dns_answer ask(struct search *f, struct hk_slice name, uint16_t type)
 {
-	static const struct cli_options network = {0};
-	struct hk_slice address = hk_slice_str(o->rcpt[0]);
-	struct hk_dns_question q = {
-	    .name = hk_slice_from(address, hk_slice_rfind(address, '@') + 1), .type = HK_DNS_MX};
-	struct cli_resolver *resolver = NULL;
+	struct hk_dns_question q = {.name = name, .type = type};
 	struct hk_dns_answer answer = {0};
-	size_t n = 0, i, k;
 
-	if (cli_resolver_new(a, &network, &resolver) &&
-	    cli_resolve(resolver, &q, a, &answer) == HK_OK)
-		for (i = 0; i < answer.n && n < HOSTS_MOST; i++) {
-			if (answer.rr[i].type != HK_DNS_MX)
-				continue;
-			for (k = n++; k > 0 && ret[k - 1]->preference > answer.rr[i].preference;
-			     k--)
-				ret[k] = ret[k - 1];
-			ret[k] = &answer.rr[i];
-		}
-	cli_resolver_free(resolver);
-	return n;
+	if (cli_resolve(f->resolver, &q, &f->arena, &answer) != HK_OK)
+		answer.n = 0;
+	return answer;
 }
 
-static bool connect_mx(struct smtp_wire *w, const struct smtp_options *o, const char *port,
-    struct given *g, struct smtp_show *s)
+/* RFC 5321 5.1: by preference. */
+static void find_mx(struct search *f, struct hk_slice domain)
 {
-	const struct hk_dns_rr *mx[HOSTS_MOST];
-	struct hk_slice address = hk_slice_str(o->rcpt[0]);
-	struct hk_arena a;
-	bool open = false;
-	size_t n, i;
+	struct hk_dns_answer answer = ask(f, domain, HK_DNS_MX);
+	size_t i, k;
 
-	hk_arena_init(&a, CLI_ARENA);
-	n = find_mx(o, &a, mx);
-	for (i = 0; i < n && !open; i++) {
-		snprintf(g->host, sizeof g->host, "%.*s", HK_FMT(mx[i]->data));
-		smtp_note(s, "MX %u %s", mx[i]->preference, g->host);
-		open = smtp_wire_open(w, o, g->host, port, s);
+	for (i = 0; i < answer.n && f->n < HOSTS_MOST; i++) {
+		if (answer.rr[i].type != HK_DNS_MX)
+			continue;
+		for (k = f->n++; k > 0 && f->mx[k - 1]->preference > answer.rr[i].preference; k--)
+			f->mx[k] = f->mx[k - 1];
+		f->mx[k] = &answer.rr[i];
 	}
-	if (n == 0) {
-		snprintf(g->host, sizeof g->host, "%.*s",
-		    HK_FMT(hk_slice_from(address, hk_slice_rfind(address, '@') + 1)));
-		smtp_note(s, "No MX record, so the domain itself (RFC 5321 5.1)");
-		open = smtp_wire_open(w, o, g->host, port, s);
-	}
-	hk_arena_done(&a);
-	return open;
 }
 
-static bool connect_to(
+/* Each address of the host until one opens. */
+static bool try_host(struct search *f, struct hk_slice host)
+{
+	static const uint16_t types[] = {HK_DNS_AAAA, HK_DNS_A};
+	char text[HK_IP_TEXT_MAX];
+	size_t i, k, found = 0;
+
+	for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+		struct hk_dns_answer answer = ask(f, host, types[i]);
+
+		for (k = 0; k < answer.n; k++) {
+			hk_ip_format(&answer.rr[k].ip, text);
+			if (smtp_wire_open(f->wire, f->options, text, f->port, f->show))
+				return true;
+		}
+		found += answer.n;
+	}
+	if (!found)
+		smtp_note(f->show, "%.*s has no address", HK_FMT(host));
+	return false;
+}
+
+static enum mx try_all(struct search *f, struct hk_slice domain, struct given *g)
+{
+	size_t i;
+
+	find_mx(f, domain);
+	for (i = 0; i < f->n; i++) {
+		/* RFC 7505 3 */
+		if (f->mx[i]->data.n == 0) {
+			smtp_note(f->show, "556 5.1.10 The domain takes no mail: its MX is the "
+			                   "null MX (RFC 7505)");
+			return MX_NULL;
+		}
+		snprintf(g->host, sizeof g->host, "%.*s", HK_FMT(f->mx[i]->data));
+		smtp_note(f->show, "MX %u %s", f->mx[i]->preference, g->host);
+		if (try_host(f, f->mx[i]->data))
+			return MX_OPEN;
+	}
+	if (f->n)
+		return MX_NOT;
+	snprintf(g->host, sizeof g->host, "%.*s", HK_FMT(domain));
+	smtp_note(f->show, "No MX record, so the domain itself (RFC 5321 5.1)");
+	return try_host(f, domain) ? MX_OPEN : MX_NOT;
+}
+
+static enum mx connect_mx(struct search *f, struct given *g)
+{
+	const struct smtp_options *o = f->options;
+	const struct cli_options network = {.resolver = o->resolver, .zone = o->zone};
+	struct hk_slice address = hk_slice_str(o->rcpt[0]);
+	enum mx result = MX_NOT;
+
+	hk_arena_init(&f->arena, CLI_ARENA);
+	if (cli_resolver_new(&f->arena, &network, &f->resolver))
+		result = try_all(f, hk_slice_from(address, hk_slice_rfind(address, '@') + 1), g);
+	cli_resolver_free(f->resolver);
+	hk_arena_done(&f->arena);
+	return result;
+}
+
+static enum mx connect_to(
     struct smtp_wire *w, const struct smtp_options *o, struct given *g, struct smtp_show *s)
 {
-	const char *port = o->port ? o->port : o->tls == SMTP_TLS_IMPLICIT ? "465" : "25";
+	struct search f = {.options = o,
+	    .wire = w,
+	    .show = s,
+	    .port = o->port                       ? o->port
+	            : o->tls == SMTP_TLS_IMPLICIT ? "465"
+	                                          : "25"};
 	uint64_t began = smtp_now_ms();
-	bool open;
+	enum mx result;
 
 	*w = (struct smtp_wire){.fd = -1};
 	snprintf(g->host, sizeof g->host, "%s", o->server ? o->server : "localhost");
-	open = o->server || o->socket ? smtp_wire_open(w, o, g->host, port, s)
-	                              : connect_mx(w, o, port, g, s);
-	if (open)
+	if (o->server || o->socket)
+		result = smtp_wire_open(w, o, g->host, f.port, s) ? MX_OPEN : MX_NOT;
+	else
+		result = connect_mx(&f, g);
+	if (result == MX_OPEN)
 		smtp_note(
 		    s, "Connected to %s in %u ms", w->peer, (unsigned)(smtp_now_ms() - began));
-	return open;
+	return result;
 }
 
 /* ---- the end ---- */
@@ -242,11 +296,15 @@ static enum cli_exit session(const struct smtp_options *o, struct given *g)
 	struct smtp_show show;
 	struct smtp_wire wire;
 	enum cli_exit code;
+	enum mx mx;
 
 	hk_buf_init(&result.text, 65536);
 	smtp_show_init(&show, o);
-	if (connect_to(&wire, o, g, &show))
+	mx = connect_to(&wire, o, g, &show);
+	if (mx == MX_OPEN)
 		smtp_talk(&wire, o, g->host, hk_buf_slice(&g->message), &show, &result);
+	else if (mx == MX_NULL)
+		result.code = 556;
 	smtp_wire_close(&wire);
 	code = exit_of(&result);
 	smtp_note(&show, "%u replies in %.3f s", show.replies,

@@ -35,6 +35,7 @@ enum smtp_quit {
 };
 
 struct smtp_options {
+	const char *resolver, *zone;
 	const char *server, *port, *socket, *helo, *mail_from, *data, *subject;
 	const char *rcpt[SMTP_RCPTS_MAX], *raw[SMTP_RAW_MAX];
 	size_t n_rcpt, n_raw;

@@ -165,6 +165,22 @@ def silence_is_not_waited_for_longer_than_told(t):
     t.ok(status == 3 and time.monotonic() - began < 8 * SLOW and "Nothing came for 1 seconds" in out, "--timeout 1", out)
 
 
+def the_mx_is_found(t):
+    with folder() as root, Daemon(root) as d:
+        rows = ["b.test. MX 20 mx.b.test.", "b.test. MX 10 gone.b.test.", f"mx.b.test. A {d.address}", f"gone.b.test. A {fresh_address()}", "null.test. MX 0 .",
+                f"bare.test. A {d.address}"]
+        (root / "zone").write_text("\n".join(rows) + "\n")
+        common = ["--dns", root / "zone", "--port", PORT, "--helo", "me.test", "--mail-from", "a@a.test"]
+        status, out, _ = smtp(*common, "--rcpt", "user1@b.test")
+        t.ok(status == 0 and out.index("MX 10 gone.b.test") < out.index("MX 20 mx.b.test") and len(d.wait_mail()) == 1, "the best MX first, then the next (RFC 5321 5.1)", out)
+        status, out, _ = smtp(*common, "--rcpt", "u@null.test")
+        t.ok(status == 1 and "556 5.1.10" in out and "Trying" not in out, "a null MX is not tried (RFC 7505)", out)
+        status, out, _ = smtp(*common, "--rcpt", "u@bare.test")
+        t.ok(status == 1 and "No MX record" in out and f"Connected to {d.address}" in out, "without an MX the domain itself", out)
+        status, out, _ = smtp(*common, "--rcpt", "u@nowhere.test")
+        t.ok(status == 3 and "has no address" in out, "nobody at all: status 3", out)
+
+
 def unix_sockets_and_lmtp(t):
     with folder() as root:
         listener = socket.socket(socket.AF_UNIX)
@@ -187,7 +203,7 @@ def unix_sockets_and_lmtp(t):
 
 
 CASES = [a_message_goes_and_is_shown, refusals_have_their_status, usage_is_checked, it_stops_where_it_is_told, raw_commands_go_as_they_are,
-         parameters_and_extensions, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, unix_sockets_and_lmtp]
+         parameters_and_extensions, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, the_mx_is_found, unix_sockets_and_lmtp]
 
 if __name__ == "__main__":
     assert BUILD.is_dir()

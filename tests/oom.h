@@ -33,9 +33,10 @@ size_t oom_live(void);
 typedef enum hk_status oom_scenario(struct hk_buf *out);
 
 /* oom_torture(name, scenario): runs it untroubled, and then with each of its allocations failing,
- * once and from there on. Each run must end with NOMEM or CRYPTO, or with lines each of which is
- * the untroubled run's or begins with "temperror"; and nothing may be left allocated. Fails the
- * test where one does not. Returns how many runs were made. */
+ * once and from there on (of more than 500 a sample, unless HIKYAKU_OOM_ALL is in the environment).
+ * Each run must end with NOMEM or CRYPTO, or with lines each of which is the untroubled run's or
+ * begins with "temperror"; and nothing may be left allocated. Fails the test where one does not.
+ * Returns how many runs were made. */
 size_t oom_torture(const char *name, oom_scenario *);
 
 /* ---- any unit test ----------------------------------------------------------------------------

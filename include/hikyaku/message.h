@@ -60,6 +60,9 @@ enum hk_status hk_header_parse(struct hk_arena *, struct hk_slice section, struc
 /* hk_header_find(h, name, from): the first field of that name (case-insensitive) at or after index from, or h->n. */
 size_t hk_header_find(const struct hk_header *, struct hk_slice name, size_t from);
 size_t hk_header_count(const struct hk_header *, struct hk_slice name);
+/* hk_field_resembles(field, name): it has that name, or it is a line that is no field but would have it without the
+ * octets of its name that cannot be seen (NUL, a byte order mark, a blank of no width): some readers drop them. */
+bool hk_field_resembles(const struct hk_field *, struct hk_slice name);
 /* hk_header_has_stray_line(h): the section begins with a continuation line, which would go on with
  * any field put before it. */
 bool hk_header_has_stray_line(const struct hk_header *h);

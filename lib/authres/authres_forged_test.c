@@ -10,6 +10,7 @@ static const char *const plain[] = {
     "Received: from a\r\n\tby b; x\r\n",
     "From: u@a.test\r\n",
     "Authentication-Results: other.test; dmarc=pass\r\n",
+    "\357\273\277Authentication-Results: other.test; dmarc=pass\r\n",
     "Subject: Authentication-Results: mx.b.test; none\r\n",
     "ARC-Authentication-Results: i=1; mx.b.test; none\r\n",
 };
@@ -22,6 +23,8 @@ static const char *const forged[] = {
     "Authentication-Results: mx.b.test.; dmarc=pass\r\n",
     "Authentication-Results: dmarc=pass header.from=bank.test\r\n",
     "Authentication-Results: (mx.b.test; dmarc=pass\r\n",
+    "\357\273\277Authentication-Results: mx.b.test; dmarc=pass\r\n",
+    "Authentication\x01-Results\x7f: mx.b.test; dmarc=pass\r\n",
 };
 enum { PLAIN = sizeof plain / sizeof plain[0], FORGED = sizeof forged / sizeof forged[0] };
 

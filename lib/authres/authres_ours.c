@@ -83,8 +83,10 @@ bool hk_authres_is_ours(const struct hk_field *field, struct hk_slice authserv_i
 	struct hk_slice s = field->value, read;
 	struct id id = {.n = 0};
 
-	if (!hk_slice_eq_nocase(hk_slice_trim(field->name), HK_S("Authentication-Results")))
+	if (!hk_field_resembles(field, HK_S("Authentication-Results")))
 		return false;
+	if (field->name.n == 0)
+		s = hk_slice_from(s, hk_slice_find(s, ':') + 1);
 	if (!hk_authres_skip_cfws(&s) || s.n == 0)
 		return true;
 	if (s.p[0] == '"' ? !read_quoted(&s, &id) : !read_token(&s, &id))

@@ -4,7 +4,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/param_build.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 
 #include "lib/crypto/crypto_internal.h"
@@ -168,24 +168,27 @@ static EVP_PKEY *pkey_of_params(OSSL_PARAM *params)
 	return pkey;
 }
 
+/* The order of octets that OSSL_PARAM wants is the machine's own. */
+static OSSL_PARAM number_param(const char *name, struct hk_slice big_endian, uint8_t *out)
+{
+	size_t i;
+
+	for (i = 0; i < big_endian.n; i++)
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+		out[i] = big_endian.p[i];
+#else
+		out[i] = big_endian.p[big_endian.n - 1 - i];
+#endif
+	return OSSL_PARAM_construct_BN(name, out, big_endian.n);
+}
+
 static EVP_PKEY *make_rsa(struct hk_slice modulus, struct hk_slice exponent)
 {
-	BIGNUM *n = BN_bin2bn(modulus.p, (int)modulus.n, NULL),
-	       *e = BN_bin2bn(exponent.p, (int)exponent.n, NULL);
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	OSSL_PARAM *params = NULL;
-	EVP_PKEY *pkey = NULL;
+	uint8_t n[HK_RSA_BITS_MAX / 8], e[4]; /* at most 32 bits */
+	OSSL_PARAM params[3] = {number_param(OSSL_PKEY_PARAM_RSA_N, modulus, n),
+	    number_param(OSSL_PKEY_PARAM_RSA_E, exponent, e), OSSL_PARAM_construct_end()};
 
-	if (n && e && build && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e) == 1)
-		params = OSSL_PARAM_BLD_to_param(build);
-	if (params)
-		pkey = pkey_of_params(params);
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	BN_free(e);
-	BN_free(n);
-	return pkey;
+	return pkey_of_params(params);
 }
 
 enum hk_status hk_public_key_rsa(struct hk_slice der, struct hk_public_key **ret)

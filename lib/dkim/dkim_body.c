@@ -10,7 +10,7 @@
 
 /* The form of stored hashes: u8 version, u16 count, then for each
  * u8 algorithm, u8 canon, u8 has_length, u64 length, u64 total, block value. */
-enum { VERSION = 1, CANON_ROOM = 8192 };
+enum { VERSION = 1, CANON_ROOM = 8192, END_ROOM = 64 };
 
 enum hk_status hk_dkim_body_init(struct hk_dkim_body *body, struct hk_arena *a, size_t room)
 {
@@ -189,7 +189,7 @@ void hk_dkim_body_add(struct hk_dkim_body *body, struct hk_slice chunk)
 
 void hk_dkim_body_end(struct hk_dkim_body *body)
 {
-	uint8_t out[CANON_ROOM];
+	uint8_t out[END_ROOM];
 	size_t canon, i, n;
 
 	if (body->is_ended)

@@ -3,6 +3,8 @@
  * The key questions of a message, their answers, and the choice of the key for a signature
  * (RFC 6376 6.1.2).
  */
+#include <string.h>
+
 #include "dkim_internal.h"
 
 enum hk_status hk_dkim_lookups_init(struct hk_dkim_lookups *l, struct hk_arena *a, size_t room)
@@ -50,15 +52,19 @@ static struct hk_dkim_lookup *find(const struct hk_dkim_lookups *l, struct hk_sl
 enum hk_status hk_dkim_lookups_want(struct hk_dkim_lookups *l, const struct hk_dkim_signature *sig,
     struct hk_dkim_lookup **ret)
 {
-	struct hk_slice written, name;
+	static const char middle[] = "._domainkey.";
 	struct hk_dkim_lookup *lookup = NULL;
-	enum hk_status status = hk_arena_fmt(
-	    l->arena, &written, "%.*s._domainkey.%.*s", HK_FMT(sig->s), HK_FMT(sig->d));
+	struct hk_slice name = {.n = sig->s.n + sizeof middle - 1 + sig->d.n};
+	uint8_t *p = hk_arena_alloc(l->arena, name.n);
+	size_t i;
 
-	if (status == HK_OK)
-		status = hk_arena_dup_lower(l->arena, written, &name);
-	if (status != HK_OK)
-		return status;
+	if (!p)
+		return l->arena->failed;
+	name.p = p;
+	for (i = 0; i < sig->s.n; i++)
+		*p++ = hk_to_lower(sig->s.p[i]);
+	memcpy(p, middle, sizeof middle - 1);
+	memcpy(p + sizeof middle - 1, sig->d.p, sig->d.n); /* lower case already */
 	if (name.n <= HK_DNS_NAME_MAX) {
 		lookup = find(l, name);
 		if (!lookup && l->n == l->room)
@@ -175,6 +181,7 @@ static struct hk_dkim_key *keep(struct hk_dkim_lookup *lookup, struct hk_dkim_ke
 	struct hk_dkim_key *kept = key;
 	size_t i;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was chosen is a key */
 	if (lookup->cache && !key->cached)
 		kept =
 		    hk_dkim_cache_put(lookup->cache, lookup->name, key, lookup->now, lookup->ttl);

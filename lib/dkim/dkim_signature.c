@@ -4,6 +4,8 @@
  * run, so that what can be read is there for the verdict, and the first fault in the order of the
  * table is the one reported.
  */
+#include <string.h>
+
 #include <hikyaku/tags.h>
 
 #include "dkim_internal.h"
@@ -355,10 +357,18 @@ static enum hk_dkim_reason check_together(
 
 static enum hk_status default_identity(struct hk_arena *a, struct hk_dkim_signature *sig)
 {
+	uint8_t *p;
+
 	if (sig->d.n == 0)
 		return HK_OK;
+	p = hk_arena_alloc(a, sig->d.n + 1);
+	if (!p)
+		return a->failed;
+	p[0] = '@';
+	memcpy(p + 1, sig->d.p, sig->d.n);
+	sig->i = hk_slice_of(p, sig->d.n + 1);
 	sig->i_domain = sig->d;
-	return hk_arena_fmt(a, &sig->i, "@%.*s", HK_FMT(sig->d));
+	return HK_OK;
 }
 
 enum hk_status hk_dkim_field_parse(struct hk_arena *a, enum hk_dkim_field kind,

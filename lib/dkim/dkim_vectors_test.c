@@ -407,6 +407,7 @@ static void the_body_hashes_of_real_mail_are_right(void **state)
 	    "dkim-mailauthjs/test/fixtures/authtest.eml",
 	    "dkim-mailauthjs/test/fixtures/bimi.eml",
 	    "dkim-mailauthjs/test/fixtures/zbimi.eml",
+	    "dkim-rspamd/messages/dmarc/dkim_unknown_tags.eml",
 	    "dkim-dkimpy/test2.message",
 	    "dkim-dkimpy/message.mbox",
 	    "dkim-lieser/original/Fastmail from Amazon - Verify your new Amazon account.eml",

@@ -224,12 +224,16 @@ enum hk_status hk_dkim_verify_answer(struct hk_dkim_verify *v, const struct hk_d
 static void say(
     struct hk_dkim_verify *v, enum hk_trace_event event, const struct hk_slice text[HK_TRACE_TEXTS])
 {
-	if (v->trace)
-		hk_trace_add(v->trace, event, 0, text[0], text[1], text[2], text[3]);
+	hk_trace_add(v->trace, event, 0, text[0], text[1], text[2], text[3]);
 }
 
+/* What is said is not even put together where nobody listens. */
 #define SAY(v, event, ...)                                                                         \
-	say(v, HK_TRACE_##event, (const struct hk_slice[HK_TRACE_TEXTS]){__VA_ARGS__})
+	do {                                                                                       \
+		if ((v)->trace)                                                                    \
+			say(v, HK_TRACE_##event,                                                   \
+			    (const struct hk_slice[HK_TRACE_TEXTS]){__VA_ARGS__});                 \
+	} while (0)
 
 struct decimal {
 	char text[24];
@@ -247,6 +251,8 @@ static void say_base64(
 	struct hk_buf b;
 	size_t split;
 
+	if (!v->trace)
+		return;
 	hk_buf_init(&b, 256);
 	hk_base64_add(&b, computed);
 	split = b.n;
@@ -266,12 +272,12 @@ static enum hk_dkim_reason find_key(
 	struct decimal bits, stated, got;
 
 	e->verdict->testing = key && key->testing;
-	if (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT)
+	if (key && key->public && (reason == HK_DKIM_R_OK || reason == HK_DKIM_R_KEY_SHORT))
 		e->verdict->key_bits = hk_public_key_bits(key->public);
 	if (key)
 		SAY(v, DKIM_KEY, e->lookup->name, key->text, key->k,
 		    number(&bits, e->verdict->key_bits));
-	if (reason == HK_DKIM_R_KEY_CUT)
+	if (key && reason == HK_DKIM_R_KEY_CUT)
 		SAY(v, DKIM_BAD_KEY, e->lookup->name, hk_dkim_reason_text(reason), number(&stated, key->stated),
 		    number(&got, key->p.n));
 	else if (reason != HK_DKIM_R_OK)

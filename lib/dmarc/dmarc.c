@@ -309,6 +309,7 @@ static void say_lookups(struct hk_dmarc *d, const struct dmarc_walk *w, const st
 		const struct dmarc_lookup *l = dmarc_memo_find(&d->memo, HK_DNS_TXT, at);
 		const char *role = l == policy->from ? policy->role : "";
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was asked is in the memo */
 		for (k = 0; k < l->n_ignored; k++)
 			say(d, HK_TRACE_DMARC_IGNORED, l->name, l->ignored[k].text,
 			    hk_slice_str(l->ignored[k].why), HK_S(""));
@@ -412,6 +413,7 @@ static enum hk_status no_policy(
 		return finish(d, HK_DMARC_TEMPERROR,
 		    HK_S("the policy record could not be looked up for now"));
 	if (policy->unusable) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a record is unusable */
 		say(d, HK_TRACE_DMARC_IGNORED, policy->from->name, policy->from->record.text,
 		    hk_slice_str(policy->unusable), HK_S(""));
 		d->verdict.org_domain = w->org;

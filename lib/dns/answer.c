@@ -93,6 +93,7 @@ static enum hk_status read_rr(
 	struct hk_slice address, stored;
 	size_t i;
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a list of none is not read */
 	rr->type = hk_cursor_u16(c);
 	rr->preference = hk_cursor_u16(c);
 	rr->weight = hk_cursor_u16(c);

@@ -49,6 +49,23 @@ bool hk_message_is_stray(struct hk_slice raw)
 	return raw.n && hk_is_wsp(raw.p[0]);
 }
 
+bool hk_field_resembles(const struct hk_field *field, struct hk_slice name)
+{
+	const struct hk_slice raw = field->raw;
+	size_t n = 0, i;
+
+	if (field->name.n)
+		return hk_slice_eq_nocase(hk_slice_trim(field->name), name);
+	for (i = 0; i < raw.n && raw.p[i] != ':'; i++) {
+		if (!hk_is_graph(raw.p[i]))
+			continue;
+		if (n == name.n || hk_to_lower(raw.p[i]) != hk_to_lower(name.p[n]))
+			return false;
+		n++;
+	}
+	return n == name.n && i < raw.n;
+}
+
 bool hk_header_has_stray_line(const struct hk_header *h)
 {
 	return h->n && hk_message_is_stray(h->field[0].raw);

@@ -207,6 +207,27 @@ static void find_and_count_know_no_case(void **state)
 	assert_int_equal(hk_header_count(&h, HK_S("cc")), 0);
 }
 
+/* AP-8 SEC-70: what some reader takes for the field */
+static void a_line_resembles_a_field_when_only_what_cannot_be_seen_differs(void **state)
+{
+	static const struct {
+		struct hk_slice line;
+		bool resembles;
+	} rows[] = {{S("From: x\r\n"), true}, {S("fROM \t: x\r\n"), true}, {S("From\0: x\r\n"), true},
+	    {S("\357\273\277From: x\r\n"), true}, {S("Fr\x01om: x\r\n"), true}, {S(" From: x\r\n"), true},
+	    {S("Fromm\0: x\r\n"), false}, {S("Fro\0: x\r\n"), false}, {S("From x\r\n"), false}, {S("\0: x\r\n"), false},
+	    {S("From x 10:00\r\n"), false}, {S("From-Line: x\r\n"), false}};
+	struct hk_header h;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(hk_header_parse(&arena, rows[i].line, &h), HK_OK);
+		if (hk_field_resembles(&h.field[0], HK_S("From")) != rows[i].resembles)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void unfolding_takes_the_crlf_and_leaves_the_wsp_rfc_5322_2_2_3(void **state)
 {
 	static const struct {
@@ -503,6 +524,7 @@ int main(void)
 	    TEST(a_header_has_at_most_2000_fields),
 	    TEST(a_small_arena_gives_its_status_not_a_crash),
 	    TEST(find_and_count_know_no_case),
+	    TEST(a_line_resembles_a_field_when_only_what_cannot_be_seen_differs),
 	    TEST(unfolding_takes_the_crlf_and_leaves_the_wsp_rfc_5322_2_2_3),
 	    TEST(bodies_take_the_forms_of_rfc_6376_3_4_3_and_3_4_4),
 	    TEST(random_bodies_agree_with_the_reference_however_they_are_cut),

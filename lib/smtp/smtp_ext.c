@@ -63,14 +63,19 @@ enum hk_status hk_xtext_parse(struct hk_arena *a, struct hk_slice text, struct h
 	if (!out)
 		return a->failed;
 	for (i = 0; i < text.n; i++) {
+		int high, low;
+
 		if (is_xchar(text.p[i])) {
 			out[n++] = text.p[i];
 			continue;
 		}
-		if (text.p[i] != '+' || text.n - i < 3 || hex_value(text.p[i + 1]) < 0 ||
-		    hex_value(text.p[i + 2]) < 0)
+		if (text.p[i] != '+' || text.n - i < 3)
 			return HK_SYNTAX;
-		out[n++] = (uint8_t)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2]));
+		high = hex_value(text.p[i + 1]);
+		low = hex_value(text.p[i + 2]);
+		if (high < 0 || low < 0)
+			return HK_SYNTAX;
+		out[n++] = (uint8_t)(high << 4 | low);
 		i += 2;
 	}
 	*ret = hk_slice_of(out, n);

@@ -117,7 +117,7 @@ static void answer_auth(struct harness *h, const struct hk_smtpd_event *event)
 		hk_smtpd_challenge(h->session, hk_slice_str(ask[h->challenges++]));
 	else if (is_first && !event->has_data)
 		hk_smtpd_challenge(h->session, HK_S(""));
-	else if (hk_slice_ends_nocase(event->data, HK_S("good")))
+	else if (hk_slice_ends_nocase(event->data, hk_slice_str(h->password ? h->password : "good")))
 		hk_smtpd_accept(h->session);
 	else
 		hk_smtpd_answer(h->session, 535, "5.7.8", HK_S("Authentication failed"));

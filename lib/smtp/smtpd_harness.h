@@ -18,6 +18,7 @@ struct harness {
 	bool over;
 	bool refuse_data;    /* a recipient "nodata" was named: DATA gets 451 */
 	unsigned challenges; /* given in this exchange */
+	const char *password; /* how the right one ends; NULL: "good" */
 	enum hk_status last; /* of hk_smtpd_next */
 	uint64_t seed;
 };
@@ -26,7 +27,7 @@ uint64_t harness_random(uint64_t *seed);
 void harness_init(struct harness *, const struct hk_smtpd_options *);
 void harness_done(struct harness *);
 /* harness_pump(h): events are logged and answered until AGAIN or END. Local parts decide: "refuse" 550, "defer" 451, "end" 421
- * at RCPT or MAIL; a message with "spam" in it gets 554, VRFY of "root" 250, HELO "bad.test" 550. The password is "good";
+ * at RCPT or MAIL; a message with "spam" in it gets 554, VRFY of "root" 250, HELO "bad.test" 550. The password ends with "good";
  * LMTP's second recipient is over its quota. */
 void harness_pump(struct harness *);
 void harness_feed(struct harness *, struct hk_slice);

@@ -100,29 +100,13 @@ static bool hides_from(struct hk_slice text)
 	return false;
 }
 
-/* A line that is no field, but is a From to whoever drops what he cannot read from its name: NUL, a byte
- * order mark, a blank of no width. */
-static bool resembles_from(const struct hk_field *field)
-{
-	struct hk_slice from = HK_S("from");
-	size_t n = 0, i;
-
-	for (i = 0; field->name.n == 0 && i < field->raw.n && field->raw.p[i] != ':'; i++) {
-		if (!hk_is_graph(field->raw.p[i]))
-			continue;
-		if (n == from.n || hk_to_lower(field->raw.p[i]) != from.p[n])
-			return false;
-		n++;
-	}
-	return n == from.n && i < field->raw.n;
-}
-
 static bool has_hidden_from(const struct hk_header *h)
 {
 	size_t i;
 
 	for (i = 0; i < h->n; i++)
-		if (hides_from(h->field[i].raw) || resembles_from(&h->field[i]))
+		if (hides_from(h->field[i].raw) ||
+		    (h->field[i].name.n == 0 && hk_field_resembles(&h->field[i], HK_S("From"))))
 			return true;
 	return false;
 }

@@ -175,7 +175,7 @@ static void from_must_give_one_domain_rfc_9989_4_1(void **state)
 	    {"X: y\r\n\nFROM: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
 	    {"X: y\nFromm: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_ONE, "a.test"},
 	    {"X: y\nFrom", HK_FROM_MISSING, ""},
-	    {"\xef\xbb\xbf" "From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
+	    {"\357\273\277From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_SEVERAL_FIELDS, ""},
 	    {"From u@b.test Thu Jan  1 00:00:00 2026\r\nFrom: u@a.test\r\n", HK_FROM_ONE, "a.test"},
 	    {" From: v@b.test\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},
 	    {"\tx\r\nFrom: u@a.test\r\n", HK_FROM_STRAY_LINE, ""},

@@ -16,6 +16,7 @@ import packages
 from harness import SLOW, fresh_address, wait_until
 
 PORT = 2525
+STREAM_PORT = 2526
 USERS = ("postfix", "Debian-exim", "opensmtpd", "opensmtpq", "smtptest")
 GROUPS = (*USERS, "postdrop")  # a group has the number of its user
 
@@ -91,6 +92,10 @@ class Postfix(Peer):
         master = (tree / "usr/share/postfix/master.cf.dist").read_text()
         master = master.replace("smtp      inet", f"{self.address}:{PORT} inet")
         master += "tlsonly unix - - n - - smtp -o smtp_tls_security_level=encrypt\nclear unix - - n - - smtp -o smtp_tls_security_level=none\n"
+        # for streams.py: an MX that takes mail for ours.test and keeps nothing, and is not slowed down by errors
+        master += f"{self.address}:{STREAM_PORT} inet n - n - - smtpd -o mynetworks=192.0.2.1 -o smtpd_helo_required=yes -o smtpd_tls_security_level=none "
+        master += "-o smtpd_relay_restrictions=reject_unauth_destination -o smtpd_data_restrictions=check_client_access,static:DISCARD "
+        master += "-o smtpd_error_sleep_time=0 -o smtpd_soft_error_limit=1000 -o smtpd_hard_error_limit=1000 -o smtpd_junk_command_limit=1000\n"
         (etc / "master.cf").write_text(master)
         (etc / "main.cf").write_text(f"""compatibility_level = 3.6
 queue_directory = {self.root}/spool
@@ -114,6 +119,7 @@ alias_database =
 inet_interfaces = all
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
+relay_domains = ours.test
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtp_dns_support_level = disabled
 transport_maps = inline:{{ {{.ours.test = clear:[{self.ours[0]}]:{self.ours[1]}}}, {{.tls.test = tlsonly:[{self.ours[0]}]:{self.ours[1]}}},

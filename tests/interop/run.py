@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Real programs of others against ours, on loopback in a network of its own.
 
-usage: run.py [--write] [--only WORD]     --write: docs/interop.md is made anew from this run
+usage: run.py [--write] [--only WORD] [--streams N]     --write: docs/interop.md is made anew from this run
 Last line: 'N passed, N failed, N skipped'."""
 
 import argparse
@@ -16,6 +16,7 @@ import clients  # noqa: E402
 import packages  # noqa: E402
 import peers  # noqa: E402
 import servers  # noqa: E402
+import streams  # noqa: E402
 from harness import BUILD, enter_namespaces, prepare_namespaces  # noqa: E402
 from rows import Rows  # noqa: E402
 from world import World  # noqa: E402
@@ -36,6 +37,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--streams", type=int, default=300)
     options = parser.parse_args()
     if os.getuid():
         print("# these programs must be started by root\n0 passed, 0 failed, 1 skipped")
@@ -51,10 +53,11 @@ def main():
     with World(rows, options.only) as world:
         servers.run(world)
         clients.run(world)
+        differences = "" if options.only else streams.run(world, options.streams)
     passed, failed, skipped = rows.counts()
     rows.save(BUILD / "interop.json")
     if options.write:
-        PAGE.write_text(rows.page())
+        PAGE.write_text(rows.page(differences))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Postfix, Exim and OpenSMTPD, both directions; Dovecot's LMTP."""
 
+import json
 import re
 
 import packages
 import peers
-from harness import Smtp, wait_until
-from wire import BODIES, DOTS, EIGHT, LARGE, PLAIN, same
+from harness import Smtp, hikyaku, wait_until
+from wire import BODIES, DOTS, EIGHT, LARGE, PLAIN, WIDE, same
 
 KEYS = {"Postfix": "postfix", "Exim": "exim", "OpenSMTPD": "opensmtpd"}
 
@@ -97,6 +98,42 @@ class Pair:
             return result
         return b"with ESMTPS" in self.world.latest and b"MAIL FROM" not in self.world.to_us.said(), ""
 
+    # from us, by the client for people: what it offers is used, and the wire shows it
+
+    def client(self, keyword, body, options, wanted, local="u"):
+        self.recorder.clear()
+        self.count += 1
+        rcpt = f"{local}{self.count}@{self.key}.sink.test"
+        path = self.world.root / "hikyaku.eml"
+        path.write_bytes(body)
+        status, out, err = hikyaku("smtp", "--server", self.recorder.address, "--port", peers.PORT, "--helo", "client.test", "--mail-from", "a@a.test", "--rcpt", rcpt,
+                                   "--data", path, *options)
+        if keyword and not self.recorder.offers(keyword):
+            if status == 0:
+                self.world.arrived_at_sink([rcpt], body)
+            return "not offered", f"by {self.peer.name}"
+        if status != 0:
+            return "FAILED", f"exit {status}\n{out.decode()[-1500:]}{err}"
+        result = self.world.arrived_at_sink([rcpt], body)
+        if result is not True:
+            return result
+        return bool(wanted(self.recorder)), repr(self.recorder.said())[:2000] if not wanted(self.recorder) else ""
+
+    def client_tls(self):
+        if self.peer.tls_bug:
+            return "peer's bug", self.peer.tls_bug
+        return self.client("STARTTLS", DOTS, ["--tls", "starttls"], lambda r: b"MAIL" not in r.said())
+
+    def run_client(self, add):
+        direction = "from us (hikyaku smtp)"
+        add(direction, "dots", lambda: self.client("", DOTS, [], lambda r: b"\r\nDATA\r\n" in r.said()))
+        add(direction, "STARTTLS", self.client_tls)
+        add(direction, "CHUNKING, 3 MB", lambda: self.client("CHUNKING", LARGE, ["--chunking"], lambda r: b"BDAT " in r.said() and b"\nDATA\r\n" not in r.said()))
+        add(direction, "CHUNKING, dots", lambda: self.client("CHUNKING", DOTS, ["--chunking"], lambda r: b"BDAT " in r.said()))
+        add(direction, "DSN", lambda: self.client("DSN", PLAIN, ["--notify", "failure", "--ret", "hdrs", "--envid", "a+b"],
+                                                  lambda r: b"RET=HDRS ENVID=a+2Bb" in r.said() and b"NOTIFY=FAILURE" in r.said()))
+        add(direction, "SMTPUTF8", lambda: self.client("SMTPUTF8", WIDE, ["--smtputf8"], lambda r: b" SMTPUTF8" in r.said(), "飛脚"))
+
     def run(self):
         def add(direction, feature, check):
             self.world.case(self.peer.name, self.peer.version, direction, feature, check)
@@ -108,6 +145,7 @@ class Pair:
         add("from us", "8BITMIME", lambda: self.from_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
         add("from us", "STARTTLS", self.tls_from_us)
         add("from us", "STARTTLS where it works, else clear", lambda: self.from_us(PLAIN, "may."))
+        self.run_client(add)
         for name, body in BODIES.items():
             add("to us", name, lambda body=body: self.to_us(body))
         add("to us", "50 recipients", self.to_us_many)
@@ -146,9 +184,22 @@ class Lmtp:
                 and bounces and b"nobody@lmtp.test" in bounces[0] and b"two@lmtp.test" not in bounces[0])
         return (True, "taken, 552 after the data, 550 at RCPT") if good else ("FAILED", f"{lines} {bounces!r:.2000} {self.dovecot.log()[-1500:]}")
 
+    def by_client(self):
+        """As above, by the client for people."""
+        before = len(self.dovecot.mails("two"))
+        (self.world.root / "hikyaku.eml").write_bytes(DOTS)
+        rcpts = [word for name in ("two", "full", "nobody") for word in ("--rcpt", f"{name}@lmtp.test")]
+        status, out, _ = hikyaku("smtp", "--socket", self.dovecot.socket, "--lmtp", "--helo", "client.test", "--mail-from", "a@a.test", *rcpts, "--data",
+                                 self.world.root / "hikyaku.eml", "--json")
+        codes = [rcpt["code"] for rcpt in json.loads(out)["recipients"]]
+        mails = self.dovecot.mails("two")
+        good = status == 1 and codes[0] == 250 and codes[1] in (452, 552) and codes[2] == 550 and len(mails) == before + 1 and any(same(m, DOTS) for m in mails)
+        return good or ("FAILED", f"{status} {codes} {out.decode()[-1500:]}")
+
     def run(self):
         def add(feature, check):
             self.world.case("Dovecot LMTP", self.dovecot.version, "from us", feature, check)
+        self.world.case("Dovecot LMTP", self.dovecot.version, "from us (hikyaku smtp)", "one reply for each recipient", self.by_client)
         for name, body in BODIES.items():
             add(name, lambda body=body: self.stored(body))
         add("8-bit text", lambda: self.stored(EIGHT))

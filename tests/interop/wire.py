@@ -71,6 +71,7 @@ PLAIN = message("plain", b"Hello\r\n")
 DOTS = message("dots", b".\r\n..\r\n.leading\r\n...\r\n\r\n.\r\n. \r\n.end\r\n")
 LONG = message("long", b"x" * 990 + b"\r\n" + b".\t" * 400 + b"\r\n \r\n\t\r\n\r\n\r\nend\r\n")
 EIGHT = message("eight", "飛脚は走る。\r\nÆsir\r\n".encode(), MIME8)
+WIDE = message("wide", "飛脚は走る。\r\n".encode(), MIME8).replace(b"To: b@b.test", "To: 飛脚@sink.test".encode())
 LARGE = message("large", b"".join(b"%07d The quick brown fox jumps over the lazy dog, and so on to the end.\r\n" % n for n in range(40000)))
 BODIES = {"plain": PLAIN, "dots": DOTS, "long lines, blanks, empty lines": LONG, "3 MB": LARGE}
 
