@@ -160,7 +160,7 @@ static enum hk_status note(
 
 	if (status == HK_OK && ++p->asked > verify_port_share[id])
 		status = refuse(v, w, asked);
-	else if (status == HK_OK && !(w->question = find(v, asked)))
+	else if (w && status == HK_OK && !(w->question = find(v, asked)))
 		status = enter(v, asked, &w->question);
 	if (status != HK_OK)
 		return status;

@@ -17,6 +17,7 @@ from harness import SLOW, fresh_address, wait_until
 
 PORT = 2525
 STREAM_PORT = 2526
+AUTH_PORT = 2527
 USERS = ("postfix", "Debian-exim", "opensmtpd", "opensmtpq", "smtptest")
 GROUPS = (*USERS, "postdrop")  # a group has the number of its user
 
@@ -96,6 +97,10 @@ class Postfix(Peer):
         master += f"{self.address}:{STREAM_PORT} inet n - n - - smtpd -o mynetworks=192.0.2.1 -o smtpd_helo_required=yes -o smtpd_tls_security_level=none "
         master += "-o smtpd_relay_restrictions=reject_unauth_destination -o smtpd_data_restrictions=check_client_access,static:DISCARD "
         master += "-o smtpd_error_sleep_time=0 -o smtpd_soft_error_limit=1000 -o smtpd_hard_error_limit=1000 -o smtpd_junk_command_limit=1000\n"
+        # with AUTH by Dovecot's users, under TLS only
+        master += f"{self.address}:{AUTH_PORT} inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_type=dovecot "
+        master += f"-o smtpd_sasl_path={self.root.parent}/auth -o smtpd_tls_auth_only=yes -o mynetworks=192.0.2.1 "
+        master += "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n"
         (etc / "master.cf").write_text(master)
         (etc / "main.cf").write_text(f"""compatibility_level = 3.6
 queue_directory = {self.root}/spool
@@ -285,6 +290,12 @@ service stats {{
     mode = 0666
   }}
 }}
+auth_mechanisms = plain login
+service auth {{
+  unix_listener {auth} {{
+    mode = 0666
+  }}
+}}
 """
 
 
@@ -307,7 +318,7 @@ class Dovecot:
         rows = [f"{name}:{{PLAIN}}secret:{ids[0]}:{ids[1]}::{self.root}/mail/{name}::userdb_quota_rule=*:bytes={size}"
                 for name, size in (("one", "100M"), ("two", "100M"), ("full", "10"))]
         (self.root / "users").write_text("\n".join(rows) + "\n")
-        (self.root / "dovecot.conf").write_text(DOVECOT.format(root=self.root, socket=self.socket))
+        (self.root / "dovecot.conf").write_text(DOVECOT.format(root=self.root, socket=self.socket, auth=self.root.parent / "auth"))
         with open(self.root / "out.log", "ab") as log:
             self.process = subprocess.Popen(["dovecot", "-F", "-c", str(self.root / "dovecot.conf")], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)

@@ -206,6 +206,45 @@ class Lmtp:
         add("one reply for each recipient", self.each_recipient_its_own)
 
 
+class Auth:
+    """The client for people at a submission server of others: Postfix that asks Dovecot."""
+
+    def __init__(self, world, peer):
+        self.world, self.peer, self.count = world, peer, 0
+
+    def send(self, *options, password="secret"):
+        self.count += 1
+        rcpt = f"auth{self.count}@postfix.sink.test"
+        (self.world.root / "hikyaku.eml").write_bytes(DOTS)
+        (self.world.root / "password").write_text(password + "\n")
+        status, out, _ = hikyaku("smtp", "--server", self.peer.address, "--port", peers.AUTH_PORT, "--helo", "client.test", "--mail-from", "one@ours.test",
+                                 "--rcpt", rcpt, "--data", self.world.root / "hikyaku.eml", "--user", "one", "--password-file", self.world.root / "password", *options)
+        return status, out.decode(), rcpt
+
+    def taken(self, mechanism):
+        status, out, rcpt = self.send("--tls", "starttls", "--auth", mechanism)
+        if status != 0 or "<~  235" not in out:
+            return "FAILED", out[-2000:]
+        return self.world.arrived_at_sink([rcpt], DOTS)
+
+    def refused(self):
+        status, out, _ = self.send("--tls", "starttls", password="wrong")
+        return (status == 1 and "<~* 535" in out and "MAIL" not in out) or ("FAILED", out[-1500:])
+
+    def not_in_clear(self):
+        status, out, _ = self.send()
+        said = [line for line in out.splitlines() if line.startswith(" ->")]
+        return (status == 1 and not any("AUTH" in line for line in said)) or ("FAILED", out[-1500:])
+
+    def run(self):
+        def add(feature, check):
+            self.world.case(f"{self.peer.name} with Dovecot's users", self.peer.version, "from us (hikyaku smtp)", feature, check)
+        add("AUTH PLAIN", lambda: self.taken("PLAIN"))
+        add("AUTH LOGIN", lambda: self.taken("LOGIN"))
+        add("AUTH, a wrong password", self.refused)
+        add("AUTH, nothing in clear", self.not_in_clear)
+
+
 def run_dovecot(world):
     try:
         dovecot = peers.Dovecot(world).start()
@@ -228,3 +267,5 @@ def run(world):
             continue
         world.peers[peer.name] = peer
         Pair(world, peer).run()
+        if peer.name == "Postfix" and "Dovecot" in world.peers:
+            Auth(world, peer).run()
