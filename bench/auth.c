@@ -101,14 +101,20 @@ static void run_sign(void *with)
 
 static size_t count_of(struct bench *b, size_t most, enum hk_dkim_result result)
 {
+	struct hk_work work = {.size = sizeof work};
 	struct hk_dkim_verify_options options = {
-	    .size = sizeof options, .now = NOW, .max_signatures = most, .keys = b->keys};
+	    .size = sizeof options, .now = NOW, .work = &work, .keys = b->keys};
 	struct hk_dkim_verify *v;
 	struct hk_dns_question q;
 	struct hk_header h;
 	struct hk_arena a;
 	size_t i, n = 0;
 
+	hk_work_init(&work);
+	if (most) {
+		work.of[HK_WORK_SIGNATURES].limit = most;
+		work.of[HK_WORK_HEADER_OCTETS].limit = UINT64_MAX;
+	}
 	hk_arena_init(&a, 64 << 20);
 	must(hk_header_parse(&a, b->header, &h), "the header");
 	v = hk_dkim_verify_new(&a, &options, &h, NULL);

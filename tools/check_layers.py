@@ -22,7 +22,7 @@ FLOORS = [
 ]
 FLOOR = {folder: number for number, floor in enumerate(FLOORS, 1) for folder in floor}
 # A public header belongs to the folder of its name; these carry another name.
-HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "names": "adapters", "resolve": "adapters",
+HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "work": "lib/base", "names": "adapters", "resolve": "adapters",
                "unbound": "adapters", "cares": "adapters"}
 # A sister on the same floor that a folder may use, with the reason.
 SISTERS = {

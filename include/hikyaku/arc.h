@@ -59,6 +59,7 @@ struct hk_arc_validate_options {
 	int64_t now;                    /* seconds since 1970 */
 	unsigned min_rsa_bits;          /* 0: HK_DKIM_MIN_RSA_BITS; for archived vectors */
 	struct hk_slice trusted_sealers; /* domains, each exact, separated by ","; empty: nobody is trusted */
+	struct hk_work *work;           /* borrowed until hk_arc_validate_done; NULL: the usual limits */
 };
 
 struct hk_arc_validate;

@@ -12,6 +12,7 @@
 #include <hikyaku/dns.h>
 #include <hikyaku/message.h>
 #include <hikyaku/trace.h>
+#include <hikyaku/work.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -89,7 +90,7 @@ struct hk_dkim_verify_options {
 	struct hk_slice author_domain; /* these signatures first; may be empty */
 	unsigned min_rsa_bits;       /* 0: HK_DKIM_MIN_RSA_BITS */
 	bool allow_sha1;             /* archived vectors only */
-	size_t max_signatures;       /* 0: HK_DKIM_MAX_SIGNATURES */
+	struct hk_work *work;        /* borrowed until hk_dkim_verify_done; NULL: the usual limits */
 	struct hk_dkim_key_cache *keys; /* borrowed until hk_dkim_verify_done; NULL: every key is parsed anew */
 };
 

@@ -13,6 +13,7 @@
 
 #include <hikyaku/dns.h>
 #include <hikyaku/trace.h>
+#include <hikyaku/work.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,7 @@ struct hk_spf_input {
 	struct hk_slice receiver;  /* our own host name, for %{r}; empty: "unknown" */
 	int64_t now;               /* seconds since 1970, for %{t} */
 	unsigned max_lookups, max_voids; /* 0: the RFC's */
+	struct hk_work *work;      /* borrowed until the verdict; NULL: the usual limits */
 };
 
 struct hk_spf_verdict {

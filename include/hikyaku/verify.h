@@ -60,6 +60,7 @@ struct hk_verify_input {
 	                                        four author domains: the strictest policy that fails counts (6.6.1) */
 	unsigned dmarc_sample;               /* RFC 7489: as in dmarc.h */
 	bool compare_profiles;               /* fills dmarc_other and dmarc_differs; asks for both profiles */
+	struct hk_work *work;                /* borrowed until the verdict; NULL: the usual limits */
 };
 
 /* Why there is no single author domain (RFC 9989 4.1, 11.5). */

@@ -13,6 +13,7 @@
 struct hk_arc_validate {
 	struct hk_arena *arena;
 	struct hk_arc_validate_options options;
+	struct hk_work own_work, *work; /* the caller's, or own */
 	const struct hk_header *header;
 	struct hk_trace *trace;
 	struct hk_arc_chain chain;
@@ -92,6 +93,9 @@ static enum hk_status begin_sets(struct hk_arc_validate *v)
 	enum hk_status status = begin_signature(v, &newest->message, &v->message_lookup);
 	size_t i;
 
+	/* the newest message signature and each seal may hash the whole header section */
+	if (!hk_work_take(v->work, HK_WORK_HEADER_OCTETS, (v->chain.n + 1) * v->header->raw.n))
+		blame(v, "too much header for so many sets (limit of this host)", v->chain.highest);
 	if (status == HK_OK && newest->message.fault != HK_DKIM_R_OK)
 		blame(v, (const char *)hk_dkim_reason_text(newest->message.fault).p,
 		    v->chain.highest);
@@ -151,6 +155,9 @@ struct hk_arc_validate *hk_arc_validate_beside(struct hk_arena *a,
 	v->arena = a;
 	v->header = header;
 	v->trace = trace;
+	v->own_work.size = sizeof v->own_work;
+	hk_work_init(&v->own_work);
+	v->work = v->options.work ? v->options.work : &v->own_work;
 	v->body = body ? body : &v->own;
 	if (begin(v) == HK_OK)
 		return v;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
+#include <hikyaku/work.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -340,9 +344,36 @@ static void every_status_has_a_name_and_a_sentence(void **state)
 	assert_string_equal(hk_status_name((enum hk_status)99), "?");
 }
 
+static void work_is_counted_and_stops_at_its_limit(void **state)
+{
+	struct hk_work w = {.size = sizeof w}, old = {.size = offsetof(struct hk_work, of[1])};
+
+	(void)state;
+	hk_work_init(&w);
+	assert_int_equal(w.of[HK_WORK_SIGNATURES].limit, 10);
+	assert_true(hk_work_take(&w, HK_WORK_SIGNATURES, 9));
+	assert_false(hk_work_take(&w, HK_WORK_SIGNATURES, 2));
+	assert_true(hk_work_take(&w, HK_WORK_SIGNATURES, 1));
+	assert_false(hk_work_take(&w, HK_WORK_SIGNATURES, 1));
+	assert_int_equal(w.of[HK_WORK_SIGNATURES].spent, 10);
+	assert_int_equal(hk_work_left(&w, HK_WORK_SIGNATURES), 0);
+	w.of[HK_WORK_SIGNATURES].limit = 5; /* less than is spent */
+	assert_int_equal(hk_work_left(&w, HK_WORK_SIGNATURES), 0);
+	/* of an older caller: what it does not know is the usual */
+	memset(&old.of[1], 0xff, sizeof old.of[1]);
+	hk_work_init(&old);
+	assert_int_equal(hk_work_left(&old, HK_WORK_DKIM_QUESTIONS), 10);
+	assert_true(hk_work_take(&old, HK_WORK_DKIM_QUESTIONS, 10));
+	assert_false(hk_work_take(&old, HK_WORK_DKIM_QUESTIONS, 11));
+	assert_true(old.of[1].spent == UINT64_MAX && old.of[0].limit == 30);
+	assert_string_equal(hk_work_counted(HK_WORK_KINDS), "");
+	assert_string_equal(hk_work_counted(HK_WORK_SPF_QUESTIONS), "DNS questions of SPF");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(work_is_counted_and_stops_at_its_limit),
 	    cmocka_unit_test(ip_text_round_trips),
 	    cmocka_unit_test(an_arena_stops_at_its_limit),
 	    cmocka_unit_test(crc32c_gives_the_check_value_of_rfc_3720_b_4),

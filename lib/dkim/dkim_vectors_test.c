@@ -200,12 +200,15 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		const struct hk_dkim_verify_options five = {.size = sizeof five, .now = 1790000000, .max_signatures = 5};
+		struct hk_work work = {.size = sizeof work};
+		const struct hk_dkim_verify_options five = {.size = sizeof five, .now = 1790000000, .work = &work};
 		struct hk_slice message, zone, result, want;
 		struct world w;
 		struct check c;
 		char name[128];
 
+		hk_work_init(&work);
+		work.of[HK_WORK_SIGNATURES].limit = 5;
 		world_init(&w);
 		snprintf(name, sizeof name, "dkim-chasquid/%s.msg", rows[i].msg);
 		if (!message_read(&w.arena, name, &message))

@@ -22,6 +22,7 @@ struct evaluated {
 struct hk_dkim_verify {
 	struct hk_arena *arena;
 	struct hk_dkim_verify_options options;
+	struct hk_work own_work, *work; /* the caller's, or own */
 	const struct hk_header *header;
 	struct hk_trace *trace;
 	struct hk_dkim_fields fields;
@@ -49,7 +50,7 @@ static enum hk_status list_fields(struct hk_dkim_verify *v)
 {
 	struct hk_slice name = HK_S("DKIM-Signature");
 	size_t count = hk_header_count(v->header, name), i;
-	bool is_choice = count > v->options.max_signatures;
+	bool is_choice = count > hk_work_left(v->work, HK_WORK_SIGNATURES);
 
 	v->verdict = hk_arena_array(v->arena, count, sizeof *v->verdict);
 	v->of = hk_arena_array(v->arena, count, sizeof(struct evaluated *));
@@ -121,11 +122,19 @@ static enum hk_status begin_signature(struct hk_dkim_verify *v, struct hk_dkim_v
 	return status;
 }
 
+/* Each may hash the whole header section. */
+static bool may_cost(struct hk_dkim_verify *v)
+{
+	return hk_work_take(v->work, HK_WORK_HEADER_OCTETS, v->header->raw.n) &&
+	       hk_work_take(v->work, HK_WORK_SIGNATURES, 1);
+}
+
 /* Author-aligned signatures first, so that a flood of others cannot push them out; both kinds from
  * the top. */
 static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 {
-	size_t most = v->n < v->options.max_signatures ? v->n : v->options.max_signatures, i;
+	uint64_t left = hk_work_left(v->work, HK_WORK_SIGNATURES);
+	size_t most = v->n < left ? v->n : (size_t)left, i;
 	enum hk_status status = HK_OK;
 	int pass;
 
@@ -139,7 +148,7 @@ static enum hk_status begin_signatures(struct hk_dkim_verify *v)
 		status = hk_dkim_body_init(&v->body, v->arena, most + HK_DKIM_GUEST_HASHES);
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < v->n && v->n_evaluated < most && status == HK_OK; i++)
-			if (is_aligned(v, &v->verdict[i]) == (pass == 0))
+			if (is_aligned(v, &v->verdict[i]) == (pass == 0) && may_cost(v))
 				status = begin_signature(v, &v->verdict[i]);
 	return status;
 }
@@ -154,8 +163,9 @@ struct hk_dkim_verify *hk_dkim_verify_new(struct hk_arena *a,
 	if (!v || hk_sized_take(a, &v->options, sizeof v->options, options) != HK_OK)
 		return NULL;
 	v->arena = a;
-	if (!v->options.max_signatures)
-		v->options.max_signatures = HK_DKIM_MAX_SIGNATURES;
+	v->own_work.size = sizeof v->own_work;
+	hk_work_init(&v->own_work);
+	v->work = v->options.work ? v->options.work : &v->own_work;
 	v->header = header;
 	v->trace = trace;
 	status = hk_arena_dup_lower(a, v->options.author_domain, &v->options.author_domain);

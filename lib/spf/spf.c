@@ -239,11 +239,11 @@ enum hk_status hk_spf_target(struct hk_spf *q, struct hk_slice spec, struct hk_s
 			return status;
 	}
 	q->macros.value['d' - 'a'] = q->frame->domain;
-	q->expanded += hk_spf_expand_cost(&q->macros, spec);
-	if (q->expanded > HK_SPF_EXPANDED_MAX && q->explaining)
-		return HK_NOTFOUND;
-	if (q->expanded > HK_SPF_EXPANDED_MAX) {
-		status = hk_spf_term_over(q, "octets of macro values", HK_SPF_EXPANDED_MAX);
+	if (!hk_work_take(q->work, HK_WORK_MACRO_OCTETS, hk_spf_expand_cost(&q->macros, spec))) {
+		if (q->explaining)
+			return HK_NOTFOUND;
+		status = hk_spf_term_over(q, "octets of macro values",
+		    (unsigned)q->work->of[HK_WORK_MACRO_OCTETS].limit);
 		return status == HK_OK ? HK_END : status;
 	}
 	return hk_spf_expand_name(q->a, &q->macros, spec, ret);
@@ -519,6 +519,9 @@ struct hk_spf *hk_spf_new(
 	q->client = in->client;
 	q->max_lookups = in->max_lookups ? in->max_lookups : HK_SPF_MAX_LOOKUPS;
 	q->max_voids = in->max_voids ? in->max_voids : HK_SPF_MAX_VOIDS;
+	q->own_work.size = sizeof q->own_work;
+	hk_work_init(&q->own_work);
+	q->work = in->work ? in->work : &q->own_work;
 	q->next = start;
 	q->frame = hk_arena_alloc(a, sizeof *q->frame);
 	if (!q->frame || !set_addresses(q) || !set_sender(q, in) ||

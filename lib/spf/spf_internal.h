@@ -118,7 +118,7 @@ struct hk_spf {
 	struct hk_spf_ptr ptr;
 	struct hk_slice host[HK_SPF_MAX_MX]; /* of the "mx" that is evaluated */
 	size_t hosts, host_at;
-	size_t expanded; /* of HK_SPF_EXPANDED_MAX */
+	struct hk_work own_work, *work; /* the caller's, or own */
 	bool explaining; /* exp= neither counts nor decides any more (4.6.4, 6.2) */
 };
 

@@ -48,9 +48,40 @@ static enum hk_status start_spf(struct hk_verify *v)
 	        .helo = in->helo,
 	        .mail_from = in->mail_from,
 	        .receiver = in->authserv_id,
-	        .now = in->now},
+	        .now = in->now,
+	        .work = &v->work},
 	    v->port[PORT_SPF].trace);
 	return v->spf ? HK_OK : v->arena->failed;
+}
+
+/* The headers' figures and the table's are the same. */
+#define USUAL(id, limit, counted, over) usual_##id = (limit),
+enum { HK_WORK_TABLE(USUAL) };
+_Static_assert(usual_SPF_QUESTIONS == HK_VERIFY_MAX_SPF_QUESTIONS &&
+                   usual_DKIM_QUESTIONS == HK_VERIFY_MAX_DKIM_QUESTIONS &&
+                   usual_DMARC_QUESTIONS == HK_VERIFY_MAX_DMARC_QUESTIONS &&
+                   usual_ARC_QUESTIONS == HK_VERIFY_MAX_ARC_QUESTIONS &&
+                   usual_SIGNATURES == HK_DKIM_MAX_SIGNATURES,
+    "two figures for one limit");
+
+/* What is left at the beginning is what this message has. */
+static void take_stock(struct hk_verify *v)
+{
+	unsigned i;
+
+	v->work.size = sizeof v->work;
+	hk_work_init(&v->work);
+	for (i = 0; v->input.work && i < HK_WORK_KINDS; i++)
+		v->work.of[i].limit = hk_work_left(v->input.work, (enum hk_work_kind)i);
+}
+
+/* And what it has spent is the caller's to know. */
+static void give_account(struct hk_verify *v)
+{
+	unsigned i;
+
+	for (i = 0; v->input.work && i < HK_WORK_KINDS; i++)
+		(void)!hk_work_take(v->input.work, (enum hk_work_kind)i, v->work.of[i].spent);
 }
 
 struct hk_verify *hk_verify_new(struct hk_arena *a, const struct hk_verify_input *input)
@@ -60,6 +91,7 @@ struct hk_verify *hk_verify_new(struct hk_arena *a, const struct hk_verify_input
 	if (!v || hk_sized_take(a, &v->input, sizeof v->input, input) != HK_OK)
 		return NULL;
 	v->arena = a;
+	take_stock(v);
 	v->verdict.spf = &v->own.spf;
 	v->verdict.dmarc = &v->own.dmarc;
 	v->verdict.arc = &v->own.arc;
@@ -94,7 +126,8 @@ static enum hk_status start_dkim(struct hk_verify *v)
 	    &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = v->input.now,
 	        .author_domain = v->verdict.author_domain,
 	        .min_rsa_bits = v->input.min_rsa_bits,
-	        .allow_sha1 = v->input.allow_sha1},
+	        .allow_sha1 = v->input.allow_sha1,
+	        .work = &v->work},
 	    &v->header, v->port[PORT_DKIM].trace);
 	if (!v->dkim)
 		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
@@ -115,7 +148,8 @@ static enum hk_status start_arc(struct hk_verify *v)
 	v->arc = hk_arc_validate_beside(v->arena,
 	    &(struct hk_arc_validate_options){.size = sizeof(struct hk_arc_validate_options), .now = v->input.now,
 	        .min_rsa_bits = v->input.min_rsa_bits,
-	        .trusted_sealers = v->input.trusted_sealers},
+	        .trusted_sealers = v->input.trusted_sealers,
+	        .work = &v->work},
 	    &v->header, v->port[PORT_ARC].trace, v->body);
 	if (!v->arc)
 		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
@@ -210,10 +244,23 @@ static void gather_trace(struct hk_verify *v)
 	size_t i;
 
 	for (i = 0; i < PORT_OTHER; i++)
-		if (v->port[i].asked > verify_port_share[i])
-			say_limit(v, v->port[i].asked, verify_port_share[i]);
+		if (v->port[i].asked > verify_port_share(v, (enum verify_port_id)i))
+			say_limit(v, v->port[i].asked, verify_port_share(v, (enum verify_port_id)i));
 	for (i = 0; i < PORT_OTHER; i++)
 		hk_trace_append(v->trace, v->port[i].trace);
+}
+
+/* What was asked, within each share. */
+static void count_questions(struct hk_verify *v)
+{
+	size_t i;
+
+	for (i = 0; i < PORT_OTHER; i++) {
+		size_t share = verify_port_share(v, (enum verify_port_id)i);
+
+		/* never refused: so much was left */
+		(void)!hk_work_take(&v->work, verify_port_kind[i], v->port[i].asked < share ? v->port[i].asked : share);
+	}
 }
 
 enum hk_status hk_verify_step(struct hk_verify *v)
@@ -240,12 +287,14 @@ enum hk_status hk_verify_step(struct hk_verify *v)
 	if (v->arc)
 		v->own.arc = *hk_arc_validate_result(v->arc);
 	gather_trace(v);
+	count_questions(v);
 	verify_dmarc_gather(v);
 	status = verify_override(v);
 	if (status != HK_OK) {
 		v->failed = status;
 		return status;
 	}
+	give_account(v);
 	v->done = true;
 	return HK_OK;
 }

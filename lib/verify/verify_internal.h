@@ -58,6 +58,7 @@ struct verify_port {
 struct hk_verify {
 	struct hk_arena *arena;
 	struct hk_verify_input input;
+	struct hk_work work; /* limits: what this message has */
 	struct hk_header header;
 	bool has_header, ended, told, done, replaying;
 	enum hk_status failed;
@@ -80,8 +81,10 @@ struct hk_verify {
 	} own;
 };
 
-/* How many questions may be asked for each. */
-extern const size_t verify_port_share[PORTS];
+/* Whose questions are counted as what. */
+extern const enum hk_work_kind verify_port_kind[PORTS];
+/* verify_port_share(v, id): how many questions it may ask. */
+size_t verify_port_share(const struct hk_verify *, enum verify_port_id);
 /* verify_ports_run(v): everything that can be done now. OK when all ports are done, else AGAIN or a
  * failure. */
 enum hk_status verify_ports_run(struct hk_verify *);

@@ -90,11 +90,16 @@ static const struct {
     [PORT_OTHER] = {other_step, other_question, other_answer},
 };
 
-const size_t verify_port_share[PORTS] = {[PORT_SPF] = HK_VERIFY_MAX_SPF_QUESTIONS,
-    [PORT_DKIM] = HK_VERIFY_MAX_DKIM_QUESTIONS,
-    [PORT_DMARC] = HK_VERIFY_MAX_DMARC_QUESTIONS,
-    [PORT_ARC] = HK_VERIFY_MAX_ARC_QUESTIONS,
-    [PORT_OTHER] = HK_VERIFY_MAX_DMARC_QUESTIONS};
+const enum hk_work_kind verify_port_kind[PORTS] = {[PORT_SPF] = HK_WORK_SPF_QUESTIONS,
+    [PORT_DKIM] = HK_WORK_DKIM_QUESTIONS,
+    [PORT_DMARC] = HK_WORK_DMARC_QUESTIONS,
+    [PORT_ARC] = HK_WORK_ARC_QUESTIONS,
+    [PORT_OTHER] = HK_WORK_DMARC_QUESTIONS};
+
+size_t verify_port_share(const struct hk_verify *v, enum verify_port_id id)
+{
+	return (size_t)v->work.of[verify_port_kind[id]].limit;
+}
 
 /* ---- questions ----------------------------------------------------------------------------------
  */
@@ -158,7 +163,7 @@ static enum hk_status note(
 	struct verify_wait *w = hk_arena_alloc(v->arena, sizeof *w);
 	enum hk_status status = w ? HK_OK : v->arena->failed;
 
-	if (status == HK_OK && ++p->asked > verify_port_share[id])
+	if (status == HK_OK && ++p->asked > verify_port_share(v, id))
 		status = refuse(v, w, asked);
 	else if (w && status == HK_OK && !(w->question = find(v, asked)))
 		status = enter(v, asked, &w->question);

@@ -6,15 +6,31 @@
 /*	magic "HKVR"  u16 version
  *	u32 checks  u8 family  16 octets address  u8 flags  u64 now  u32 least RSA bits
  *	blocks: helo, mail from, authserv-id, trusted sealers (from version 2 on), the number drawn for DMARC
- *	(one octet, from version 3 on), header section, body hashes (of DKIM, and from version 2 on of ARC), evidence
+ *	(one octet, from version 3 on), limits (u64 each, in their order, from version 4 on), header section, body hashes (of DKIM, and from version 2 on of ARC), evidence
  *	u32 CRC-32C of all before it
  */
-enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 3, VERSION_ARC = 2, VERSION_PROFILE = 3, CRC_SIZE = 4 };
+enum { RECORD_MAGIC = 0x484b5652, RECORD_VERSION = 4, VERSION_ARC = 2, VERSION_PROFILE = 3, VERSION_WORK = 4, CRC_SIZE = 4 };
 enum { FLAG_MAIL_FROM = 1, FLAG_SHA1 = 2, FLAG_RFC7489 = 4, FLAG_COMPARE = 8 };
 
-/* A profile is news of version 3; what needs none is written as before. */
-static uint16_t version_of(const struct hk_verify_input *in)
+static bool has_usual_limits(const struct hk_verify *v)
 {
+	struct hk_work usual = {.size = sizeof usual};
+	unsigned i;
+
+	hk_work_init(&usual);
+	for (i = 0; i < HK_WORK_KINDS; i++)
+		if (v->work.of[i].limit != usual.of[i].limit)
+			return false;
+	return true;
+}
+
+/* A profile is news of version 3, other limits than the usual ones of version 4; what needs neither is written as before. */
+static uint16_t version_of(const struct hk_verify *v)
+{
+	const struct hk_verify_input *in = &v->input;
+
+	if (!has_usual_limits(v))
+		return VERSION_WORK;
 	return in->dmarc_profile != HK_DMARC_RFC9989 || in->compare_profiles ? VERSION_PROFILE : VERSION_ARC;
 }
 
@@ -39,10 +55,11 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 	size_t from = out->n;
 	const uint8_t sample = in->dmarc_sample < UINT8_MAX ? (uint8_t)in->dmarc_sample : UINT8_MAX;
 	struct hk_buf inner;
+	unsigned i;
 
 	hk_buf_init(&inner, HK_VERIFY_RECORD_MAX);
 	hk_buf_add_u32(out, RECORD_MAGIC);
-	hk_buf_add_u16(out, version_of(in));
+	hk_buf_add_u16(out, version_of(v));
 	hk_buf_add_u32(out, v->verdict.checks);
 	hk_buf_add_u8(out, in->client.family);
 	hk_buf_add(out, hk_slice_of(in->client.bytes, sizeof in->client.bytes));
@@ -53,8 +70,13 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 	hk_buf_add_block(out, in->mail_from);
 	hk_buf_add_block(out, in->authserv_id);
 	hk_buf_add_block(out, in->trusted_sealers);
-	if (version_of(in) >= VERSION_PROFILE)
+	if (version_of(v) >= VERSION_PROFILE)
 		hk_buf_add_block(out, hk_slice_of(&sample, 1));
+	if (version_of(v) >= VERSION_WORK) {
+		for (i = 0; i < HK_WORK_KINDS; i++)
+			hk_buf_add_u64(&inner, v->work.of[i].limit);
+		add_nested(out, &inner);
+	}
 	hk_buf_add_block(out, v->header.raw);
 	if (v->body)
 		hk_dkim_body_format(v->body, &inner);
@@ -67,14 +89,27 @@ void hk_verify_record_format(const struct hk_verify *v, struct hk_buf *out)
 
 struct record {
 	struct hk_verify_input input;
+	struct hk_work work;
 	struct hk_slice header, hashes, evidence;
 };
+
+/* Kinds that a later version has and this one does not cannot be heeded; fewer: the rest is usual. */
+static bool read_work(struct hk_slice block, struct hk_work *ret)
+{
+	struct hk_cursor c = hk_cursor_of(block);
+	unsigned i;
+
+	hk_work_init(ret);
+	for (i = 0; i < HK_WORK_KINDS && c.rest.n; i++)
+		ret->of[i].limit = hk_cursor_u64(&c);
+	return !c.failed && c.rest.n == 0;
+}
 
 static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 {
 	struct hk_cursor c = hk_cursor_of(bytes), tail;
-	struct hk_slice address, sample = {0};
-	struct record r = {.input.size = sizeof r.input};
+	struct hk_slice address, sample = {0}, limits = {0};
+	struct record r = {.input.size = sizeof r.input, .work.size = sizeof r.work};
 	uint8_t flags;
 	uint16_t version;
 
@@ -104,6 +139,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 		r.input.trusted_sealers = hk_cursor_block(&c);
 	if (version >= VERSION_PROFILE)
 		sample = hk_cursor_block(&c);
+	if (version >= VERSION_WORK)
+		limits = hk_cursor_block(&c);
 	r.header = hk_cursor_block(&c);
 	r.hashes = hk_cursor_block(&c);
 	r.evidence = hk_cursor_block(&c);
@@ -118,6 +155,8 @@ static enum hk_status read_record(struct hk_slice bytes, struct record *ret)
 		r.input.dmarc_profile = flags & FLAG_RFC7489 ? HK_DMARC_RFC7489 : HK_DMARC_RFC9989;
 		r.input.compare_profiles = flags & FLAG_COMPARE;
 	}
+	if (!read_work(limits, &r.work))
+		return HK_CORRUPT;
 	memcpy(r.input.client.bytes, address.p, sizeof r.input.client.bytes);
 	*ret = r;
 	return HK_OK;
@@ -149,9 +188,11 @@ enum hk_status hk_verify_replay(struct hk_arena *a, struct hk_slice record, stru
 
 	if (status != HK_OK)
 		return status;
+	r.input.work = &r.work;
 	v = hk_verify_new(a, &r.input);
 	if (!v)
 		return a->failed != HK_OK ? a->failed : HK_NOMEM;
+	v->input.work = NULL; /* nobody waits for the account */
 	v->replaying = true;
 	status = run(v, a, &r);
 	if (status != HK_OK) {
@@ -172,7 +213,8 @@ static size_t evidence_offset(struct hk_slice record)
 	if (hk_cursor_u32(&c) != RECORD_MAGIC)
 		return 0;
 	version = hk_cursor_u16(&c);
-	blocks = BLOCKS + (version >= VERSION_ARC ? 1u : 0) + (version >= VERSION_PROFILE ? 1u : 0);
+	blocks = BLOCKS + (version >= VERSION_ARC ? 1u : 0) + (version >= VERSION_PROFILE ? 1u : 0) +
+	         (version >= VERSION_WORK ? 1u : 0);
 	(void)hk_cursor_take(&c, BEFORE_BLOCKS);
 	for (i = 0; i < blocks; i++)
 		(void)hk_cursor_block(&c);

@@ -375,7 +375,7 @@ static void a_damaged_record_is_refused(void **state)
 		assert_true(cut == HK_CORRUPT);
 		assert_true(flipped == HK_CORRUPT || flipped == HK_VERSION);
 	}
-	record.p[5] = 4; /* a later version, whatever follows */
+	record.p[5] = 5; /* a later version, whatever follows */
 	hk_arena_init(&a, HK_VERIFY_ARENA);
 	assert_int_equal(hk_verify_replay(&a, hk_buf_slice(&record), &v), HK_VERSION);
 	hk_arena_done(&a);
