@@ -25,7 +25,8 @@
 
 enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
 enum hk_via { HK_VIA_MX, HK_VIA_SMTP, HK_VIA_LMTP, HK_VIA_MAILDIR };
-enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED };
+/* How far a connection has to be protected; from OPPORTUNISTIC on what the recipients' domain says counts too (tls_policy.h). */
+enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED, HK_TLS_VERIFIED, HK_TLS_DANE };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
 /* What is done about a message that fails DMARC.
  * OFF: its verdict is written, never acted upon.
@@ -93,6 +94,7 @@ struct hk_conf_route {
 	struct hk_ip source4, source6; /* source addresses; family 0: the system's choice */
 	struct hk_slice helo;          /* default: the global hostname */
 	enum hk_tls_level tls;
+	bool implicit_tls;             /* SMTP: from the first byte */
 	enum hk_quarantine quarantine;
 	struct hk_slice junk_address; /* HK_QUARANTINE_JUNK */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
@@ -120,7 +122,12 @@ struct hk_conf {
 	struct hk_slice spool; /* directory */
 	struct hk_slice user, keys_user; /* whom to become; default hikyaku, hikyaku-keys */
 	struct hk_slice resolver;        /* "IP" or "IP@PORT"; empty: the system's */
+	struct hk_slice trust_anchor;    /* file; empty: nothing is validated */
 	uint32_t resolver_timeout;       /* seconds */
+	struct hk_slice authorities;     /* file of those who sign certificates; empty: the system's */
+	bool mta_sts, smtp_tls_srv;      /* whether they are looked for */
+	struct hk_slice fetch_user;      /* whom the process becomes that fetches policies; empty: user */
+	struct hk_slice sts_server;      /* "IP@PORT" of all policies, for tests; empty: their own */
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */

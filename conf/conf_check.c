@@ -95,6 +95,8 @@ static void check_routes(struct conf_reader *r, const struct conf_places *p)
 				conf_error(r, p->route[i],
 				    "a route for this stands in line %u already",
 				    p->route[j]->line);
+		if (route->implicit_tls && (route->via != HK_VIA_SMTP || route->tls == HK_TLS_OFF))
+			conf_error(r, p->route[i], "implicit-tls is for smtp with TLS");
 		/* RFC 5321 4.4: only the final delivery writes it */
 		if (p->return_path_set[i] && route->add_return_path &&
 		    (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP))

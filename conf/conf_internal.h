@@ -13,6 +13,7 @@
 
 #define CONF_SCRATCH    ((size_t)64 * 1024 * 1024) /* 1 Mi tokens of 40 octets, and what is quoted */
 #define CONF_ERRORS_MAX HK_CONF_ERRORS_MAX
+#define CONF_ITEMS_MAX  256 /* rows of the table: a block notes where each stood */
 #define CONF_TEXT_SHOWN 60 /* octets of a value that an error shows */
 
 enum conf_token_type { CONF_WORD, CONF_OPEN, CONF_CLOSE, CONF_SEMICOLON, CONF_END };

@@ -28,7 +28,8 @@ static const struct conf_word styles[] = {
 static const struct conf_word unpublished[] = {
     {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
-    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
+    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED},
+    {"verified", HK_TLS_VERIFIED}, {"dane", HK_TLS_DANE}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
@@ -62,6 +63,23 @@ const struct conf_item conf_items[] = {
         .preset_words = "the system's resolvers", .manual = "The DNS resolver to ask."},
     {"resolver-timeout", GLOBAL(resolver_timeout), .kind = CONF_KIND_DURATION, .least = 1,
         .most = 60, .preset = "5s", .manual = "How long an answer of the DNS is waited for."},
+    {"trust-anchor", GLOBAL(trust_anchor), .kind = CONF_KIND_PATH,
+        .preset_words = "none: nothing is validated, and there is no DANE",
+        .manual = "A file with DS or DNSKEY records that answers of the DNS are validated from (DNSSEC), such as "
+                  "/usr/share/dns/root.key of Debian's dns-root-data. The resolver must pass DNSSEC on. An answer "
+                  "that fails validation is none: mail waits."},
+    {"authorities", GLOBAL(authorities), .kind = CONF_KIND_PATH, .preset_words = "the system's",
+        .manual = "A PEM file of the authorities that certificates of mail servers and of MTA-STS policies are checked against."},
+    {"mta-sts", GLOBAL(mta_sts), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
+        .manual = "Whether policies of recipients' domains are looked for and obeyed (RFC 8461)."},
+    {"mta-sts-server", GLOBAL(sts_server), .kind = CONF_KIND_RESOLVER, .preset_words = "each policy's own host",
+        .manual = "IP@PORT that is asked in place of each policy's own host and port 443; the certificate must be for the right "
+                  "host all the same. For laboratories."},
+    {"smtp-tls-srv", GLOBAL(smtp_tls_srv), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether _smtp-tls._tcp SRV records of a domain are looked for before its MX "
+                  "(draft-nurpmeso-smtp-tls-srv): they name hosts that have TLS, from the first byte on ports other than 25."},
+    {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
+        .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
     {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
@@ -195,8 +213,11 @@ const struct conf_item conf_items[] = {
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The name in EHLO."},
     {"tls", ROUTE(tls), .kind = CONF_KIND_WORD, .words = levels, .preset = "opportunistic",
-        .manual = "Whether STARTTLS is used: opportunistic goes on in clear where it fails, "
-                  "required does not."},
+        .manual = "Whether TLS is used: off never; opportunistic goes on in clear where it fails, unless DANE, MTA-STS or the "
+                  "sender say otherwise; required never goes on in clear; verified wants a certificate for the host's name by a "
+                  "known authority, or DANE; dane wants DANE."},
+    {"implicit-tls", ROUTE(implicit_tls), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "For smtp: whether TLS begins with the first byte, without STARTTLS (RFC 8314)."},
     {"quarantine", ROUTE(quarantine), .kind = CONF_KIND_QUARANTINE, .preset = "header",
         .manual = "What becomes of a message that is quarantined: it gets a header field, is held "
                   "in the queue until the "
@@ -215,6 +236,7 @@ const struct conf_item conf_items[] = {
     {"file", KEY(file), .kind = CONF_KIND_PATH, .required = true,
         .manual = "A PEM file with the private key."},
 };
+_Static_assert(sizeof conf_items / sizeof conf_items[0] <= CONF_ITEMS_MAX, "more items than a block can note");
 const size_t conf_n_items = sizeof conf_items / sizeof conf_items[0];
 
 const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
