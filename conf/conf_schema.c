@@ -14,7 +14,8 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"limits", HK_EXT(LIMITS)}, {0}};
+    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
+    {"limits", HK_EXT(LIMITS)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -152,7 +153,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 dsn limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
