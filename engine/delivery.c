@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/delivery_internal.h"
+#include "engine/utf8_address.h"
 
 const struct hk_conf *delivery_conf(const struct hk_delivery *d)
 {
@@ -66,6 +67,20 @@ void reason_set(
 	hk_buf_done(&quoted);
 }
 
+/* Who tells the sender that it went well (RFC 3461 5.2, 5.3). Nobody tells him of the junk address. */
+static enum hk_handing handing_of(const struct hk_delivery *d)
+{
+	enum hk_via via = d->env.job->route ? d->env.job->route->via : HK_VIA_MX;
+
+	if (d->is_junk)
+		return HK_HANDED_ON;
+	if (via == HK_VIA_MAILDIR)
+		return HK_HANDED_FINAL;
+	if (d->client && (hk_smtpc_offered(d->client) & HK_EXT(DSN)))
+		return HK_HANDED_ON;
+	return via == HK_VIA_LMTP ? HK_HANDED_FINAL : HK_HANDED_RELAYED;
+}
+
 static void store_result(
     struct hk_delivery *d, size_t i, enum hk_rcpt_outcome outcome, const struct reason *why)
 {
@@ -73,7 +88,7 @@ static void store_result(
 	struct hk_rcpt_result *r = &d->env.job->result[i];
 
 	*r = (struct hk_rcpt_result){
-	    .rcpt = d->env.job->rcpt[i], .outcome = outcome, .code = why->code};
+	    .rcpt = d->env.job->rcpt[i], .outcome = outcome, .handing = handing_of(d), .code = why->code};
 	memcpy(r->enhanced, why->enhanced, sizeof r->enhanced);
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
@@ -203,12 +218,40 @@ static bool make_targets(struct hk_delivery *d)
 	return true;
 }
 
-struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *d, size_t target)
+/* RFC 3461 5.2.1: the address as it came, where nobody named another. */
+static struct hk_slice own_orcpt(struct hk_delivery *d, struct hk_slice address)
 {
+	struct hk_slice ret = {0};
+	struct hk_buf text;
+
+	if (hk_slice_find(address, '@') == address.n)
+		return ret; /* <postmaster>: whose, nobody further on could know */
+	hk_buf_init(&text, HK_SMTP_ORCPT_MAX);
+	if (!hk_utf8_has_wide(address)) {
+		hk_buf_add_str(&text, "rfc822;");
+		hk_xtext_add(&text, address);
+	} else if (hk_utf8_is_clean(address)) {
+		hk_buf_add_str(&text, "utf-8;");
+		hk_utf8_xtext_add(&text, address);
+	}
+	if (hk_buf_status(&text) == HK_OK &&
+	    hk_arena_dup(&d->arena, hk_buf_slice(&text), &ret) != HK_OK)
+		ret.n = 0;
+	hk_buf_done(&text);
+	return ret;
+}
+
+struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *d, size_t target)
+{
+	struct hk_smtp_rcpt_params params = {0};
+
 	/* RFC 3461 5.2: whoever gets it instead was not named by the sender */
 	if (d->is_junk)
-		return (struct hk_smtp_rcpt_params){0};
-	return d->mail.rcpt[d->env.job->rcpt[target]].params;
+		return params;
+	params = d->mail.rcpt[d->env.job->rcpt[target]].params;
+	if (!params.orcpt.n)
+		params.orcpt = own_orcpt(d, d->target[target]);
+	return params;
 }
 
 /* The message is as if it was never tried. */

@@ -132,8 +132,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
-/* delivery_params(d, target): what came with its RCPT. */
-struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *, size_t target);
+/* delivery_params(d, target): what came with its RCPT, and ORCPT always. */
+struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */
 void delivery_settle(
     struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);

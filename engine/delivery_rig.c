@@ -126,6 +126,7 @@ void rig_put(struct rig *r, const struct rig_mail *t)
 	    .trace = dup(r, t->trace),
 	    .body = dup(r, t->body),
 	    .summary = dup(r, t->summary),
+	    .params = t->params,
 	};
 	size_t i, at;
 
@@ -135,6 +136,8 @@ void rig_put(struct rig *r, const struct rig_mail *t)
 	if (t->remove)
 		add_edit(r, &m, t->remove);
 	m.n_rcpt = split_rcpt(r, t->rcpt, &m.rcpt);
+	for (i = 0; i < m.n_rcpt; i++)
+		m.rcpt[i].params = t->rcpt_params;
 	if (hk_spool_put(r->spool, &m) != HK_OK || hk_spool_commit(r->spool) != HK_OK)
 		abort();
 	free(r->job.rcpt);

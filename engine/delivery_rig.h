@@ -30,6 +30,8 @@ struct rig_mail {
 	uint64_t body_size;
 	uint32_t flags;
 	const char *summary;
+	struct hk_smtp_mail_params params;
+	struct hk_smtp_rcpt_params rcpt_params; /* of each */
 	size_t remove; /* edit: this field of the header goes; 0: none, 1: the first */
 };
 

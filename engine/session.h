@@ -17,6 +17,7 @@
 #include "engine/world.h"
 
 #define HK_SESSION_IDLE_S    300   /* RFC 5321 4.5.3.2.7 */
+#define HK_SESSION_PROXY_MS 5000 /* for a PROXY header; proxy-protocol.txt 2 wants 3 s at least */
 #define HK_SESSION_DNS_MS    20000 /* what all questions of one message may take; then temperror */
 #define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */
 /* Memory of one session and of one message, past which the answer is 452 4.3.1. A message's arena
@@ -36,6 +37,8 @@ struct hk_auth_ask {
 	struct hk_slice mechanism; /* upper case */
 	struct hk_slice data;      /* decoded; a secret: whoever copies it wipes the copy */
 	bool has_data, is_tls;
+	struct hk_ip client;
+	uint16_t client_port;
 	struct hk_slice device; /* HMAC of the CLIENTID; empty: none was given */
 };
 enum hk_auth_outcome {

@@ -189,6 +189,8 @@ void auth_begin(struct hk_session *s, const struct hk_smtpd_event *e)
 	    .data = e->data,
 	    .has_data = e->has_data,
 	    .is_tls = hk_smtpd_is_tls(s->smtpd),
+	    .client = s->env.client,
+	    .client_port = s->env.client_port,
 	    .device = auth_device(s)};
 	if (!hk_smtpd_has_clientid(s->smtpd))
 		forget_device(s); /* RSET took it back */
@@ -233,7 +235,7 @@ static void pass(struct hk_session *s, const struct hk_auth_answer *a)
 	w->is_user_counted = s->env.limits != NULL;
 	w->user = user;
 	w->senders = senders;
-	s->client.may_relay = true;
+	s->client.is_user = true;
 	if (s->env.limits)
 		hk_limits_forget(
 		    s->env.limits, HK_LIMIT_USER_FAILURES, user, l->auth_failures.seconds);
@@ -276,7 +278,7 @@ void auth_forget(struct hk_session *s)
 	w->is_user_counted = false;
 	w->user = w->senders = (struct hk_slice){0};
 	forget_device(s);
-	s->client = hk_policy_client(s->env.listener, &s->env.client);
+	s->client.is_user = false;
 }
 
 void auth_done(struct hk_session *s)

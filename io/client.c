@@ -15,8 +15,6 @@ struct hk_client {
 	struct hk_session *session;
 	struct hk_generation *generation;
 	size_t listener;
-	struct hk_ip ip;
-	uint16_t port;
 	struct hk_sasl *exchange; /* between its steps */
 };
 
@@ -106,7 +104,7 @@ static void know_peer(const struct hk_client *c, const struct hk_auth_ask *ask,
 	struct hk_conf_socket own = {0};
 
 	*ret = (struct hk_sasl_peer){
-	    .client = c->ip, .client_port = c->port, .is_tls = ask->is_tls};
+	    .client = ask->client, .client_port = ask->client_port, .is_tls = ask->is_tls};
 	if (c->drive.conn && hk_net_own(hk_conn_fd(c->drive.conn), &own) == HK_OK) {
 		ret->server = own.ip;
 		ret->server_port = own.port;
@@ -328,8 +326,6 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	}
 	c->generation = hk_generation_use(g);
 	c->listener = listener;
-	c->ip = peer->ip;
-	c->port = peer->port;
 	w->sessions++;
 	if (!hk_drive_connect(&c->drive, fd, true))
 		hk_session_eof(c->session);
