@@ -75,8 +75,6 @@ void hk_delivery_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk
 void hk_delivery_sts(struct hk_delivery *, struct hk_slice text, enum hk_tls_result);
 /* empty signature: it could not be made; the attempt is deferred, never sent unsigned. */
 void hk_delivery_signed(struct hk_delivery *, uint32_t id, struct hk_slice signature);
-/* hk_delivery_can_store(address): whether it can be the name of a mailbox in a Maildir route. */
-bool hk_delivery_can_store(struct hk_slice address);
 /* hk_delivery_local_run(d): blocking: tmp, fsync, link into new/ (never over an existing file),
  * fsync of new/. Thread-safe with respect to other deliveries. */
 void hk_delivery_local_run(struct hk_delivery *);

@@ -36,6 +36,7 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .echo_addresses = l->echo_addresses,
 	    .offer_starttls = l->starttls,
 	    .strict_envelopes = l->strict_envelopes,
+	    .strict_dots = l->strict_dots,
 	    .refuse_source_routes = l->refuse_source_routes,
 	    .early_talker_check = l->reject_early_talkers,
 	};

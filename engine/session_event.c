@@ -4,6 +4,7 @@
  */
 #include "engine/bug.h"
 #include "engine/session_internal.h"
+#include "engine/user.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
@@ -67,6 +68,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_slice address;
 
 	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
+	if (!reply.code)
+		reply = hk_user_check(s->env.conf, s->env.disk, address);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
