@@ -288,13 +288,14 @@ static bool on_event(struct runner *r, const struct hk_smtpc_event *e)
 static enum hk_status shake_hands(struct runner *r)
 {
 	char text[HK_TLS_DESCRIBE_MAX];
+	enum hk_tls_result result;
 	enum hk_status status = HK_OK;
 
 	if (r->wants_tls)
-		status = hk_conn_start_tls(r->conn, r->load->tls, (struct hk_slice){0});
+		status = hk_conn_start_tls(r->conn, r->load->tls, &(struct hk_tls_check){0});
 	r->wants_tls = false;
 	if (status == HK_OK)
-		status = hk_conn_handshake(r->conn, text);
+		status = hk_conn_handshake(r->conn, text, &result);
 	if (status == HK_AGAIN)
 		return status;
 	r->is_handshaking = false;
@@ -449,7 +450,7 @@ static bool prepare(struct load *l, struct runner *all)
 	size_t i;
 
 	fill_text(l);
-	if (l->options.tls && hk_tls_context_client(&l->tls) != HK_OK)
+	if (l->options.tls && hk_tls_context_client((struct hk_slice){0}, &l->tls) != HK_OK)
 		return false;
 	for (i = 0; i < l->options.connections; i++) {
 		all[i].load = l;

@@ -188,13 +188,14 @@ static enum hk_status write_out(struct guest *g)
 static enum hk_status shake_hands(struct guest *g)
 {
 	char text[HK_TLS_DESCRIBE_MAX];
+	enum hk_tls_result result;
 	enum hk_status status = HK_OK;
 
 	if (g->wants_tls)
-		status = hk_conn_start_tls(g->conn, g->sink->tls, (struct hk_slice){0});
+		status = hk_conn_start_tls(g->conn, g->sink->tls, &(struct hk_tls_check){0});
 	g->wants_tls = false;
 	if (status == HK_OK)
-		status = hk_conn_handshake(g->conn, text);
+		status = hk_conn_handshake(g->conn, text, &result);
 	if (status == HK_OK) {
 		g->is_handshaking = false;
 		hk_smtpd_tls_done(g->smtpd);
