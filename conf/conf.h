@@ -22,9 +22,12 @@
 
 #define HK_CONF_TEXT_MAX (2 * 1024 * 1024) /* with 4096 keys of tables at 300 octets and their patterns */
 #define HK_CONF_ARENA    (16 * 1024 * 1024)
+#define HK_CONF_PATH_MAX 4096 /* of a Maildir, filled in: what Linux takes */
 
 enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
 enum hk_via { HK_VIA_MX, HK_VIA_SMTP, HK_VIA_LMTP, HK_VIA_MAILDIR };
+/* How a route knows its recipients: it does not (any), by the mailboxes of the configuration, by their Maildirs. */
+enum hk_recipients { HK_RECIPIENTS_ANY, HK_RECIPIENTS_LISTED, HK_RECIPIENTS_MAILDIR };
 /* How far a connection has to be protected; from OPPORTUNISTIC on what the recipients' domain says counts too (tls_policy.h). */
 enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED, HK_TLS_VERIFIED, HK_TLS_DANE };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
@@ -72,7 +75,10 @@ struct hk_conf_listener {
 	                                       Authentication-Results stay */
 	bool starttls;
 	struct hk_slice certificate, certificate_key; /* PEM files */
-	bool strict_envelopes, refuse_source_routes, reject_early_talkers;
+	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
+	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
+	uint32_t greet_delay;           /* seconds */
+	uint32_t minimum_rate;          /* octets in a second of a message; 0: any */
 	uint64_t max_message; /* bytes */
 	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
 	bool lmtp;                     /* "protocol lmtp;" */
@@ -97,6 +103,8 @@ struct hk_conf_route {
 	bool implicit_tls;             /* SMTP: from the first byte */
 	enum hk_quarantine quarantine;
 	struct hk_slice junk_address; /* HK_QUARANTINE_JUNK */
+	enum hk_recipients recipients;
+	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
 };
@@ -131,6 +139,8 @@ struct hk_conf {
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
+	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
+	struct hk_slice mailboxes_file;
 	struct hk_slice postmaster; /* where <postmaster> goes; default postmaster@<first accept> */
 	uint32_t *retry;            /* seconds after each attempt; the last one repeats */
 	size_t n_retry;
@@ -170,8 +180,8 @@ struct hk_conf_error {
  * to free (hk_buf_done); error may be NULL. Else *error is empty. */
 enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret,
     struct hk_conf_error *error) HK_MUSTCHECK;
-/* hk_conf_names_tables(conf): keys stand elsewhere; what they are as items is to be parsed with the
- * text (key_tables.h). */
+/* hk_conf_names_tables(conf): keys or mailboxes stand elsewhere; what they are as items is to be parsed
+ * with the text (key_tables.h, mailboxes.h). */
 bool hk_conf_names_tables(const struct hk_conf *);
 struct hk_conf *hk_conf_use(struct hk_conf *);
 void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
@@ -188,6 +198,8 @@ bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 /* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own
  * address count. */
 bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);
+/* hk_conf_has_mailbox(conf, user, domain): the list has the user, alone or at this domain; case is none. */
+bool hk_conf_has_mailbox(const struct hk_conf *, struct hk_slice user, struct hk_slice domain);
 /* hk_conf_find_route(conf, domain): NULL when none fits. */
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *, struct hk_slice domain);
 /* hk_conf_find_sign(conf, from): what signs for a header From address, or NULL. */

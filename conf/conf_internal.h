@@ -57,6 +57,7 @@ enum conf_kind {
 	CONF_KIND_PATH,     /* absolute */
 	CONF_KIND_TABLE,    /* [refile:]PATH */
 	CONF_KIND_SELECTOR, /* DKIM selector: labels, underscore allowed */
+	CONF_KIND_MAILBOXES, /* user or user@domain..., may be repeated */
 	CONF_KIND_ADDRESS,  /* local@domain */
 	CONF_KIND_RESOLVER, /* IP[@PORT] */
 	CONF_KIND_LOG,      /* stderr or a path */

@@ -7,9 +7,10 @@
 const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_TEXT] = {"TEXT", false, conf_parse_text, conf_print_text},
     [CONF_KIND_DOMAIN] = {"NAME", false, conf_parse_text, conf_print_text},
-    [CONF_KIND_DOMAINS] = {"DOMAIN ...", true, conf_parse_domains, conf_print_domains},
+    [CONF_KIND_DOMAINS] = {"DOMAIN ...", true, conf_parse_domains, conf_print_texts},
     [CONF_KIND_PATH] = {"PATH", false, conf_parse_text, conf_print_text},
     [CONF_KIND_SELECTOR] = {"SELECTOR", false, conf_parse_text, conf_print_text},
+    [CONF_KIND_MAILBOXES] = {"USER[@DOMAIN] ...", true, conf_parse_mailboxes, conf_print_texts},
     [CONF_KIND_ADDRESS] = {"ADDRESS", false, conf_parse_address, conf_print_text},
     [CONF_KIND_TABLE] = {"[refile:]PATH", false, conf_parse_text, conf_print_text},
     [CONF_KIND_RESOLVER] = {"IP[@PORT]", false, conf_parse_text, conf_print_text},

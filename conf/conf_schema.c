@@ -14,7 +14,8 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"limits", HK_EXT(LIMITS)}, {0}};
+    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
+    {"limits", HK_EXT(LIMITS)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -24,6 +25,8 @@ static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
 static const struct conf_word styles[] = {
     {"rfc", HK_AUTHRES_RFC}, {"rspamd", HK_AUTHRES_RSPAMD}, {0}};
+static const struct conf_word recipients[] = {{"any", HK_RECIPIENTS_ANY},
+    {"listed", HK_RECIPIENTS_LISTED}, {"maildir", HK_RECIPIENTS_MAILDIR}, {0}};
 static const struct conf_word unpublished[] = {
     {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
@@ -86,6 +89,12 @@ const struct conf_item conf_items[] = {
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
         .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
                   "below the domain."},
+    {"mailboxes", GLOBAL(mailboxes), .kind = CONF_KIND_MAILBOXES,
+        .manual = "Mailboxes that there are, for routes whose recipients are listed; a user without a "
+                  "domain is one of every such route. Upper and lower case are the same."},
+    {"mailboxes-file", GLOBAL(mailboxes_file), .kind = CONF_KIND_PATH,
+        .manual = "More of them, one a line; what follows a colon or a blank is not looked at, so "
+                  "/etc/passwd will do. It is read when the configuration is, before root is given up."},
     {"postmaster", GLOBAL(postmaster), .kind = CONF_KIND_ADDRESS,
         .preset_words = "postmaster at the first accepted domain",
         .manual = "Where mail for a postmaster without a domain goes (RFC 5321 4.5.1)."},
@@ -144,7 +153,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 dsn limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
@@ -184,7 +193,11 @@ const struct conf_item conf_items[] = {
         .manual = "A PEM file with the certificate's private key."},
     {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches,
         .preset = "off",
-        .manual = "Whether MAIL and RCPT need angle brackets and have no space after the colon."},
+        .manual = "Whether MAIL and RCPT need angle brackets, have no space after the colon, and no "
+                  "underscore in a domain."},
+    {"strict-dots", LISTEN(strict_dots), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether a..b@ and a.@ are refused, as RFC 5321 4.1.2 has it. They were given out by "
+                  "Japanese mobile operators; taken, they are sent on as they are."},
     {"refuse-source-routes", LISTEN(refuse_source_routes), .kind = CONF_KIND_WORD,
         .words = switches, .preset = "off",
         .manual =
@@ -192,6 +205,16 @@ const struct conf_item conf_items[] = {
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
         .manual = "Whether a client that talks before the banner is sent away."},
+    {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
+        .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
+                  "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},
+    {"minimum-rate", LISTEN(minimum_rate), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "50",
+        .manual = "Octets in a second that a message must come with; one that falls five minutes behind is sent away. "
+                  "0 is any rate."},
+    {"proxy-from", LISTEN(proxy_from), .kind = CONF_KIND_NETS,
+        .manual = "Load balancers that put a PROXY header, version 1 or 2, in front of each connection: what it says "
+                  "is the client's address for everything. A connection from there without one is closed; from "
+                  "elsewhere such a header is an unknown command."},
     {"max-message", LISTEN(max_message), .kind = CONF_KIND_SIZE, .least = 64 * 1024,
         .most = UINT64_C(2) << 30, .preset = "50m",
         .manual = "The largest message taken (RFC 1870; RFC 5321 4.5.3.1.7 wants 64k at least)."},
@@ -206,7 +229,7 @@ const struct conf_item conf_items[] = {
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
                   "directory, where %u stands for "
-                  "the local part and %d for the domain."},
+                  "the local part in lower case, without quotes, and %d for the domain."},
     {"source", ROUTE(source4), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
         .manual = "The source addresses of connections, at most one of each family."},
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
@@ -221,6 +244,13 @@ const struct conf_item conf_items[] = {
         .manual = "What becomes of a message that is quarantined: it gets a header field, is held "
                   "in the queue until the "
                   "configuration lets it go, or goes by this route to the junk address instead."},
+    {"recipients", ROUTE(recipients), .kind = CONF_KIND_WORD, .words = recipients, .preset = "any",
+        .manual = "Which recipients there are: any takes every local part, listed those among the "
+                  "mailboxes, maildir those whose Maildir is there already. Others are refused at RCPT with "
+                  "550 5.1.1; a postmaster never is (RFC 5321 4.5.1)."},
+    {"sub-addresses", ROUTE(sub_addresses), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether user+detail is user's mailbox, for recipients and in a maildir; the address itself "
+                  "goes on as it is."},
     {"return-path", ROUTE(add_return_path), .kind = CONF_KIND_WORD, .words = switches,
         .preset_words = "on for maildir, else off",
         .manual =

@@ -4,6 +4,7 @@
  */
 #include "engine/bug.h"
 #include "engine/session_internal.h"
+#include "engine/user.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
@@ -67,6 +68,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_slice address;
 
 	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
+	if (!reply.code)
+		reply = hk_user_check(s->env.conf, s->env.disk, address);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
@@ -79,6 +82,7 @@ static void on_data(struct hk_session *s)
 {
 	struct hk_policy_reply reply = message_begin(s);
 
+	s->slow_at = s->now.mono_ms + HK_SESSION_IDLE_S * 1000;
 	if (reply.code)
 		session_refuse(s, &reply, (struct hk_slice){0});
 	else
@@ -111,6 +115,7 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text,
 		    hk_log_value(e->text).text);
 	hk_smtpd_accept(s->smtpd);
+	hk_smtpd_greet_now(s->smtpd); /* a refusal in place of the greeting */
 	session_over(s);
 }
 
