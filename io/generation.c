@@ -48,6 +48,7 @@ void hk_generation_free(struct hk_generation *g)
 		hk_users_free(g->accounts[i]);
 	if (g->device_key.n)
 		explicit_bzero((void *)(uintptr_t)g->device_key.p, g->device_key.n);
+	hk_tls_context_free(g->client_tls);
 	hk_resolver_free(g->resolver);
 	hk_conf_free(g->conf);
 	free(g->tls);

@@ -30,6 +30,7 @@ struct hk_generation {
 	struct hk_users **accounts;  /* one for each listener; NULL where no file knows them */
 	struct hk_slice *mechanisms; /* of each listener; in arena; empty: no AUTH */
 	struct hk_slice device_key;  /* in arena; empty: the world's */
+	struct hk_tls_context *client_tls; /* of deliveries */
 	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;
 	struct hk_slice *key_record; /* of each key: its own DNS record; in arena */
