@@ -24,6 +24,8 @@ void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_sli
 /* conf_time(text, ret): "90", "15m", "1h": seconds; false: it is none. conf_time_print: its inverse. */
 bool conf_time(struct hk_slice, uint64_t *ret);
 void conf_time_print(struct hk_buf *, uint64_t seconds);
+/* conf_net(r, item, token, ret): IP or IP/BITS. */
+void conf_net(struct conf_reader *, const struct conf_item *, const struct conf_token *, struct hk_conf_net *ret);
 bool conf_find_word(
     struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
 
@@ -38,6 +40,8 @@ bool conf_find_word(
 CONF_KIND_FUNCTIONS(X)
 #undef X
 void conf_parse_domains(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_parse_list(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_print_list(const struct conf_item *, const void *base, struct hk_buf *out);
 void conf_parse_mailboxes(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
 void conf_print_texts(const struct conf_item *, const void *base, struct hk_buf *out);
 
