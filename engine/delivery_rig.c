@@ -176,6 +176,7 @@ struct link {
 	struct hk_buf line; /* of the client, so far */
 	struct hk_buf out;  /* to the client */
 	bool in_data, is_closed;
+	size_t chunk_left; /* of a BDAT */
 };
 
 static void say(struct link *l)
@@ -211,10 +212,22 @@ static void hear(struct link *l, struct hk_slice bytes)
 	for (i = 0; i < bytes.n && !l->is_closed; i++) {
 		bool dot;
 
+		if (l->chunk_left) {
+			if (!--l->chunk_left)
+				say(l);
+			continue;
+		}
 		hk_buf_add_byte(&l->line, bytes.p[i]);
 		if (bytes.p[i] != '\n')
 			continue;
 		dot = hk_slice_eq(hk_buf_slice(&l->line), HK_S(".\r\n"));
+		if (!l->in_data && hk_slice_starts_nocase(hk_buf_slice(&l->line), HK_S("BDAT "))) {
+			l->chunk_left = strtoul((const char *)l->line.p + 5, NULL, 10);
+			hk_buf_reset(&l->line);
+			if (!l->chunk_left)
+				say(l);
+			continue;
+		}
 		hk_buf_reset(&l->line);
 		if (!l->in_data) {
 			say(l);
