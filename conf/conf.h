@@ -76,6 +76,9 @@ struct hk_conf_listener {
 	bool starttls;
 	struct hk_slice certificate, certificate_key; /* PEM files */
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
+	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
+	uint32_t greet_delay;           /* seconds */
+	uint32_t minimum_rate;          /* octets in a second of a message; 0: any */
 	uint64_t max_message; /* bytes */
 	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
 	bool lmtp;                     /* "protocol lmtp;" */

@@ -208,6 +208,16 @@ const struct conf_item conf_items[] = {
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
         .manual = "Whether a client that talks before the banner is sent away."},
+    {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
+        .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
+                  "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},
+    {"minimum-rate", LISTEN(minimum_rate), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "50",
+        .manual = "Octets in a second that a message must come with; one that falls five minutes behind is sent away. "
+                  "0 is any rate."},
+    {"proxy-from", LISTEN(proxy_from), .kind = CONF_KIND_NETS,
+        .manual = "Load balancers that put a PROXY header, version 1 or 2, in front of each connection: what it says "
+                  "is the client's address for everything. A connection from there without one is closed; from "
+                  "elsewhere such a header is an unknown command."},
     {"max-message", LISTEN(max_message), .kind = CONF_KIND_SIZE, .least = 64 * 1024,
         .most = UINT64_C(2) << 30, .preset = "50m",
         .manual = "The largest message taken (RFC 1870; RFC 5321 4.5.3.1.7 wants 64k at least)."},

@@ -176,6 +176,32 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 	return start_resolver(g, why);
 }
 
+/* Who signs the certificates of mail servers. */
+static enum hk_status add_client_tls(struct hk_generation *g, struct hk_buf *why)
+{
+	struct hk_slice ca = {0}, file = g->conf->authorities;
+	enum hk_status status = HK_OK;
+	struct hk_arena a;
+	int fd;
+
+	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
+	if (file.n) {
+		status = bundle_open_file(file, why, &fd);
+		if (status != HK_OK)
+			return status;
+		status = bundle_read(fd, &a, HK_TLS_PEM_MAX, &ca);
+		close(fd);
+		if (status == HK_OK && !ca.n)
+			status = HK_CRYPTO;
+	}
+	if (status == HK_OK)
+		status = hk_tls_context_client(ca, &g->client_tls);
+	if (status != HK_OK)
+		hk_buf_addf(why, "authorities \"%.*s\": %s", HK_FMT(file), hk_status_text(status));
+	hk_arena_done(&a);
+	return status;
+}
+
 static enum hk_status first_start(struct server *s, struct hk_buf *why)
 {
 	const struct hk_conf *conf = s->next->conf;
@@ -222,6 +248,8 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 	if (hk_generation_missing(s->next, why))
 		return HK_NOTFOUND;
 	status = add_resolver(s, why);
+	if (status == HK_OK)
+		status = add_client_tls(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
 	if (status == HK_OK && !s->mta)
 		status = first_start(s, why);

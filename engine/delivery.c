@@ -368,7 +368,7 @@ enum hk_status hk_delivery_next(
 	static const struct {
 		unsigned bit;
 		enum hk_delivery_want_type type;
-	} order[] = {{WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT},
+	} order[] = {{WANT_STS, HK_DELIVERY_STS}, {WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT},
 	    {WANT_TLS, HK_DELIVERY_TLS}, {WANT_SIGN, HK_DELIVERY_SIGN},
 	    {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
 	size_t i;
@@ -386,7 +386,9 @@ enum hk_status hk_delivery_next(
 		if (ret->type == HK_DELIVERY_CONNECT)
 			fill_connect(d, ret);
 		if (ret->type == HK_DELIVERY_TLS)
-			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
+			ret->tls = policy_check(d);
+		if (ret->type == HK_DELIVERY_STS)
+			ret->name = d->env.job->domain;
 		if (ret->type == HK_DELIVERY_SIGN) {
 			ret->id = d->last_id;
 			ret->key = d->signer[d->sign_question->id].key;
@@ -421,10 +423,16 @@ void hk_delivery_eof(struct hk_delivery *d)
 		hk_smtpc_eof(d->client);
 }
 
-void hk_delivery_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
+void hk_delivery_tls(
+    struct hk_delivery *d, bool ok, struct hk_slice why, enum hk_tls_result result)
 {
 	if (d->step == STEP_TLS)
-		talk_tls(d, ok, why);
+		talk_tls(d, ok, why, result);
+}
+
+void hk_delivery_sts(struct hk_delivery *d, struct hk_slice text, enum hk_tls_result result)
+{
+	policy_sts(d, text, result);
 }
 
 void hk_delivery_signed(struct hk_delivery *d, uint32_t id, struct hk_slice signature)
@@ -464,9 +472,14 @@ void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
 	if (now->mono_ms < hk_delivery_deadline(d))
 		return;
 	switch (d->step) {
+	case STEP_SRV:
 	case STEP_MX:
 	case STEP_HOST:
+	case STEP_TLSA:
 		hosts_timeout(d);
+		break;
+	case STEP_STS:
+		policy_sts(d, (struct hk_slice){0}, HK_TLS_RESULT_STS_FETCH);
 		break;
 	case STEP_CONNECT:
 		d->wants |= WANT_CLOSE;
@@ -477,7 +490,7 @@ void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
 		d->has_moved = true; /* once, not at every tick */
 		break;
 	case STEP_TLS:
-		talk_tls(d, false, HK_S("timed out"));
+		talk_tls(d, false, HK_S("timed out"), HK_TLS_RESULT_VALIDATION);
 		break;
 	case STEP_SIGN:
 		sign_done(d, (struct hk_slice){0});

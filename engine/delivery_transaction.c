@@ -151,6 +151,7 @@ static struct hk_smtp_mail_params mail_params(const struct hk_delivery *d)
 {
 	struct hk_smtp_mail_params p = d->mail.params;
 
+	p.require_tls = policy_says_requiretls(d);
 	p.has_size = true;
 	p.size = hk_render_size(&d->render);
 	if (d->form == FORM_7BIT)

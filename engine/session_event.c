@@ -82,6 +82,7 @@ static void on_data(struct hk_session *s)
 {
 	struct hk_policy_reply reply = message_begin(s);
 
+	s->slow_at = s->now.mono_ms + HK_SESSION_IDLE_S * 1000;
 	if (reply.code)
 		session_refuse(s, &reply, (struct hk_slice){0});
 	else
@@ -114,6 +115,7 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text,
 		    hk_log_value(e->text).text);
 	hk_smtpd_accept(s->smtpd);
+	hk_smtpd_greet_now(s->smtpd); /* a refusal in place of the greeting */
 	session_over(s);
 }
 

@@ -3,6 +3,7 @@
  * session_internal.h - a session's parts.
  *
  *	session.c	the public calls, time, what is wanted next
+ *	session_client.c	the client before it says anything: PROXY header, greeting
  *	session_event.c	each event of the SMTP server, answered
  *	session_message.c	a message from MAIL to its dot: envelope, header, body
  *	session_intake.c	from the dot to the reply: judge, build the mail, sync, commit
@@ -16,10 +17,12 @@
 
 #include "engine/log_value.h"
 #include "engine/policy.h"
+#include "engine/proxy.h"
 #include "engine/session.h"
 
 /* What the session waits for. */
 enum stage {
+	STAGE_PROXY,   /* the header that comes before the client */
 	STAGE_CLIENT,  /* the client's turn */
 	STAGE_TLS,     /* a handshake */
 	STAGE_VERDICT, /* answers for the verdict, or the client's name */
@@ -93,7 +96,10 @@ struct hk_session {
 	struct reverse reverse;
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
+	struct hk_buf proxy;    /* what came of a PROXY header */
+	uint64_t greet_at;      /* mono_ms; 0: it was greeted */
 	uint64_t last_input; /* mono_ms */
+	uint64_t slow_at;    /* while a message is received: when it was too slow; mono_ms */
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;
 	uint64_t n_messages;
@@ -103,6 +109,14 @@ struct hk_session {
 uint32_t session_id(struct hk_session *);
 /* session_over(s): the peer has HK_SESSION_LINGER_MS for what is in out. */
 void session_over(struct hk_session *);
+
+/* ---- session_client.c ---- */
+/* client_begin(s): as the connection was made. client_proxy(s, in): takes what is of the PROXY header, returns how much. */
+void client_begin(struct hk_session *);
+size_t client_proxy(struct hk_session *, struct hk_slice in);
+void client_proxy_timeout(struct hk_session *);
+/* client_time(s): the greeting may be due. */
+void client_time(struct hk_session *);
 
 /* ---- session_event.c ---- */
 /* session_run(s): goes on until somebody else's turn comes. */

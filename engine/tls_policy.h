@@ -83,6 +83,15 @@ struct hk_tls_decision hk_tls_decide(const struct hk_tls_facts *);
 const char *hk_tls_need_word(enum hk_tls_need);     /* "never", "try", "must" */
 const char *hk_tls_verify_word(enum hk_tls_verify); /* "none", "noted", "pkix", "dane" */
 
+/* How the certificate of one connection is checked. */
+struct hk_tls_check {
+	struct hk_slice name;       /* SNI, where it is a host name; what the certificate must be for */
+	struct hk_slice other_name; /* or this (DANE with usage 2); empty: none */
+	enum hk_tls_verify verify;
+	const struct hk_tlsa *tlsa;
+	size_t n_tlsa;
+};
+
 /* ---- counts: what RFC 8460 reports are made of ------------------------------------------------ */
 
 #define HK_TLS_COUNTS_MAX 4096 /* domain, kind of policy and host; more in a day are counted together as "" */

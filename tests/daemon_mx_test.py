@@ -4,6 +4,7 @@
 usage: daemon_mx_test.py [CASE...]"""
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -53,7 +54,40 @@ def knows_mailboxes_by_their_maildirs(t):
         t.equal(rcpt(d, "user1@b.test", "User1@b.test"), [250, 250], "with one there is")
 
 
-CASES = [knows_its_mailboxes, knows_mailboxes_by_their_maildirs]
+PROXIED = "listen mx { address %(address)s:%(port)d; proxy-from 127.0.0.0/8; relay-from 192.0.2.0/24; }"
+
+
+def believes_a_balancer(t):
+    """SEC-102."""
+    for form, single in FORMS:
+        with folder() as root, Daemon(root, PROXIED, single=single) as d:
+            for line, code in ((b"PROXY TCP4 192.0.2.1 127.0.0.1 4711 25\r\n", 250), (b"PROXY TCP4 198.51.100.1 127.0.0.1 4711 25\r\n", 550),
+                               (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\x7f\0\0\1\x12\x67\0\x19", 250)):
+                with Smtp(d.address, greet=False) as client:
+                    client.send(line)
+                    client.banner = client.reply()
+                    client.command("EHLO a.test")
+                    client.command("MAIL FROM:<u@a.test>")
+                    t.equal(client.command("RCPT TO:<x@else.test>")[0], code, f"{form}: {line[:26]!r} has its rights")
+            with Smtp(d.address, greet=False) as client:
+                client.send("EHLO a.test\r\n")
+                t.ok(client.eof(), f"{form}: without a header there is no session")
+
+
+def greets_late(t):
+    """SEC-86."""
+    with folder() as root, Daemon(root, "listen mx { address %(address)s:%(port)d; greet-delay 1s; }") as d:
+        begun = time.monotonic()
+        with Smtp(d.address) as client:
+            t.ok(client.banner[0] == 220 and time.monotonic() - begun > 0.9, "who waits is greeted")
+            t.equal(client.message()[0], 250, "and served")
+        with Smtp(d.address, greet=False) as client:
+            client.send("EHLO a.test\r\n")
+            t.equal(client.reply()[0], 554, "who does not wait is sent away")
+            t.ok(client.eof(), "at once")
+
+
+CASES = [knows_its_mailboxes, knows_mailboxes_by_their_maildirs, believes_a_balancer, greets_late]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))
