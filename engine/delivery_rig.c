@@ -217,7 +217,7 @@ static void say(struct link *l)
 
 static void hear(struct link *l, struct hk_slice bytes)
 {
-	size_t i;
+	size_t i, n;
 
 	hk_buf_add(&l->peer->got, bytes);
 	for (i = 0; i < bytes.n && !l->is_closed; i++) {
@@ -233,7 +233,8 @@ static void hear(struct link *l, struct hk_slice bytes)
 			continue;
 		dot = hk_slice_eq(hk_buf_slice(&l->line), HK_S(".\r\n"));
 		if (!l->in_data && hk_slice_starts_nocase(hk_buf_slice(&l->line), HK_S("BDAT "))) {
-			l->chunk_left = strtoul((const char *)l->line.p + 5, NULL, 10);
+			for (l->chunk_left = 0, n = 5; hk_is_digit(l->line.p[n]); n++)
+				l->chunk_left = l->chunk_left * 10 + l->line.p[n] - '0';
 			hk_buf_reset(&l->line);
 			if (!l->chunk_left)
 				say(l);
