@@ -15,6 +15,8 @@
 #include "io/generation.h"
 #include "io/mailbox.h"
 #include "io/net.h"
+#include "io/policies.h"
+#include "engine/delivery.h"
 
 /* ids have four bits for their worker, and the owner, which makes bounces, is the last of them
  * (mail.h) */
@@ -30,6 +32,8 @@ struct hk_world {
 	struct hk_limits *limits;
 	struct hk_auth_pool *auth;
 	uint8_t device_key[HK_DEVICE_KEY]; /* where the configuration names none */
+	struct hk_policies *policies;
+	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };
