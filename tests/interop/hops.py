@@ -24,7 +24,7 @@ class FromPeer:
         for user in users:
             result = self.world.arrived_here(user, body)
             if result is not True or b"with LMTP" not in self.world.latest:
-                return result if result is not True else ("FAILED", repr(self.world.latest[:600]))
+                return "FAILED", f"{result} {self.world.latest[:600]!r} {self.peer.log()[-1500:]}"
         return True
 
     def run(self):

@@ -239,6 +239,7 @@ begin transports
 lmtp_tcp:
   driver = smtp
   protocol = lmtp
+  port = {self.places.lmtp[1]}
   allow_localhost = true
   hosts_avoid_tls = *
 plain_smtp:
