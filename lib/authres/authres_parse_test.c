@@ -83,6 +83,9 @@ static const struct {
 	"example.com; auth=pass {cleartext} [smtp|auth|sender@example.net]; spf=pass [smtp|mailfrom|example.net]"},
     {" example.com; sender-id=fail header.from=example.com;\r\n dkim=pass (good signature) header.d=example.com",
 	"example.com; sender-id=fail [header|from|example.com]; dkim=pass {good signature} [header|d|example.com]"},
+    /* S3-008: an identity with a local part */
+    {" mail.com; dkim=pass header.i=no-reply@shanghaidazhongbc.com",
+	"mail.com; dkim=pass [header|i|no-reply@shanghaidazhongbc.com]"},
     {" example.com; dkim=pass reason=\"good signature\" header.i=@mail-router.example.net;\r\n"
      " dkim=fail reason=\"bad signature\" header.i=@newyork.example.com",
 	"example.com; dkim=pass 'good signature' [header|i|@mail-router.example.net]; "
