@@ -20,6 +20,8 @@
  *	srs.c       the command srs
  *	authres.c   the command authres
  *	smtp*.c     smtp (smtp.h)
+ *	load*.c     load (load.h), and sink.c: to measure with
+ *	flags.c     their options
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -230,5 +232,7 @@ enum cli_exit cli_keys(const struct cli_options *);
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
 enum cli_exit cli_smtp(char **argv);
+enum cli_exit cli_load(char **argv);
+enum cli_exit cli_sink(char **argv);
 
 #endif

@@ -49,6 +49,14 @@ struct hk_conf_socket {
 	struct hk_ip ip; /* 0.0.0.0 and :: mean any */
 	uint16_t port;
 };
+#define HK_CONF_LISTS_MAX 8 /* of a listener: each is a question for each client */
+enum hk_list_action { HK_LIST_ALLOW, HK_LIST_REJECT, HK_LIST_TAG };
+/* A DNS list (RFC 5782). */
+struct hk_conf_list {
+	struct hk_slice zone;
+	enum hk_list_action action;
+	struct hk_conf_net net; /* what answers count; bits 0: any that is one */
+};
 struct hk_conf_texts {
 	struct hk_slice *at;
 	size_t n;
@@ -76,6 +84,9 @@ struct hk_conf_listener {
 	bool starttls;
 	struct hk_slice certificate, certificate_key; /* PEM files */
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
+	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
+	size_t n_lists;
+	bool check_sender_domain;
 	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
 	uint32_t greet_delay;           /* seconds */
 	uint32_t minimum_rate;          /* octets in a second of a message; 0: any */

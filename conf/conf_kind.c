@@ -23,6 +23,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_WORD] = {NULL, false, conf_parse_word, conf_print_word},
     [CONF_KIND_WORDS] = {NULL, false, conf_parse_words, conf_print_words},
     [CONF_KIND_NETS] = {"IP[/BITS] ...", true, conf_parse_nets, conf_print_nets},
+    [CONF_KIND_LIST] = {"ZONE reject | tag | allow [IP[/BITS]]", true, conf_parse_list, conf_print_list},
     [CONF_KIND_SOCKETS] = {"IP:PORT ...", false, conf_parse_sockets, conf_print_sockets},
     [CONF_KIND_VIA] = {"mx | smtp HOST[:PORT] | lmtp HOST:PORT | lmtp unix:PATH | maildir PATH",
         false, conf_parse_via, conf_print_via},

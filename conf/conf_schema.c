@@ -205,6 +205,14 @@ const struct conf_item conf_items[] = {
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
         .manual = "Whether a client that talks before the banner is sent away."},
+    {"dns-list", LISTEN(lists), .kind = CONF_KIND_LIST,
+        .manual = "A list of addresses in the DNS (RFC 5782) that each client is looked up in, unless it is in "
+                  "relay-from or trusted-relays. reject: one that is listed gets 554 5.7.1 with the list's reason for "
+                  "each recipient but a postmaster; tag: its messages get a field X-Hikyaku-Listed; allow: what "
+                  "other lists say does not count, nor does greylisting. IP/BITS are the answers that count; without "
+                  "them those in 127.0.0.0/8 but for 127.255.255.0/24. A list that does not answer lists nobody."},
+    {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
         .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
                   "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},

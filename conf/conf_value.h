@@ -21,6 +21,8 @@ const char *conf_check_host(struct hk_slice);
 const char *conf_check_path(struct hk_slice);
 const char *conf_check_mailbox(struct hk_slice);
 void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_slice *ret);
+/* conf_net(r, item, token, ret): IP or IP/BITS. */
+void conf_net(struct conf_reader *, const struct conf_item *, const struct conf_token *, struct hk_conf_net *ret);
 bool conf_find_word(
     struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
 
@@ -35,6 +37,8 @@ bool conf_find_word(
 CONF_KIND_FUNCTIONS(X)
 #undef X
 void conf_parse_domains(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_parse_list(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_print_list(const struct conf_item *, const void *base, struct hk_buf *out);
 void conf_parse_mailboxes(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
 void conf_print_texts(const struct conf_item *, const void *base, struct hk_buf *out);
 

@@ -129,7 +129,7 @@ void conf_print_texts(const struct conf_item *item, const void *base, struct hk_
 	}
 }
 
-static void parse_net(struct conf_reader *r, const struct conf_item *item,
+void conf_net(struct conf_reader *r, const struct conf_item *item,
     const struct conf_token *at, struct hk_conf_net *ret)
 {
 	size_t slash = hk_slice_find(at->text, '/'), i;
@@ -175,7 +175,7 @@ void conf_parse_nets(struct conf_reader *r, const struct conf_item *item,
 	if (!at)
 		return;
 	for (i = 0; i < n; i++)
-		parse_net(r, item, &args[i], &at[list->n + i]);
+		conf_net(r, item, &args[i], &at[list->n + i]);
 	list->at = at;
 	list->n += n;
 }

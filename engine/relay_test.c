@@ -97,8 +97,10 @@ static const struct row rows[] = {
     {"an expansion", "mx", NULL, NULL, "<${run{id}}@b.test>", "550"},
     /* UTF-8 */
     {"a wide domain that looks like ours", "mx", NULL, NULL, "<user@\xef\xbd\x82.test>", "553"},
-    {"the same, with SMTPUTF8", "mx", NULL, "EHLO a.test\r\nMAIL FROM:<s@a.test> SMTPUTF8\r\n",
-        "<user@b\xef\xbc\x8e" "test>", "550"},
+    {"our domain with a wide dot", "mx", NULL, "EHLO a.test\r\nMAIL FROM:<s@a.test> SMTPUTF8\r\n",
+        "<user@b\xef\xbc\x8e" "test>", "250"},
+    {"another domain with a wide dot", "mx", NULL, "EHLO a.test\r\nMAIL FROM:<s@a.test> SMTPUTF8\r\n",
+        "<user@b.test\xef\xbc\x8e" "other>", "550"},
     {"a wide at sign", "mx", NULL, "EHLO a.test\r\nMAIL FROM:<s@a.test> SMTPUTF8\r\n",
         "<user\xef\xbc\xa0other.test@b.test>", "550"},
     /* who it says it is */

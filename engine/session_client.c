@@ -17,6 +17,7 @@ static void meet(struct hk_session *s)
 
 	know(s);
 	dns_begin(s);
+	lookup_lists(s);
 	hk_logf(s->env.log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u", HK_FMT(l->name),
 	    s->client_text, s->env.client_port);
 	s->stage = STAGE_CLIENT;

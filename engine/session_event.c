@@ -42,6 +42,14 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	int intake = s->env.intake ? *s->env.intake : HK_OK;
 	struct message *last = s->message; /* none, unless the planted bug left it */
 
+	if (!lookup_sender(s, &e->path, &reply)) {
+		s->stage = STAGE_LOOKUP;
+		return;
+	}
+	if (reply.code) {
+		session_refuse(s, &reply, e->path.text);
+		return;
+	}
 	s->message = message_new(s, e);
 	if (HK_PLANTED_NO_RESET && last && s->message)
 		keep_recipients(s->message, last);
@@ -65,9 +73,18 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
-	struct hk_slice address;
+	struct hk_path path = e->path;
+	struct hk_slice address = {0};
+	char room[LOOKUP_TEXT_MAX];
 
-	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
+	if (lookup_lists_wait(s) || !lookup_alabel(s, &path, &s->message->arena, &reply)) {
+		s->stage = STAGE_LOOKUP;
+		return;
+	}
+	if (!reply.code)
+		reply = lookup_lists_say(s, &path, room);
+	if (!reply.code)
+		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
 	if (!reply.code)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
@@ -176,6 +193,8 @@ void session_run(struct hk_session *s)
 
 	if (s->stage == STAGE_VERDICT)
 		message_go_on(s);
+	if (s->stage == STAGE_LOOKUP)
+		s->stage = STAGE_CLIENT; /* the event is still pending */
 	dns_gather(s);
 	stop_if_told(s);
 	while (s->stage == STAGE_CLIENT) {
