@@ -20,6 +20,7 @@
  *	srs.c       the command srs
  *	authres.c   the command authres
  *	smtp*.c     smtp (smtp.h)
+ *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
  *	flags.c     their options
  */
@@ -58,7 +59,9 @@ struct cli_options {
 	const char *zone, *resolver, *record, *save_record, *against;
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
-	const char *key, *domain, *selector, *headers; /* to sign with */
+	const char *key[HK_DKIM_MAX_SIGNERS], *selector[HK_DKIM_MAX_SIGNERS]; /* to sign with: one of each belong together */
+	size_t n_keys, n_selectors;
+	const char *domain, *headers;
 	const char *trusted_sealers;
 	enum hk_dmarc_profile dmarc_profile;
 	unsigned dmarc_sample; /* RFC 7489: 0 to 99 */
@@ -232,6 +235,7 @@ enum cli_exit cli_keys(const struct cli_options *);
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
 enum cli_exit cli_smtp(char **argv);
+enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
 
