@@ -12,6 +12,7 @@
 #include <hikyaku/dns.h>
 
 #include "conf/conf.h"
+#include "engine/greylist.h"
 #include "engine/mail.h"
 #include "engine/world.h"
 
@@ -51,6 +52,7 @@ struct hk_session_env {
 	struct hk_log *log;
 	struct hk_ids *ids;        /* of the worker */
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
+	struct hk_greylist *greylist; /* NULL: there is none */
 	struct hk_ip client;
 	uint16_t client_port;
 };

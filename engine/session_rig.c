@@ -167,6 +167,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	    .log = &r->sink,
 	    .ids = &r->ids,
 	    .intake = &r->intake,
+	    .greylist = r->greylist,
 	    .client_port = 4711};
 	size_t taken = 0, fed;
 	struct hk_session_want w;

@@ -227,6 +227,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .log = w->world->log,
 	    .ids = &w->ids,
 	    .intake = w->world->intake,
+	    .greylist = w->world->greylist,
 	    .client = peer->ip,
 	    .client_port = peer->port,
 	};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "io/disk.h"
+#include "io/greylist_file.h"
 #include "io/mta.h"
 #include "io/owner_thread.h"
 
@@ -20,6 +21,7 @@ struct hk_mta {
 	struct hk_worker *worker[HK_WORKERS_MAX];
 	unsigned n, idle;
 	bool is_running, is_owner_idle;
+	struct hk_conf *conf; /* of the start: where the spool is */
 };
 
 unsigned hk_mta_workers(const struct hk_conf *conf)
@@ -92,6 +94,8 @@ static void end_all(struct hk_mta *m)
 		post_plain(&m->owner.box, HK_POST_QUIT);
 		hk_owner_thread_join(&m->owner);
 	}
+	/* while the spool is still locked */
+	hk_greylist_save(m->world.greylist, m->conf, m->world.log);
 	hk_owner_thread_close(&m->owner);
 	/* a resolver's thread may answer into any box: it has to end before the first of them goes
 	 */
@@ -99,6 +103,8 @@ static void end_all(struct hk_mta *m)
 		hk_worker_let_go(m->worker[i]);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
+	hk_greylist_free(m->world.greylist);
+	hk_conf_free(m->conf);
 	free(m);
 }
 
@@ -126,7 +132,10 @@ enum hk_status hk_mta_start(
 	    .intake = &m->owner.intake,
 	    .sessions_max = sessions_max(n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
-	status = start_workers(m, n);
+	m->conf = hk_conf_use(conf);
+	status = hk_greylist_load(conf, log, &m->world.greylist);
+	if (status == HK_OK)
+		status = start_workers(m, n);
 	if (status != HK_OK) {
 		end_all(m);
 		return status;

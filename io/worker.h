@@ -25,6 +25,7 @@ struct hk_world {
 	struct hk_mailbox *owner, *main;
 	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
 	size_t sessions_max; /* of each worker */
+	struct hk_greylist *greylist;
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };
 
