@@ -101,6 +101,7 @@ struct hk_conf_listener {
 
 /* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first
  * that fits wins */
+enum hk_unconvertible { HK_UNCONVERTIBLE_AS_IS, HK_UNCONVERTIBLE_BOUNCE };
 struct hk_conf_route {
 	struct hk_slice pattern;
 	enum hk_via via;
@@ -119,6 +120,9 @@ struct hk_conf_route {
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
+	bool chunking;                /* BDAT where it is offered */
+	bool pipelining;
+	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */
 };
 
 /* key NAME { domain y.test; selector smtpbook; file /etc/...; } */

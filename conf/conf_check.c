@@ -16,6 +16,8 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 	struct hk_conf *c = r->conf;
 	size_t i;
 
+	if (!c->fetch_user.n)
+		c->fetch_user = c->user;
 	for (i = 0; i < c->n_listeners; i++) {
 		struct hk_conf_listener *l = &c->listener[i];
 

@@ -14,7 +14,7 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
+    {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
     {"limits", HK_EXT(LIMITS)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
@@ -32,6 +32,9 @@ static const struct conf_word unpublished[] = {
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
     {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED},
     {"verified", HK_TLS_VERIFIED}, {"dane", HK_TLS_DANE}, {0}};
+
+static const struct conf_word unconvertible[] = {
+    {"as-is", HK_UNCONVERTIBLE_AS_IS}, {"bounce", HK_UNCONVERTIBLE_BOUNCE}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
@@ -153,7 +156,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 dsn limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking binarymime smtputf8 dsn limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
@@ -270,6 +273,14 @@ const struct conf_item conf_items[] = {
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
+    {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
+    {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
+        .manual = "Whether several commands are sent at once where that is offered (RFC 2920): off for a next hop that "
+                  "offers what it cannot do."},
+    {"unconvertible", ROUTE(unconvertible), .kind = CONF_KIND_WORD, .words = unconvertible, .preset = "as-is",
+        .manual = "What becomes of 8-bit mail for a next hop without 8BITMIME that cannot be made 7-bit mail: since others "
+                  "signed it, or by its form. as-is: it goes as it came; bounce: it goes back (5.6.3)."},
 
     {"domain", KEY(domain), .kind = CONF_KIND_DOMAIN, .required = true,
         .manual = "The signing domain (d=)."},

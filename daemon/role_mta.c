@@ -169,6 +169,9 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 	case HK_CONTROL_CHANNEL:
 		server_channel(&r->server, m->worker, m->fd);
 		break;
+	case HK_CONTROL_FETCH:
+		server_fetch(&r->server, m->fd);
+		break;
 	case HK_CONTROL_LOG:
 		dup2(m->fd, STDERR_FILENO);
 		close(m->fd);

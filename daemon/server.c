@@ -14,7 +14,7 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 {
 	size_t i;
 
-	*s = (struct server){.log = log};
+	*s = (struct server){.log = log, .fetch = -1};
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
@@ -32,11 +32,25 @@ void server_channel(struct server *s, unsigned worker, int fd)
 	}
 }
 
+void server_fetch(struct server *s, int fd)
+{
+	if (s->mta) {
+		hk_mta_fetch(s->mta, fd);
+		return;
+	}
+	if (s->fetch >= 0)
+		close(s->fetch);
+	s->fetch = fd;
+}
+
 /* Those that came early. */
 static void give_channels(struct server *s)
 {
 	unsigned i;
 
+	if (s->fetch >= 0)
+		hk_mta_fetch(s->mta, s->fetch);
+	s->fetch = -1;
 	for (i = 0; i < HK_SERVER_CHANNELS; i++) {
 		if (s->channel[i] >= 0)
 			hk_mta_keys(s->mta, i, s->channel[i]);
@@ -335,6 +349,8 @@ void server_done(struct server *s)
 	hk_generation_free(s->now);
 	if (s->mta)
 		hk_mta_end(s->mta);
+	if (s->fetch >= 0)
+		close(s->fetch);
 	forget_sockets(&s->now_sockets, false);
 	drop_mail(s);
 	hk_mailbox_done(&s->box);

@@ -37,6 +37,7 @@ struct server {
 	struct server_sockets now_sockets, next_sockets;
 	struct hk_slice *certificate; /* of next, for each listener; in arena */
 	struct hk_arena arena;
+	int fetch; /* to the fetch process, that came before there was an mta; -1 */
 	int channel[HK_SERVER_CHANNELS]; /* to the keys, that came before there was a worker for
 	                                    them; -1: none */
 };
@@ -55,6 +56,8 @@ enum hk_status server_alg(
 enum hk_status server_listen(struct server *, const struct server_socket *) HK_MUSTCHECK;
 /* server_channel(s, worker, fd): takes fd, a channel to the keys. */
 void server_channel(struct server *, unsigned worker, int fd);
+/* server_fetch(s, fd): takes fd, a channel to the fetch process. */
+void server_fetch(struct server *, int fd);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */
 enum hk_status server_serve(struct server *, struct hk_buf *why) HK_MUSTCHECK;
 void server_drop(struct server *);

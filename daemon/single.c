@@ -23,6 +23,7 @@
 #include "daemon/sockets.h"
 #include "daemon/spool_dir.h"
 #include "io/clock.h"
+#include "io/fetch.h"
 #include "io/log.h"
 
 struct single {
@@ -130,6 +131,16 @@ static enum hk_status put_together(struct single *s, const struct bundle *b, str
 /* ---- start
  * --------------------------------------------------------------------------------------------- */
 
+static enum hk_status start_fetch(struct single *s)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return HK_FULL;
+	server_fetch(&s->server, pair[0]);
+	return hk_fetch_serve_apart(pair[1]);
+}
+
 static enum hk_status start_channels(struct single *s)
 {
 	unsigned i;
@@ -143,7 +154,7 @@ static enum hk_status start_channels(struct single *s)
 		if (hk_keys_serve_apart(s->keys, pair[1]) != HK_OK)
 			return HK_NOMEM;
 	}
-	return HK_OK;
+	return start_fetch(s);
 }
 
 /* Everything that may need root, then never root again. */

@@ -85,6 +85,25 @@ static void send_channels(struct supervisor *s)
 	}
 }
 
+/* A pair serves one life of each, too. */
+static void send_fetch(struct supervisor *s)
+{
+	struct hk_control m = {.type = HK_CONTROL_FETCH};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
+		    hk_log_value(hk_slice_str(strerror(errno))).text);
+		return;
+	}
+	m.fd = pair[0];
+	send_to(s, &s->mta, &m);
+	m.fd = pair[1];
+	send_to(s, &s->fetch, &m);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* ---- to the mta
  * --------------------------------------------------------------------------------------- */
 
@@ -162,8 +181,10 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 	s->next = b;
 	s->next_is_offered = false;
 	s->next_until = hk_clock_mono_ms() + OFFER_MS;
-	if (!s->now)
+	if (!s->now) {
 		send_channels(s);
+		send_fetch(s);
+	}
 	send_keys(s, b);
 	if (bundle_has_all_algs(b))
 		offer_to_mta(s);
@@ -172,6 +193,10 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 void offer_again(struct supervisor *s, struct child *c)
 {
 	if (!s->now)
+		return;
+	if (c->role != ROLE_KEYS)
+		send_fetch(s);
+	if (c->role == ROLE_FETCH)
 		return;
 	send_channels(s);
 	if (c->role == ROLE_KEYS)
@@ -259,6 +284,8 @@ static void take_refusal(struct supervisor *s, const struct child *c, const stru
 
 static void take_message(struct supervisor *s, const struct child *c, const struct hk_control *m)
 {
+	if (c->role == ROLE_FETCH)
+		return; /* it has nothing to say to us */
 	if (c->role == ROLE_KEYS && (m->type == HK_CONTROL_ALG || m->type == HK_CONTROL_REFUSED))
 		send_next_key(s, m->generation);
 	if (m->type == HK_CONTROL_REFUSED)
@@ -296,4 +323,5 @@ void offer_log(struct supervisor *s)
 
 	send_to(s, &s->mta, &m);
 	send_to(s, &s->keys, &m);
+	send_to(s, &s->fetch, &m);
 }

@@ -33,6 +33,7 @@ enum hk_control_type {
 	HK_CONTROL_FORGET,  /* generation: it did not come into force */
 	HK_CONTROL_LOG,     /* fd */
 	HK_CONTROL_STOP,
+	HK_CONTROL_FETCH, /* fd: a channel between the mta and the fetch process */
 	HK_CONTROL_TYPES
 };
 struct hk_control {

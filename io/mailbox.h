@@ -23,6 +23,7 @@ enum hk_post_type {
 	HK_POST_DNS,       /* struct hk_dns_post (resolver.h); to the resolver and back */
 	HK_POST_SETUP,     /* struct hk_setup_post (worker.h) */
 	HK_POST_KEYS,      /* struct hk_keys_post (worker.h) */
+	HK_POST_POLICY,    /* struct hk_policy_post (policies.h); to the policies and back */
 	/* to all of them: struct hk_post alone */
 	HK_POST_STOP, /* finish what is under way, begin nothing, then tell the main thread */
 	HK_POST_QUIT, /* end the thread now */

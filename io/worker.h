@@ -13,6 +13,8 @@
 #include "io/generation.h"
 #include "io/mailbox.h"
 #include "io/net.h"
+#include "io/policies.h"
+#include "engine/delivery.h"
 
 /* ids have four bits for their worker, and the owner, which makes bounces, is the last of them
  * (mail.h) */
@@ -24,6 +26,8 @@ struct hk_world {
 	struct hk_log *log;
 	struct hk_mailbox *owner, *main;
 	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
+	struct hk_policies *policies;
+	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
 	struct hk_greylist *greylist;
 	uint64_t last_id;    /* highest queue id of an earlier run */
