@@ -327,6 +327,9 @@ static void take(struct hk_worker *w, struct hk_post *post)
 	case HK_POST_DNS:
 		hk_ask_answer_dns(w, (struct hk_dns_post *)post);
 		break;
+	case HK_POST_AUTH:
+		hk_ask_answer_auth(w, (struct hk_auth_post *)post);
+		break;
 	case HK_POST_POLICY:
 		hk_ask_answer_policy(w, (struct hk_policy_post *)post);
 		break;
@@ -437,6 +440,9 @@ static void discard(struct hk_post *post)
 	switch (post->type) {
 	case HK_POST_DNS:
 		hk_dns_post_free((struct hk_dns_post *)post);
+		break;
+	case HK_POST_AUTH:
+		hk_auth_post_free((struct hk_auth_post *)post);
 		break;
 	case HK_POST_POLICY:
 		hk_policy_post_free((struct hk_policy_post *)post);
