@@ -153,6 +153,7 @@ const struct conf_item conf_items[] = {
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
 
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the member is a pointer, and so wide it is */
     {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true,
         .manual = "Addresses and ports to listen on."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
@@ -221,6 +222,11 @@ const struct conf_item conf_items[] = {
                   "each recipient but a postmaster; tag: its messages get a field X-Hikyaku-Listed; allow: what "
                   "other lists say does not count, nor does greylisting. IP/BITS are the answers that count; without "
                   "them those in 127.0.0.0/8 but for 127.255.255.0/24. A list that does not answer lists nobody."},
+    {"greylist", LISTEN(greylist), .kind = CONF_KIND_DURATION, .least = 0, .most = 86400, .preset = "0",
+        .manual = "How long a client's net (/24 or /64), a sender and a recipient that are seen together for the first "
+                  "time have to wait: until then they get 451 4.7.1 (RFC 6647). Who came again is known for 36 days, and "
+                  "after five of them the whole net. Not for relay-from, trusted-relays, users and those that a dns-list "
+                  "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
@@ -315,6 +321,9 @@ const struct conf_item conf_items[] = {
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
+    {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
+        .preset = "100",
+        .manual = "How many messages one connection serves, one after the other; it is kept for two seconds for the next one."},
     {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
     {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
