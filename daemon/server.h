@@ -51,6 +51,11 @@ enum hk_status server_certificate(
     struct server *, size_t listener, struct hk_slice pem) HK_MUSTCHECK;
 enum hk_status server_certificate_key(
     struct server *, size_t listener, struct hk_slice pem, struct hk_buf *why) HK_MUSTCHECK;
+/* server_users(s, listener, text, why): a password file. server_device_key(s, key, why). */
+enum hk_status server_users(
+    struct server *, size_t listener, struct hk_slice text, struct hk_buf *why) HK_MUSTCHECK;
+enum hk_status server_device_key(
+    struct server *, struct hk_slice key, struct hk_buf *why) HK_MUSTCHECK;
 enum hk_status server_alg(
     struct server *, size_t key, enum hk_sign_alg, struct hk_slice record) HK_MUSTCHECK;
 enum hk_status server_listen(struct server *, const struct server_socket *) HK_MUSTCHECK;

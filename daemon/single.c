@@ -61,6 +61,38 @@ static enum hk_status give_certificate(
 	return status;
 }
 
+static enum hk_status give_users(
+    struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
+{
+	enum hk_status status;
+	struct hk_slice text;
+	struct hk_arena a;
+
+	hk_arena_init(&a, HK_USERS_TEXT_MAX + 4096);
+	status = bundle_read(b->users[i], &a, HK_USERS_TEXT_MAX, &text);
+	if (status == HK_OK)
+		status = server_users(&s->server, i, text, why);
+	hk_arena_done(&a);
+	return status;
+}
+
+static enum hk_status give_device_key(
+    struct single *s, const struct bundle *b, struct hk_buf *why)
+{
+	enum hk_status status;
+	struct hk_slice key;
+	struct hk_arena a;
+
+	if (b->device_key < 0)
+		return HK_OK;
+	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
+	status = bundle_read(b->device_key, &a, HK_TLS_PEM_MAX, &key);
+	if (status == HK_OK)
+		status = server_device_key(&s->server, key, why);
+	hk_arena_done(&a);
+	return status;
+}
+
 static enum hk_status give_key(
     struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
 {
@@ -120,11 +152,15 @@ static enum hk_status put_together(struct single *s, const struct bundle *b, str
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
 		for (pair = bundle_pair(b->conf, i); status == HK_OK && pair < bundle_pair(b->conf, i + 1); pair++)
 			status = give_certificate(s, b, i, pair, why);
+		if (status == HK_OK && b->users[i] >= 0)
+			status = give_users(s, b, i, why);
 		if (status == HK_OK)
 			status = give_sockets(s, &b->conf->listener[i], i);
 	}
 	for (i = 0; status == HK_OK && i < b->conf->n_keys; i++)
 		status = give_key(s, b, i, why);
+	if (status == HK_OK)
+		status = give_device_key(s, b, why);
 	return status;
 }
 

@@ -142,6 +142,16 @@ static void send_certificates(struct supervisor *s, const struct bundle *b, size
 	}
 }
 
+static void send_users(struct supervisor *s, const struct bundle *b, size_t listener)
+{
+	if (b->users[listener] >= 0)
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_USERS,
+		        .generation = b->number,
+		        .index = (uint32_t)listener,
+		        .fd = b->users[listener]});
+}
+
 /* all: also the sockets that the mta of before had; for one that was just started. */
 static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 {
@@ -154,6 +164,7 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 	send_to(s, &s->mta, &m);
 	for (i = 0; i < b->conf->n_listeners; i++) {
 		send_certificates(s, b, i);
+		send_users(s, b, i);
 		send_sockets(s, b, i, all);
 	}
 	for (i = 0; i < b->conf->n_keys; i++)
@@ -164,6 +175,11 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 		        .alg = b->alg[i],
 		        .text = b->record[i],
 		        .fd = -1});
+	if (b->device_key >= 0)
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_DEVICE_KEY,
+		        .generation = b->number,
+		        .fd = b->device_key});
 	send_to(s, &s->mta,
 	    &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
 }

@@ -120,6 +120,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	    .authserv_id = s->env.listener->authserv_id,
 	    .now = s->now.utc,
 	    .trusted_sealers = s->env.listener->trusted_sealers,
+	    .keys = s->env.public_keys,
 	};
 
 	if (!m->n_rcpt)
@@ -164,7 +165,7 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
 		return (struct hk_policy_reply){
 		    554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
-	return no_reply;
+	return auth_may_header(s, m);
 }
 
 /* ---- the body ---------------------------------------------------------------------------------

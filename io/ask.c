@@ -246,6 +246,46 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	hk_drive_pump(d);
 }
 
+/* ---- authentication ---- */
+
+static void give_auth(struct hk_drive *d, uint32_t id, struct hk_auth_post *post)
+{
+	d->ops->authenticated(d, id, post);
+	hk_auth_post_free(post);
+}
+
+void hk_ask_auth(struct hk_drive *d, uint32_t id, struct hk_auth_post *post)
+{
+	struct hk_worker *w = d->worker;
+	struct hk_ask *ask = ask_new(d, HK_ASK_AUTH, id, 0);
+
+	post->back = &w->box;
+	if (ask) {
+		post->token = token_of(&w->asks, ask);
+		if (hk_auth_pool_put(w->world->auth, post))
+			return;
+		drop(ask);
+	}
+	give_auth(d, id, post); /* its result says LATER from the beginning */
+}
+
+void hk_ask_answer_auth(struct hk_worker *w, struct hk_auth_post *post)
+{
+	struct hk_ask *ask = find(&w->asks, post->token, HK_ASK_AUTH);
+	struct hk_drive *d = NULL;
+	uint32_t id = 0;
+
+	if (!ask) {
+		hk_auth_post_free(post); /* the client left meanwhile */
+		return;
+	}
+	d = ask->drive;
+	id = ask->id;
+	drop(ask);
+	give_auth(d, id, post);
+	hk_drive_pump(d);
+}
+
 /* ---- signatures
  * ------------------------------------------------------------------------------------ */
 

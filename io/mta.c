@@ -110,6 +110,8 @@ static void end_all(struct hk_mta *m)
 		hk_owner_thread_join(&m->owner);
 	}
 	hk_owner_thread_close(&m->owner);
+	/* it answers into the workers' boxes, which are there until they are freed */
+	hk_auth_pool_end(m->world.auth);
 	/* a resolver's thread may answer into any box: it has to end before the first of them goes
 	 */
 	hk_policies_stop(m->world.policies);
@@ -120,7 +122,23 @@ static void end_all(struct hk_mta *m)
 	pthread_mutex_destroy(&m->tally.mutex);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
+	hk_limits_free(m->world.limits);
 	free(m);
+}
+
+/* What all workers count in and wait for. */
+static enum hk_status begin_shared(struct hk_world *w)
+{
+	uint8_t seed[HK_LIMITS_SEED];
+	enum hk_status status = hk_random(seed, sizeof seed);
+
+	if (status == HK_OK)
+		status = hk_random(w->device_key, sizeof w->device_key);
+	if (status == HK_OK)
+		w->limits = hk_limits_new(HK_LIMITS_MAX, seed);
+	if (status == HK_OK && !w->limits)
+		status = HK_NOMEM;
+	return status == HK_OK ? hk_auth_pool_start(&w->auth) : status;
 }
 
 enum hk_status hk_mta_start(
@@ -154,6 +172,8 @@ enum hk_status hk_mta_start(
 	status = m->tally.counts
 	             ? hk_policies_start(conf->spool, hk_disk_kernel(), log, &m->world.policies)
 	             : HK_NOMEM;
+	if (status == HK_OK)
+		status = begin_shared(&m->world);
 	if (status == HK_OK)
 		status = start_workers(m, n);
 	if (status != HK_OK) {

@@ -327,6 +327,9 @@ static void take(struct hk_worker *w, struct hk_post *post)
 	case HK_POST_DNS:
 		hk_ask_answer_dns(w, (struct hk_dns_post *)post);
 		break;
+	case HK_POST_AUTH:
+		hk_ask_answer_auth(w, (struct hk_auth_post *)post);
+		break;
 	case HK_POST_POLICY:
 		hk_ask_answer_policy(w, (struct hk_policy_post *)post);
 		break;
@@ -422,9 +425,11 @@ enum hk_status hk_worker_start(const struct hk_world *world, unsigned index, str
 	w->index = index;
 	w->keys_fd = -1;
 	w->ids = (struct hk_ids){.last = world->last_id, .worker = index};
+	w->public_keys = hk_dkim_key_cache_new(NULL);
 	hk_asks_init(&w->asks);
 	status = begin(w);
 	if (status != HK_OK) {
+		hk_dkim_key_cache_free(w->public_keys);
 		free(w); /* at start-up only: the process ends with it */
 		return status;
 	}
@@ -437,6 +442,9 @@ static void discard(struct hk_post *post)
 	switch (post->type) {
 	case HK_POST_DNS:
 		hk_dns_post_free((struct hk_dns_post *)post);
+		break;
+	case HK_POST_AUTH:
+		hk_auth_post_free((struct hk_auth_post *)post);
 		break;
 	case HK_POST_POLICY:
 		hk_policy_post_free((struct hk_policy_post *)post);
@@ -484,5 +492,6 @@ void hk_worker_free(struct hk_worker *w)
 	hk_answers_done(&w->answers);
 	hk_asks_done(&w->asks);
 	hk_mailbox_done(&w->box);
+	hk_dkim_key_cache_free(w->public_keys);
 	free(w);
 }
