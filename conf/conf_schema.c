@@ -158,6 +158,7 @@ const struct conf_item conf_items[] = {
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
 
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the member is a pointer, and so wide it is */
     {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true,
         .manual = "Addresses and ports to listen on."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
@@ -324,6 +325,9 @@ const struct conf_item conf_items[] = {
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
+    {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
+        .preset = "100",
+        .manual = "How many messages one connection serves, one after the other; it is kept for two seconds for the next one."},
     {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
     {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
