@@ -308,6 +308,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .ids = &w->ids,
 	    .public_keys = w->public_keys,
 	    .intake = w->world->intake,
+	    .greylist = w->world->greylist,
 	    .client = peer->ip,
 	    .client_port = peer->port,
 	    .limits = w->world->limits,
