@@ -95,7 +95,7 @@ void hk_session_free(struct hk_session *s)
 	    hk_smtpd_errors(s->smtpd));
 	auth_done(s);
 	message_free(s, s->message);
-	hk_buf_done(&s->proxy);
+	client_done(s);
 	hk_smtpd_free(s->smtpd);
 	hk_arena_done(&s->arena);
 	hk_conf_free(s->env.conf);
@@ -226,12 +226,15 @@ struct hk_slice hk_session_out(struct hk_session *s)
 {
 	if (s->stage == STAGE_OVER && s->now.mono_ms >= s->linger)
 		return (struct hk_slice){0};
-	return hk_smtpd_out(s->smtpd);
+	return s->away.n ? hk_buf_slice(&s->away) : hk_smtpd_out(s->smtpd);
 }
 
 void hk_session_sent(struct hk_session *s, size_t n)
 {
-	hk_smtpd_sent(s->smtpd, n);
+	if (s->away.n)
+		hk_buf_drop(&s->away, n);
+	else
+		hk_smtpd_sent(s->smtpd, n);
 }
 
 void hk_session_eof(struct hk_session *s)
