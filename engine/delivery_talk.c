@@ -61,7 +61,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 		return;
 	}
 	d->n_batch = 0;
-	d->progress = d->now.mono_ms;
+	d->progress = d->talk_began = d->now.mono_ms;
 	delivery_wait(d, STEP_TALK, 0);
 }
 
@@ -123,15 +123,24 @@ static void start(struct hk_delivery *d)
 	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
 	     * of its own. */
 	};
+	size_t most = hk_smtpc_limits(d->client).rcptmax;
 	enum hk_status status = HK_SYNTAX;
 	struct reason why;
 
+	if (most && most < d->batch_most)
+		d->batch_most = most; /* RFC 9422 4.2 */
+	d->talk_began = d->now.mono_ms;
 	t.mail.has_size = true;
 	t.mail.size = hk_render_size(&d->render);
 	if (t.mail.body == HK_BODY_7BIT && (d->mail.flags & HK_MAIL_8BIT))
 		t.mail.body = HK_BODY_8BITMIME;
-	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {
+	while ((status == HK_SYNTAX || status == HK_LIMIT) && (t.n = gather_batch(d, rcpt, params)) > 0) {
 		status = hk_smtpc_start(d->client, &t);
+		/* RFC 9422 4.3: fewer domains at a time */
+		if (status == HK_LIMIT && d->n_batch > 1 && !hk_smtpc_is_spent(d->client)) {
+			d->batch_most = d->n_batch / 2;
+			continue;
+		}
 		if (status != HK_SYNTAX)
 			break;
 		/* an address that cannot be put into a command: alone it fails, among others they
@@ -145,6 +154,9 @@ static void start(struct hk_delivery *d)
 	}
 	if (!t.n)
 		all_done(d);
+	else if (status == HK_LIMIT)
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.5.3",
+		    "The server takes no more on this connection, the rest goes by another (RFC 9422 4)");
 	else if (status != HK_OK)
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0",
 		    "The transaction cannot begin: %s", hk_status_text(status));

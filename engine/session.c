@@ -51,7 +51,7 @@ struct hk_session *hk_session_new(const struct hk_session_env *env, const struct
 		return NULL;
 	s->env = *env;
 	s->now = *now;
-	s->last_input = now->mono_ms;
+	s->born = s->last_input = now->mono_ms;
 	hk_arena_init(&s->arena, HK_SESSION_ARENA);
 	s->smtpd = new_server(env);
 	if (!s->smtpd) {
@@ -91,6 +91,8 @@ size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk
 	if (s->stage == STAGE_OVER)
 		return in.n; /* nobody will read it */
 	n = hk_smtpd_feed(s->smtpd, in);
+	if (s->message && s->message->is_receiving)
+		s->message->received += n;
 	/* of a command only its end counts: time is given for the whole, not for each octet */
 	if (n && ((s->message && s->message->is_receiving) ||
 	             hk_slice_find(hk_slice_sub(in, 0, n), '\n') < n))
@@ -193,6 +195,17 @@ void hk_session_eof(struct hk_session *s)
 	s->linger = 0; /* nobody is there to read */
 }
 
+/* When the client's time is over, in its turn. */
+static uint64_t client_deadline(const struct hk_session *s)
+{
+	uint64_t idle = s->last_input + HK_SESSION_IDLE_S * 1000, whole = s->born + HK_SESSION_LIFE_S * 1000;
+	const struct message *m = s->message;
+
+	if (m && m->is_receiving)
+		whole = m->began + HK_SESSION_MESSAGE_S * 1000 + m->received * 1000 / HK_SESSION_RATE;
+	return s->stage == STAGE_CLIENT && whole < idle ? whole : idle;
+}
+
 uint64_t hk_session_deadline(const struct hk_session *s)
 {
 	uint64_t at = UINT64_MAX, dns;
@@ -200,7 +213,7 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 	if (s->stage == STAGE_OVER)
 		return s->now.mono_ms >= s->linger ? UINT64_MAX : s->linger;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
-		at = s->last_input + HK_SESSION_IDLE_S * 1000;
+		at = client_deadline(s);
 	dns = dns_deadline(s);
 	return dns < at ? dns : at;
 }
@@ -213,7 +226,7 @@ void hk_session_tick(struct hk_session *s, const struct hk_now *now)
 	dns_time(s);
 	if (s->stage != STAGE_CLIENT && s->stage != STAGE_TLS)
 		return;
-	if (now->mono_ms < s->last_input + HK_SESSION_IDLE_S * 1000)
+	if (now->mono_ms < client_deadline(s))
 		return;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=timeout client=%s", s->client_text);
 	if (s->stage == STAGE_CLIENT)

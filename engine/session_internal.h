@@ -58,6 +58,8 @@ struct message {
 	size_t n_rcpt, rcpt_room;
 
 	bool is_receiving; /* DATA was accepted: shutdown waits for its end */
+	uint64_t began;    /* then; mono_ms */
+	uint64_t received; /* octets since */
 	struct hk_splitter splitter;
 	bool is_header_done, has_8bit;
 	struct hk_header header;
@@ -93,6 +95,7 @@ struct hk_session {
 	struct reverse reverse;
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
+	uint64_t born;       /* mono_ms */
 	uint64_t last_input; /* mono_ms */
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deliveries to servers that mean harm: what they can hold of us, in time and in memory.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/delivery_testing.h"
+#include "tests/unit.h"
+#include "tests/unit_heap.h"
+
+static const char *recipients(size_t n)
+{
+	static char text[100 * 16];
+	size_t i, at = 0;
+
+	text[0] = 0;
+	for (i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%sr%zu@a.test", i ? " " : "", i);
+	return text;
+}
+
+/* SEC-85: each reply keeps to its time, and yet the whole has one. */
+static void a_server_that_uses_all_of_its_time_for_each_reply_is_left(void **state)
+{
+	struct rig_mail mail = simple;
+	struct rig_peer peer = {.slow_ms = 200000};
+	static char script[8192];
+	struct rig r;
+	uint64_t began;
+	size_t i;
+
+	(void)state;
+	strcpy(script, "220 hi|250 h|250 ok");
+	for (i = 0; i < 60; i++)
+		strcat(script, "|250 ok");
+	strcat(script, "|354 go|250 ok|");
+	peer.script = script;
+	rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
+	mail.rcpt = recipients(60);
+	rig_put(&r, &mail);
+	began = r.now.mono_ms;
+	rig_run(&r);
+	for (i = 0; i < 60; i++)
+		assert_int_equal(r.result[i].outcome, HK_RCPT_PENDING);
+	assert_string_equal(r.result->enhanced, "4.4.2");
+	/* the greeting and EHLO had theirs; then one hour, in steps of 200 seconds */
+	assert_in_range((r.now.mono_ms - began) / 1000, 3600, 3600 + 3 * 200);
+	rig_done(&r);
+}
+
+/* RFC 9422: a server's limits are kept, and what does not fit goes at another time. */
+static void limits_of_the_server_are_kept(void **state)
+{
+	static const struct {
+		const char *script, *commands;
+		unsigned delivered;
+	} rows[] = {
+	    {"220 hi|250-h\n250 LIMITS RCPTMAX=2|250 ok|250 ok|250 ok|354 go|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "2 1", 3},
+	    {"220 hi|250-h\n250 LIMITS RCPTMAX=1 MAILMAX=2|250 ok|250 ok|354 go|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "1 1", 2},
+	    {"220 hi|250-h\n250 LIMITS MAILMAX=1|250 ok|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "3", 3},
+	};
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct rig_peer peer = {.script = rows[i].script};
+		struct rig_mail mail = simple;
+		unsigned delivered = 0;
+		struct rig r;
+
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
+		mail.rcpt = recipients(3);
+		rig_put(&r, &mail);
+		rig_run(&r);
+		for (k = 0; k < 3; k++) {
+			delivered += r.result[k].outcome == HK_RCPT_DELIVERED;
+			if (r.result[k].outcome != HK_RCPT_DELIVERED) {
+				assert_int_equal(r.result[k].outcome, HK_RCPT_PENDING);
+				if (strcmp(r.result[k].enhanced, "4.5.3") != 0)
+					fail_msg("row %zu: %s\n%.*s", i, r.result[k].text, HK_FMT(hk_buf_slice(&peer.got)));
+			}
+		}
+		if (delivered != rows[i].delivered)
+			fail_msg("row %zu: %u delivered\n%.*s", i, delivered, HK_FMT(hk_buf_slice(&peer.got)));
+		rig_done(&r);
+	}
+}
+
+/* SEC-35, T6, T10: 100 KB of a reply, whole or in lines, are not kept. */
+static void a_reply_of_any_length_needs_no_memory(void **state)
+{
+	static char script[110000];
+	const char *const forms[] = {"220 ", "220-x\n", "220-\n220 y"};
+	size_t i, least = 0;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		struct rig_peer peer = {.script = i ? script : OK_SCRIPT};
+		struct rig r;
+		size_t before, peak;
+
+		if (i) {
+			script[0] = 0;
+			while (strlen(script) < 100000) {
+				size_t at = strlen(script);
+
+				snprintf(script + at, sizeof script - at, "%s%0500d", forms[i - 1], 0);
+				if (i > 1)
+					snprintf(script + at, sizeof script - at, "%s", forms[i - 1]);
+				at += strlen(script + at);
+				if (i > 1)
+					continue;
+			}
+			strcat(script, "|250 h|");
+		}
+		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
+		rig_put(&r, &simple);
+		before = heap_begin();
+		rig_run(&r);
+		peak = heap.peak - before;
+		if (i == 0)
+			least = peak;
+		else
+			assert_int_not_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		/* the rig keeps what it says and what it got; the delivery itself has its buffer and no more */
+		if (HAS_HEAP_COUNT)
+			assert_true(peak < least + 400000);
+		rig_done(&r);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_server_that_uses_all_of_its_time_for_each_reply_is_left),
+	    cmocka_unit_test(limits_of_the_server_are_kept),
+	    cmocka_unit_test(a_reply_of_any_length_needs_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
