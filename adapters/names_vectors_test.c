@@ -65,7 +65,6 @@ static void check_psl(const struct hk_names *names, const char *file, const char
 			fail_msg("%s: %s: %.*s", file, name, HK_FMT(org));
 	}
 	hk_arena_done(&a);
-	print_message("# vector psl/%s: %s\n", file, name ? name : "null");
 }
 
 static char *word_of(char **rest, const char *ends)
@@ -120,6 +119,7 @@ static void every_vector_of_the_public_suffix_list_holds(void **state)
 			rows++;
 		}
 		assert_true(rows > 70);
+		print_message("# vectors psl %zu\n", rows);
 		hk_buf_done(&text);
 	}
 	hk_names_close(names);

@@ -17,11 +17,11 @@
 
 /* ---- set-up ------------------------------------------------------------------------------------ */
 
-/* No trust anchor yet, so nothing is validated and no answer is `secure`: that comes with DANE.
+/* Without a trust anchor nothing is validated and no answer is `secure`.
  * unblock-lan-zones: else 10.in-addr.arpa and its like are NXDOMAIN (RFC 6303); so would test. be
  * (RFC 6761). infra-keep-probing: a server that was away is asked again soon. */
 static const char usual[] = "server:\n"
-                            " module-config: \"iterator\"\n"
+                            " module-config: \"validator iterator\"\n"
                             " do-not-query-localhost: no\n"
                             " unblock-lan-zones: yes\n"
                             " insecure-lan-zones: yes\n"
@@ -117,6 +117,29 @@ enum hk_status hk_unbound_context(struct hk_slice where, struct ub_ctx **ret)
 		(void)!ub_ctx_resolvconf(ub, NULL);
 	*ret = ub;
 	return HK_OK;
+}
+
+enum hk_status hk_unbound_trust(struct ub_ctx *ub, struct hk_slice anchors)
+{
+	char line[1024];
+	bool any = false;
+
+	while (anchors.n) {
+		size_t end = hk_slice_find(anchors, '\n');
+		struct hk_slice record = hk_slice_sub(anchors, 0, end);
+
+		anchors = hk_slice_from(anchors, end + 1);
+		record = hk_slice_trim(hk_slice_sub(record, 0, hk_slice_find(record, ';')));
+		if (!record.n)
+			continue;
+		if (record.n >= sizeof line)
+			return HK_LIMIT;
+		snprintf(line, sizeof line, "%.*s", HK_FMT(record));
+		if (ub_ctx_add_ta(ub, line) != 0)
+			return HK_SYNTAX;
+		any = true;
+	}
+	return any ? HK_OK : HK_SYNTAX;
 }
 
 /* ---- answers ------------------------------------------------------------------------------------ */

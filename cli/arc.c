@@ -183,21 +183,24 @@ static enum cli_exit seal_chain(struct run *s)
 
 /* ---- verify ------------------------------------------------------------------------------------ */
 
-static void write_json(const struct hk_arc_verdict *v, struct hk_buf *out)
+static void write_json(const struct cli_options *o, const struct hk_arc_verdict *v, struct hk_buf *out)
 {
 	struct hk_json_writer w;
 
 	hk_json_begin(&w, out);
 	hk_json_object(&w, NULL);
 	hk_explain_json_arc(&w, v);
+	if (o->min_rsa_bits) /* which RFC 8301 forbids */
+		hk_json_int(&w, "min_rsa_bits", o->min_rsa_bits);
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
 }
 
-static void write_text(const struct hk_arc_verdict *v, struct hk_buf *out)
+static void write_text(const struct cli_options *o, const struct hk_arc_verdict *v, struct hk_buf *out)
 {
 	size_t i;
 
+	cli_leniency_add(o, out);
 	cli_line_add(out, "arc", hk_slice_str(hk_arc_result_name(v->cv)));
 	if (v->reason.n)
 		cli_line_add(out, "reason", v->reason);
@@ -211,7 +214,7 @@ static enum cli_exit show_chain(struct run *s)
 {
 	const struct hk_arc_verdict *v = hk_arc_validate_result(s->chain);
 
-	(s->options->json ? write_json : write_text)(v, &s->out);
+	(s->options->json ? write_json : write_text)(s->options, v, &s->out);
 	cli_write(&s->out);
 	return v->is_temporary ? CLI_LATER : v->cv == HK_ARC_FAIL ? CLI_FAIL : CLI_OK;
 }

@@ -43,6 +43,15 @@ static const char *set_option(struct cli_options *o, struct hk_slice name, const
 	return cli_option_set(o, option, value);
 }
 
+/* The requests that follow are no message. */
+static const char *set_file(struct cli_options *o, const char *name)
+{
+	if (strcmp(name, "-") == 0)
+		return "the standard input is where the requests come from";
+	o->file = name;
+	return NULL;
+}
+
 static const char *set_member(
     struct hk_arena *a, struct hk_slice name, struct hk_slice value, struct request *r)
 {
@@ -59,7 +68,7 @@ static const char *set_member(
 	if (hk_slice_eq(name, HK_S("id")))
 		r->id = text;
 	else if (hk_slice_eq(name, HK_S("file")))
-		r->options.file = (const char *)text.p;
+		return set_file(&r->options, (const char *)text.p);
 	else
 		return set_option(&r->options, name, (const char *)text.p);
 	return NULL;

@@ -20,6 +20,24 @@ static void note(struct cli_checked *c, const char *what, struct hk_slice value,
 	hk_buf_addf(&c->notes, " (%s)\n", from);
 }
 
+void cli_leniency_add(const struct cli_options *o, struct hk_buf *out)
+{
+	if (o->min_rsa_bits)
+		hk_buf_addf(out, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
+		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
+	if (o->allow_sha1)
+		hk_buf_add_str(out, "rsa-sha1 is accepted, which RFC 8301 forbids\n");
+}
+
+/* Who sent the message may have written that field and its Authentication-Results, unless the name is ours. */
+static void note_belief(struct cli_checked *c, const struct cli_stored *s)
+{
+	if (!s->is_believed)
+		return;
+	note(c, "believed: this Received, which is not the topmost, is of our host", s->by,
+	    "as the topmost Authentication-Results has it; a forger can write both: say --authserv-id");
+}
+
 /* What was not given is taken from the message itself, and said. */
 static void fill_input(const struct cli_options *o, struct cli_checked *c,
     const struct cli_stored *s, struct hk_verify_input *in)
@@ -38,15 +56,12 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->dmarc_profile = o->dmarc_profile;
 	in->dmarc_sample = o->dmarc_sample;
 	in->compare_profiles = true;
-	if (o->min_rsa_bits)
-		hk_buf_addf(&c->notes, "RSA keys from %u bits are accepted, not from %u as RFC 8301 asks\n",
-		    o->min_rsa_bits, HK_DKIM_MIN_RSA_BITS);
-	if (o->allow_sha1)
-		hk_buf_add_str(&c->notes, "rsa-sha1 is accepted, which RFC 8301 forbids\n");
+	cli_leniency_add(o, &c->notes);
 	if (o->client.family == 0 && s->client.family) {
 		in->client = s->client;
 		hk_ip_format(&s->client, text);
 		note(c, "client address", hk_slice_str(text), "from Received");
+		note_belief(c, s);
 	}
 	if (!o->helo && s->helo.n && o->client.family == 0) {
 		in->helo = s->helo;

@@ -20,6 +20,8 @@
  *	srs.c       the command srs
  *	authres.c   the command authres
  *	smtp*.c     smtp (smtp.h)
+ *	load*.c     load (load.h), and sink.c: to measure with
+ *	flags.c     their options
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -81,6 +83,18 @@ struct cli_options {
 	enum hk_authres_style style;
 };
 
+/* Whose --help an option stands in. */
+enum cli_options_of {
+	CLI_OPTIONS_EXPLAIN = 1,
+	CLI_OPTIONS_VERIFY = 2,
+	CLI_OPTIONS_CHECK = 4,
+	CLI_OPTIONS_SIGN = 8,
+	CLI_OPTIONS_KEYS = 16,
+	CLI_OPTIONS_ARC = 32,
+	CLI_OPTIONS_SRS = 64,
+	CLI_OPTIONS_AUTHRES = 128,
+};
+
 struct cli_command {
 	const char *name;
 	const char *summary;
@@ -90,6 +104,7 @@ struct cli_command {
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
 	bool takes_rcpt;
+	enum cli_options_of options;
 	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
 
@@ -112,6 +127,8 @@ void cli_complain(const char *text, const char *about);
 void cli_complain_into(struct hk_buf *out);
 /* cli_line_add(out, name, value): "name value", quoted; nothing where value is empty. */
 void cli_line_add(struct hk_buf *out, const char *name, struct hk_slice value);
+/* cli_leniency_add(options, out): a line for each rule of RFC 8301 that was set aside, for people. */
+void cli_leniency_add(const struct cli_options *, struct hk_buf *out);
 /* cli_steps_add(out, trace, language): the numbered steps. */
 void cli_steps_add(struct hk_buf *out, const struct hk_trace *, enum hk_language);
 
@@ -141,6 +158,7 @@ struct cli_stored {
 	int64_t time;
 	struct hk_slice authserv_id; /* of the topmost Authentication-Results, or by; empty when
 	                                there is neither */
+	bool is_believed; /* Received was chosen for a name that only the message gives, and others stand above it */
 };
 /* cli_stored_read(a, header, host, rcpt, ret): host is our name or empty. Chosen is the topmost Received
  * that host (or the host of the topmost Authentication-Results) wrote, else the topmost of all; where
@@ -214,5 +232,7 @@ enum cli_exit cli_keys(const struct cli_options *);
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
 enum cli_exit cli_smtp(char **argv);
+enum cli_exit cli_load(char **argv);
+enum cli_exit cli_sink(char **argv);
 
 #endif

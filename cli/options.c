@@ -176,87 +176,103 @@ static const char *set_srs_mac(struct cli_options *o, const char *value)
 	return NULL;
 }
 
+/* Which commands an option is for: to the others it means nothing. */
+enum {
+	EXPLAIN = CLI_OPTIONS_EXPLAIN,
+	VERIFY = CLI_OPTIONS_VERIFY,
+	CHECK = CLI_OPTIONS_CHECK,
+	SIGN = CLI_OPTIONS_SIGN,
+	KEYS = CLI_OPTIONS_KEYS,
+	ARC = CLI_OPTIONS_ARC,
+	SRS = CLI_OPTIONS_SRS,
+	AUTHRES = CLI_OPTIONS_AUTHRES,
+	JUDGES = EXPLAIN | VERIFY,
+	ALL = ~0u >> 1,
+};
+
 #define AT(member) NULL, offsetof(struct cli_options, member)
 
 /* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
  * the value, or true for an option that has none, goes to the member at this offset. */
 static const struct {
-	const char *name, *value, *help;
+	const char *name, *value;
+	unsigned of;
+	const char *help;
 	cli_setter *set;
 	size_t member;
 } table[] = {
-    {"--ip", "ADDRESS", "the client's address (default: the Received field of the stored message)",
+    {"--ip", "ADDRESS", JUDGES | CHECK, "the client's address (default: the Received field of the stored message)",
         set_ip, 0},
-    {"--helo", "NAME", "what the client said with HELO (default: that Received field)", AT(helo)},
-    {"--mail-from", "ADDRESS", "the envelope sender, empty for <> (default: Return-Path)",
+    {"--helo", "NAME", JUDGES | CHECK, "what the client said with HELO (default: that Received field)", AT(helo)},
+    {"--mail-from", "ADDRESS", JUDGES | CHECK, "the envelope sender, empty for <> (default: Return-Path)",
         AT(mail_from)},
-    {"--rcpt", "ADDRESS",
+    {"--rcpt", "ADDRESS", JUDGES | CHECK,
         "the envelope recipient: the Received field that is for it is that of our hop (SPF ignores it)",
         AT(rcpt)},
-    {"--from", "ADDRESS", "check dmarc: the author's address", AT(from)},
-    {"--dns", "ZONEFILE", "answer DNS questions from master-file text, never from the network",
+    {"--from", "ADDRESS", CHECK, "check dmarc: the author's address", AT(from)},
+    {"--dns", "ZONEFILE", JUDGES | CHECK | ARC | KEYS, "answer DNS questions from master-file text, never from the network",
         AT(zone)},
-    {"--resolver", "IP[@PORT]", "ask this resolver (default: those of /etc/resolv.conf)",
+    {"--resolver", "IP[@PORT]", JUDGES | CHECK | ARC | KEYS, "ask this resolver (default: those of /etc/resolv.conf)",
         AT(resolver)},
-    {"--evidence", "FILE", "replay a record: no message and no DNS are needed", AT(record)},
-    {"--queue-id", "ID", "replay what a server of ours kept about the message of this queue id",
+    {"--evidence", "FILE", JUDGES, "replay a record: no message and no DNS are needed", AT(record)},
+    {"--queue-id", "ID", JUDGES, "replay what a server of ours kept about the message of this queue id",
         set_queue_id, 0},
-    {"--evidence-dir", "FOLDER", "where it kept that (default: " CLI_EVIDENCE_DIR ")",
+    {"--evidence-dir", "FOLDER", JUDGES, "where it kept that (default: " CLI_EVIDENCE_DIR ")",
         AT(evidence_dir)},
-    {"--against-existing", "MAILDIR",
+    {"--against-existing", "MAILDIR", VERIFY,
         "verify: our verdicts beside the Authentication-Results that the messages there have",
         AT(against)},
-    {"--save-evidence", "FILE", "write such a record", AT(save_record)},
-    {"--now", "SECONDS",
-        "judge as of this time since 1970 (default: the time of Received, else now)", set_now, 0},
-    {"--checks", "LIST", "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
-    {"--dmarc-profile", "rfc9989|rfc7489", "whose rules of DMARC (default: rfc9989); where the other's differ is told",
+    {"--save-evidence", "FILE", JUDGES, "write such a record", AT(save_record)},
+    {"--now", "SECONDS", JUDGES | CHECK | SIGN | ARC | KEYS | SRS,
+        "as of this time since 1970 (default: now; of a stored message that of its Received)", set_now, 0},
+    {"--checks", "LIST", JUDGES, "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
+    {"--dmarc-profile", "rfc9989|rfc7489", JUDGES | CHECK, "whose rules of DMARC (default: rfc9989); where the other's differ is told",
         set_dmarc_profile, 0},
-    {"--dmarc-sample", "N", "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0},
-    {"--psl", "FILE", "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl)},
-    {"--min-rsa-bits", "N", "accept RSA keys from this size (archived messages only)",
+    {"--dmarc-sample", "N", JUDGES | CHECK, "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0},
+    {"--psl", "FILE", JUDGES | CHECK, "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl)},
+    {"--min-rsa-bits", "N", JUDGES | ARC, "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
-    {"--allow-sha1", NULL, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
-    {"--key", "PEM", "the file of the private key to sign with", AT(key)},
-    {"--domain", "NAME", "sign for this domain; srs: the domain of rewritten addresses", AT(domain)},
-    {"--selector", "NAME", "the selector of the key", AT(selector)},
-    {"--headers", "LIST", "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
+    {"--allow-sha1", NULL, JUDGES, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
+    {"--key", "PEM", SIGN | ARC, "the file of the private key to sign with", AT(key)},
+    {"--domain", "NAME", SIGN | ARC | SRS, "sign for this domain; srs: the domain of rewritten addresses", AT(domain)},
+    {"--selector", "NAME", SIGN | ARC, "the selector of the key", AT(selector)},
+    {"--headers", "LIST", SIGN | ARC, "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
-    {"--trusted-sealers", "LIST", "domains whose seals of ARC are believed (default: none)",
+    {"--trusted-sealers", "LIST", JUDGES | ARC, "domains whose seals of ARC are believed (default: none)",
         AT(trusted_sealers)},
-    {"--canon", "HEADER/BODY", "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
-    {"--dir", "FOLDER", "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
-    {"--selector-template", "TEXT",
+    {"--canon", "HEADER/BODY", SIGN, "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
+    {"--dir", "FOLDER", KEYS, "keys: where they are kept, as DOMAIN/SELECTOR.pem", AT(dir)},
+    {"--selector-template", "TEXT", KEYS,
         "keys: selectors of new keys, with %Y %m %d %a (default: %Y%m)", AT(selector_template)},
-    {"--alg", "rsa|ed25519|both", "keys: which keys to make (default: both)", set_algs, 0},
-    {"--rsa-bits", "N", "keys: the size of new RSA keys (default: 2048)", set_rsa_bits, 0},
-    {"--nsupdate", NULL, "keys dns: a script for nsupdate, not zone text", AT(nsupdate)},
-    {"--server", "IP[@PORT],...",
+    {"--alg", "rsa|ed25519|both", KEYS, "keys: which keys to make (default: both)", set_algs, 0},
+    {"--rsa-bits", "N", KEYS, "keys: the size of new RSA keys (default: 2048)", set_rsa_bits, 0},
+    {"--nsupdate", NULL, KEYS, "keys dns: a script for nsupdate, not zone text", AT(nsupdate)},
+    {"--server", "IP[@PORT],...", KEYS,
         "keys: the name servers to ask (default: those of each domain's NS records)", AT(server)},
-    {"--opendkim", "KEYTABLE", "keys import: read this and the signing table that follows",
+    {"--opendkim", "KEYTABLE", KEYS, "keys import: read this and the signing table that follows",
         AT(opendkim)},
-    {"--rspamd", "FOLDER", "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
-    {"--secret-file", "FILE", "srs: the secrets, one a line; the first signs, all verify", AT(secret_file)},
-    {"--max-age", "DAYS", "srs: how old an address may be (default: 21)", set_max_age, 0},
-    {"--hash-length", "N", "srs: characters of the hash, 4 to 27 (default: 4)", set_hash_length, 0},
-    {"--srs-mac", "sha1|sha256", "srs: the HMAC (default: sha1, as all others)", set_srs_mac, 0},
-    {"--fold-store", "FILE", "srs: fold what is too long, and keep it here", AT(fold_store)},
-    {"--authserv-id", "NAME",
-        "our name in Authentication-Results (default: that of the message, else localhost)",
+    {"--rspamd", "FOLDER", KEYS, "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
+    {"--secret-file", "FILE", SRS, "srs: the secrets, one a line; the first signs, all verify", AT(secret_file)},
+    {"--max-age", "DAYS", SRS, "srs: how old an address may be (default: 21)", set_max_age, 0},
+    {"--hash-length", "N", SRS, "srs: characters of the hash, 4 to 27 (default: 4)", set_hash_length, 0},
+    {"--srs-mac", "sha1|sha256", SRS, "srs: the HMAC (default: sha1, as all others)", set_srs_mac, 0},
+    {"--fold-store", "FILE", SRS, "srs: fold what is too long, and keep it here", AT(fold_store)},
+    {"--authserv-id", "NAME", JUDGES | CHECK | ARC | AUTHRES,
+        "the name of our host (default: that of the topmost Authentication-Results, which may be a forger's)",
         AT(authserv_id)},
-    {"--authres-style", "rfc|rspamd", "the wording of Authentication-Results (default: rfc)",
+    {"--authres-style", "rfc|rspamd", JUDGES, "the wording of Authentication-Results (default: rfc)",
         set_style, 0},
-    {"--lang", "en|ja", "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
+    {"--lang", "en|ja", JUDGES | CHECK, "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
         set_language, 0},
-    {"--strict", NULL,
+    {"--strict", NULL, JUDGES | CHECK,
         "verify, explain, check: a warning is a failure, and so is whatever is not a pass; see the manual",
         AT(strict)},
-    {"--json", NULL, "print JSON", AT(json)},
-    {"--batch", NULL, "one JSON request a line on the standard input, one result a line out",
+    {"--json", NULL, ALL & ~SIGN, "print JSON", AT(json)},
+    {"--batch", NULL, VERIFY | CHECK, "one JSON request a line on the standard input, one result a line out",
         AT(batch)},
-    {"--matrix", NULL, "explain: print the table of all combinations for DMARC and exit",
+    {"--matrix", NULL, EXPLAIN, "explain: print the table of all combinations for DMARC and exit",
         AT(matrix)},
-    {"--help", NULL, "print this", AT(help)},
+    {"--help", NULL, ALL, "print this", AT(help)},
 };
 
 enum { OPTIONS = sizeof table / sizeof table[0] };
@@ -270,12 +286,16 @@ void cli_options_help(const struct cli_command *command)
 	for (i = 0; i < OPTIONS; i++) {
 		char left[64];
 
+		if (!(table[i].of & command->options))
+			continue;
 		snprintf(left, sizeof left, "%s %s", table[i].name,
 		    table[i].value ? table[i].value : "");
 		printf("  %-28s %s\n", left, table[i].help);
 	}
-	puts("\nFILE is a message as stored or as sent; \"-\" reads it from the standard input.\n"
-	     "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.");
+	putchar('\n');
+	if (command->takes_file)
+		puts("FILE is a message as stored or as sent; \"-\" reads it from the standard input.");
+	puts("Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.");
 }
 
 static enum hk_language language_of_environment(void)

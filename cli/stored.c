@@ -130,10 +130,10 @@ void cli_stored_read(struct hk_arena *a, const struct hk_header *h, struct hk_sl
     struct hk_slice rcpt, struct cli_stored *ret)
 {
 	struct cli_stored one, chosen = {0};
-	bool only_for = any_is_for(a, h, rcpt);
-	size_t i;
+	bool only_for = any_is_for(a, h, rcpt), is_given = host.n > 0;
+	size_t i, passed_over = 0;
 
-	if (host.n == 0)
+	if (!is_given)
 		host = authres_host(a, h);
 	for (i = hk_header_find(h, HK_S("Received"), 0); i < h->n;
 	     i = hk_header_find(h, HK_S("Received"), i + 1)) {
@@ -145,8 +145,10 @@ void cli_stored_read(struct hk_arena *a, const struct hk_header *h, struct hk_sl
 			chosen = one;
 		if (host.n && hk_slice_eq_nocase(one.by, host)) {
 			chosen = one;
+			chosen.is_believed = !is_given && passed_over > 0;
 			break;
 		}
+		passed_over++;
 	}
 	chosen.authserv_id = host.n ? host : chosen.by;
 	read_return_path(a, h, &chosen);

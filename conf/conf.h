@@ -22,10 +22,14 @@
 
 #define HK_CONF_TEXT_MAX (2 * 1024 * 1024) /* with 4096 keys of tables at 300 octets and their patterns */
 #define HK_CONF_ARENA    (16 * 1024 * 1024)
+#define HK_CONF_PATH_MAX 4096 /* of a Maildir, filled in: what Linux takes */
 
 enum hk_role { HK_ROLE_MX, HK_ROLE_RELAY, HK_ROLE_SUBMISSION };
 enum hk_via { HK_VIA_MX, HK_VIA_SMTP, HK_VIA_LMTP, HK_VIA_MAILDIR };
-enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED };
+/* How a route knows its recipients: it does not (any), by the mailboxes of the configuration, by their Maildirs. */
+enum hk_recipients { HK_RECIPIENTS_ANY, HK_RECIPIENTS_LISTED, HK_RECIPIENTS_MAILDIR };
+/* How far a connection has to be protected; from OPPORTUNISTIC on what the recipients' domain says counts too (tls_policy.h). */
+enum hk_tls_level { HK_TLS_OFF, HK_TLS_OPPORTUNISTIC, HK_TLS_REQUIRED, HK_TLS_VERIFIED, HK_TLS_DANE };
 enum hk_quarantine { HK_QUARANTINE_HEADER, HK_QUARANTINE_JUNK, HK_QUARANTINE_HOLD };
 /* What is done about a message that fails DMARC.
  * OFF: its verdict is written, never acted upon.
@@ -44,6 +48,14 @@ struct hk_conf_net {
 struct hk_conf_socket {
 	struct hk_ip ip; /* 0.0.0.0 and :: mean any */
 	uint16_t port;
+};
+#define HK_CONF_LISTS_MAX 8 /* of a listener: each is a question for each client */
+enum hk_list_action { HK_LIST_ALLOW, HK_LIST_REJECT, HK_LIST_TAG };
+/* A DNS list (RFC 5782). */
+struct hk_conf_list {
+	struct hk_slice zone;
+	enum hk_list_action action;
+	struct hk_conf_net net; /* what answers count; bits 0: any that is one */
 };
 struct hk_conf_texts {
 	struct hk_slice *at;
@@ -71,7 +83,13 @@ struct hk_conf_listener {
 	                                       Authentication-Results stay */
 	bool starttls;
 	struct hk_slice certificate, certificate_key; /* PEM files */
-	bool strict_envelopes, refuse_source_routes, reject_early_talkers;
+	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
+	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
+	size_t n_lists;
+	bool check_sender_domain;
+	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
+	uint32_t greet_delay;           /* seconds */
+	uint32_t minimum_rate;          /* octets in a second of a message; 0: any */
 	uint64_t max_message; /* bytes */
 	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
 	bool lmtp;                     /* "protocol lmtp;" */
@@ -93,8 +111,11 @@ struct hk_conf_route {
 	struct hk_ip source4, source6; /* source addresses; family 0: the system's choice */
 	struct hk_slice helo;          /* default: the global hostname */
 	enum hk_tls_level tls;
+	bool implicit_tls;             /* SMTP: from the first byte */
 	enum hk_quarantine quarantine;
 	struct hk_slice junk_address; /* HK_QUARANTINE_JUNK */
+	enum hk_recipients recipients;
+	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
 };
@@ -120,10 +141,17 @@ struct hk_conf {
 	struct hk_slice spool; /* directory */
 	struct hk_slice user, keys_user; /* whom to become; default hikyaku, hikyaku-keys */
 	struct hk_slice resolver;        /* "IP" or "IP@PORT"; empty: the system's */
+	struct hk_slice trust_anchor;    /* file; empty: nothing is validated */
 	uint32_t resolver_timeout;       /* seconds */
+	struct hk_slice authorities;     /* file of those who sign certificates; empty: the system's */
+	bool mta_sts, smtp_tls_srv;      /* whether they are looked for */
+	struct hk_slice fetch_user;      /* whom the process becomes that fetches policies; empty: user */
+	struct hk_slice sts_server;      /* "IP@PORT" of all policies, for tests; empty: their own */
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
+	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
+	struct hk_slice mailboxes_file;
 	struct hk_slice postmaster; /* where <postmaster> goes; default postmaster@<first accept> */
 	uint32_t *retry;            /* seconds after each attempt; the last one repeats */
 	size_t n_retry;
@@ -163,8 +191,8 @@ struct hk_conf_error {
  * to free (hk_buf_done); error may be NULL. Else *error is empty. */
 enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret,
     struct hk_conf_error *error) HK_MUSTCHECK;
-/* hk_conf_names_tables(conf): keys stand elsewhere; what they are as items is to be parsed with the
- * text (key_tables.h). */
+/* hk_conf_names_tables(conf): keys or mailboxes stand elsewhere; what they are as items is to be parsed
+ * with the text (key_tables.h, mailboxes.h). */
 bool hk_conf_names_tables(const struct hk_conf *);
 struct hk_conf *hk_conf_use(struct hk_conf *);
 void hk_conf_free(struct hk_conf *); /* lets go; NULL allowed */
@@ -181,6 +209,8 @@ bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 /* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own
  * address count. */
 bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);
+/* hk_conf_has_mailbox(conf, user, domain): the list has the user, alone or at this domain; case is none. */
+bool hk_conf_has_mailbox(const struct hk_conf *, struct hk_slice user, struct hk_slice domain);
 /* hk_conf_find_route(conf, domain): NULL when none fits. */
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *, struct hk_slice domain);
 /* hk_conf_find_sign(conf, from): what signs for a header From address, or NULL. */

@@ -2,7 +2,14 @@
  *
  * conf_check.c - defaults that hang on other items, and the rules that no single item can know.
  */
+#include <stdlib.h>
+
 #include "conf/conf_internal.h"
+
+static int by_name(const void *a, const void *b)
+{
+	return hk_slice_cmp_nocase(*(const struct hk_slice *)a, *(const struct hk_slice *)b);
+}
 
 void conf_finish(struct conf_reader *r, const struct conf_places *p)
 {
@@ -25,6 +32,8 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 		if (!p->return_path_set[i])
 			c->route[i].add_return_path = c->route[i].via == HK_VIA_MAILDIR;
 	}
+	if (c->mailboxes.n)
+		qsort(c->mailboxes.at, c->mailboxes.n, sizeof *c->mailboxes.at, by_name);
 	for (i = 0; i < c->accept.n && !c->postmaster.n; i++)
 		if (c->accept.at[i].p[0] != '.' &&
 		    hk_arena_fmt(&c->arena, &c->postmaster, "postmaster@%.*s",
@@ -95,6 +104,10 @@ static void check_routes(struct conf_reader *r, const struct conf_places *p)
 				conf_error(r, p->route[i],
 				    "a route for this stands in line %u already",
 				    p->route[j]->line);
+		if (route->recipients == HK_RECIPIENTS_MAILDIR && route->via != HK_VIA_MAILDIR)
+			conf_error(r, p->route[i], "recipients maildir needs via maildir");
+		if (route->implicit_tls && (route->via != HK_VIA_SMTP || route->tls == HK_TLS_OFF))
+			conf_error(r, p->route[i], "implicit-tls is for smtp with TLS");
 		/* RFC 5321 4.4: only the final delivery writes it */
 		if (p->return_path_set[i] && route->add_return_path &&
 		    (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP))

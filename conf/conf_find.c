@@ -2,6 +2,8 @@
  *
  * conf_find.c - what the engine asks a configuration.
  */
+#include <string.h>
+
 #include "conf/conf_internal.h"
 
 bool hk_conf_nets_have(const struct hk_conf_nets *nets, const struct hk_ip *ip)
@@ -58,7 +60,7 @@ static bool is_own_literal(const struct hk_conf *c, struct hk_slice domain)
 
 bool hk_conf_names_tables(const struct hk_conf *c)
 {
-	return c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
+	return c->mailboxes_file.n || c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
 }
 
 bool hk_conf_accepts(const struct hk_conf *c, struct hk_slice domain)
@@ -69,6 +71,39 @@ bool hk_conf_accepts(const struct hk_conf *c, struct hk_slice domain)
 		if (fits_domain(c->accept.at[i], domain))
 			return true;
 	return is_own_literal(c, domain);
+}
+
+/* The list is sorted, whatever the case. */
+static bool is_listed(const struct hk_conf_texts *list, struct hk_slice name)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = hk_slice_cmp_nocase(list->at[middle], name);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+bool hk_conf_has_mailbox(const struct hk_conf *c, struct hk_slice user, struct hk_slice domain)
+{
+	uint8_t text[HK_PATH_MAX + 64];
+
+	if (is_listed(&c->mailboxes, user))
+		return true;
+	if (user.n + 1 + domain.n > sizeof text)
+		return false;
+	memcpy(text, user.p, user.n);
+	text[user.n] = '@';
+	memcpy(text + user.n + 1, domain.p, domain.n);
+	return is_listed(&c->mailboxes, hk_slice_of(text, user.n + 1 + domain.n));
 }
 
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *c, struct hk_slice domain)

@@ -13,6 +13,7 @@
 
 #define CONF_SCRATCH    ((size_t)64 * 1024 * 1024) /* 1 Mi tokens of 40 octets, and what is quoted */
 #define CONF_ERRORS_MAX HK_CONF_ERRORS_MAX
+#define CONF_ITEMS_MAX  256 /* rows of the table: a block notes where each stood */
 #define CONF_TEXT_SHOWN 60 /* octets of a value that an error shows */
 
 enum conf_token_type { CONF_WORD, CONF_OPEN, CONF_CLOSE, CONF_SEMICOLON, CONF_END };
@@ -56,6 +57,7 @@ enum conf_kind {
 	CONF_KIND_PATH,     /* absolute */
 	CONF_KIND_TABLE,    /* [refile:]PATH */
 	CONF_KIND_SELECTOR, /* DKIM selector: labels, underscore allowed */
+	CONF_KIND_MAILBOXES, /* user or user@domain..., may be repeated */
 	CONF_KIND_ADDRESS,  /* local@domain */
 	CONF_KIND_RESOLVER, /* IP[@PORT] */
 	CONF_KIND_LOG,      /* stderr or a path */
@@ -66,6 +68,7 @@ enum conf_kind {
 	CONF_KIND_WORD,    /* one of item->words */
 	CONF_KIND_WORDS,   /* several of item->words, or-ed */
 	CONF_KIND_NETS,    /* IP[/BITS]..., may be repeated */
+	CONF_KIND_LIST,    /* a zone of RFC 5782, what to do, the answers that count */
 	CONF_KIND_SOCKETS, /* IP:PORT... */
 	CONF_KIND_VIA,
 	CONF_KIND_SOURCE,

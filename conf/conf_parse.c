@@ -8,14 +8,12 @@
 
 #include "conf/conf_internal.h"
 
-enum { ITEMS_MAX = 64 };
-
 /* One block while it is read: which items stood where. */
 struct filling {
 	enum conf_block block;
 	void *base;
 	const struct conf_token *opened; /* where its end is complained about */
-	const struct conf_token *seen[ITEMS_MAX];
+	const struct conf_token *seen[CONF_ITEMS_MAX];
 };
 static const struct conf_token start_of_file = {.line = 1, .column = 1};
 

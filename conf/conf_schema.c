@@ -14,7 +14,8 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"limits", HK_EXT(LIMITS)}, {0}};
+    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
+    {"limits", HK_EXT(LIMITS)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -24,10 +25,13 @@ static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
 static const struct conf_word styles[] = {
     {"rfc", HK_AUTHRES_RFC}, {"rspamd", HK_AUTHRES_RSPAMD}, {0}};
+static const struct conf_word recipients[] = {{"any", HK_RECIPIENTS_ANY},
+    {"listed", HK_RECIPIENTS_LISTED}, {"maildir", HK_RECIPIENTS_MAILDIR}, {0}};
 static const struct conf_word unpublished[] = {
     {"sign", HK_UNPUBLISHED_SIGN}, {"defer", HK_UNPUBLISHED_DEFER}, {0}};
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
-    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED}, {0}};
+    {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED},
+    {"verified", HK_TLS_VERIFIED}, {"dane", HK_TLS_DANE}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
@@ -61,6 +65,23 @@ const struct conf_item conf_items[] = {
         .preset_words = "the system's resolvers", .manual = "The DNS resolver to ask."},
     {"resolver-timeout", GLOBAL(resolver_timeout), .kind = CONF_KIND_DURATION, .least = 1,
         .most = 60, .preset = "5s", .manual = "How long an answer of the DNS is waited for."},
+    {"trust-anchor", GLOBAL(trust_anchor), .kind = CONF_KIND_PATH,
+        .preset_words = "none: nothing is validated, and there is no DANE",
+        .manual = "A file with DS or DNSKEY records that answers of the DNS are validated from (DNSSEC), such as "
+                  "/usr/share/dns/root.key of Debian's dns-root-data. The resolver must pass DNSSEC on. An answer "
+                  "that fails validation is none: mail waits."},
+    {"authorities", GLOBAL(authorities), .kind = CONF_KIND_PATH, .preset_words = "the system's",
+        .manual = "A PEM file of the authorities that certificates of mail servers and of MTA-STS policies are checked against."},
+    {"mta-sts", GLOBAL(mta_sts), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
+        .manual = "Whether policies of recipients' domains are looked for and obeyed (RFC 8461)."},
+    {"mta-sts-server", GLOBAL(sts_server), .kind = CONF_KIND_RESOLVER, .preset_words = "each policy's own host",
+        .manual = "IP@PORT that is asked in place of each policy's own host and port 443; the certificate must be for the right "
+                  "host all the same. For laboratories."},
+    {"smtp-tls-srv", GLOBAL(smtp_tls_srv), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether _smtp-tls._tcp SRV records of a domain are looked for before its MX "
+                  "(draft-nurpmeso-smtp-tls-srv): they name hosts that have TLS, from the first byte on ports other than 25."},
+    {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
+        .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
     {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
@@ -68,6 +89,12 @@ const struct conf_item conf_items[] = {
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
         .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
                   "below the domain."},
+    {"mailboxes", GLOBAL(mailboxes), .kind = CONF_KIND_MAILBOXES,
+        .manual = "Mailboxes that there are, for routes whose recipients are listed; a user without a "
+                  "domain is one of every such route. Upper and lower case are the same."},
+    {"mailboxes-file", GLOBAL(mailboxes_file), .kind = CONF_KIND_PATH,
+        .manual = "More of them, one a line; what follows a colon or a blank is not looked at, so "
+                  "/etc/passwd will do. It is read when the configuration is, before root is given up."},
     {"postmaster", GLOBAL(postmaster), .kind = CONF_KIND_ADDRESS,
         .preset_words = "postmaster at the first accepted domain",
         .manual = "Where mail for a postmaster without a domain goes (RFC 5321 4.5.1)."},
@@ -126,7 +153,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 dsn limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
@@ -166,7 +193,11 @@ const struct conf_item conf_items[] = {
         .manual = "A PEM file with the certificate's private key."},
     {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches,
         .preset = "off",
-        .manual = "Whether MAIL and RCPT need angle brackets and have no space after the colon."},
+        .manual = "Whether MAIL and RCPT need angle brackets, have no space after the colon, and no "
+                  "underscore in a domain."},
+    {"strict-dots", LISTEN(strict_dots), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether a..b@ and a.@ are refused, as RFC 5321 4.1.2 has it. They were given out by "
+                  "Japanese mobile operators; taken, they are sent on as they are."},
     {"refuse-source-routes", LISTEN(refuse_source_routes), .kind = CONF_KIND_WORD,
         .words = switches, .preset = "off",
         .manual =
@@ -174,6 +205,24 @@ const struct conf_item conf_items[] = {
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
         .manual = "Whether a client that talks before the banner is sent away."},
+    {"dns-list", LISTEN(lists), .kind = CONF_KIND_LIST,
+        .manual = "A list of addresses in the DNS (RFC 5782) that each client is looked up in, unless it is in "
+                  "relay-from or trusted-relays. reject: one that is listed gets 554 5.7.1 with the list's reason for "
+                  "each recipient but a postmaster; tag: its messages get a field X-Hikyaku-Listed; allow: what "
+                  "other lists say does not count, nor does greylisting. IP/BITS are the answers that count; without "
+                  "them those in 127.0.0.0/8 but for 127.255.255.0/24. A list that does not answer lists nobody."},
+    {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
+    {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
+        .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
+                  "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},
+    {"minimum-rate", LISTEN(minimum_rate), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "50",
+        .manual = "Octets in a second that a message must come with; one that falls five minutes behind is sent away. "
+                  "0 is any rate."},
+    {"proxy-from", LISTEN(proxy_from), .kind = CONF_KIND_NETS,
+        .manual = "Load balancers that put a PROXY header, version 1 or 2, in front of each connection: what it says "
+                  "is the client's address for everything. A connection from there without one is closed; from "
+                  "elsewhere such a header is an unknown command."},
     {"max-message", LISTEN(max_message), .kind = CONF_KIND_SIZE, .least = 64 * 1024,
         .most = UINT64_C(2) << 30, .preset = "50m",
         .manual = "The largest message taken (RFC 1870; RFC 5321 4.5.3.1.7 wants 64k at least)."},
@@ -188,18 +237,28 @@ const struct conf_item conf_items[] = {
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
                   "directory, where %u stands for "
-                  "the local part and %d for the domain."},
+                  "the local part in lower case, without quotes, and %d for the domain."},
     {"source", ROUTE(source4), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
         .manual = "The source addresses of connections, at most one of each family."},
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The name in EHLO."},
     {"tls", ROUTE(tls), .kind = CONF_KIND_WORD, .words = levels, .preset = "opportunistic",
-        .manual = "Whether STARTTLS is used: opportunistic goes on in clear where it fails, "
-                  "required does not."},
+        .manual = "Whether TLS is used: off never; opportunistic goes on in clear where it fails, unless DANE, MTA-STS or the "
+                  "sender say otherwise; required never goes on in clear; verified wants a certificate for the host's name by a "
+                  "known authority, or DANE; dane wants DANE."},
+    {"implicit-tls", ROUTE(implicit_tls), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "For smtp: whether TLS begins with the first byte, without STARTTLS (RFC 8314)."},
     {"quarantine", ROUTE(quarantine), .kind = CONF_KIND_QUARANTINE, .preset = "header",
         .manual = "What becomes of a message that is quarantined: it gets a header field, is held "
                   "in the queue until the "
                   "configuration lets it go, or goes by this route to the junk address instead."},
+    {"recipients", ROUTE(recipients), .kind = CONF_KIND_WORD, .words = recipients, .preset = "any",
+        .manual = "Which recipients there are: any takes every local part, listed those among the "
+                  "mailboxes, maildir those whose Maildir is there already. Others are refused at RCPT with "
+                  "550 5.1.1; a postmaster never is (RFC 5321 4.5.1)."},
+    {"sub-addresses", ROUTE(sub_addresses), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether user+detail is user's mailbox, for recipients and in a maildir; the address itself "
+                  "goes on as it is."},
     {"return-path", ROUTE(add_return_path), .kind = CONF_KIND_WORD, .words = switches,
         .preset_words = "on for maildir, else off",
         .manual =
@@ -214,6 +273,7 @@ const struct conf_item conf_items[] = {
     {"file", KEY(file), .kind = CONF_KIND_PATH, .required = true,
         .manual = "A PEM file with the private key."},
 };
+_Static_assert(sizeof conf_items / sizeof conf_items[0] <= CONF_ITEMS_MAX, "more items than a block can note");
 const size_t conf_n_items = sizeof conf_items / sizeof conf_items[0];
 
 const struct conf_block_info conf_blocks[CONF_BLOCKS] = {

@@ -19,13 +19,16 @@ void conf_keep_lower(struct conf_reader *, struct hk_slice, struct hk_slice *ret
 /* NULL when it is well, else what is wrong, to stand behind the text */
 const char *conf_check_host(struct hk_slice);
 const char *conf_check_path(struct hk_slice);
+const char *conf_check_mailbox(struct hk_slice);
 void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_slice *ret);
+/* conf_net(r, item, token, ret): IP or IP/BITS. */
+void conf_net(struct conf_reader *, const struct conf_item *, const struct conf_token *, struct hk_conf_net *ret);
 bool conf_find_word(
     struct conf_reader *, const struct conf_item *, const struct conf_token *, unsigned *ret);
 
 #define CONF_KIND_FUNCTIONS(X)                                                                     \
 	X(text)                                                                                    \
-	X(address) X(number) X(durations) X(word) X(words) X(domains) X(nets) X(sockets) X(via)    \
+	X(address) X(number) X(durations) X(word) X(words) X(nets) X(sockets) X(via)    \
 	    X(source) X(quarantine)
 #define X(name)                                                                                    \
 	void conf_parse_##name(struct conf_reader *, const struct conf_item *,                     \
@@ -33,5 +36,10 @@ bool conf_find_word(
 	void conf_print_##name(const struct conf_item *, const void *base, struct hk_buf *out);
 CONF_KIND_FUNCTIONS(X)
 #undef X
+void conf_parse_domains(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_parse_list(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_print_list(const struct conf_item *, const void *base, struct hk_buf *out);
+void conf_parse_mailboxes(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_print_texts(const struct conf_item *, const void *base, struct hk_buf *out);
 
 #endif

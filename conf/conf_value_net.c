@@ -83,7 +83,41 @@ void conf_parse_domains(struct conf_reader *r, const struct conf_item *item,
 	list->n = kept;
 }
 
-void conf_print_domains(const struct conf_item *item, const void *base, struct hk_buf *out)
+const char *conf_check_mailbox(struct hk_slice s)
+{
+	size_t at = hk_slice_rfind(s, '@'), i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] == 0x7f)
+			return "has a blank or a control character";
+	if (!at || at > HK_LOCAL_MAX || s.n > HK_PATH_MAX ||
+	    (at < s.n && !hk_is_hostname(hk_slice_from(s, at + 1), false)))
+		return "is not a mailbox (user or user@domain)";
+	return NULL;
+}
+
+void conf_parse_mailboxes(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
+{
+	struct hk_conf_texts *list = conf_member(item, base);
+	struct hk_slice *at = grown(r, list->at, list->n, n, sizeof *at);
+	size_t i;
+
+	if (!at)
+		return;
+	for (i = 0; i < n; i++) {
+		const char *wrong = conf_check_mailbox(args[i].text);
+
+		if (wrong)
+			conf_error(r, &args[i], "\"%s\" %s", conf_shown(args[i].text).text, wrong);
+		else
+			conf_keep(r, args[i].text, &at[list->n + i]);
+	}
+	list->at = at;
+	list->n += n;
+}
+
+void conf_print_texts(const struct conf_item *item, const void *base, struct hk_buf *out)
 {
 	const struct hk_conf_texts *list = conf_member_const(item, base);
 	size_t i;
@@ -95,7 +129,7 @@ void conf_print_domains(const struct conf_item *item, const void *base, struct h
 	}
 }
 
-static void parse_net(struct conf_reader *r, const struct conf_item *item,
+void conf_net(struct conf_reader *r, const struct conf_item *item,
     const struct conf_token *at, struct hk_conf_net *ret)
 {
 	size_t slash = hk_slice_find(at->text, '/'), i;
@@ -141,7 +175,7 @@ void conf_parse_nets(struct conf_reader *r, const struct conf_item *item,
 	if (!at)
 		return;
 	for (i = 0; i < n; i++)
-		parse_net(r, item, &args[i], &at[list->n + i]);
+		conf_net(r, item, &args[i], &at[list->n + i]);
 	list->at = at;
 	list->n += n;
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/bundle.h"
 #include "daemon/key_sources.h"
+#include "daemon/mailbox_file.h"
 #include "io/control.h"
 #include "io/disk.h"
 #include "io/keys.h"
@@ -118,7 +119,9 @@ static enum hk_status add_tables(const struct hk_conf *conf, struct hk_arena *a,
 	hk_buf_init(&whole, HK_CONF_TEXT_MAX);
 	hk_buf_add(&whole, *text);
 	hk_buf_add_byte(&whole, '\n');
-	status = key_sources_read(conf, &whole, why);
+	status = mailbox_file_read(conf, &whole, why);
+	if (status == HK_OK)
+		status = key_sources_read(conf, &whole, why);
 	if (status == HK_LIMIT && !why->n)
 		hk_buf_add_str(why, "its tables hold more keys than a configuration may have");
 	if (status == HK_OK)

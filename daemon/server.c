@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/bundle.h"
 #include "daemon/server.h"
 #include "io/clock.h"
 
@@ -135,21 +136,69 @@ enum hk_status server_listen(struct server *s, const struct server_socket *socke
 	return HK_OK;
 }
 
+static enum hk_status start_resolver(struct hk_generation *g, struct hk_buf *why)
+{
+	struct hk_slice anchors = {0}, file = g->conf->trust_anchor;
+	enum hk_status status = HK_OK;
+	struct hk_arena a;
+	int fd;
+
+	hk_arena_init(&a, HK_RESOLVER_ANCHORS + 4096);
+	if (file.n) {
+		status = bundle_open_file(file, why, &fd);
+		if (status != HK_OK)
+			return status;
+		status = bundle_read(fd, &a, HK_RESOLVER_ANCHORS, &anchors);
+		close(fd);
+	}
+	if (status == HK_OK)
+		status = hk_resolver_start(g->conf->resolver, anchors, &g->resolver);
+	if (status == HK_OK && file.n && !anchors.n)
+		status = HK_SYNTAX;
+	if (status != HK_OK)
+		hk_buf_addf(why, "resolver \"%.*s\", trust-anchor \"%.*s\": %s",
+		    HK_FMT(g->conf->resolver), HK_FMT(file), hk_status_text(status));
+	hk_arena_done(&a);
+	return status;
+}
+
 /* The resolver of the generation before goes on where it is the same one: it keeps its cache. */
 static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 {
 	struct hk_generation *g = s->next;
-	enum hk_status status;
 
-	if (s->now && hk_slice_eq(s->now->conf->resolver, g->conf->resolver)) {
+	if (s->now && hk_slice_eq(s->now->conf->resolver, g->conf->resolver) &&
+	    hk_slice_eq(s->now->conf->trust_anchor, g->conf->trust_anchor)) {
 		g->resolver = s->now->resolver;
 		hk_resolver_use(g->resolver);
 		return HK_OK;
 	}
-	status = hk_resolver_start(g->conf->resolver, &g->resolver);
+	return start_resolver(g, why);
+}
+
+/* Who signs the certificates of mail servers. */
+static enum hk_status add_client_tls(struct hk_generation *g, struct hk_buf *why)
+{
+	struct hk_slice ca = {0}, file = g->conf->authorities;
+	enum hk_status status = HK_OK;
+	struct hk_arena a;
+	int fd;
+
+	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
+	if (file.n) {
+		status = bundle_open_file(file, why, &fd);
+		if (status != HK_OK)
+			return status;
+		status = bundle_read(fd, &a, HK_TLS_PEM_MAX, &ca);
+		close(fd);
+		if (status == HK_OK && !ca.n)
+			status = HK_CRYPTO;
+	}
+	if (status == HK_OK)
+		status = hk_tls_context_client(ca, &g->client_tls);
 	if (status != HK_OK)
-		hk_buf_addf(why, "resolver \"%.*s\": %s", HK_FMT(g->conf->resolver),
-		    hk_status_text(status));
+		hk_buf_addf(why, "authorities \"%.*s\": %s", HK_FMT(file), hk_status_text(status));
+	hk_arena_done(&a);
 	return status;
 }
 
@@ -199,6 +248,8 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 	if (hk_generation_missing(s->next, why))
 		return HK_NOTFOUND;
 	status = add_resolver(s, why);
+	if (status == HK_OK)
+		status = add_client_tls(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
 	if (status == HK_OK && !s->mta)
 		status = first_start(s, why);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/delivery_internal.h"
+#include "engine/utf8_address.h"
 
 const struct hk_conf *delivery_conf(const struct hk_delivery *d)
 {
@@ -66,6 +67,20 @@ void reason_set(
 	hk_buf_done(&quoted);
 }
 
+/* Who tells the sender that it went well (RFC 3461 5.2, 5.3). Nobody tells him of the junk address. */
+static enum hk_handing handing_of(const struct hk_delivery *d)
+{
+	enum hk_via via = d->env.job->route ? d->env.job->route->via : HK_VIA_MX;
+
+	if (d->is_junk)
+		return HK_HANDED_ON;
+	if (via == HK_VIA_MAILDIR)
+		return HK_HANDED_FINAL;
+	if (d->client && (hk_smtpc_offered(d->client) & HK_EXT(DSN)))
+		return HK_HANDED_ON;
+	return via == HK_VIA_LMTP ? HK_HANDED_FINAL : HK_HANDED_RELAYED;
+}
+
 static void store_result(
     struct hk_delivery *d, size_t i, enum hk_rcpt_outcome outcome, const struct reason *why)
 {
@@ -73,7 +88,7 @@ static void store_result(
 	struct hk_rcpt_result *r = &d->env.job->result[i];
 
 	*r = (struct hk_rcpt_result){
-	    .rcpt = d->env.job->rcpt[i], .outcome = outcome, .code = why->code};
+	    .rcpt = d->env.job->rcpt[i], .outcome = outcome, .handing = handing_of(d), .code = why->code};
 	memcpy(r->enhanced, why->enhanced, sizeof r->enhanced);
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
@@ -203,12 +218,40 @@ static bool make_targets(struct hk_delivery *d)
 	return true;
 }
 
-struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *d, size_t target)
+/* RFC 3461 5.2.1: the address as it came, where nobody named another. */
+static struct hk_slice own_orcpt(struct hk_delivery *d, struct hk_slice address)
 {
+	struct hk_slice ret = {0};
+	struct hk_buf text;
+
+	if (hk_slice_find(address, '@') == address.n)
+		return ret; /* <postmaster>: whose, nobody further on could know */
+	hk_buf_init(&text, HK_SMTP_ORCPT_MAX);
+	if (!hk_utf8_has_wide(address)) {
+		hk_buf_add_str(&text, "rfc822;");
+		hk_xtext_add(&text, address);
+	} else if (hk_utf8_is_clean(address)) {
+		hk_buf_add_str(&text, "utf-8;");
+		hk_utf8_xtext_add(&text, address);
+	}
+	if (hk_buf_status(&text) == HK_OK &&
+	    hk_arena_dup(&d->arena, hk_buf_slice(&text), &ret) != HK_OK)
+		ret.n = 0;
+	hk_buf_done(&text);
+	return ret;
+}
+
+struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *d, size_t target)
+{
+	struct hk_smtp_rcpt_params params = {0};
+
 	/* RFC 3461 5.2: whoever gets it instead was not named by the sender */
 	if (d->is_junk)
-		return (struct hk_smtp_rcpt_params){0};
-	return d->mail.rcpt[d->env.job->rcpt[target]].params;
+		return params;
+	params = d->mail.rcpt[d->env.job->rcpt[target]].params;
+	if (!params.orcpt.n)
+		params.orcpt = own_orcpt(d, d->target[target]);
+	return params;
 }
 
 /* The message is as if it was never tried. */
@@ -325,7 +368,7 @@ enum hk_status hk_delivery_next(
 	static const struct {
 		unsigned bit;
 		enum hk_delivery_want_type type;
-	} order[] = {{WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT},
+	} order[] = {{WANT_STS, HK_DELIVERY_STS}, {WANT_CLOSE, HK_DELIVERY_CLOSE}, {WANT_CONNECT, HK_DELIVERY_CONNECT},
 	    {WANT_TLS, HK_DELIVERY_TLS}, {WANT_SIGN, HK_DELIVERY_SIGN},
 	    {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
 	size_t i;
@@ -343,7 +386,9 @@ enum hk_status hk_delivery_next(
 		if (ret->type == HK_DELIVERY_CONNECT)
 			fill_connect(d, ret);
 		if (ret->type == HK_DELIVERY_TLS)
-			ret->name = d->n_hosts ? d->host[d->host_at].name : (struct hk_slice){0};
+			ret->tls = policy_check(d);
+		if (ret->type == HK_DELIVERY_STS)
+			ret->name = d->env.job->domain;
 		if (ret->type == HK_DELIVERY_SIGN) {
 			ret->id = d->last_id;
 			ret->key = d->signer[d->sign_question->id].key;
@@ -378,10 +423,16 @@ void hk_delivery_eof(struct hk_delivery *d)
 		hk_smtpc_eof(d->client);
 }
 
-void hk_delivery_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
+void hk_delivery_tls(
+    struct hk_delivery *d, bool ok, struct hk_slice why, enum hk_tls_result result)
 {
 	if (d->step == STEP_TLS)
-		talk_tls(d, ok, why);
+		talk_tls(d, ok, why, result);
+}
+
+void hk_delivery_sts(struct hk_delivery *d, struct hk_slice text, enum hk_tls_result result)
+{
+	policy_sts(d, text, result);
 }
 
 void hk_delivery_signed(struct hk_delivery *d, uint32_t id, struct hk_slice signature)
@@ -425,9 +476,14 @@ void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
 	if (now->mono_ms < hk_delivery_deadline(d))
 		return;
 	switch (d->step) {
+	case STEP_SRV:
 	case STEP_MX:
 	case STEP_HOST:
+	case STEP_TLSA:
 		hosts_timeout(d);
+		break;
+	case STEP_STS:
+		policy_sts(d, (struct hk_slice){0}, HK_TLS_RESULT_STS_FETCH);
 		break;
 	case STEP_CONNECT:
 		d->wants |= WANT_CLOSE;
@@ -438,7 +494,7 @@ void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
 		d->has_moved = true; /* once, not at every tick */
 		break;
 	case STEP_TLS:
-		talk_tls(d, false, HK_S("timed out"));
+		talk_tls(d, false, HK_S("timed out"), HK_TLS_RESULT_VALIDATION);
 		break;
 	case STEP_SIGN:
 		sign_done(d, (struct hk_slice){0});

@@ -14,13 +14,14 @@
 
 #include "engine/key_choice.h"
 #include "engine/owner.h"
+#include "engine/tls_policy.h"
 
 enum hk_delivery_want_type {
 	HK_DELIVERY_DNS,     /* question: hk_delivery_dns(id) */
 	HK_DELIVERY_CONNECT, /* to ip:port (or unix path) from source (family 0: any), then
 	                        hk_delivery_connected; bytes with feed/eof */
-	HK_DELIVERY_TLS,     /* client handshake; name for SNI; unverified in this form; then
-	                        hk_delivery_tls */
+	HK_DELIVERY_STS,     /* the MTA-STS policy of `name`, a domain: hk_delivery_sts */
+	HK_DELIVERY_TLS,     /* client handshake, checked as tls says; then hk_delivery_tls */
 	HK_DELIVERY_SIGN,    /* digest with key: hk_delivery_signed(id) */
 	HK_DELIVERY_CLOSE,   /* drain out, close the connection (another CONNECT may follow) */
 	HK_DELIVERY_LOCAL, /* Maildir: hk_delivery_local_run does it, off this thread if it can be;
@@ -35,10 +36,15 @@ struct hk_delivery_want {
 	struct hk_ip ip, source;
 	uint16_t port;
 	struct hk_slice unix_path;
-	struct hk_slice name; /* TLS: the host's name */
+	struct hk_slice name; /* STS: the domain */
+	struct hk_tls_check tls;
 	size_t key;           /* SIGN: index of the key in conf */
 	enum hk_sign_alg alg;
 	struct hk_slice digest;
+};
+/* Where sessions are counted (tls_policy.h); any worker's thread. */
+struct hk_tls_sink {
+	void (*note)(struct hk_tls_sink *, const struct hk_tls_session *);
 };
 struct hk_delivery_env {
 	struct hk_job *job; /* stays the caller's; filled */
@@ -47,6 +53,8 @@ struct hk_delivery_env {
 	/* algorithm of each key of the configuration, known from the keys process */
 	const enum hk_sign_alg *key_algs;
 	const hk_key_sights *key_sights; /* of each key; NULL: nothing is known */
+	bool answers_sts;             /* the driver can answer HK_DELIVERY_STS */
+	struct hk_tls_sink *tls_sink; /* NULL: nobody counts */
 };
 
 struct hk_delivery;
@@ -60,11 +68,13 @@ void hk_delivery_dns(struct hk_delivery *, uint32_t id, const struct hk_dns_answ
 void hk_delivery_connected(struct hk_delivery *, bool ok, struct hk_slice why);
 size_t hk_delivery_feed(struct hk_delivery *, struct hk_slice);
 void hk_delivery_eof(struct hk_delivery *);
-void hk_delivery_tls(struct hk_delivery *, bool ok, struct hk_slice why);
+/* hk_delivery_tls(d, ok, why, result): why: what was agreed on, or why not; result: what was wrong with the certificate, also
+ * where it was ok all the same (HK_VERIFY_NOTED). */
+void hk_delivery_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
+/* hk_delivery_sts(d, text, result): the policy as it was fetched, or empty: none is known. result: why it could not be had. */
+void hk_delivery_sts(struct hk_delivery *, struct hk_slice text, enum hk_tls_result);
 /* empty signature: it could not be made; the attempt is deferred, never sent unsigned. */
 void hk_delivery_signed(struct hk_delivery *, uint32_t id, struct hk_slice signature);
-/* hk_delivery_can_store(address): whether it can be the name of a mailbox in a Maildir route. */
-bool hk_delivery_can_store(struct hk_slice address);
 /* hk_delivery_local_run(d): blocking: tmp, fsync, link into new/ (never over an existing file),
  * fsync of new/. Thread-safe with respect to other deliveries. */
 void hk_delivery_local_run(struct hk_delivery *);

@@ -7,7 +7,7 @@
 
 #include "engine/delivery_internal.h"
 
-static void ask(struct hk_delivery *d, size_t i, struct hk_slice name, uint16_t type)
+void hosts_ask(struct hk_delivery *d, size_t i, struct hk_slice name, uint16_t type)
 {
 	d->asked[i] = (struct asked){.id = ++d->last_id, .is_open = true, .question = {name, type}};
 }
@@ -40,6 +40,17 @@ static bool is_own_socket(const struct hk_conf *c, const struct hk_ip *ip, uint1
 
 /* ---- the hosts of a domain ---- */
 
+/* port: of an SRV record; 0: the route's */
+static void use_port(struct hk_delivery *d, uint16_t port)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+
+	d->tls_port = port ? port : route->via == HK_VIA_MX ? 25 : route->port;
+	d->port = d->tls_port;
+	if (d->port == 25 && delivery_conf(d)->port_map_25)
+		d->port = (uint16_t)delivery_conf(d)->port_map_25;
+}
+
 static void ask_host(struct hk_delivery *d)
 {
 	struct hk_slice name = d->host[d->host_at].name;
@@ -47,13 +58,15 @@ static void ask_host(struct hk_delivery *d)
 
 	d->n_addresses = d->address_at = 0;
 	d->without_tls = false;
+	d->policy.is_address_secure = false;
+	use_port(d, d->host[d->host_at].port);
 	if (hk_ip_parse(name, &ip) == HK_OK) {
 		d->address[d->n_addresses++] = ip;
-		delivery_wait(d, STEP_TRY, 0);
+		policy_host(d);
 		return;
 	}
-	ask(d, 0, name, HK_DNS_A);
-	ask(d, 1, name, HK_DNS_AAAA);
+	hosts_ask(d, 0, name, HK_DNS_A);
+	hosts_ask(d, 1, name, HK_DNS_AAAA);
 	delivery_wait(d, STEP_HOST, DNS_MS);
 }
 
@@ -70,12 +83,11 @@ void hosts_begin(struct hk_delivery *d)
 	const struct hk_conf_route *route = d->env.job->route;
 	struct hk_slice domain = d->env.job->domain;
 
-	d->port = route->via == HK_VIA_MX ? 25 : route->port;
-	if (d->port == 25 && delivery_conf(d)->port_map_25)
-		d->port = (uint16_t)delivery_conf(d)->port_map_25;
+	/* what the operator wrote is certain */
+	d->policy.is_name_secure = route->via != HK_VIA_MX;
 	if (route->unix_path.n) {
 		d->n_addresses = 1; /* the path itself */
-		delivery_wait(d, STEP_TRY, 0);
+		policy_decide(d);
 	} else if (route->via != HK_VIA_MX) {
 		only_host(d, route->host);
 	} else if (domain.n > 2 && domain.p[0] == '[') {
@@ -86,8 +98,7 @@ void hosts_begin(struct hk_delivery *d)
 			inside = hk_slice_from(inside, 5);
 		only_host(d, inside);
 	} else {
-		ask(d, 0, domain, HK_DNS_MX);
-		delivery_wait(d, STEP_MX, DNS_MS);
+		policy_begin(d);
 	}
 }
 
@@ -135,6 +146,28 @@ static void cut_ourselves(struct hk_delivery *d)
 	}
 }
 
+void hosts_add_srv(struct hk_delivery *d, const struct hk_dns_rr *rr, unsigned order)
+{
+	struct host *h = &d->host[d->n_hosts];
+
+	if (d->n_hosts < HOSTS_MAX && rr->data.n && rr->port &&
+	    hk_arena_dup_lower(&d->arena, rr->data, &h->name) == HK_OK) {
+		h->preference = order;
+		h->port = rr->port;
+		d->n_hosts++;
+	}
+}
+
+void hosts_found(struct hk_delivery *d)
+{
+	cut_ourselves(d);
+	if (d->n_hosts)
+		ask_host(d);
+	else
+		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.4.6",
+		    "Mail for %s loops back to this host (RFC 5321 5.1)", hk_log_quote(d->env.job->domain).text);
+}
+
 static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 {
 	struct hk_log_quoted domain = hk_log_quote(d->env.job->domain);
@@ -146,6 +179,7 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 		    hk_dns_rcode_name(answer->rcode));
 		return;
 	}
+	d->policy.is_name_secure = answer->secure;
 	if (answer->rcode == HK_DNS_NXDOMAIN) {
 		delivery_settle_all(
 		    d, HK_RCPT_FAILED, 550, "5.1.2", "The domain %s does not exist", domain.text);
@@ -164,12 +198,7 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	}
 	for (i = 0; i < answer->n; i++)
 		add_host(d, &answer->rr[i]);
-	cut_ourselves(d);
-	if (d->n_hosts)
-		ask_host(d);
-	else
-		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.4.6",
-		    "Mail for %s loops back to this host (RFC 5321 5.1)", domain.text);
+	hosts_found(d);
 }
 
 /* ---- the addresses of a host ---- */
@@ -208,18 +237,26 @@ static void host_answer(struct hk_delivery *d, const struct hk_dns_answer *answe
 		delivery_trouble(d, true, 451, "4.4.3",
 		    "The DNS does not tell the address of %s: %s", d->remote,
 		    hk_dns_rcode_name(answer->rcode));
+	d->policy.is_address_secure |= answer->secure;
 	if (d->asked[0].is_open || d->asked[1].is_open)
 		return;
 	if (!d->n_addresses && !d->may_try_again)
 		delivery_trouble(d, false, 550, "5.4.4", "The host %s has no address", d->remote);
 	interleave(d);
-	delivery_wait(d, STEP_TRY, 0);
+	if (d->n_addresses)
+		policy_host(d);
+	else
+		delivery_wait(d, STEP_TRY, 0);
 }
 
 static void answered(struct hk_delivery *d, const struct hk_dns_answer *answer)
 {
-	if (d->step == STEP_MX)
+	if (d->step == STEP_SRV)
+		policy_srv(d, answer);
+	else if (d->step == STEP_MX)
 		mx_answer(d, answer);
+	else if (d->step == STEP_TLSA)
+		policy_tlsa(d, answer);
 	else if (d->step == STEP_HOST)
 		host_answer(d, answer);
 }

@@ -4,6 +4,7 @@
  *
  *	delivery.c	the public calls, wants, results, time
  *	delivery_hosts.c	from the route to addresses to connect to, in order
+ *	delivery_policy.c	which of them may be used, and how its connection is protected
  *	delivery_talk.c	the dialogue with one host
  *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
@@ -38,8 +39,11 @@
 
 enum step {
 	STEP_BEGIN,   /* read the message */
+	STEP_SRV,     /* SRV is asked */
 	STEP_MX,      /* MX is asked */
 	STEP_HOST,    /* addresses of host i are asked */
+	STEP_TLSA,    /* its TLSA is asked, and its CNAME */
+	STEP_STS,     /* the domain's MTA-STS policy is still to come */
 	STEP_TRY,     /* the next address is due */
 	STEP_CONNECT, /* a connection is asked for */
 	STEP_TALK,
@@ -54,18 +58,34 @@ enum {
 	WANT_SIGN = 4,
 	WANT_CLOSE = 8,
 	WANT_LOCAL = 16,
-	WANT_DONE = 32
+	WANT_DONE = 32,
+	WANT_STS = 64
 };
 
 struct host {
 	struct hk_slice name;
 	unsigned preference;
+	uint16_t port; /* of SRV; 0: the route's */
 	uint64_t lot; /* order among equals */
 };
 struct asked {
 	uint32_t id;
 	bool is_open, is_handed_out;
 	struct hk_dns_question question;
+};
+/* What is known for hk_tls_facts. */
+struct delivery_policy {
+	bool is_sts_open; /* not known yet */
+	struct hk_sts_policy sts;
+	bool is_srv, is_name_secure, is_address_secure;
+	enum hk_dane_state dane;
+	struct hk_tlsa tlsa[HK_TLSA_MAX];
+	size_t n_tlsa;
+	struct hk_slice base, chain; /* of TLSA; as far as CNAMEs led */
+	unsigned links;
+	bool is_chain_asked;
+	struct hk_tls_decision decision; /* for the present host */
+	bool is_counted;
 };
 /* Why a recipient has no result yet: what it gets when nothing better comes. */
 struct reason {
@@ -106,7 +126,8 @@ struct hk_delivery {
 	size_t n_addresses, address_at;
 	unsigned tries;
 	bool without_tls; /* this address once more, in clear */
-	uint16_t port;
+	uint16_t port, tls_port; /* to connect to; what it stands for (port-map-25) */
+	struct delivery_policy policy;
 	struct reason last; /* the trouble that those without a result get: the last one, a
 	                       temporary one before a permanent */
 	bool may_try_again; /* some trouble was temporary */
@@ -137,8 +158,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
-/* delivery_params(d, target): what came with its RCPT. */
-struct hk_smtp_rcpt_params delivery_params(const struct hk_delivery *, size_t target);
+/* delivery_params(d, target): what came with its RCPT, and ORCPT always. */
+struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */
 void delivery_settle(
     struct hk_delivery *, size_t target, enum hk_rcpt_outcome, const struct reason *);
@@ -166,11 +187,35 @@ void hosts_timeout(struct hk_delivery *);
 /* hosts_next(d): the next address, the next host, or the end. */
 void hosts_next(struct hk_delivery *);
 
+/* hosts_ask(d, i, name, type): asks in place i. hosts_add_srv(d, rr, order): another host. hosts_found(d): all are added. */
+void hosts_ask(struct hk_delivery *, size_t i, struct hk_slice name, uint16_t type);
+void hosts_add_srv(struct hk_delivery *, const struct hk_dns_rr *, unsigned order);
+void hosts_found(struct hk_delivery *);
+
+/* ---- delivery_policy.c ---- */
+/* policy_begin(d): asks for what is to be known of the domain, MX among it. */
+void policy_begin(struct hk_delivery *);
+void policy_srv(struct hk_delivery *, const struct hk_dns_answer *);
+void policy_sts(struct hk_delivery *, struct hk_slice text, enum hk_tls_result);
+/* policy_host(d): the host's addresses are known; goes to STEP_TRY when all is decided. */
+void policy_host(struct hk_delivery *);
+void policy_tlsa(struct hk_delivery *, const struct hk_dns_answer *);
+void policy_decide(struct hk_delivery *);
+struct hk_tls_check policy_check(const struct hk_delivery *);
+/* policy_count(d, result): once for each host. */
+void policy_count(struct hk_delivery *, enum hk_tls_result);
+/* policy_trouble(d, what, why): the host has no TLS as it must be. */
+void policy_trouble(struct hk_delivery *, const char *what, struct hk_slice why);
+/* policy_ready(d): greeted for good; false: it will not do, and why is noted. */
+bool policy_ready(struct hk_delivery *);
+/* policy_says_requiretls(d): MAIL has the parameter. */
+bool policy_says_requiretls(const struct hk_delivery *);
+
 /* ---- delivery_talk.c ---- */
 void talk_connected(struct hk_delivery *, bool ok, struct hk_slice why);
 /* talk_run(d): as far as it goes now. */
 void talk_run(struct hk_delivery *);
-void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why);
+void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
 /* talk_rendered(d): the message can be sent. */
 void talk_rendered(struct hk_delivery *);
 

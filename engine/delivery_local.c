@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <hikyaku/dns.h>
-
 #include "engine/delivery_internal.h"
+#include "engine/user.h"
 
-enum { PATH_ROOM = 4096 };
+enum { PATH_ROOM = HK_CONF_PATH_MAX };
 
 /* The paths of one delivery, NUL-terminated. */
 struct maildir {
@@ -21,75 +20,17 @@ struct maildir {
 	char tmp[PATH_ROOM + 512], new_name[PATH_ROOM + 512];
 };
 
-/* A local part that may become the name of a directory: letters, digits and ._+-, and never hidden,
- * never a path. */
-static bool is_safe_local(struct hk_slice local)
-{
-	size_t i;
-
-	if (!local.n || local.n > HK_LOCAL_MAX || local.p[0] == '.')
-		return false;
-	for (i = 0; i < local.n; i++)
-		if (!hk_is_alnum(local.p[i]) && !(local.p[i] && strchr("._+-", local.p[i])))
-			return false;
-	return true;
-}
-
-bool hk_delivery_can_store(struct hk_slice address)
-{
-	size_t at = hk_slice_rfind(address, '@');
-	struct hk_slice domain = hk_slice_from(address, at + 1);
-
-	return is_safe_local(hk_slice_sub(address, 0, at)) && domain.n <= HK_DOMAIN_MAX &&
-	       hk_is_hostname(domain, false);
-}
-
-/* The template with %u, %d and %% filled in; false when it is too long. */
-static bool expand(
-    struct hk_slice template, struct hk_slice local, struct hk_slice domain, char *to, size_t room)
+static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
 {
 	struct hk_buf path;
 	bool fits;
-	size_t i;
 
-	hk_buf_init(&path, room);
-	for (i = 0; i < template.n; i++) {
-		uint8_t c = template.p[i];
-
-		if (c != '%' || i + 1 == template.n) {
-			hk_buf_add_byte(&path, c);
-			continue;
-		}
-		c = template.p[++i];
-		if (c == 'u')
-			hk_buf_add(&path, local);
-		else if (c == 'd')
-			hk_buf_add(&path, domain);
-		else
-			hk_buf_add_byte(&path, '%');
-	}
-	hk_buf_add_byte(&path, 0);
-	fits = hk_buf_status(&path) == HK_OK;
+	hk_buf_init(&path, sizeof m->dir - 1);
+	fits = hk_user_maildir(d->env.job->route, d->target[target], &path) == HK_OK;
 	if (fits)
-		memcpy(to, path.p, path.n);
+		memcpy(m->dir, path.p, path.n + 1);
 	hk_buf_done(&path);
-	return fits;
-}
-
-static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
-{
-	struct hk_slice address = d->target[target], domain;
-	size_t at = hk_slice_rfind(address, '@');
-	char lower[HK_DOMAIN_MAX + 1];
-	size_t i;
-
-	if (!hk_delivery_can_store(address))
-		return false;
-	domain = hk_slice_from(address, at + 1);
-	for (i = 0; i < domain.n; i++)
-		lower[i] = (char)hk_to_lower(domain.p[i]);
-	if (!expand(d->env.job->route->maildir, hk_slice_sub(address, 0, at),
-	        hk_slice_of(lower, domain.n), m->dir, sizeof m->dir))
+	if (!fits)
 		return false;
 	snprintf(m->new_dir, sizeof m->new_dir, "%s/new", m->dir);
 	snprintf(m->tmp_dir, sizeof m->tmp_dir, "%s/tmp", m->dir);

@@ -8,6 +8,14 @@
 
 enum { ROUNDS_MAX = 200000 };
 
+static void note_session(struct hk_tls_sink *sink, const struct hk_tls_session *s)
+{
+	struct rig *r = (struct rig *)((char *)sink - offsetof(struct rig, tls_sink));
+
+	hk_buf_addf(&r->results, "%s %.*s %.*s %s\n", hk_tls_policy_word(s->type), HK_FMT(s->domain),
+	    HK_FMT(s->host), hk_tls_result_word(s->result));
+}
+
 void rig_init(struct rig *r, const char *conf, const char *zone)
 {
 	struct hk_spool_options options = {.dir = "/spool", .segment_size = 128 * 1024};
@@ -19,6 +27,8 @@ void rig_init(struct rig *r, const char *conf, const char *zone)
 	hk_prng_init(&r->prng, 1);
 	hk_arena_init(&r->arena, 64 * 1024 * 1024);
 	hk_buf_init(&r->events, 1024 * 1024);
+	hk_buf_init(&r->results, 1024 * 1024);
+	r->tls_sink.note = note_session;
 	if (hk_conf_parse("rig", hk_slice_str(conf), &r->conf, NULL) != HK_OK)
 		abort();
 	if (hk_zone_parse(&r->arena, hk_slice_str(zone), &r->zone, NULL) != HK_OK)
@@ -40,6 +50,7 @@ void rig_done(struct rig *r)
 	free(r->job.rcpt);
 	free(r->job.result);
 	hk_buf_done(&r->events);
+	hk_buf_done(&r->results);
 	hk_arena_done(&r->arena);
 	hk_sim_disk_done(&r->disk);
 }
@@ -126,6 +137,7 @@ void rig_put(struct rig *r, const struct rig_mail *t)
 	    .trace = dup(r, t->trace),
 	    .body = dup(r, t->body),
 	    .summary = dup(r, t->summary),
+	    .params = t->params,
 	};
 	size_t i, at;
 
@@ -135,6 +147,8 @@ void rig_put(struct rig *r, const struct rig_mail *t)
 	if (t->remove)
 		add_edit(r, &m, t->remove);
 	m.n_rcpt = split_rcpt(r, t->rcpt, &m.rcpt);
+	for (i = 0; i < m.n_rcpt; i++)
+		m.rcpt[i].params = t->rcpt_params;
 	if (hk_spool_put(r->spool, &m) != HK_OK || hk_spool_commit(r->spool) != HK_OK)
 		abort();
 	free(r->job.rcpt);
@@ -273,6 +287,9 @@ static void answer_dns(struct rig *r, struct hk_delivery *d, const struct hk_del
 	    hk_dns_type_name(w->question.type));
 	if (hk_zone_answer(r->zone, &r->arena, &w->question, &answer) != HK_OK)
 		abort();
+	answer.secure = r->is_signed;
+	if (r->bogus && hk_slice_eq(w->question.name, hk_slice_str(r->bogus)))
+		answer = (struct hk_dns_answer){.question = w->question, .rcode = HK_DNS_SERVFAIL, .bogus = true};
 	/* a name that is in the zone as "$TIMEOUT" is not answered at all: the attempt's own clock
 	 * has to notice */
 	if (answer.rcode != HK_DNS_TIMEOUT)
@@ -301,9 +318,18 @@ static bool satisfy(
 	case HK_DELIVERY_CONNECT:
 		connect_to(r, d, l, w);
 		break;
+	case HK_DELIVERY_STS:
+		hk_buf_addf(&r->events, "sts %.*s\n", HK_FMT(w->name));
+		if (!r->is_sts_silent)
+			hk_delivery_sts(d, hk_slice_str(r->sts), r->sts_result);
+		break;
 	case HK_DELIVERY_TLS:
-		hk_buf_addf(&r->events, "tls %.*s\n", HK_FMT(w->name));
-		hk_delivery_tls(d, !l->peer->tls_fails, HK_S("handshake"));
+		hk_buf_addf(&r->events, "tls %.*s", HK_FMT(w->tls.name));
+		if (w->tls.verify != HK_VERIFY_NONE)
+			hk_buf_addf(&r->events, " %s", hk_tls_verify_word(w->tls.verify));
+		hk_buf_add_byte(&r->events, '\n');
+		hk_delivery_tls(d, !l->peer->tls_fails, HK_S("handshake"),
+		    w->tls.verify != HK_VERIFY_NONE ? l->peer->certificate : HK_TLS_RESULT_NONE);
 		break;
 	case HK_DELIVERY_SIGN:
 		sign(r, d, w);
@@ -373,7 +399,7 @@ void rig_run(struct rig *r)
 {
 	enum hk_sign_alg algs[RIG_KEYS] = {HK_SIGN_RSA_SHA256};
 	struct hk_delivery_env env = {.job = &r->job, .disk = &r->disk.disk, .key_algs = algs,
-	    .key_sights = r->sights};
+	    .key_sights = r->sights, .answers_sts = r->answers_sts, .tls_sink = &r->tls_sink};
 	struct hk_delivery *d;
 	struct hk_delivery_want w;
 	struct link l = {0};

@@ -18,6 +18,7 @@ struct rig_peer {
 	const char *ip;     /* NULL: any */
 	const char *script; /* NULL: does not answer a connection */
 	bool tls_fails;
+	enum hk_tls_result certificate; /* what is wrong with it where it is looked at */
 	uint64_t slow_ms; /* between two pieces of what it says */
 	/* what was seen */
 	unsigned connections;
@@ -30,6 +31,8 @@ struct rig_mail {
 	uint64_t body_size;
 	uint32_t flags;
 	const char *summary;
+	struct hk_smtp_mail_params params;
+	struct hk_smtp_rcpt_params rcpt_params; /* of each */
 	size_t remove; /* edit: this field of the header goes; 0: none, 1: the first */
 };
 
@@ -49,7 +52,14 @@ struct rig {
 	struct hk_now now;
 	struct hk_job job;
 	struct hk_rcpt_result *result;
+	bool is_signed;           /* the zone: its answers are secure */
+	const char *bogus;        /* but for this name, where they are bogus */
+	bool answers_sts, is_sts_silent;
+	const char *sts;          /* the policy */
+	enum hk_tls_result sts_result;
+	struct hk_tls_sink tls_sink;
 	/* what was seen */
+	struct hk_buf results; /* "sts a.test mx.a.test success\n" */
 	struct hk_buf events; /* "dns a.test MX\n", "connect 1.2.3.4:25 from 0\n", "tls name\n",
 	                         "sign\n", "close\n", "local\n" */
 	unsigned ticks;

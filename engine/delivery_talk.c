@@ -33,17 +33,18 @@ static void again_in_clear(struct hk_delivery *d)
 
 static bool can_go_in_clear(const struct hk_delivery *d)
 {
-	return d->env.job->route->tls == HK_TLS_OPPORTUNISTIC && !d->without_tls;
+	return d->policy.decision.failure == HK_TLS_TO_CLEAR && !d->without_tls;
 }
 
 void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
+	const struct hk_tls_decision *policy = &d->policy.decision;
 	struct hk_smtpc_options options = {.size = sizeof options,
 	    .helo = route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
-	    .want_tls = route->tls != HK_TLS_OFF && !d->without_tls,
-	    .require_tls = route->tls == HK_TLS_REQUIRED,
+	    .want_tls = policy->need != HK_TLS_NEVER && !policy->is_implicit && !d->without_tls,
+	    .require_tls = policy->need == HK_TLS_MUST && !policy->is_implicit,
 	    .no_chunking = true,
 	};
 
@@ -62,21 +63,29 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 	}
 	d->n_batch = 0;
 	d->progress = d->talk_began = d->now.mono_ms;
-	delivery_wait(d, STEP_TALK, 0);
+	if (policy->is_implicit) {
+		d->wants |= WANT_TLS;
+		delivery_wait(d, STEP_TLS, TLS_MS);
+	} else {
+		delivery_wait(d, STEP_TALK, 0);
+	}
 }
 
-void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why)
+void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why, enum hk_tls_result result)
 {
-	struct hk_log_quoted what = hk_log_quote(hk_slice_sub(why, 0, 200));
 
 	hk_logf(d->env.log, ok ? HK_LOG_DEBUG : HK_LOG_INFO, "qid=%s ev=tls remote=%s ok=%d tls=%s",
 	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, ok, hk_log_value(why).text);
+	if (!ok && result == HK_TLS_RESULT_NONE)
+		result = HK_TLS_RESULT_VALIDATION;
+	if (result != HK_TLS_RESULT_NONE)
+		policy_count(d, result);
 	if (!ok && can_go_in_clear(d)) {
 		again_in_clear(d);
 		return;
 	}
 	if (!ok) {
-		delivery_trouble(d, true, 451, "4.7.5", "The TLS handshake failed: %s", what.text);
+		policy_trouble(d, "The TLS handshake failed", why);
 		leave(d);
 		return;
 	}
@@ -130,6 +139,7 @@ static void start(struct hk_delivery *d)
 	if (most && most < d->batch_most)
 		d->batch_most = most; /* RFC 9422 4.2 */
 	d->talk_began = d->now.mono_ms;
+	t.mail.require_tls = policy_says_requiretls(d);
 	t.mail.has_size = true;
 	t.mail.size = hk_render_size(&d->render);
 	if (t.mail.body == HK_BODY_7BIT && (d->mail.flags & HK_MAIL_8BIT))
@@ -218,8 +228,14 @@ static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	unsigned code = e->reply.code;
 	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(e->reply.text, 0, 400));
 
-	if (e->stage == HK_SMTPC_STARTTLS && can_go_in_clear(d)) {
-		again_in_clear(d);
+	if (e->stage == HK_SMTPC_STARTTLS) {
+		policy_count(d, HK_TLS_RESULT_NO_STARTTLS);
+		if (can_go_in_clear(d)) {
+			again_in_clear(d);
+			return;
+		}
+		policy_trouble(d, "There is no TLS", e->reply.text);
+		leave(d);
 		return;
 	}
 	if (delivery_is_settled(d))
@@ -283,7 +299,10 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
-		if (d->is_rendered)
+		if (!policy_ready(d)) {
+			hk_smtpc_quit(d->client);
+			leave(d);
+		} else if (d->is_rendered)
 			start(d);
 		else
 			sign_begin(d);

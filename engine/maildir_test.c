@@ -92,7 +92,7 @@ static void each_recipient_has_its_own_file(void **state)
 static void a_local_part_never_becomes_a_path(void **state)
 {
 	static const char *const bad[] = {"..@b.test", "../x@b.test", "a/b@b.test",
-	    ".hidden@b.test", "a%2eb@b.test", "\"a\"@b.test", "a\\b@b.test",
+	    ".hidden@b.test", "a%2eb@b.test", "\"a b\"@b.test", "a\\b@b.test",
 	    "a\xe2\x88\x95/b@b.test", "@b.test", "a@..", "a@b/c", "a", "a@[10.0.0.1]",
 	    "a123456789012345678901234567890123456789012345678901234567890abcde@b.test"};
 	size_t i;

@@ -15,10 +15,17 @@
 
 #define HK_RESULT_TEXT_MAX 512
 
+/* Who tells the sender of a recipient that was reached, if he wants to know (RFC 3461 5.2). */
+enum hk_handing {
+	HK_HANDED_ON,      /* the next hop, which offers DSN; or nobody may */
+	HK_HANDED_RELAYED, /* we: the next hop knows nothing of DSN */
+	HK_HANDED_FINAL,   /* we: this was the final delivery */
+};
 /* How an attempt ended for one recipient. */
 struct hk_rcpt_result {
 	uint32_t rcpt;            /* index in the message */
 	enum hk_rcpt_outcome outcome; /* DELIVERED, FAILED, or PENDING: try again */
+	enum hk_handing handing;  /* of DELIVERED */
 	uint16_t code;            /* the reply's, or our own */
 	char enhanced[12];
 	char text[HK_RESULT_TEXT_MAX]; /* quoted: printable ASCII */
@@ -93,8 +100,11 @@ struct hk_owner_counts {
 };
 void hk_owner_count(const struct hk_owner *, struct hk_owner_counts *ret);
 
-/* hk_dsn_make(conf, mail, results, n, now, id, ret): the message that tells the sender of failed recipients (RFC 3464): from <>, to mail->mail_from. Returns owned.
- * NOTFOUND when none is due (the sender is <>). */
+/* hk_dsn_is_due(result, notify): whether the sender is to be told of it (RFC 3461 4.1, 5.2); notify as it came with RCPT. One that
+ * is PENDING counts as delayed: when to tell of that is the caller's to know. */
+bool hk_dsn_is_due(const struct hk_rcpt_result *, unsigned notify);
+/* hk_dsn_make(conf, mail, results, n, now, id, ret): the message that tells the sender of these recipients, each of which is due
+ * (RFC 3464): from <>, to mail->mail_from. Returns owned. NOTFOUND when none is due (the sender is <>). */
 enum hk_status hk_dsn_make(const struct hk_conf *, const struct hk_mail *, const struct hk_rcpt_result *, size_t n, const struct hk_now *, uint64_t id, struct hk_mail **ret) HK_MUSTCHECK;
 
 #endif

@@ -56,6 +56,7 @@ struct hk_group {
 struct hk_message_rcpt {
 	struct hk_domain *domain;
 	uint8_t outcome;
+	uint8_t notify;                  /* enum hk_smtp_notify: so that no disk is read for what nobody wants to know */
 	bool is_out;
 };
 struct hk_message {

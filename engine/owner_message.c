@@ -27,6 +27,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 		if (!m->rcpt[i].domain)
 			goto failed;
 		m->rcpt[i].outcome = mail->rcpt[i].outcome;
+		m->rcpt[i].notify = (uint8_t)mail->rcpt[i].params.notify;
 		m->pending -= m->rcpt[i].outcome != HK_RCPT_PENDING;
 	}
 	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m->id, m) == HK_OK)

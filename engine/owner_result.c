@@ -50,7 +50,7 @@ static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk
 }
 
 static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m,
-    const struct hk_rcpt_result *failed, size_t n, struct hk_mail **ret)
+    const struct hk_rcpt_result *told, size_t n, struct hk_mail **ret)
 {
 	struct hk_mail mail = {0};
 	struct hk_place place;
@@ -65,7 +65,7 @@ static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m,
 		    (o->now.utc > 0 ? (uint64_t)o->now.utc : 0) * 1000 + o->now.utc_ms;
 
 		status = hk_dsn_make(
-		    o->conf, &mail, failed, n, &o->now, hk_ids_next(&o->ids, unix_ms), ret);
+		    o->conf, &mail, told, n, &o->now, hk_ids_next(&o->ids, unix_ms), ret);
 	} else {
 		status = HK_IO; /* no completion without its DSN: it stays, and is tried again */
 	}
@@ -73,24 +73,34 @@ static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m,
 	return status;
 }
 
+/* Whether there is something to tell of a recipient whose time with us ends now. A delay is told elsewhere. */
+static bool is_told(const struct hk_message *m, const struct hk_rcpt_result *r)
+{
+	return r->outcome != HK_RCPT_PENDING && hk_dsn_is_due(r, m->rcpt[r->rcpt].notify);
+}
+
 /* The sender is told in the same batch that ends the recipients: neither is ever there without the
  * other. */
 static enum hk_status put_dsn(struct hk_owner *o, const struct hk_message *m, struct hk_returned *r)
 {
 	const struct hk_job *job = r->job;
-	struct hk_rcpt_result *failed;
+	struct hk_rcpt_result *told;
 	struct hk_mail *dsn = NULL;
 	enum hk_status status;
 	size_t i, n = 0;
 
-	failed = calloc(job->n_rcpt, sizeof *failed);
-	if (!failed)
-		return HK_NOMEM;
 	for (i = 0; i < job->n_rcpt; i++)
-		if (job->result[i].outcome == HK_RCPT_FAILED)
-			failed[n++] = job->result[i];
-	status = n ? make_dsn(o, m, failed, n, &dsn) : HK_NOTFOUND;
-	free(failed);
+		n += is_told(m, &job->result[i]);
+	if (!n)
+		return HK_OK;
+	told = calloc(n, sizeof *told);
+	if (!told)
+		return HK_NOMEM;
+	for (i = n = 0; i < job->n_rcpt; i++)
+		if (is_told(m, &job->result[i]))
+			told[n++] = job->result[i];
+	status = make_dsn(o, m, told, n, &dsn);
+	free(told);
 	if (status == HK_NOTFOUND)
 		return HK_OK;
 	if (status != HK_OK)

@@ -155,6 +155,56 @@ static void a_5yz_becomes_a_dsn_for_the_recipients_that_failed(void **state)
 	finish(&r);
 }
 
+/* S3-038: what NOTIFY says holds after a restart too, and a success asks no disk unless somebody wants to know */
+static void notify_decides_what_the_owner_tells(void **state)
+{
+	static const struct {
+		unsigned notify;
+		enum hk_rcpt_outcome outcome;
+		enum hk_handing handing;
+		uint64_t dsns;
+	} cases[] = {
+	    {0, HK_RCPT_DELIVERED, HK_HANDED_FINAL, 0},
+	    {HK_NOTIFY_SUCCESS, HK_RCPT_DELIVERED, HK_HANDED_FINAL, 1},
+	    {HK_NOTIFY_SUCCESS, HK_RCPT_DELIVERED, HK_HANDED_RELAYED, 1},
+	    {HK_NOTIFY_SUCCESS, HK_RCPT_DELIVERED, HK_HANDED_ON, 0},
+	    {HK_NOTIFY_SUCCESS, HK_RCPT_FAILED, HK_HANDED_ON, 0},
+	    {HK_NOTIFY_NEVER, HK_RCPT_FAILED, HK_HANDED_ON, 0},
+	    {HK_NOTIFY_FAILURE, HK_RCPT_FAILED, HK_HANDED_ON, 1},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases) * 2; i++) {
+		struct hk_mail *m;
+		struct hk_job *job;
+		struct rig r;
+
+		start(&r, CONF_MX);
+		m = make(&r, "s@a.test", "u@b.test", 0);
+		m->rcpt[0].params.notify = cases[i / 2].notify;
+		assert_int_equal(put(&r, m), HK_OK);
+		job = next_job(&r);
+		if (i % 2) {
+			hk_owner_result(r.owner, job);
+			job->released = true;
+			restart(&r);
+			pass(&r, 0);
+			job = next_job(&r);
+		}
+		job->result[0].handing = cases[i / 2].handing;
+		give_back(&r, job, cases[i / 2].outcome);
+		pass(&r, 0);
+		assert_int_equal(counts(&r).dsns, cases[i / 2].dsns);
+		assert_int_equal(counts(&r).queued, cases[i / 2].dsns);
+		job = next_job(&r);
+		assert_int_equal(job != NULL, cases[i / 2].dsns);
+		if (job)
+			give_back(&r, job, HK_RCPT_DELIVERED);
+		finish(&r);
+	}
+}
+
 static void no_dsn_goes_to_the_null_sender(void **state)
 {
 	struct rig r;
@@ -375,6 +425,7 @@ int main(void)
 	    cmocka_unit_test(
 	        a_4yz_stays_and_is_tried_again_at_the_configured_times_also_over_a_restart),
 	    cmocka_unit_test(a_5yz_becomes_a_dsn_for_the_recipients_that_failed),
+	    cmocka_unit_test(notify_decides_what_the_owner_tells),
 	    cmocka_unit_test(no_dsn_goes_to_the_null_sender),
 	    cmocka_unit_test(a_failed_recipient_and_its_dsn_are_durable_together),
 	    cmocka_unit_test(a_message_is_given_up_when_its_lifetime_ends_and_not_before),

@@ -4,8 +4,6 @@
  */
 #include "engine/policy.h"
 
-#include "engine/delivery.h"
-
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const struct hk_ip *ip)
 {
 	return (struct hk_policy_client){
@@ -20,7 +18,7 @@ struct hk_policy_reply hk_policy_mail(
 {
 	/* A skeleton until there is AUTH: whoever is not in relay-from cannot have authenticated.
 	 */
-	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay)
+	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay && !c->is_user)
 		return (struct hk_policy_reply){
 		    530, "5.7.0", "Authentication required (RFC 4954 6)"};
 	return (struct hk_policy_reply){0};
@@ -44,12 +42,28 @@ static bool is_postmaster(const struct hk_conf *conf, const struct hk_path *path
 	       (!path->domain.n || (path->domain.p[0] == '[' && hk_conf_accepts(conf, path->domain)));
 }
 
-/* What the route is sure to refuse is refused here: a bounce later would go to whoever the sender says it is. */
-static bool has_mailbox(const struct hk_conf *conf, const struct hk_path *path)
-{
-	const struct hk_conf_route *route = hk_conf_find_route(conf, path->domain);
+/* ---- who may send to whom ---- */
 
-	return path->domain.n && (!route || route->via != HK_VIA_MAILDIR || hk_delivery_can_store(path->text));
+enum who { ANYONE, ENTITLED, WHO };
+enum where { POSTMASTER = 1, OURS = 2, ELSEWHERE = 4, NOWHERE = 8 };
+
+/* The one place where relaying is allowed: the listener's role, then who the client is, and the
+ * destinations that it has. Entitled is a client of relay-from, and a user that authenticated. */
+static const uint8_t may_send_to[][WHO] = {
+    [HK_ROLE_MX] = {[ANYONE] = POSTMASTER | OURS, [ENTITLED] = POSTMASTER | OURS | ELSEWHERE},
+    [HK_ROLE_RELAY] = {[ANYONE] = POSTMASTER, [ENTITLED] = POSTMASTER | OURS | ELSEWHERE},
+    [HK_ROLE_SUBMISSION] = {[ANYONE] = POSTMASTER, [ENTITLED] = POSTMASTER | OURS | ELSEWHERE},
+};
+
+static enum where where_to(const struct hk_conf *conf, const struct hk_path *path)
+{
+	if (is_postmaster(conf, path))
+		return POSTMASTER;
+	if (!path->domain.n)
+		return NOWHERE; /* <postmaster>, and this host has none */
+	if (!hk_conf_accepts(conf, path->domain))
+		return ELSEWHERE;
+	return routes_in_local_part(path->local) ? ELSEWHERE : OURS;
 }
 
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l,
@@ -57,22 +71,16 @@ struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct h
 {
 	static const struct hk_policy_reply denied = {
 	    550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
-	static const struct hk_policy_reply no_mailbox = {
-	    550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
+	static const struct hk_policy_reply nobody = {
+	    550, "5.1.1", "This host has no postmaster (RFC 5321 4.5.1)"};
+	enum who who = c->may_relay || c->is_user ? ENTITLED : ANYONE;
+	enum where where = where_to(conf, path);
 
-	if (is_postmaster(conf, path)) {
-		*ret_address = conf->postmaster;
-		return (struct hk_policy_reply){0};
-	}
-	if (path->domain.n && !c->may_relay) {
-		if (l->role != HK_ROLE_MX || !hk_conf_accepts(conf, path->domain))
-			return denied;
-		if (routes_in_local_part(path->local))
-			return denied;
-	}
-	if (!has_mailbox(conf, path))
-		return no_mailbox;
-	*ret_address = path->text;
+	if (where == NOWHERE)
+		return nobody;
+	if (!(may_send_to[l->role][who] & where))
+		return denied;
+	*ret_address = where == POSTMASTER ? conf->postmaster : path->text;
 	return (struct hk_policy_reply){0};
 }
 

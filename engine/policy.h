@@ -19,6 +19,7 @@ struct hk_policy_reply {
 struct hk_policy_client {
 	struct hk_ip ip;
 	bool may_relay;  /* in relay-from */
+	bool is_user;    /* authenticated */
 	bool is_trusted; /* in trusted-relays: an inner hop of ours */
 };
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *, const struct hk_ip *);
@@ -27,8 +28,9 @@ struct hk_policy_client hk_policy_client(const struct hk_conf_listener *, const 
 struct hk_policy_reply hk_policy_mail(
     const struct hk_conf_listener *, const struct hk_policy_client *);
 
-/* hk_policy_rcpt(conf, l, client, path, ret_address): *ret_address borrows from path, or is conf's
- * postmaster. */
+/* hk_policy_rcpt(conf, l, client, path, ret_address): may this client send there at all? Whether
+ * there is such a mailbox is hk_user_check's question (user.h). *ret_address borrows from path, or is
+ * conf's postmaster. */
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *, const struct hk_conf_listener *,
     const struct hk_policy_client *, const struct hk_path *, struct hk_slice *ret_address);
 

@@ -20,6 +20,13 @@ void session_over(struct hk_session *s)
 	s->linger = s->now.mono_ms + HK_SESSION_LINGER_MS;
 }
 
+/* A message has to come at the listener's minimum rate now. */
+static bool is_timed(const struct hk_session *s)
+{
+	return s->stage == STAGE_CLIENT && s->message && s->message->is_receiving &&
+	       s->env.listener->minimum_rate;
+}
+
 static struct hk_smtpd *new_server(const struct hk_session_env *env)
 {
 	const struct hk_conf_listener *l = env->listener;
@@ -36,8 +43,10 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .echo_addresses = l->echo_addresses,
 	    .offer_starttls = l->starttls,
 	    .strict_envelopes = l->strict_envelopes,
+	    .strict_dots = l->strict_dots,
 	    .refuse_source_routes = l->refuse_source_routes,
 	    .early_talker_check = l->reject_early_talkers,
+	    .hold_banner = true,
 	};
 
 	return hk_smtpd_new(&options);
@@ -60,11 +69,7 @@ struct hk_session *hk_session_new(const struct hk_session_env *env, const struct
 		return NULL;
 	}
 	hk_conf_use(env->conf);
-	s->client = hk_policy_client(env->listener, &env->client);
-	hk_ip_format(&env->client, s->client_text);
-	dns_begin(s);
-	hk_logf(env->log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u",
-	    HK_FMT(env->listener->name), s->client_text, env->client_port);
+	client_begin(s);
 	return s;
 }
 
@@ -77,10 +82,24 @@ void hk_session_free(struct hk_session *s)
 	    HK_FMT(s->env.listener->name), s->client_text, (unsigned long long)s->n_messages,
 	    hk_smtpd_errors(s->smtpd));
 	message_free(s, s->message);
+	hk_buf_done(&s->proxy);
 	hk_smtpd_free(s->smtpd);
 	hk_arena_done(&s->arena);
 	hk_conf_free(s->env.conf);
 	free(s);
+}
+
+/* Each octet gives the time that it may take, but never more than HK_SESSION_IDLE_S ahead: a message may pause so long
+ * (RFC 5321 4.5.3.2.5), and it may be so slow so long, whatever came before. */
+static void count_rate(struct hk_session *s, size_t n)
+{
+	uint64_t most = s->now.mono_ms + HK_SESSION_IDLE_S * 1000, rate = s->env.listener->minimum_rate;
+
+	if (!is_timed(s))
+		return;
+	s->slow_at += n * 1000 / rate + 1;
+	if (s->slow_at > most)
+		s->slow_at = most;
 }
 
 size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk_now *now)
@@ -90,13 +109,14 @@ size_t hk_session_feed(struct hk_session *s, struct hk_slice in, const struct hk
 	s->now = *now;
 	if (s->stage == STAGE_OVER)
 		return in.n; /* nobody will read it */
+	if (s->stage == STAGE_PROXY)
+		return client_proxy(s, in);
 	n = hk_smtpd_feed(s->smtpd, in);
-	if (s->message && s->message->is_receiving)
-		s->message->received += n;
 	/* of a command only its end counts: time is given for the whole, not for each octet */
 	if (n && ((s->message && s->message->is_receiving) ||
 	             hk_slice_find(hk_slice_sub(in, 0, n), '\n') < n))
 		s->last_input = now->mono_ms;
+	count_rate(s, n);
 	return n;
 }
 
@@ -198,12 +218,10 @@ void hk_session_eof(struct hk_session *s)
 /* When the client's time is over, in its turn. */
 static uint64_t client_deadline(const struct hk_session *s)
 {
-	uint64_t idle = s->last_input + HK_SESSION_IDLE_S * 1000, whole = s->born + HK_SESSION_LIFE_S * 1000;
-	const struct message *m = s->message;
+	uint64_t idle = s->last_input + HK_SESSION_IDLE_S * 1000, life = s->born + HK_SESSION_LIFE_S * 1000;
+	bool may_end = s->stage == STAGE_CLIENT && !(s->message && s->message->is_receiving);
 
-	if (m && m->is_receiving)
-		whole = m->began + HK_SESSION_MESSAGE_S * 1000 + m->received * 1000 / HK_SESSION_RATE;
-	return s->stage == STAGE_CLIENT && whole < idle ? whole : idle;
+	return may_end && life < idle ? life : idle;
 }
 
 uint64_t hk_session_deadline(const struct hk_session *s)
@@ -212,8 +230,14 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 
 	if (s->stage == STAGE_OVER)
 		return s->now.mono_ms >= s->linger ? UINT64_MAX : s->linger;
+	if (s->stage == STAGE_PROXY)
+		return s->last_input + HK_SESSION_PROXY_MS;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
 		at = client_deadline(s);
+	if (is_timed(s) && s->slow_at < at)
+		at = s->slow_at;
+	if (s->greet_at && s->greet_at < at)
+		at = s->greet_at;
 	dns = dns_deadline(s);
 	return dns < at ? dns : at;
 }
@@ -223,10 +247,17 @@ void hk_session_tick(struct hk_session *s, const struct hk_now *now)
 	s->now = *now;
 	if (s->stage == STAGE_OVER)
 		return;
+	if (s->stage == STAGE_PROXY) {
+		if (now->mono_ms >= s->last_input + HK_SESSION_PROXY_MS)
+			client_proxy_timeout(s);
+		return;
+	}
+	client_time(s);
 	dns_time(s);
 	if (s->stage != STAGE_CLIENT && s->stage != STAGE_TLS)
 		return;
-	if (now->mono_ms < client_deadline(s))
+	if (now->mono_ms < client_deadline(s) &&
+	    !(is_timed(s) && now->mono_ms >= s->slow_at))
 		return;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=timeout client=%s", s->client_text);
 	if (s->stage == STAGE_CLIENT)
@@ -242,5 +273,5 @@ void hk_session_shutdown(struct hk_session *s)
 
 bool hk_session_wants_input(const struct hk_session *s)
 {
-	return s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n;
+	return s->stage == STAGE_PROXY || (s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n);
 }

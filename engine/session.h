@@ -16,11 +16,10 @@
 #include "engine/world.h"
 
 #define HK_SESSION_IDLE_S    300   /* RFC 5321 4.5.3.2.7 */
-/* What one client can hold a session for, however well it keeps to the times above: an hour of commands
- * between messages; for a message half an hour, and then as long as the least rate takes. */
+/* What one client can hold a session for, however well it keeps to the time of each command: an hour of them
+ * between messages. A message has its own time: the listener's least rate. */
 #define HK_SESSION_LIFE_S    3600
-#define HK_SESSION_MESSAGE_S 1800
-#define HK_SESSION_RATE      500   /* octets a second */
+#define HK_SESSION_PROXY_MS 5000 /* for a PROXY header; proxy-protocol.txt 2 wants 3 s at least */
 #define HK_SESSION_DNS_MS    20000 /* what all questions of one message may take; then temperror */
 #define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */
 /* Memory of one session and of one message, past which the answer is 452 4.3.1. A message's arena

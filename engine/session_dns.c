@@ -178,6 +178,8 @@ void dns_answer(struct hk_session *s, uint32_t id, const struct hk_dns_answer *a
 		settle(s, m, &m->question[i], answer);
 		return;
 	}
+	if (lookup_answer(s, id, answer))
+		return;
 	/* else it was too late, or its message is gone */
 }
 
@@ -193,10 +195,11 @@ static bool hand_out(struct open_question *q, struct hk_session_want *ret)
 
 bool dns_next(struct hk_session *s, struct hk_session_want *ret)
 {
+	struct open_question *asked = lookup_question(s);
 	struct message *m = s->message;
 	size_t i;
 
-	if (hand_out(&s->reverse.question, ret))
+	if (hand_out(&s->reverse.question, ret) || (asked && hand_out(asked, ret)))
 		return true;
 	for (i = 0; m && m->open && i < HK_VERIFY_MAX_QUESTIONS; i++)
 		if (hand_out(&m->question[i], ret))
@@ -214,6 +217,7 @@ void dns_time(struct hk_session *s)
 	}
 	if (m && m->open && used(s, m) >= HK_SESSION_DNS_MS)
 		give_up(s, m);
+	lookup_time(s);
 }
 
 uint64_t dns_deadline(const struct hk_session *s)
@@ -221,6 +225,8 @@ uint64_t dns_deadline(const struct hk_session *s)
 	const struct message *m = s->message;
 	uint64_t at = s->reverse.is_done ? UINT64_MAX : s->reverse.deadline;
 
+	if (lookup_deadline(s) < at)
+		at = lookup_deadline(s);
 	if (m && m->open && m->dns_since + HK_SESSION_DNS_MS - m->dns_used < at)
 		at = m->dns_since + HK_SESSION_DNS_MS - m->dns_used;
 	return at;

@@ -4,6 +4,7 @@
  */
 #include "engine/bug.h"
 #include "engine/session_internal.h"
+#include "engine/user.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
@@ -41,6 +42,14 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	int intake = s->env.intake ? *s->env.intake : HK_OK;
 	struct message *last = s->message; /* none, unless the planted bug left it */
 
+	if (!lookup_sender(s, &e->path, &reply)) {
+		s->stage = STAGE_LOOKUP;
+		return;
+	}
+	if (reply.code) {
+		session_refuse(s, &reply, e->path.text);
+		return;
+	}
 	s->message = message_new(s, e);
 	if (HK_PLANTED_NO_RESET && last && s->message)
 		keep_recipients(s->message, last);
@@ -64,9 +73,20 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
-	struct hk_slice address;
+	struct hk_path path = e->path;
+	struct hk_slice address = {0};
+	char room[LOOKUP_TEXT_MAX];
 
-	reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &e->path, &address);
+	if (lookup_lists_wait(s) || !lookup_alabel(s, &path, &s->message->arena, &reply)) {
+		s->stage = STAGE_LOOKUP;
+		return;
+	}
+	if (!reply.code)
+		reply = lookup_lists_say(s, &path, room);
+	if (!reply.code)
+		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
+	if (!reply.code)
+		reply = hk_user_check(s->env.conf, s->env.disk, address);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
@@ -79,6 +99,7 @@ static void on_data(struct hk_session *s)
 {
 	struct hk_policy_reply reply = message_begin(s);
 
+	s->slow_at = s->now.mono_ms + HK_SESSION_IDLE_S * 1000;
 	if (reply.code)
 		session_refuse(s, &reply, (struct hk_slice){0});
 	else
@@ -111,6 +132,7 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text,
 		    hk_log_value(e->text).text);
 	hk_smtpd_accept(s->smtpd);
+	hk_smtpd_greet_now(s->smtpd); /* a refusal in place of the greeting */
 	session_over(s);
 }
 
@@ -171,6 +193,8 @@ void session_run(struct hk_session *s)
 
 	if (s->stage == STAGE_VERDICT)
 		message_go_on(s);
+	if (s->stage == STAGE_LOOKUP)
+		s->stage = STAGE_CLIENT; /* the event is still pending */
 	dns_gather(s);
 	stop_if_told(s);
 	while (s->stage == STAGE_CLIENT) {

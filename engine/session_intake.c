@@ -69,6 +69,7 @@ static void add_trace(const struct hk_session *s, const struct message *m, struc
 	struct hk_received received = received_of(s, m);
 
 	hk_received_format(&received, out);
+	lookup_lists_add(s, out);
 	if (m->verify)
 		add_results(s, m, out);
 }

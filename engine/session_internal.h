@@ -3,6 +3,8 @@
  * session_internal.h - a session's parts.
  *
  *	session.c	the public calls, time, what is wanted next
+ *	session_client.c	the client before it says anything: PROXY header, greeting
+ *	session_lookup.c	what the DNS says of the client and the envelope
  *	session_event.c	each event of the SMTP server, answered
  *	session_message.c	a message from MAIL to its dot: envelope, header, body
  *	session_intake.c	from the dot to the reply: judge, build the mail, sync, commit
@@ -16,11 +18,14 @@
 
 #include "engine/log_value.h"
 #include "engine/policy.h"
+#include "engine/proxy.h"
 #include "engine/session.h"
 
 /* What the session waits for. */
 enum stage {
+	STAGE_PROXY,   /* the header that comes before the client */
 	STAGE_CLIENT,  /* the client's turn */
+	STAGE_LOOKUP,  /* an answer that the pending command needs */
 	STAGE_TLS,     /* a handshake */
 	STAGE_VERDICT, /* answers for the verdict, or the client's name */
 	STAGE_SYNC,    /* the body file */
@@ -48,6 +53,19 @@ struct reverse {
 	uint64_t deadline; /* mono_ms */
 };
 
+/* One question about the client (the first HK_CONF_LISTS_MAX: the listener's lists) or about a command's address. */
+enum lookup_nr { LOOKUP_SENDER = HK_CONF_LISTS_MAX, LOOKUP_ALABEL, LOOKUPS };
+enum lookup_state { LOOKUP_NEW, LOOKUP_OPEN, LOOKUP_DONE };
+#define LOOKUP_TEXT_MAX 1024 /* a refusal: address, zone, and the reason with all of its bytes as \xHH */
+struct lookup {
+	enum lookup_state state;
+	struct open_question question;
+	char name[HK_DNS_NAME_MAX];
+	uint64_t until; /* mono_ms */
+	bool is_listed, has_answer;
+	struct hk_slice text; /* of a list's TXT record */
+};
+
 struct message {
 	struct hk_arena arena;
 	uint64_t id;
@@ -58,8 +76,6 @@ struct message {
 	size_t n_rcpt, rcpt_room;
 
 	bool is_receiving; /* DATA was accepted: shutdown waits for its end */
-	uint64_t began;    /* then; mono_ms */
-	uint64_t received; /* octets since */
 	struct hk_splitter splitter;
 	bool is_header_done, has_8bit;
 	struct hk_header header;
@@ -93,10 +109,15 @@ struct hk_session {
 	struct hk_policy_client client;
 	char client_text[HK_IP_TEXT_MAX];
 	struct reverse reverse;
+	struct lookup lookup[LOOKUPS];
+	char alabel[HK_DNS_NAME_MAX + 1];
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
 	uint64_t born;       /* mono_ms */
+	struct hk_buf proxy;    /* what came of a PROXY header */
+	uint64_t greet_at;      /* mono_ms; 0: it was greeted */
 	uint64_t last_input; /* mono_ms */
+	uint64_t slow_at;    /* while a message is received: when it was too slow; mono_ms */
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;
 	uint64_t n_messages;
@@ -106,6 +127,33 @@ struct hk_session {
 uint32_t session_id(struct hk_session *);
 /* session_over(s): the peer has HK_SESSION_LINGER_MS for what is in out. */
 void session_over(struct hk_session *);
+
+/* ---- session_client.c ---- */
+/* client_begin(s): as the connection was made. client_proxy(s, in): takes what is of the PROXY header, returns how much. */
+void client_begin(struct hk_session *);
+size_t client_proxy(struct hk_session *, struct hk_slice in);
+void client_proxy_timeout(struct hk_session *);
+/* client_time(s): the greeting may be due. */
+void client_time(struct hk_session *);
+
+/* ---- session_lookup.c ---- */
+/* lookup_lists(s): asks them. lookup_lists_wait(s): one of them is not answered yet. lookup_lists_say(s, path, room): whether
+ * the client may send there; the text is in room. lookup_lists_add(s, out): fields of those that only tell. lookup_allows(s):
+ * the client is on an allow list. */
+void lookup_lists(struct hk_session *);
+bool lookup_lists_wait(struct hk_session *);
+struct hk_policy_reply lookup_lists_say(struct hk_session *, const struct hk_path *, char room[LOOKUP_TEXT_MAX]);
+void lookup_lists_add(const struct hk_session *, struct hk_buf *out);
+bool lookup_allows(const struct hk_session *);
+/* lookup_sender(s, path, ret), lookup_alabel(s, path, a, ret): false: an answer is to be waited for, then it is to be called
+ * again; true: *ret is the refusal, or none. alabel: path has the A-labels of its domain then, in a. */
+bool lookup_sender(struct hk_session *, const struct hk_path *, struct hk_policy_reply *ret);
+bool lookup_alabel(struct hk_session *, struct hk_path *, struct hk_arena *, struct hk_policy_reply *ret);
+/* lookup_answer(s, id, answer): false: it is no question of here. lookup_question(s): one not handed out yet, or NULL. */
+bool lookup_answer(struct hk_session *, uint32_t id, const struct hk_dns_answer *);
+struct open_question *lookup_question(struct hk_session *);
+void lookup_time(struct hk_session *);
+uint64_t lookup_deadline(const struct hk_session *);
 
 /* ---- session_event.c ---- */
 /* session_run(s): goes on until somebody else's turn comes. */

@@ -131,7 +131,6 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 		m->needs_step = true;
 	}
 	m->is_receiving = true;
-	m->began = s->now.mono_ms;
 	return no_reply;
 }
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hikyaku/names.h>
+
 #include "engine/render.h"
 #include "engine/session_rig.h"
 
@@ -59,7 +61,8 @@ static void answer(struct srig *r, struct hk_session *s, const struct hk_session
 	if (r->dns_is_dead)
 		return;
 	hk_arena_init(&scratch, 1024 * 1024);
-	if (hk_zone_answer(r->zone, &scratch, &w->question, &a) != HK_OK)
+	if ((hk_dns_type_is_local(w->question.type) ? hk_names_answer(NULL, &w->question, &scratch, &a)
+	                                            : hk_zone_answer(r->zone, &scratch, &w->question, &a)) != HK_OK)
 		abort();
 	if (a.rcode != HK_DNS_TIMEOUT)
 		hk_session_dns(s, w->id, &a);

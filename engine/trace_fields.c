@@ -109,7 +109,7 @@ void hk_received_local_format(struct hk_slice host, struct hk_slice product, con
 
 /* Fields that only the receiving side writes
  * (draft-brand-indicators-for-message-identification 7.8). */
-static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator"};
+static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator", "X-Hikyaku-Listed"};
 
 static bool is_receiver_only(struct hk_slice name)
 {

@@ -49,6 +49,7 @@ struct hk_disk_ops {
 	enum hk_status (*sync)(struct hk_disk *, int file);                 /* fdatasync */
 	enum hk_status (*sync_dir)(struct hk_disk *, const char *path);
 	enum hk_status (*make_dir)(struct hk_disk *, const char *path);     /* mode 0700; OK when it is there */
+	enum hk_status (*find_dir)(struct hk_disk *, const char *path);     /* OK when there is such a directory */
 	enum hk_status (*link)(struct hk_disk *, const char *from, const char *to); /* BUSY when `to` exists */
 	enum hk_status (*rename)(struct hk_disk *, const char *from, const char *to);
 	enum hk_status (*unlink)(struct hk_disk *, const char *path);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <hikyaku/names.h>
+
 #include "io/worker.h"
 
 enum { SLOTS_FIRST = 64 };
@@ -142,6 +144,20 @@ static void answer_timeout(struct hk_drive *d, uint32_t id, const struct hk_dns_
 	d->ops->dns(d, id, &(struct hk_dns_answer){.question = *q, .rcode = HK_DNS_TIMEOUT});
 }
 
+/* What no name server knows: A-labels. There is no list of public suffixes in the daemon. */
+static void answer_here(struct hk_drive *d, uint32_t id, const struct hk_dns_question *q)
+{
+	struct hk_dns_answer answer;
+	struct hk_arena a;
+
+	hk_arena_init(&a, 64 * 1024);
+	if (hk_names_answer(NULL, q, &a, &answer) == HK_OK)
+		d->ops->dns(d, id, &answer);
+	else
+		answer_timeout(d, id, q);
+	hk_arena_done(&a);
+}
+
 void hk_ask_dns(struct hk_drive *d, uint32_t id, const struct hk_dns_question *q)
 {
 	struct hk_worker *w = d->worker;
@@ -150,6 +166,10 @@ void hk_ask_dns(struct hk_drive *d, uint32_t id, const struct hk_dns_question *q
 	struct hk_dns_post *post;
 	struct hk_ask *ask;
 
+	if (hk_dns_type_is_local(q->type)) {
+		answer_here(d, id, q);
+		return;
+	}
 	if (hk_answers_find(&w->answers, q, w->loop.now.mono_ms, &known)) {
 		d->ops->dns(d, id, &known);
 		return;

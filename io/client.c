@@ -116,7 +116,7 @@ static bool wants(struct hk_drive *d)
 		hk_ask_dns(d, want.id, &want.question);
 		break;
 	case HK_SESSION_TLS:
-		hk_drive_start_tls(d, c->generation->tls[c->listener], (struct hk_slice){0});
+		hk_drive_start_tls(d, c->generation->tls[c->listener], &(struct hk_tls_check){0});
 		break;
 	case HK_SESSION_SYNC:
 		begin_sync(c, &want);
@@ -156,8 +156,9 @@ static void eof(struct hk_drive *d)
 	hk_session_eof(client_of(d)->session);
 }
 
-static void tls(struct hk_drive *d, bool ok, struct hk_slice text)
+static void tls(struct hk_drive *d, bool ok, struct hk_slice text, enum hk_tls_result result)
 {
+	(void)result; /* clients show no certificate */
 	hk_session_tls(client_of(d)->session, ok, text);
 }
 

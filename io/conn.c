@@ -125,12 +125,15 @@ enum hk_status hk_conn_write(struct hk_conn *c, struct hk_slice s, size_t *ret)
 }
 
 enum hk_status hk_conn_start_tls(
-    struct hk_conn *c, struct hk_tls_context *context, struct hk_slice name)
+    struct hk_conn *c, struct hk_tls_context *context, const struct hk_tls_check *check)
 {
-	return hk_tls_new(context, c->fd, name, &c->tls);
+	enum hk_status status = hk_tls_new(context, c->fd, check->name, &c->tls);
+
+	return status == HK_OK ? hk_tls_expect(c->tls, check) : status;
 }
 
-enum hk_status hk_conn_handshake(struct hk_conn *c, char ret_text[HK_TLS_DESCRIBE_MAX])
+enum hk_status hk_conn_handshake(
+    struct hk_conn *c, char ret_text[HK_TLS_DESCRIBE_MAX], enum hk_tls_result *ret)
 {
 	enum hk_status status = hk_tls_handshake(c->tls);
 
@@ -138,6 +141,7 @@ enum hk_status hk_conn_handshake(struct hk_conn *c, char ret_text[HK_TLS_DESCRIB
 		hk_tls_describe(c->tls, ret_text);
 	else if (status != HK_AGAIN)
 		hk_tls_error(c->tls, ret_text);
+	*ret = status == HK_AGAIN ? HK_TLS_RESULT_NONE : hk_tls_result(c->tls);
 	return status;
 }
 

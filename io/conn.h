@@ -25,10 +25,11 @@ enum hk_status hk_conn_read(struct hk_conn *, void *to, size_t n, size_t *ret) H
 /* hk_conn_write(c, bytes, ret): OK with at least one byte taken, AGAIN, IO. After AGAIN the same
  * bytes must come first again. */
 enum hk_status hk_conn_write(struct hk_conn *, struct hk_slice, size_t *ret) HK_MUSTCHECK;
-/* hk_conn_start_tls(c, context, name): then hk_conn_handshake until it is not AGAIN. */
+/* hk_conn_start_tls(c, context, check): then hk_conn_handshake until it is not AGAIN. */
 enum hk_status hk_conn_start_tls(
-    struct hk_conn *, struct hk_tls_context *, struct hk_slice name) HK_MUSTCHECK;
-enum hk_status hk_conn_handshake(struct hk_conn *, char ret_text[HK_TLS_DESCRIBE_MAX]) HK_MUSTCHECK;
+    struct hk_conn *, struct hk_tls_context *, const struct hk_tls_check *) HK_MUSTCHECK;
+enum hk_status hk_conn_handshake(struct hk_conn *, char ret_text[HK_TLS_DESCRIBE_MAX],
+    enum hk_tls_result *ret) HK_MUSTCHECK;
 /* hk_conn_wait(c, read, write): wake the user when either can go on. */
 void hk_conn_wait(struct hk_conn *, bool read, bool write);
 /* a read may give bytes although the socket will not announce any */

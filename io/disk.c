@@ -328,6 +328,16 @@ static enum hk_status disk_lock(struct hk_disk *d, int file)
 	return errno == EAGAIN || errno == EACCES ? HK_BUSY : status_of(errno);
 }
 
+static enum hk_status disk_find_dir(struct hk_disk *d, const char *path)
+{
+	struct stat st;
+
+	(void)d;
+	if (stat(path, &st) != 0)
+		return status_of(errno);
+	return S_ISDIR(st.st_mode) ? HK_OK : HK_NOTFOUND;
+}
+
 static enum hk_status disk_space(struct hk_disk *d, const char *dir, uint64_t *ret_free)
 {
 	struct statvfs st;
@@ -362,6 +372,7 @@ struct hk_disk *hk_disk_kernel(void)
 	    .unlink = disk_unlink,
 	    .list = disk_list,
 	    .lock = disk_lock,
+	    .find_dir = disk_find_dir,
 	    .space = disk_space,
 	};
 	static struct hk_disk disk = {&ops};

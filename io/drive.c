@@ -49,10 +49,10 @@ static void lose(struct hk_drive *d)
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-static void fail_handshake(struct hk_drive *d, const char *why)
+static void fail_handshake(struct hk_drive *d, const char *why, enum hk_tls_result result)
 {
 	part(d, false);
-	d->ops->tls(d, false, hk_slice_str(why));
+	d->ops->tls(d, false, hk_slice_str(why), result);
 }
 
 static void due(struct hk_timer *timer)
@@ -61,7 +61,7 @@ static void due(struct hk_timer *timer)
 	uint64_t now = now_of(d);
 
 	if (now >= d->handshake_until)
-		fail_handshake(d, "the TLS handshake took too long");
+		fail_handshake(d, "the TLS handshake took too long", HK_TLS_RESULT_VALIDATION);
 	else if (now >= d->stall_at)
 		lose(d);
 	if (now >= d->ops->deadline(d))
@@ -147,10 +147,11 @@ bool hk_drive_connect(struct hk_drive *d, int fd, bool is_open)
 	return true;
 }
 
-void hk_drive_start_tls(struct hk_drive *d, struct hk_tls_context *context, struct hk_slice name)
+void hk_drive_start_tls(
+    struct hk_drive *d, struct hk_tls_context *context, const struct hk_tls_check *check)
 {
 	d->tls = context;
-	d->tls_name = name;
+	d->tls_check = *check;
 	/* RFC 3207 4.2, CVE-2011-0411: what came in clear behind STARTTLS is never taken for
 	 * protected input */
 	drop_rest(d);
@@ -170,11 +171,11 @@ void hk_drive_close(struct hk_drive *d)
 
 static bool begin_handshake(struct hk_drive *d)
 {
-	enum hk_status status = hk_conn_start_tls(d->conn, d->tls, d->tls_name);
+	enum hk_status status = hk_conn_start_tls(d->conn, d->tls, &d->tls_check);
 
 	d->tls = NULL;
 	if (status != HK_OK) {
-		fail_handshake(d, hk_status_text(status));
+		fail_handshake(d, hk_status_text(status), HK_TLS_RESULT_VALIDATION);
 		return true;
 	}
 	d->state = HK_DRIVE_HANDSHAKE;
@@ -185,20 +186,21 @@ static bool begin_handshake(struct hk_drive *d)
 static bool move_handshake(struct hk_drive *d)
 {
 	char text[HK_TLS_DESCRIBE_MAX];
+	enum hk_tls_result result;
 	enum hk_status status;
 
 	if (d->state != HK_DRIVE_HANDSHAKE)
 		return false;
-	status = hk_conn_handshake(d->conn, text);
+	status = hk_conn_handshake(d->conn, text, &result);
 	if (status == HK_AGAIN)
 		return false;
 	if (status != HK_OK) {
-		fail_handshake(d, text);
+		fail_handshake(d, text, result);
 		return true;
 	}
 	d->state = HK_DRIVE_OPEN;
 	d->handshake_until = HK_TIMER_NEVER;
-	d->ops->tls(d, true, hk_slice_str(text));
+	d->ops->tls(d, true, hk_slice_str(text), result);
 	return true;
 }
 

@@ -33,13 +33,14 @@ struct hk_drive_ops {
 	void (*sent)(struct hk_drive *, size_t);
 	void (*eof)(struct hk_drive *);
 	void (*connected)(struct hk_drive *, bool, struct hk_slice why);
-	void (*tls)(struct hk_drive *, bool, struct hk_slice text);
+	void (*tls)(struct hk_drive *, bool, struct hk_slice text, enum hk_tls_result);
 	uint64_t (*deadline)(struct hk_drive *);
 	void (*tick)(struct hk_drive *);
 	/* answers to questions (ask.h) */
 	void (*dns)(struct hk_drive *, uint32_t id, const struct hk_dns_answer *);
 	void (*committed)(struct hk_drive *, uint32_t id, enum hk_status);
 	void (*signed_)(struct hk_drive *, uint32_t id, struct hk_slice signature);
+	void (*sts)(struct hk_drive *, struct hk_slice policy, enum hk_tls_result);
 	void (*stop)(
 	    struct hk_drive *); /* the process ends: finish what is under way; may free it */
 	void (*free)(struct hk_drive *);
@@ -68,7 +69,7 @@ struct hk_drive {
 	size_t rest_at, rest_n;
 	struct hk_tls_context
 	    *tls; /* a handshake begins once out is drained; borrowed from the generation */
-	struct hk_slice tls_name;
+	struct hk_tls_check tls_check;
 	bool eof_told, closing, over, pumping, again;
 };
 
@@ -80,9 +81,10 @@ void hk_drive_pump(struct hk_drive *);
 /* hk_drive_connect(d, fd, is_open): takes fd. A fd that is not open yet is waited for: then
  * ops->connected. */
 bool hk_drive_connect(struct hk_drive *, int fd, bool is_open) HK_MUSTCHECK;
-/* hk_drive_start_tls(d, context, name): after out is drained; ends in ops->tls. name is borrowed
+/* hk_drive_start_tls(d, context, check): after out is drained; ends in ops->tls. What check points to is borrowed
  * until then. */
-void hk_drive_start_tls(struct hk_drive *, struct hk_tls_context *, struct hk_slice name);
+void hk_drive_start_tls(
+    struct hk_drive *, struct hk_tls_context *, const struct hk_tls_check *);
 /* hk_drive_close(d): after out is drained; at once where the connection is not open yet. */
 void hk_drive_close(struct hk_drive *);
 /* hk_drive_drop(d): the end of d at once, whatever it was doing; freed when no job uses it any

@@ -41,6 +41,7 @@ void hk_generation_free(struct hk_generation *g)
 		return;
 	for (i = 0; g->tls && i < g->conf->n_listeners; i++)
 		hk_tls_context_free(g->tls[i]);
+	hk_tls_context_free(g->client_tls);
 	hk_resolver_free(g->resolver);
 	hk_conf_free(g->conf);
 	free(g->tls);

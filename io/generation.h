@@ -26,6 +26,7 @@ struct hk_generation {
 	struct hk_arena arena;
 	struct hk_resolver *resolver;
 	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
+	struct hk_tls_context *client_tls; /* of deliveries */
 	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;
 	struct hk_slice *key_record; /* of each key: its own DNS record; in arena */

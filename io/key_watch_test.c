@@ -28,7 +28,7 @@ static void rig_init(struct rig *r)
 	*r = (struct rig){0};
 	assert_int_equal(hk_mailbox_init(&r->box), HK_OK);
 	r->watch.box = &r->box;
-	assert_int_equal(hk_resolver_start(HK_S("stub:127.0.0.1@9"), &r->resolver), HK_OK);
+	assert_int_equal(hk_resolver_start(HK_S("stub:127.0.0.1@9"), (struct hk_slice){0}, &r->resolver), HK_OK);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(hk_private_key_new(HK_SIGN_ED25519_SHA256, 0, &r->key[i]), HK_OK);
 		hk_buf_init(&r->record[i], HK_DKIM_KEY_RECORD_MAX);

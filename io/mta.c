@@ -99,7 +99,6 @@ static void end_all(struct hk_mta *m)
 		hk_worker_let_go(m->worker[i]);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
-	hk_tls_context_free(m->world.client_tls);
 	free(m);
 }
 
@@ -127,9 +126,7 @@ enum hk_status hk_mta_start(
 	    .intake = &m->owner.intake,
 	    .sessions_max = sessions_max(n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
-	status = hk_tls_context_client(&m->world.client_tls);
-	if (status == HK_OK)
-		status = start_workers(m, n);
+	status = start_workers(m, n);
 	if (status != HK_OK) {
 		end_all(m);
 		return status;

@@ -58,9 +58,10 @@ static void give_back(struct hk_dns_post *p)
 	hk_mailbox_post(p->back, &p->post);
 }
 
-static void give_back_failed(struct hk_dns_post *p, enum hk_dns_rcode rcode)
+static void give_back_failed(struct hk_dns_post *p, enum hk_dns_rcode rcode, bool bogus)
 {
-	p->answer = (struct hk_dns_answer){.question = question_of(p), .rcode = rcode};
+	p->answer =
+	    (struct hk_dns_answer){.question = question_of(p), .rcode = rcode, .bogus = bogus};
 	give_back(p);
 }
 
@@ -94,15 +95,17 @@ static void answered(void *user, int error, struct ub_result *result)
 
 	close_post(p);
 	if (error || !result) {
-		give_back_failed(p, HK_DNS_TIMEOUT);
+		give_back_failed(p, HK_DNS_TIMEOUT, false);
 		return;
 	}
 	wire = hk_slice_of(
 	    result->answer_packet, result->answer_len > 0 ? (size_t)result->answer_len : 0);
-	if (result->rcode != HK_DNS_NOERROR && result->rcode != HK_DNS_NXDOMAIN) {
-		give_back_failed(p, (enum hk_dns_rcode)result->rcode);
+	if (result->bogus) {
+		give_back_failed(p, HK_DNS_SERVFAIL, true);
+	} else if (result->rcode != HK_DNS_NOERROR && result->rcode != HK_DNS_NXDOMAIN) {
+		give_back_failed(p, (enum hk_dns_rcode)result->rcode, false);
 	} else if (!wire.p || hk_dns_answer_parse(&p->arena, &q, wire, &p->answer) != HK_OK) {
-		give_back_failed(p, HK_DNS_SERVFAIL);
+		give_back_failed(p, HK_DNS_SERVFAIL, false);
 	} else {
 		p->answer.secure = result->secure != 0;
 		give_back(p);
@@ -116,13 +119,13 @@ static void ask(struct hk_resolver *r, struct hk_dns_post *p)
 	const char *name = p->name[0] ? p->name : ".";
 
 	if (r->n_open >= HK_RESOLVER_OPEN_MAX || hk_dns_type_is_local(p->type)) {
-		give_back_failed(p, HK_DNS_TIMEOUT);
+		give_back_failed(p, HK_DNS_TIMEOUT, false);
 		return;
 	}
 	open_post(r, p);
 	if (ub_resolve_async(r->ub, name, p->type, CLASS_IN, p, answered, &p->async_id) != 0) {
 		close_post(p);
-		give_back_failed(p, HK_DNS_SERVFAIL);
+		give_back_failed(p, HK_DNS_SERVFAIL, false);
 	}
 }
 
@@ -160,7 +163,8 @@ static void *run(void *argument)
 
 /* ---- set-up ----------------------------------------------------------------------------------- */
 
-enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret)
+enum hk_status hk_resolver_start(
+    struct hk_slice where, struct hk_slice anchors, struct hk_resolver **ret)
 {
 	struct hk_resolver *r = calloc(1, sizeof *r);
 	enum hk_status status;
@@ -169,9 +173,12 @@ enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret
 		return HK_NOMEM;
 	r->users = 1;
 	status = hk_unbound_context(where, &r->ub);
-	if (status == HK_OK && ub_ctx_async(r->ub, 1) != 0) {
-		ub_ctx_delete(r->ub);
-		status = HK_NOMEM;
+	if (status == HK_OK) {
+		status = anchors.n ? hk_unbound_trust(r->ub, anchors) : HK_OK;
+		if (status == HK_OK && ub_ctx_async(r->ub, 1) != 0)
+			status = HK_NOMEM;
+		if (status != HK_OK)
+			ub_ctx_delete(r->ub);
 	}
 	if (status != HK_OK) {
 		free(r);

@@ -15,6 +15,7 @@
 #include "io/mailbox.h"
 
 #define HK_RESOLVER_OPEN_MAX 8192         /* questions under way; past it TIMEOUT at once */
+#define HK_RESOLVER_ANCHORS  (64 * 1024)  /* a file of trust anchors; that of the root has 1 KiB */
 #define HK_RESOLVER_ARENA    (128 * 1024) /* one parsed answer */
 
 struct hk_dns_post {
@@ -37,10 +38,12 @@ struct hk_dns_post *hk_dns_post_new(
 void hk_dns_post_free(struct hk_dns_post *);
 
 struct hk_resolver;
-/* hk_resolver_start(where, ret): where is "" (the system's), "IP[@PORT]" (a resolver), or
+/* hk_resolver_start(where, anchors, ret): where is "" (the system's), "IP[@PORT]" (a resolver), or
  * "stub:IP[@PORT]" (a laboratory's server, authoritative for test. and the reverse zones; nothing
- * else exists then). SYNTAX when it is none of them. */
-enum hk_status hk_resolver_start(struct hk_slice where, struct hk_resolver **ret) HK_MUSTCHECK;
+ * else exists then). anchors: as hk_unbound_trust takes them; empty: nothing is validated. SYNTAX when
+ * where is none of them, or anchors has no records. */
+enum hk_status hk_resolver_start(
+    struct hk_slice where, struct hk_slice anchors, struct hk_resolver **ret) HK_MUSTCHECK;
 /* hk_resolver_ask(r, post): takes post; it comes back to post->back. After stop it may never come
  * back. */
 void hk_resolver_ask(struct hk_resolver *, struct hk_dns_post *);

@@ -16,7 +16,6 @@ struct sender {
 	struct hk_delivery *delivery;
 	struct hk_generation *generation;
 	uv_work_t work;
-	char tls_name[HK_DNS_NAME_MAX + 1];
 };
 
 static struct sender *sender_of(struct hk_drive *d)
@@ -60,15 +59,6 @@ static void connect_to(struct hk_drive *d, const struct hk_delivery_want *want)
 		return;
 	hk_delivery_connected(sender_of(d)->delivery, false,
 	    hk_slice_str(errno ? strerror(errno) : hk_status_text(HK_NOMEM)));
-}
-
-static void start_tls(struct hk_drive *d, struct hk_slice name)
-{
-	struct sender *s = sender_of(d);
-	size_t n = name.n < sizeof s->tls_name ? name.n : 0;
-
-	memcpy(s->tls_name, name.p ? (const char *)name.p : "", n);
-	hk_drive_start_tls(d, d->worker->world->client_tls, hk_slice_of(s->tls_name, n));
 }
 
 static void sign(struct hk_drive *d, const struct hk_delivery_want *want)
@@ -131,8 +121,10 @@ static bool wants(struct hk_drive *d)
 	case HK_DELIVERY_CONNECT:
 		connect_to(d, &want);
 		break;
+	case HK_DELIVERY_STS:
+		break; /* nobody says that it could be answered */
 	case HK_DELIVERY_TLS:
-		start_tls(d, want.name);
+		hk_drive_start_tls(d, s->generation->client_tls, &want.tls);
 		break;
 	case HK_DELIVERY_SIGN:
 		sign(d, &want);
@@ -189,9 +181,14 @@ static void connected(struct hk_drive *d, bool ok, struct hk_slice why)
 	hk_delivery_connected(sender_of(d)->delivery, ok, why);
 }
 
-static void tls(struct hk_drive *d, bool ok, struct hk_slice text)
+static void tls(struct hk_drive *d, bool ok, struct hk_slice text, enum hk_tls_result result)
 {
-	hk_delivery_tls(sender_of(d)->delivery, ok, text);
+	hk_delivery_tls(sender_of(d)->delivery, ok, text, result);
+}
+
+static void sts(struct hk_drive *d, struct hk_slice policy, enum hk_tls_result result)
+{
+	hk_delivery_sts(sender_of(d)->delivery, policy, result);
 }
 
 static uint64_t deadline(struct hk_drive *d)
@@ -246,6 +243,7 @@ static const struct hk_drive_ops sender_ops = {
     .tick = tick,
     .dns = dns,
     .signed_ = signed_,
+    .sts = sts,
     .stop = stop,
     .free = free_sender,
 };

@@ -13,20 +13,7 @@
 
 #include <hikyaku/dns.h>
 
-#include "io/tls.h"
-
-struct hk_tls_context {
-	_Atomic unsigned users;
-	SSL_CTX *ssl;
-	BIO_METHOD *method;
-};
-struct hk_tls {
-	struct hk_tls_context *context;
-	SSL *ssl;
-	int fd;
-	bool wants_write;
-	unsigned long error;
-};
+#include "io/tls_internal.h"
 
 /* ---- the BIO: straight to the socket, without SIGPIPE ------------------------------------ */
 
@@ -85,7 +72,7 @@ static BIO_METHOD *bio_method_new(void)
 
 /* ---- contexts ------------------------------------------------------------------------------ */
 
-static enum hk_status context_new(const SSL_METHOD *method, struct hk_tls_context **ret)
+enum hk_status tls_context_new(const SSL_METHOD *method, struct hk_tls_context **ret)
 {
 	struct hk_tls_context *c = calloc(1, sizeof *c);
 
@@ -121,7 +108,7 @@ void hk_tls_context_free(struct hk_tls_context *c)
 }
 
 /* PEM with a passphrase would make OpenSSL ask at the terminal. */
-static int no_passphrase(char *to, int n, int is_write, void *user)
+int tls_no_passphrase(char *to, int n, int is_write, void *user)
 {
 	(void)to;
 	(void)n;
@@ -132,11 +119,11 @@ static int no_passphrase(char *to, int n, int is_write, void *user)
 
 static bool use_chain(SSL_CTX *ssl, BIO *pem)
 {
-	X509 *x = PEM_read_bio_X509_AUX(pem, NULL, no_passphrase, NULL);
+	X509 *x = PEM_read_bio_X509_AUX(pem, NULL, tls_no_passphrase, NULL);
 	bool ok = x && SSL_CTX_use_certificate(ssl, x) == 1;
 
 	X509_free(x);
-	while (ok && (x = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL))) {
+	while (ok && (x = PEM_read_bio_X509(pem, NULL, tls_no_passphrase, NULL))) {
 		ok = SSL_CTX_add0_chain_cert(ssl, x) == 1;
 		if (!ok)
 			X509_free(x);
@@ -148,14 +135,14 @@ static bool use_chain(SSL_CTX *ssl, BIO *pem)
 
 static bool use_key(SSL_CTX *ssl, BIO *pem)
 {
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, tls_no_passphrase, NULL);
 	bool ok = key && SSL_CTX_use_PrivateKey(ssl, key) == 1;
 
 	EVP_PKEY_free(key);
 	return ok;
 }
 
-static bool use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *))
+bool tls_use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *))
 {
 	BIO *pem = text.n && text.n <= HK_TLS_PEM_MAX ? BIO_new_mem_buf(text.p, (int)text.n) : NULL;
 	bool ok = pem && use(ssl, pem);
@@ -168,61 +155,20 @@ enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slic
     struct hk_buf *why, struct hk_tls_context **ret)
 {
 	struct hk_tls_context *c;
-	enum hk_status status = context_new(TLS_server_method(), &c);
+	enum hk_status status = tls_context_new(TLS_server_method(), &c);
 	const char *wrong = NULL;
 
 	if (status != HK_OK)
 		return status;
 	ERR_clear_error();
-	if (!use_pem(c->ssl, certificate, use_chain))
+	if (!tls_use_pem(c->ssl, certificate, use_chain))
 		wrong = "the certificate file holds no certificate in PEM that can be used";
-	else if (!use_pem(c->ssl, key, use_key) || SSL_CTX_check_private_key(c->ssl) != 1)
+	else if (!tls_use_pem(c->ssl, key, use_key) || SSL_CTX_check_private_key(c->ssl) != 1)
 		wrong = "the key file holds no unencrypted private key in PEM that belongs to the "
 		        "certificate";
 	ERR_clear_error();
 	if (wrong) {
 		hk_buf_add_str(why, wrong);
-		hk_tls_context_free(c);
-		return HK_CRYPTO;
-	}
-	*ret = c;
-	return HK_OK;
-}
-
-enum hk_status hk_tls_context_client(struct hk_tls_context **ret)
-{
-	enum hk_status status = context_new(TLS_client_method(), ret);
-
-	/* Deliberate: nothing is authenticated here, so a peer's short key is still better than
-	 * plain text (RFC 7435 3). */
-	if (status == HK_OK)
-		SSL_CTX_set_security_level((*ret)->ssl, 0);
-	return status;
-}
-
-static bool add_authorities(SSL_CTX *ssl, BIO *pem)
-{
-	X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-	bool any = false;
-	X509 *x;
-
-	while ((x = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL))) {
-		any |= X509_STORE_add_cert(store, x) == 1;
-		X509_free(x);
-	}
-	ERR_clear_error();
-	return any;
-}
-
-enum hk_status hk_tls_context_checked(struct hk_slice ca, struct hk_tls_context **ret)
-{
-	struct hk_tls_context *c;
-	enum hk_status status = context_new(TLS_client_method(), &c);
-
-	if (status != HK_OK)
-		return status;
-	if (ca.n ? !use_pem(c->ssl, ca, add_authorities) : SSL_CTX_set_default_verify_paths(c->ssl) != 1) {
-		ERR_clear_error();
 		hk_tls_context_free(c);
 		return HK_CRYPTO;
 	}
@@ -346,7 +292,10 @@ void hk_tls_describe(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
 
 void hk_tls_error(const struct hk_tls *t, char ret[HK_TLS_DESCRIBE_MAX])
 {
-	const char *why = t->error ? ERR_reason_error_string(t->error) : NULL;
+	const char *why = hk_tls_wrong(t);
+
+	if (!why && t->error)
+		why = ERR_reason_error_string(t->error);
 
 	snprintf(ret, HK_TLS_DESCRIBE_MAX, "%s", why ? why : "the peer closed the connection");
 }

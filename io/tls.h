@@ -11,7 +11,9 @@
 
 #include <hikyaku/base.h>
 
-#define HK_TLS_PEM_MAX      (256 * 1024) /* a certificate chain, a key */
+#include "engine/tls_policy.h"
+
+#define HK_TLS_PEM_MAX      (1024 * 1024) /* a certificate chain, a key, the authorities of a system (220 KiB in Debian 12) */
 #define HK_TLS_HANDSHAKE_MS 60000
 #define HK_TLS_DESCRIBE_MAX 96
 
@@ -22,8 +24,9 @@ struct hk_tls_context;
  * when they cannot be used or do not belong together. */
 enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key,
     struct hk_buf *why, struct hk_tls_context **ret) HK_MUSTCHECK;
-/* Opportunistic (RFC 7435): no certificate is checked. */
-enum hk_status hk_tls_context_client(struct hk_tls_context **ret) HK_MUSTCHECK;
+/* hk_tls_context_client(ca, ret): for deliveries: no certificate is checked (RFC 7435) but where hk_tls_expect says so. ca: PEM
+ * texts of authorities; empty: the system's. CRYPTO: none can be read. */
+enum hk_status hk_tls_context_client(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;
 /* hk_tls_context_checked(ca, ret): a client whose connections know whether the certificate is trusted (hk_tls_peer); the
  * handshake goes on in any case. ca: PEM texts of authorities; empty: the system's. CRYPTO: none can be read. */
 enum hk_status hk_tls_context_checked(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;
@@ -35,6 +38,13 @@ struct hk_tls;
 enum hk_status hk_tls_new(
     struct hk_tls_context *, int fd, struct hk_slice name, struct hk_tls **ret) HK_MUSTCHECK;
 void hk_tls_free(struct hk_tls *);
+/* hk_tls_expect(t, check): before the handshake of a client, which then fails where the certificate is not as check says
+ * (not with HK_VERIFY_NOTED). CRYPTO: it cannot be checked so. */
+enum hk_status hk_tls_expect(struct hk_tls *, const struct hk_tls_check *) HK_MUSTCHECK;
+/* hk_tls_result(t): after the handshake, failed or not: what was wrong with the certificate; NONE when nothing was, or it was not
+ * looked at. hk_tls_wrong(t): the same in words; NULL. */
+enum hk_tls_result hk_tls_result(const struct hk_tls *);
+const char *hk_tls_wrong(const struct hk_tls *);
 /* hk_tls_handshake(t): OK, AGAIN (wait for the socket as hk_tls_wants_write says), CRYPTO:
  * hk_tls_error tells why. */
 enum hk_status hk_tls_handshake(struct hk_tls *) HK_MUSTCHECK;

@@ -24,7 +24,6 @@ struct hk_world {
 	struct hk_log *log;
 	struct hk_mailbox *owner, *main;
 	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
-	struct hk_tls_context *client_tls;
 	size_t sessions_max; /* of each worker */
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };

@@ -239,6 +239,7 @@ class Lab:
             "enforce off;",
             "authres-style rspamd;",
             "reject-early-talkers off;",
+            "minimum-rate 0;",
             f"starttls on; certificate {self.root}/tls.crt; certificate-key {self.root}/tls.key;",
         ]
         if role == "relay":

@@ -325,6 +325,17 @@ static enum hk_status disk_lock(struct hk_disk *disk, int file)
 	return HK_OK;
 }
 
+static enum hk_status disk_find_dir(struct hk_disk *disk, const char *path)
+{
+	struct hk_sim_disk *d = sim(disk);
+	struct hk_sim_inode *inode = hk_sim_name_find(d, path);
+	enum hk_status status = enter(d, d->faults.other);
+
+	if (status != HK_OK)
+		return status;
+	return inode && inode->is_dir ? HK_OK : HK_NOTFOUND;
+}
+
 static enum hk_status disk_space(struct hk_disk *disk, const char *dir, uint64_t *ret_free)
 {
 	struct hk_sim_disk *d = sim(disk);
@@ -355,5 +366,6 @@ const struct hk_disk_ops hk_sim_disk_ops = {
     .unlink = disk_unlink,
     .list = disk_list,
     .lock = disk_lock,
+    .find_dir = disk_find_dir,
     .space = disk_space,
 };

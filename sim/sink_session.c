@@ -158,8 +158,10 @@ static void satisfy(struct hk_sim *s, struct link *l, const struct hk_delivery_w
 		l->is_connected = is_up;
 		hk_delivery_connected(l->delivery, is_up, HK_S("refused"));
 		break;
+	case HK_DELIVERY_STS:
+		break; /* nobody says that it could be answered */
 	case HK_DELIVERY_TLS:
-		hk_delivery_tls(l->delivery, false, HK_S("not here"));
+		hk_delivery_tls(l->delivery, false, HK_S("not here"), HK_TLS_RESULT_NO_STARTTLS);
 		break;
 	case HK_DELIVERY_SIGN:
 		hk_delivery_signed(l->delivery, w->id, (struct hk_slice){0});

@@ -294,6 +294,9 @@ def check_arc(folder, zone):
     ok(b"\tarc=" not in out, "where there is none it is not spoken of, for ARC is historic", out)
     code, out, _ = hikyaku("verify", "--dns", zone, "--checks", "arc", "-", given=MESSAGE)
     ok(code == 0 and out.endswith(b";\n\tarc=none\n"), "unless it was asked for by name", out)
+    status, value = verify(once, "--min-rsa-bits", "512")
+    _, out, _ = hikyaku("arc", "verify", "--dns", zone, "--min-rsa-bits", "512", "-", given=once)
+    ok(status == 0 and value["min_rsa_bits"] == 512 and b"RSA keys from 512 bits" in out, "arc verify says that it takes small keys", value, out)
     broken = twice.replace(b"Subject: one", b"Subject: two")
     status, value = verify(broken)
     ok(status == 1 and value["reason"] == "message signature 2: signature mismatch", "a change is seen", value)
@@ -363,6 +366,9 @@ def check_batch(folder, zone):
     ok(code == 2 and [r["exit"] for r in results] == [0, 0, 0, 2, 0], "verify --batch: files and messages", results)
     ok(not any(faults(schema("verify"), r["result"]) for r in results if "result" in r) and results[4]["result"]["dmarc"]["spf_aligned"],
        "verify --batch: each result is as the schema", results[4])
+    lines = ['{"id":"i","file":"-"}', json.dumps(requests[1])]
+    code, results = batch("verify", "--dns", zone, "--checks", "dkim", lines=lines)
+    ok([r["exit"] for r in results] == [2, 0] and "standard input" in results[0]["error"], "a request does not read the requests behind it as its message", results)
     code, out, _ = hikyaku("check", "spf", "--dns", zone, "--batch", given=b"x" * (52 * 1024 * 1024) + b"\n" + json.dumps(requests[4]).encode())
     ok(b"too long" in out.splitlines()[0] and len(out.splitlines()) == 2 and code == 2, "a line that is too long is an error of its own", out[:300])
 

@@ -156,6 +156,22 @@ def check_input(folder):
     ok("smtp.helo=a.test" in out, "an empty --mail-from is the null sender", out)
 
 
+def check_forged_trail(folder):
+    """A host that writes no Authentication-Results: whoever sends can say who "we" are and what "our" hop saw."""
+    ours = b"Received: from evil.test (evil.test [203.0.113.9]) by mx.b.test; Mon, 11 Nov 2024 23:01:00 +0900\r\n"
+    forged = (b"Authentication-Results: mx9.b.test; none\r\n"
+              b"Received: from smtp.a.test (smtp.a.test [10.255.1.20]) by mx9.b.test; Mon, 11 Nov 2024 23:00:00 +0900\r\n")
+    rest = b"From: u@a.test\r\n\r\nx\r\n"
+    arguments = ("verify", "--dns", folder / "zone", "--mail-from", "u@a.test")
+    code, out, err = hikyaku(*arguments, "-", given=ours + forged + rest)
+    ok(code == 0 and "not the topmost, is of our host mx9.b.test" in err and "--authserv-id" in err,
+       "a Received that is believed only since the message names its host is told", code, out, err)
+    code, out, err = hikyaku(*arguments, "--authserv-id", "mx.b.test", "-", given=ours + forged + rest)
+    ok(code == 1 and "spf=fail (203.0.113.9" in out and "is of our host" not in err, "with our name the forger's trail is worth nothing", code, out, err)
+    code, out, err = hikyaku(*arguments, "-", given=forged + rest)
+    ok("is of our host" not in err, "of the topmost Received nothing has to be told", err)
+
+
 def check_statuses(folder):
     zone = folder / "zone"
     (folder / "broken").write_text("$SERVFAIL _dmarc.a.test. TXT\na.test. A 192.0.2.1\n")
@@ -194,8 +210,11 @@ def check_matrix():
 
 
 def check_manual():
-    _, out, _ = hikyaku("explain", "--help")
-    options = re.findall(r"^  --([a-z-]+)", out, re.M)
+    helps = {name: hikyaku(name, "--help")[1] for name in ("explain", "verify", "check", "sign", "keys", "arc", "srs", "authres")}
+    of = {name: set(re.findall(r"^  --([a-z0-9-]+)", out, re.M)) for name, out in helps.items()}
+    options = sorted(set.union(*of.values()))
+    ok(of["sign"] == {"key", "domain", "selector", "headers", "canon", "now", "help"} and "batch" in of["check"] and "batch" not in of["explain"] and
+       "json" in set.intersection(*(of[name] for name in of if name != "sign")), "--help of a command has its options and no others", of)
     page = (ROOT / "dist/hikyaku.1").read_text()
     missing = [name for name in options if f".It Fl -{name}" not in page]
     ok(len(options) > 10 and not missing, "the man page has every option of --help", *missing)
@@ -254,7 +273,7 @@ def main():
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             prepare(folder)
-            for check in (check_scenarios, check_senders_and_elements, check_page, check_evidence, check_input, check_statuses, check_network):
+            for check in (check_scenarios, check_senders_and_elements, check_page, check_evidence, check_input, check_forged_trail, check_statuses, check_network):
                 check(folder)
     return tap.end()
 

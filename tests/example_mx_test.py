@@ -100,7 +100,7 @@ def root_runs_it_as_nobody(t, records):
 
 def main():
     tap = Tap()
-    why = enter_namespaces([*USER, "true"])
+    why = "this checkout lies in /tmp, which the test replaces" if ROOT.is_relative_to("/tmp") else enter_namespaces([*USER, "true"])
     if why:
         tap.skip("dist/example-mx.conf runs as it stands", why)
         return tap.end()

@@ -174,6 +174,8 @@ enum hk_status __wrap_hk_arena_fmt(
 	char *text;
 	int n;
 
+	if (!format) /* never; gcc with UBSan wants to hear it */
+		return HK_BUG;
 	if (arena_fails(a))
 		return HK_NOMEM;
 	va_start(args, format);

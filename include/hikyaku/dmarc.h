@@ -88,7 +88,7 @@ struct hk_dmarc_options {
 	size_t size; /* of the struct: base.h */
 	enum hk_dmarc_profile profile;
 	unsigned sample; /* RFC 7489 6.6.4: a number from 0 to 99 that the caller drew for the message; pct=N holds for it
-	                    where sample < N. 0: for every message, but for pct=0 */
+	                    where sample < N. 0: for every message, but for pct=0. What is above 99 counts as 99 */
 };
 
 struct hk_dmarc;

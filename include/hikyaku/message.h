@@ -100,7 +100,7 @@ struct hk_path {
 	bool is_utf8;           /* a byte over 0x7f stands in it */
 };
 enum hk_path_flags {
-	HK_PATH_LENIENT = 1,    /* brackets may be missing: "MAIL FROM: user@a.test" */
+	HK_PATH_LENIENT = 1,    /* brackets may be missing: "MAIL FROM: user@a.test"; a domain may have "_" */
 	HK_PATH_NULL = 2,       /* <> is allowed */
 	HK_PATH_POSTMASTER = 4, /* <postmaster> without a domain is allowed */
 	HK_PATH_UTF8 = 8,       /* RFC 6531 */

@@ -95,7 +95,7 @@ struct hk_verify *hk_verify_new(struct hk_arena *, const struct hk_verify_input 
 void hk_verify_done(struct hk_verify *);
 /* hk_verify_names(v, section): may come before hk_verify_header, with the same section: asks for the A-labels of the author
  * domain's U-labels (HK_DNS_ALABEL; nothing where there are none). Their answers have to be there when hk_verify_header
- * is called; a name without one counts as bad syntax. LIMIT or NOMEM. */
+ * is called; a name without one counts as bad syntax, and an answer that comes later is not heard. LIMIT or NOMEM. */
 enum hk_status hk_verify_names(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;
 /* hk_verify_header(v, section): borrows the section as long as v lives. At most once. LIMIT or NOMEM. */
 enum hk_status hk_verify_header(struct hk_verify *, struct hk_slice section) HK_MUSTCHECK;

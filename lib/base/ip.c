@@ -3,35 +3,33 @@
 
 #include <hikyaku/base.h>
 
-/* One decimal octet without leading zeros off *s. */
-static bool take_octet(struct hk_slice *s, uint8_t *ret)
+/* One decimal octet without leading zeros, from *at on. */
+static bool take_octet(struct hk_slice s, size_t *at, uint8_t *ret)
 {
+	size_t start = *at, end = start;
 	unsigned value = 0;
-	size_t n = 0;
 
-	while (n < s->n && n < 4 && hk_is_digit(s->p[n]))
-		value = value * 10 + (unsigned)(s->p[n++] - '0');
-	if (n == 0 || n > 3 || value > 255 || (n > 1 && s->p[0] == '0'))
+	while (end < s.n && end - start < 4 && hk_is_digit(s.p[end]))
+		value = value * 10 + (unsigned)(s.p[end++] - '0');
+	if (end == start || end - start > 3 || value > 255 || (end - start > 1 && s.p[start] == '0'))
 		return false;
 	*ret = (uint8_t)value;
-	*s = hk_slice_from(*s, n);
+	*at = end;
 	return true;
 }
 
 static bool parse4(struct hk_slice s, uint8_t out[4])
 {
+	size_t at = 0;
 	unsigned i;
 
 	for (i = 0; i < 4; i++) {
-		if (i) {
-			if (s.n == 0 || s.p[0] != '.')
-				return false;
-			s = hk_slice_from(s, 1);
-		}
-		if (!take_octet(&s, &out[i]))
+		if (i && (at == s.n || s.p[at++] != '.'))
+			return false;
+		if (!take_octet(s, &at, &out[i]))
 			return false;
 	}
-	return s.n == 0;
+	return at == s.n;
 }
 
 static unsigned hex_value(uint8_t c)
@@ -44,6 +42,7 @@ static bool parse6(struct hk_slice s, uint8_t out[16])
 {
 	uint8_t part[2][16];
 	size_t n[2] = {0, 0};
+	bool has_dot = hk_slice_find(s, '.') < s.n;
 	unsigned side = 0;
 
 	if (s.n >= 2 && s.p[0] == ':' && s.p[1] == ':') {
@@ -54,7 +53,7 @@ static bool parse6(struct hk_slice s, uint8_t out[16])
 		unsigned value = 0;
 		size_t digits = 0;
 
-		if (hk_slice_find(s, '.') < s.n && hk_slice_find(s, ':') == s.n) {
+		if (has_dot && hk_slice_find(s, ':') == s.n) {
 			if (n[0] + n[1] > 12 || !parse4(s, part[side] + n[side]))
 				return false;
 			n[side] += 4;

@@ -197,6 +197,24 @@ static void no_control_character_is_written_as_it_is(void **state)
 	hk_buf_done(&doc);
 }
 
+/* U+202E shows "moc.knab" as "bank.com"; what stands beside the marks is text. */
+static void no_mark_that_turns_text_around_is_written_as_it_is(void **state)
+{
+	struct hk_json_writer w;
+	struct hk_buf doc;
+
+	(void)state;
+	hk_buf_init(&doc, 4096);
+	hk_json_begin(&w, &doc);
+	hk_json_string(&w, NULL,
+	    HK_S("\xd8\x9c\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9"
+	         "\xd8\x9b\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xaa\xf0\x92\x80\xae\xef\xbf\xbf"));
+	assert_true(hk_slice_eq(hk_buf_slice(&doc),
+	    HK_S("\"\\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069"
+	         "\xd8\x9b\xe2\x80\x8d\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xaa\xf0\x92\x80\xae\xef\xbf\xbf\"")));
+	hk_buf_done(&doc);
+}
+
 static void the_writer_refuses_what_does_not_close(void **state)
 {
 	struct hk_json_writer w;
@@ -247,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(a_small_arena_is_a_limit),
 	    cmocka_unit_test(what_the_writer_writes_the_reader_reads),
 	    cmocka_unit_test(no_control_character_is_written_as_it_is),
+	    cmocka_unit_test(no_mark_that_turns_text_around_is_written_as_it_is),
 	    cmocka_unit_test(the_writer_refuses_what_does_not_close),
 	    cmocka_unit_test(utf_8_is_well_formed_or_not_rfc_3629_4),
 	};

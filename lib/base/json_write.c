@@ -10,22 +10,52 @@ void hk_json_begin(struct hk_json_writer *w, struct hk_buf *out)
 	*w = (struct hk_json_writer){.out = out};
 }
 
+/* What a terminal or an editor obeys where a reader expects text: controls (ECMA-48), and the marks that turn the direction
+ * of text around, so that it shows other than it is (Unicode UAX 9 2). */
+static const struct {
+	uint16_t first, last;
+} escaped[] = {
+    {0x00, 0x1f},
+    {0x7f, 0x9f},
+    {0x61c, 0x61c},
+    {0x200e, 0x200f},
+    {0x202a, 0x202e},
+    {0x2066, 0x2069},
+};
+
+/* The code point of a sequence of n octets; of four octets, where nothing is escaped, what stands for none. */
+static uint16_t code_point(const uint8_t *p, size_t n)
+{
+	if (n == 1)
+		return p[0];
+	if (n == 2)
+		return (uint16_t)((p[0] & 0x1f) << 6 | (p[1] & 0x3f));
+	return n == 3 ? (uint16_t)((p[0] & 0x0f) << 12 | (p[1] & 0x3f) << 6 | (p[2] & 0x3f)) : UINT16_MAX;
+}
+
+static bool is_escaped(uint16_t c)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof escaped / sizeof escaped[0]; i++)
+		if (c >= escaped[i].first && c <= escaped[i].last)
+			return true;
+	return false;
+}
+
 static void put_string(struct hk_buf *out, struct hk_slice s)
 {
 	hk_buf_add_byte(out, '"');
 	while (s.n) {
-		uint8_t c = s.p[0];
 		size_t n = hk_utf8_length(s);
+		uint16_t c = code_point(s.p, n);
 
 		if (n == 0)
 			hk_buf_add_str(out, "\xef\xbf\xbd");
 		else if (c == '"' || c == '\\')
 			hk_buf_addf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
+		else if (is_escaped(c))
 			hk_buf_addf(out, "\\u%04x", c);
-		else if (c == 0xc2 &&
-		         s.p[1] < 0xa0) /* U+0080 to U+009F, which a terminal may obey */
-			hk_buf_addf(out, "\\u%04x", s.p[1]);
 		else
 			hk_buf_add(out, hk_slice_sub(s, 0, n));
 		s = hk_slice_from(s, n ? n : 1);

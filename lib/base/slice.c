@@ -20,7 +20,7 @@ bool hk_slice_eq(struct hk_slice a, struct hk_slice b)
 
 bool hk_slice_eq_nocase(struct hk_slice a, struct hk_slice b)
 {
-	return a.n == b.n && hk_slice_cmp_nocase(a, b) == 0;
+	return hk_slice_eq(a, b) || (a.n == b.n && hk_slice_cmp_nocase(a, b) == 0);
 }
 
 int hk_slice_cmp_nocase(struct hk_slice a, struct hk_slice b)

@@ -79,7 +79,8 @@ static bool run_file(
 			    HK_FMT(i ? check_verdict(&c, 0)->reason : HK_S("")));
 		check_done(&c);
 	}
-	print_message("# vector %s\n", row->file); /* for tools/conformance.py, as all such lines */
+	if (strncmp(row->file, "dkim-rspamd/", 12) != 0) /* its cases are counted by tests/message_vectors.py */
+		print_message("# vector %s\n", row->file); /* for tools/conformance.py, as all such lines */
 	return true;
 }
 
@@ -107,7 +108,6 @@ static void the_examples_of_rfc_6376_a_and_rfc_8463_a_verify(void **state)
 	    {"dkim-lieser/rfc6376-A.2-header_subject_modified.eml", "f"},
 	    {"dkim-lieser/rfc6376-A.2-ill_formed-missing_v.eml", "e"},
 	    {"dkim-lieser/rfc8463-A.3.eml", "pp"},
-	    {"dkim-chasquid/01-rfc8463.msg", "pp"},
 	    {"dkim-dkimpy/rfc6376.signed.msg", "pp"},
 	    {"dkim-mailauthjs/test/dkim/ec/fixtures/signed.eml", "pp"},
 	};
@@ -228,7 +228,7 @@ static void the_cases_of_chasquid_give_its_states(void **state)
 		assert_true(k > 0);
 		for (; k < hk_dkim_verify_count(c.v); k++)
 			expect_verdict(&c, k, HK_DKIM_NEUTRAL, "over the limit");
-		print_message("# vector dkim-chasquid/%s %s\n", rows[i].msg, rows[i].result);
+		print_message("# vector dkim-chasquid/%s, zone %s\n", rows[i].msg, rows[i].dns);
 		check_done(&c);
 		world_done(&w);
 	}
@@ -410,7 +410,6 @@ static void the_body_hashes_of_real_mail_are_right(void **state)
 	    "dkim-mailauthjs/test/fixtures/authtest.eml",
 	    "dkim-mailauthjs/test/fixtures/bimi.eml",
 	    "dkim-mailauthjs/test/fixtures/zbimi.eml",
-	    "dkim-rspamd/messages/dmarc/dkim_unknown_tags.eml",
 	    "dkim-dkimpy/test2.message",
 	    "dkim-dkimpy/message.mbox",
 	    "dkim-lieser/original/Fastmail from Amazon - Verify your new Amazon account.eml",

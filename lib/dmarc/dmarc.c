@@ -2,6 +2,9 @@
 #include "dmarc_internal.h"
 #include "lib/base/base_internal.h"
 
+/* RFC 7489 6.6.4 draws from 0 to 99. More would fall outside even pct=100, which is every message. */
+enum { SAMPLE_MAX = 99 };
+
 enum align {
 	ALIGN_NO,
 	ALIGN_YES,
@@ -69,7 +72,7 @@ struct hk_dmarc *hk_dmarc_new(struct hk_arena *a, struct hk_slice author_domain,
 	if (options && hk_sized_take(a, &own, sizeof own, options) != HK_OK)
 		return NULL;
 	d->memo.profile = own.profile;
-	d->sample = own.sample;
+	d->sample = own.sample < SAMPLE_MAX ? own.sample : SAMPLE_MAX;
 	d->trace = trace;
 	if (hk_dns_name_normalise(a, author_domain, &d->author) != HK_OK || d->author.n == 0) {
 		/* The contract wants a domain; without one there is no policy to find. */

@@ -75,11 +75,31 @@ bool hk_dns_take_octet(struct hk_slice *text, uint8_t *ret)
 	return true;
 }
 
+/* Most names: no escapes, nothing too long. A last dot goes off *text. */
+static bool is_simple(struct hk_slice *text)
+{
+	size_t label = 0, i;
+
+	if (text->n == 0 || text->n > HK_DNS_NAME_MAX)
+		return false;
+	for (i = 0; i < text->n; i++) {
+		uint8_t c = text->p[i];
+
+		if (c == '.' ? label == 0 : !is_plain(c) || label == HK_DNS_LABEL_MAX)
+			return false;
+		label = c == '.' ? 0 : label + 1;
+	}
+	text->n -= label == 0;
+	return true;
+}
+
 enum hk_status hk_dns_name_normalise(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
 {
 	struct hk_dns_name name;
 	uint8_t c;
 
+	if (is_simple(&text))
+		return hk_arena_dup_lower(a, text, ret);
 	name.n = name.octets = name.label = 0;
 	if (text.n == 1 && text.p[0] == '.')
 		text.n = 0;

@@ -89,6 +89,7 @@ static void paths_are_read_as_rfc_5321_4_1_2_says(void **state)
 	    {S("<u@localhost>"), 0, S("u"), S("localhost")},
 	    {S("<!#$%&'*+-/=?^_`{|}~@a.test>"), 0, S("!#$%&'*+-/=?^_`{|}~"), S("a.test")},
 	    /* old Japanese mobile addresses */
+	    {S("<u@_a.b_c.test>"), L, S("u"), S("_a.b_c.test")},
 	    {S("<a..b@a.test>"), 0, S("a..b"), S("a.test")},
 	    {S("<a.@a.test>"), 0, S("a."), S("a.test")},
 	    {S("<a.b@a.test>"), D, S("a.b"), S("a.test")},
@@ -125,7 +126,7 @@ static void what_is_no_path_is_refused(void **state)
 	    {S("a@b.test>"), L}, {S("a@b.test"), 0}, {S(" <a@b.test>"), 0}, {S("< a@b.test>"), L}, {S("<a@b.test >"), L},
 	    {S("<a @b.test>"), L}, {S("<a@ b.test>"), L}, {S("<postmaster>"), 0}, {S("<user>"), P}, {S("<postmaster@>"), P},
 	    {S("<@b.test>"), 0}, {S("<a@>"), 0}, {S("<a@b.test>SIZE=1"), 0}, {S("<a@b.test>>"), 0}, {S("<<a@b.test>>"), 0},
-	    {S("<a@b@c.test>"), 0}, {S("<a@b..test>"), 0}, {S("<a@.test>"), 0}, {S("<a@b.test.>"), 0}, {S("<a@-b.test>"), 0},
+	    {S("<a@b@c.test>"), 0}, {S("<a@b..test>"), 0}, {S("<a@.test>"), 0}, {S("<a@b.test.>"), 0}, {S("<a@b.test.>"), L}, {S("<a@b._.>"), L}, {S("<a@-b.test>"), 0},
 	    {S("<a@b-.test>"), 0}, {S("<a@b_c.test>"), 0}, {S("<.a@b.test>"), 0}, {S("<.@b.test>"), 0}, {S("<..@b.test>"), 0},
 	    {S("<a..b@b.test>"), D}, {S("<a.@b.test>"), D}, {S("<a b@b.test>"), 0}, {S("<(c)a@b.test>"), 0},
 	    {S("<\"a\"b@b.test>"), 0}, {S("<b\"a\"@b.test>"), 0}, {S("<\"a\".b@b.test>"), 0}, {S("<\"a@b.test>"), 0},

@@ -74,7 +74,8 @@ static size_t local_length(struct hk_slice s, unsigned flags)
 /* sub-domain = Let-dig [Ldh-str]; or U-label (RFC 6531 3.3), whose octets are not those that DNS counts. */
 static size_t label_length(struct hk_slice s, unsigned flags)
 {
-	bool is_wide = false;
+	/* Deliberate: RFC 5321 4.1.2 has no "_", but hosts have such names and Postfix and Exim take them (docs/decisions/0012) */
+	bool is_lenient = flags & HK_PATH_LENIENT, is_wide = false;
 	size_t i = 0;
 
 	for (;;) {
@@ -82,7 +83,7 @@ static size_t label_length(struct hk_slice s, unsigned flags)
 
 		if (wide)
 			is_wide = true;
-		else if (hk_is_alnum(at(s, i)) || (at(s, i) == '-' && i > 0))
+		else if (hk_is_alnum(at(s, i)) || (at(s, i) == '-' && i > 0) || (at(s, i) == '_' && is_lenient))
 			wide = 1;
 		else
 			break;

@@ -10,8 +10,7 @@ static const char *const dialogues[] = {
     "EHLO c.test\r\nMAIL FROM:<a@a.test> SIZE=9\r\nRCPT TO:<b@b.test>\r\nRCPT "
     "TO:<refuse@b.test>\r\n"
     "DATA\r\n.\r\n..x\r\n.y\r\n\r\n.\r\nQUIT\r\n",
-    "HELO c.test\r\nNOOP\r\nMAIL FROM:<>\r\nRCPT "
-    "TO:<b@b.test>\r\nDATA\r\nspam\r\n.\r\nRSET\r\nVRFY root\r\n",
+    "HELO c.test\r\nNOOP\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.test>\r\nDATA\r\nspam\r\n.\r\nRSET\r\nVRFY root\r\n",
     "EHLO\r\nmail from:<a@a.test>\r\n\r\nBOGUS\nEHLO c\rd\r\nMAIL FROM:<a@a.test\r\n",
     "EHLO c.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\na\n.\nb\r\n.\r\nNOOP\r\n",
     /* SEC-17: what stands behind a last chunk is a command, what stands in one never is */

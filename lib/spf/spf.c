@@ -27,6 +27,8 @@ const char *hk_spf_result_name(enum hk_spf_result result)
 static void note(struct hk_spf *q, enum hk_trace_event event, struct hk_slice a, struct hk_slice b,
     struct hk_slice c)
 {
+	if (!q->trace)
+		return;
 	hk_trace_add(q->trace, event, q->depth < UINT8_MAX ? q->depth : UINT8_MAX, a, b, c,
 	    (struct hk_slice){0});
 }
@@ -233,6 +235,8 @@ enum hk_status hk_spf_target(struct hk_spf *q, struct hk_slice spec, struct hk_s
 		*ret = q->frame->domain;
 		return HK_OK;
 	}
+	if (hk_slice_find(spec, '%') == spec.n) /* most have no macro */
+		return hk_spf_expand_name(q->a, &q->macros, spec, ret);
 	if (hk_spf_macro_is_valid(spec, HK_SPF_IN_TERM, &has_p) && has_p) {
 		status = hk_spf_resolve_p(q);
 		if (status != HK_OK)
@@ -271,7 +275,7 @@ enum hk_status hk_spf_enter(struct hk_spf *q, const char *how, struct hk_slice d
 /* 4.3: a domain of one label has no record. */
 static enum hk_status ask_record(struct hk_spf *q)
 {
-	if (hk_dns_name_labels(q->frame->domain) < 2)
+	if (hk_slice_find(q->frame->domain, '.') == q->frame->domain.n)
 		return conclude_none(q, "the domain has only one label");
 	return hk_spf_ask(q, q->frame->domain, HK_DNS_TXT, read_answer);
 }
@@ -292,11 +296,32 @@ static enum hk_status conclude_syntax(struct hk_spf *q, struct hk_slice bad, con
 	return conclude(q, HK_SPF_PERMERROR);
 }
 
+/* 4.6: the whole record is read before a term of it counts. What was read is kept for its turn. */
+static enum hk_status read_terms(struct hk_spf *q, struct hk_slice text)
+{
+	struct hk_spf_frame *frame = q->frame;
+	struct hk_spf_kept kept;
+	struct hk_spf_term *terms;
+	struct hk_slice bad = {0};
+	const char *what = "";
+
+	if (hk_spf_read_record(text, &frame->record, &kept, &bad, &what) != HK_OK)
+		return conclude_syntax(q, bad, what);
+	terms = hk_arena_array(q->a, kept.n, sizeof *terms);
+	if (!terms)
+		return q->a->failed;
+	memcpy(terms, kept.term, kept.n * sizeof *terms);
+	frame->kept = terms;
+	frame->n_kept = kept.n;
+	frame->rest = kept.rest;
+	q->next = next_term;
+	return HK_OK;
+}
+
 /* 4.4, 4.5 */
 static enum hk_status read_answer(struct hk_spf *q)
 {
-	struct hk_slice text = {0}, bad = {0};
-	const char *what = "";
+	struct hk_slice text = {0};
 	size_t found = 0, i;
 
 	if (hk_dns_is_failure(&q->answer))
@@ -316,25 +341,35 @@ static enum hk_status read_answer(struct hk_spf *q)
 		return conclude(q, HK_SPF_PERMERROR);
 	}
 	note(q, HK_TRACE_SPF_RECORD, q->frame->domain, text, (struct hk_slice){0});
-	if (hk_spf_read_record(text, &q->frame->record, &bad, &what) != HK_OK)
-		return conclude_syntax(q, bad, what);
-	q->frame->rest = q->frame->record.terms;
-	q->next = next_term;
-	return HK_OK;
+	return read_terms(q, text);
+}
+
+/* The next directive; false when there is none. */
+static bool take_directive(struct hk_spf_frame *frame)
+{
+	const char *what;
+
+	if (frame->n_kept) {
+		frame->term = *frame->kept++;
+		frame->n_kept--;
+		return true;
+	}
+	do
+		if (hk_spf_take_term(&frame->rest, &frame->term, &what) != HK_OK)
+			return false;
+	while (frame->term.kind != HK_SPF_DIRECTIVE);
+	return true;
 }
 
 /* 4.6.2: from left to right, and never ahead of its turn. */
 static enum hk_status next_term(struct hk_spf *q)
 {
 	const struct hk_spf_mechanism_rule *rule;
-	const char *what;
 
-	do
-		if (hk_spf_take_term(&q->frame->rest, &q->frame->term, &what) != HK_OK) {
-			q->next = end_of_terms;
-			return HK_OK;
-		}
-	while (q->frame->term.kind != HK_SPF_DIRECTIVE);
+	if (!take_directive(q->frame)) {
+		q->next = end_of_terms;
+		return HK_OK;
+	}
 	rule = hk_spf_rule(q->frame->term.mechanism);
 	if (rule->lookup && !hk_spf_count_lookup(q))
 		return hk_spf_term_over(q, "DNS lookups", q->max_lookups);

@@ -404,7 +404,7 @@ static enum hk_status read_record(struct hk_spf_extent *q)
 		return finish(q, HK_SPF_NONE, "no record");
 	if (found != 1)
 		return finish(q, HK_SPF_PERMERROR, found ? "several records at one name" : "an include or a redirect leads to no record");
-	if (hk_spf_read_record(text, &record, &bad, &what) != HK_OK)
+	if (hk_spf_read_record(text, &record, NULL, &bad, &what) != HK_OK)
 		return finish(q, HK_SPF_PERMERROR, "a record with an error in it");
 	if (!f)
 		f = new_frame(q);

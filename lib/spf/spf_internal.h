@@ -71,10 +71,18 @@ bool hk_spf_is_record(struct hk_slice text);
  * why. */
 enum hk_status hk_spf_take_term(
     struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what);
-/* Reads a whole record, so that an error anywhere in it is found first (4.6). On SYNTAX *ret_bad is
- * the term. */
+/* The first directives of a record as they were read, and what stands behind them. Twenty-four are
+ * more than nearly all records have, and 1.7 KiB. */
+#define HK_SPF_KEPT_MAX 24
+struct hk_spf_kept {
+	size_t n;
+	struct hk_slice rest;
+	struct hk_spf_term term[HK_SPF_KEPT_MAX];
+};
+/* Reads a whole record, so that an error anywhere in it is found first (4.6). *ret_kept may be NULL;
+ * its terms behind the first n are left as they are. On SYNTAX *ret_bad is the term. */
 enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret,
-    struct hk_slice *ret_bad, const char **ret_what);
+    struct hk_spf_kept *ret_kept, struct hk_slice *ret_bad, const char **ret_what);
 
 /* ---- the evaluator, spf.c ------------------------------------------------------------- */
 
@@ -83,8 +91,10 @@ struct hk_spf_frame {
 	struct hk_spf_frame *up; /* the record whose include this is; NULL at the top */
 	struct hk_slice domain;
 	struct hk_spf_record record;
-	struct hk_slice rest;    /* the terms not yet evaluated */
-	struct hk_spf_term term; /* the one that is */
+	const struct hk_spf_term *kept; /* the directives not yet evaluated that were kept; n_kept */
+	size_t n_kept;
+	struct hk_slice rest;    /* the terms behind those */
+	struct hk_spf_term term; /* the one that is evaluated */
 	bool redirected;
 };
 

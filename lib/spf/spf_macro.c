@@ -161,13 +161,20 @@ bool hk_spf_domain_spec_is_valid(struct hk_slice spec)
 	struct piece piece;
 	size_t dot;
 
-	if (spec.n == 0 || !hk_spf_macro_is_valid(spec, HK_SPF_IN_TERM, NULL))
+	if (spec.n == 0)
 		return false;
-	while (rest.n && take_piece(&rest, &piece))
-		if (piece.is_expand)
-			tail = rest;
-	if (tail.n == 0)
-		return true;
+	if (hk_slice_find(spec, '%') == spec.n) {
+		if (!is_visible(spec, false))
+			return false;
+	} else {
+		if (!hk_spf_macro_is_valid(spec, HK_SPF_IN_TERM, NULL))
+			return false;
+		while (rest.n && take_piece(&rest, &piece))
+			if (piece.is_expand)
+				tail = rest;
+		if (tail.n == 0)
+			return true;
+	}
 	if (tail.p[tail.n - 1] == '.')
 		tail.n--;
 	dot = hk_slice_rfind(tail, '.');
@@ -287,12 +294,15 @@ static enum hk_status finish_name(struct hk_arena *a, struct hk_slice raw, struc
 
 	if (raw.n == 0)
 		return HK_NOTFOUND;
-	for (i = 0; i < raw.n; i++) {
-		if (raw.p[i] == '\\')
-			text[n++] = '\\';
-		text[n++] = raw.p[i];
+	if (hk_slice_find(raw, '\\') < raw.n) {
+		for (i = 0; i < raw.n; i++) {
+			if (raw.p[i] == '\\')
+				text[n++] = '\\';
+			text[n++] = raw.p[i];
+		}
+		raw = hk_slice_of(text, n);
 	}
-	status = hk_dns_name_normalise(a, hk_slice_of(text, n), ret);
+	status = hk_dns_name_normalise(a, raw, ret);
 	return status == HK_SYNTAX ? HK_NOTFOUND : status;
 }
 
@@ -303,6 +313,8 @@ enum hk_status hk_spf_expand_name(struct hk_arena *a, const struct hk_spf_macros
 	struct piece piece;
 	enum hk_status status;
 
+	if (hk_slice_find(spec, '%') == spec.n)
+		return finish_name(a, cut_name(spec), ret);
 	hk_buf_init(&out, EXPANSION_MAX);
 	while (spec.n && take_piece(&spec, &piece)) {
 		put_piece(&out, macros, &piece);

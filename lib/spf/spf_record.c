@@ -9,21 +9,23 @@
 /* What may stand behind a mechanism's name. */
 enum argument { NOTHING, DOMAIN, MAY_DOMAIN, NETWORK4, NETWORK6 };
 
+#define NAME(text) {(const uint8_t *)(text), sizeof(text) - 1}
 static const struct {
-	const char *name;
+	struct hk_slice name;
 	enum hk_spf_mechanism mechanism;
 	enum argument argument;
 	bool dual_cidr;
 } mechanisms[] = {
-    {"all", HK_SPF_ALL, NOTHING, false},        /* 5.1 */
-    {"include", HK_SPF_INCLUDE, DOMAIN, false}, /* 5.2 */
-    {"a", HK_SPF_A, MAY_DOMAIN, true},          /* 5.3 */
-    {"mx", HK_SPF_MX, MAY_DOMAIN, true},        /* 5.4 */
-    {"ptr", HK_SPF_PTR, MAY_DOMAIN, false},     /* 5.5 */
-    {"ip4", HK_SPF_IP4, NETWORK4, false},       /* 5.6 */
-    {"ip6", HK_SPF_IP6, NETWORK6, false},       /* 5.6 */
-    {"exists", HK_SPF_EXISTS, DOMAIN, false},   /* 5.7 */
+    {NAME("all"), HK_SPF_ALL, NOTHING, false},        /* 5.1 */
+    {NAME("include"), HK_SPF_INCLUDE, DOMAIN, false}, /* 5.2 */
+    {NAME("a"), HK_SPF_A, MAY_DOMAIN, true},          /* 5.3 */
+    {NAME("mx"), HK_SPF_MX, MAY_DOMAIN, true},        /* 5.4 */
+    {NAME("ptr"), HK_SPF_PTR, MAY_DOMAIN, false},     /* 5.5 */
+    {NAME("ip4"), HK_SPF_IP4, NETWORK4, false},       /* 5.6 */
+    {NAME("ip6"), HK_SPF_IP6, NETWORK6, false},       /* 5.6 */
+    {NAME("exists"), HK_SPF_EXISTS, DOMAIN, false},   /* 5.7 */
 };
+#undef NAME
 
 static enum hk_status fail(const char **ret_what, const char *what)
 {
@@ -31,10 +33,9 @@ static enum hk_status fail(const char **ret_what, const char *what)
 	return HK_SYNTAX;
 }
 
-/* Takes "/24" (slashes "/") or "//64" (slashes "//") off the end of *s when it is there. false:
+/* Takes "/24" (one slash) or "//64" (two slashes) off the end of *s when it is there. false:
  * there, but wrong. */
-static bool take_prefix_length(
-    struct hk_slice *s, struct hk_slice slashes, unsigned most, unsigned *ret)
+static bool take_prefix_length(struct hk_slice *s, size_t slashes, unsigned most, unsigned *ret)
 {
 	size_t start = s->n;
 	struct hk_slice digits;
@@ -43,13 +44,13 @@ static bool take_prefix_length(
 	while (start && hk_is_digit(s->p[start - 1]))
 		start--;
 	digits = hk_slice_from(*s, start);
-	if (digits.n == 0 || !hk_slice_ends_nocase(hk_slice_sub(*s, 0, start), slashes))
+	if (digits.n == 0 || start < slashes || s->p[start - 1] != '/' || s->p[start - slashes] != '/')
 		return true;
 	/* 5.3, 5.6: no leading zeros, as in addresses */
 	if ((digits.n > 1 && digits.p[0] == '0') || hk_slice_u64(digits, most, &value) != HK_OK)
 		return false;
 	*ret = (unsigned)value;
-	s->n = start - slashes.n;
+	s->n = start - slashes;
 	return true;
 }
 
@@ -72,7 +73,7 @@ static bool parse_network(struct hk_slice text, bool six, struct hk_ip *ret)
 static enum hk_status read_network(
     struct hk_slice rest, bool six, struct hk_spf_term *term, const char **ret_what)
 {
-	if (!take_prefix_length(&rest, HK_S("/"), six ? 128 : 32, &term->bits[six]))
+	if (!take_prefix_length(&rest, 1, six ? 128 : 32, &term->bits[six]))
 		return fail(ret_what, "the prefix length is not valid");
 	if (rest.n < 2 || rest.p[0] != ':')
 		return fail(ret_what, "an address is missing");
@@ -98,8 +99,8 @@ static enum hk_status read_argument(
 	term->bits[0] = 32;
 	term->bits[1] = 128;
 	if (mechanisms[row].dual_cidr &&
-	    (!take_prefix_length(&rest, HK_S("//"), 128, &term->bits[1]) ||
-	        !take_prefix_length(&rest, HK_S("/"), 32, &term->bits[0])))
+	    (!take_prefix_length(&rest, 2, 128, &term->bits[1]) ||
+	        !take_prefix_length(&rest, 1, 32, &term->bits[0])))
 		return fail(ret_what, "the prefix length is not valid");
 	switch (mechanisms[row].argument) {
 	case NETWORK4:
@@ -130,7 +131,8 @@ static enum hk_status read_directive(
 		end++;
 	name = hk_slice_sub(text, 0, end);
 	for (row = 0; row < sizeof mechanisms / sizeof mechanisms[0]; row++) {
-		if (!hk_slice_eq_nocase(name, hk_slice_str(mechanisms[row].name)))
+		if (name.n != mechanisms[row].name.n || hk_to_lower(name.p[0]) != mechanisms[row].name.p[0] ||
+		    !hk_slice_eq_nocase(name, mechanisms[row].name))
 			continue;
 		term->mechanism = mechanisms[row].mechanism;
 		return read_argument(row, hk_slice_from(text, end), term, ret_what);
@@ -182,58 +184,71 @@ bool hk_spf_is_record(struct hk_slice text)
 enum hk_status hk_spf_take_term(
     struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what)
 {
-	struct hk_slice s = *rest;
-	struct hk_spf_term term = {0};
-	enum hk_status status;
-	size_t i, name;
+	struct hk_slice s = *rest, text;
+	size_t start = 0, end, name;
+	bool visible = true;
 
-	while (s.n && s.p[0] == ' ')
-		s = hk_slice_from(s, 1);
-	if (s.n == 0)
+	while (start < s.n && s.p[start] == ' ')
+		start++;
+	if (start == s.n)
 		return HK_END;
-	term.text = hk_slice_sub(s, 0, hk_slice_find(s, ' '));
-	*rest = hk_slice_from(s, term.text.n);
-	ret->text = term.text;
-	for (i = 0; i < term.text.n; i++)
-		if (!hk_is_graph(term.text.p[i]))
-			return fail(ret_what, "a byte that is not visible ASCII");
-	name = modifier_name(term.text);
-	status = name ? read_modifier(hk_slice_sub(term.text, 0, name),
-	                    hk_slice_from(term.text, name + 1), &term, ret_what)
-	              : read_directive(term.text, &term, ret_what);
-	if (status == HK_OK)
-		*ret = term;
-	return status;
+	for (end = start; end < s.n && s.p[end] != ' '; end++)
+		visible = visible && hk_is_graph(s.p[end]);
+	text = hk_slice_sub(s, start, end - start);
+	*rest = hk_slice_from(s, end);
+	*ret = (struct hk_spf_term){.text = text};
+	if (!visible)
+		return fail(ret_what, "a byte that is not visible ASCII");
+	name = modifier_name(text);
+	return name ? read_modifier(hk_slice_sub(text, 0, name), hk_slice_from(text, name + 1), ret, ret_what)
+	            : read_directive(text, ret, ret_what);
+}
+
+/* Where a term is read to: its place when it is kept, for directives are from the start as long as there is room. */
+static struct hk_spf_term *place_of(struct hk_spf_kept *kept, struct hk_spf_term *own)
+{
+	return kept && kept->n < HK_SPF_KEPT_MAX ? &kept->term[kept->n] : own;
 }
 
 enum hk_status hk_spf_read_record(struct hk_slice text, struct hk_spf_record *ret,
-    struct hk_slice *ret_bad, const char **ret_what)
+    struct hk_spf_kept *ret_kept, struct hk_slice *ret_bad, const char **ret_what)
 {
 	struct hk_spf_record record = {.terms = hk_slice_from(text, 6)};
 	struct hk_slice rest = record.terms;
-	struct hk_spf_term term;
+	struct hk_spf_term own, *term;
 	enum hk_status status;
 
+	if (ret_kept) {
+		ret_kept->n = 0;
+		ret_kept->rest = rest;
+	}
+	term = place_of(ret_kept, &own);
 	if (text.n > HK_SPF_RECORD_MAX) {
 		*ret_bad = hk_slice_sub(text, 0, 6);
 		return fail(ret_what, "the record is too long");
 	}
-	while ((status = hk_spf_take_term(&rest, &term, ret_what)) == HK_OK) {
+	while ((status = hk_spf_take_term(&rest, term, ret_what)) == HK_OK) {
 		struct hk_slice *once =
-		    term.kind == HK_SPF_REDIRECT ? &record.redirect : &record.exp;
+		    term->kind == HK_SPF_REDIRECT ? &record.redirect : &record.exp;
 
-		if (term.kind != HK_SPF_REDIRECT && term.kind != HK_SPF_EXP)
+		if (term->kind == HK_SPF_DIRECTIVE && term != &own) {
+			ret_kept->n++;
+			ret_kept->rest = rest;
+			term = place_of(ret_kept, &own);
+			continue;
+		}
+		if (term->kind != HK_SPF_REDIRECT && term->kind != HK_SPF_EXP)
 			continue;
 		if (once->n) { /* 6 */
 			status = fail(ret_what, "a second modifier of this name");
 			break;
 		}
-		*once = term.domain;
-		if (term.kind == HK_SPF_REDIRECT)
-			record.redirect_term = term.text;
+		*once = term->domain;
+		if (term->kind == HK_SPF_REDIRECT)
+			record.redirect_term = term->text;
 	}
 	if (status != HK_END) {
-		*ret_bad = term.text;
+		*ret_bad = term->text;
 		return status;
 	}
 	*ret = record;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <string.h>
 
 #include "spf_internal.h"
@@ -39,7 +40,7 @@ static void terms_follow_the_grammar_rfc_7208_12(void **state)
 
 		what = NULL;
 		assert_int_equal(hk_arena_fmt(&arena, &text, "v=spf1 ip4:192.0.2.1  %s ", rows[i].term), HK_OK);
-		status = hk_spf_read_record(text, &record, &bad, &what);
+		status = hk_spf_read_record(text, &record, NULL, &bad, &what);
 		if (status != (rows[i].good ? HK_OK : HK_SYNTAX))
 			fail_msg("%s", rows[i].term);
 		if (!rows[i].good) {
@@ -47,8 +48,55 @@ static void terms_follow_the_grammar_rfc_7208_12(void **state)
 			assert_non_null(what);
 		}
 	}
-	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 exp=a.b EXP=a.b"), &record, &bad, &what), HK_SYNTAX);
-	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 redirect=a.b all redirect=a.b"), &record, &bad, &what), HK_SYNTAX);
+	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 exp=a.b EXP=a.b"), &record, NULL, &bad, &what), HK_SYNTAX);
+	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 redirect=a.b all redirect=a.b"), &record, NULL, &bad, &what), HK_SYNTAX);
+}
+
+/* The verdict on user@a.test from 10.n.0.1, where a.test has the record. */
+static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
+{
+	struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, n, 0, 1}}, .mail_from = HK_S("user@a.test")};
+	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = record};
+	struct hk_dns_answer answer = {.rr = &rr, .n = 1};
+	struct hk_spf *q = hk_spf_new(&arena, &in, NULL);
+
+	assert_int_equal(hk_spf_step(q), HK_AGAIN);
+	assert_true(hk_spf_question(q, &answer.question));
+	assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
+	assert_int_equal(hk_spf_step(q), HK_OK);
+	return hk_spf_result(q);
+}
+
+/* A record is read as a whole first; some of its terms are kept for their turn, the others are read again. */
+static void terms_are_evaluated_as_they_stand_however_many_there_are(void **state)
+{
+	const struct hk_spf_verdict *v;
+	struct hk_buf record;
+	char term[64];
+	int n;
+
+	(void)state;
+	hk_buf_init(&record, HK_SPF_RECORD_MAX);
+	hk_buf_addf(&record, "v=spf1 exp=why.test");
+	for (n = 0; n < 2 * HK_SPF_KEPT_MAX; n++)
+		hk_buf_addf(&record, " x%d=%%{d}  %sip4:10.%d.0.0/16", n, n % 3 ? "" : "~", n);
+	hk_buf_addf(&record, " ?ip4:10.0.0.0/8 y=");
+	assert_int_equal(hk_buf_status(&record), HK_OK);
+	for (n = 0; n <= 2 * HK_SPF_KEPT_MAX; n++) {
+		v = judge(hk_buf_slice(&record), (uint8_t)n);
+		if (n == 2 * HK_SPF_KEPT_MAX)
+			snprintf(term, sizeof term, "?ip4:10.0.0.0/8");
+		else
+			snprintf(term, sizeof term, "%sip4:10.%d.0.0/16", n % 3 ? "" : "~", n);
+		assert_text(v->mechanism, term);
+		if (n < 2 * HK_SPF_KEPT_MAX)
+			assert_int_equal(v->result, n % 3 ? HK_SPF_PASS : HK_SPF_SOFTFAIL);
+	}
+	hk_buf_addf(&record, " ip4:10.0.0.0/8/"); /* behind all that are kept, and before any term counts */
+	v = judge(hk_buf_slice(&record), 1);
+	assert_int_equal(v->result, HK_SPF_PERMERROR);
+	assert_text(v->mechanism, "ip4:10.0.0.0/8/");
+	hk_buf_done(&record);
 }
 
 static void the_version_stands_alone_rfc_7208_4_5(void **state)
@@ -175,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(terms_follow_the_grammar_rfc_7208_12),
+	    TEST(terms_are_evaluated_as_they_stand_however_many_there_are),
 	    TEST(the_version_stands_alone_rfc_7208_4_5),
 	    TEST(macros_expand_as_in_rfc_7208_7_4),
 	    TEST(long_names_lose_labels_on_the_left_rfc_7208_7_3),

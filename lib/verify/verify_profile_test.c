@@ -215,6 +215,54 @@ static void a_domain_in_u_labels_is_judged_as_its_a_labels_rfc_9989_4_1(void **s
 	world_done(&w);
 }
 
+/* Names may be asked about in vain; what comes behind the header is no evidence, or a replay would have it in time. */
+static void a_label_that_is_answered_behind_the_header_is_never_heard(void **state)
+{
+	static const char from[] = "From: u@b\xc3\xbc" "cher.test\r\nSubject: s\r\n\r\n";
+	struct hk_verify_input in = input(HK_DMARC_RFC9989);
+	struct hk_dns_question q;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_zone(&w, zone);
+	judge(&w, &in, FORWARDS, "u@a.test"); /* reads the zone */
+	hk_verify_done(w.v);
+	w.v = hk_verify_new(&w.mail, &in);
+	assert_non_null(w.v);
+	assert_int_equal(hk_verify_names(w.v, hk_slice_str(from)), HK_OK);
+	assert_int_equal(hk_verify_header(w.v, hk_slice_str(from)), HK_OK);
+	hk_verify_end(w.v);
+	while (hk_verify_step(w.v) == HK_AGAIN && hk_verify_question(w.v, &q)) {
+		struct hk_dns_rr rr = {.type = q.type, .data = HK_S("xn--bcher-kva.test")};
+		struct hk_dns_answer answer = {.question = q, .rcode = HK_DNS_NOERROR, .rr = &rr, .n = 1};
+
+		if (q.type != HK_DNS_ALABEL)
+			assert_int_equal(hk_zone_answer(w.zone, &w.arena, &q, &answer), HK_OK);
+		assert_int_equal(hk_verify_answer(w.v, &answer), HK_OK);
+	}
+	assert_int_equal(hk_verify_result(w.v)->from_state, HK_FROM_SYNTAX);
+	check_replay(&w);
+	world_done(&w);
+}
+
+/* A record may come from anywhere: a number that nobody can draw is none. */
+static void a_number_above_99_is_never_drawn(void **state)
+{
+	struct hk_verify_input in = input(HK_DMARC_RFC7489);
+	const struct hk_verify_verdict *v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_zone(&w, zone);
+	in.dmarc_sample = 100;
+	v = judge(&w, &in, FORWARDS, "u@b.test");
+	assert_int_equal(v->dmarc->pct, 100);
+	assert_int_equal(v->dmarc->disposition, HK_DMARC_P_QUARANTINE);
+	world_done(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +270,8 @@ int main(void)
 	    cmocka_unit_test(a_record_keeps_the_profile_the_number_drawn_and_the_suffixes),
 	    cmocka_unit_test(both_profiles_are_compared_where_that_is_asked_for),
 	    cmocka_unit_test(a_domain_in_u_labels_is_judged_as_its_a_labels_rfc_9989_4_1),
+	    cmocka_unit_test(a_label_that_is_answered_behind_the_header_is_never_heard),
+	    cmocka_unit_test(a_number_above_99_is_never_drawn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

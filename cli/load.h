@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * load.h - what the command load counts.
+ */
+#ifndef HIKYAKU_CLI_LOAD_H
+#define HIKYAKU_CLI_LOAD_H
+
+#include <hikyaku/smtp.h>
+
+#include "cli_internal.h"
+#include "conf/conf.h"
+#include "io/loop.h"
+#include "io/tls.h"
+
+struct load_options {
+	struct hk_conf_socket to;
+	uint64_t connections, messages, per_connection, octets, recipients, rate;
+	const char *from, *rcpt, *helo;
+	bool tls, lmtp, no_pipelining, no_chunking, json, help;
+};
+
+enum { LOAD_CODES = 8, LOAD_TEXT = 78 * 800 };
+
+struct load {
+	struct load_options options;
+	struct hk_loop loop;
+	struct hk_tls_context *tls;
+	bool is_stopping;
+	const char *complaint;  /* why it was given up */
+	size_t running;         /* clients that are not over */
+	uint64_t begun, connections, broken;
+	uint64_t start_ms, start_us, end_us;
+	uint64_t accepted;
+	struct {
+		unsigned code; /* 0: it could not be begun */
+		uint64_t n;
+	} other[LOAD_CODES]; /* the last one takes what has no place */
+	uint32_t *latency_us; /* of accepted ones */
+	size_t n_latencies, room;
+	uint8_t text[LOAD_TEXT]; /* lines that bodies are cut from */
+};
+
+/* load_count(l, code, us): the reply to one message, and how long it took since MAIL. */
+void load_count(struct load *, unsigned code, uint64_t us);
+/* load_report(l): on stdout; the exit code: OK when all were accepted. */
+enum cli_exit load_report(struct load *);
+void load_done(struct load *);
+
+#endif

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""`hikyaku load` and `hikyaku sink`: what one sends the other takes, and both count the same. TAP.
+
+usage: cli_load_test.py [CASE...]"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, make_certificate, run_cases
+
+
+class Sink:
+    """A sink on an address of its own; its figures once it is told to end."""
+
+    def __init__(self, *options):
+        self.at = f"{fresh_address()}:{PORT}"
+        self.process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
+                                        stdout=subprocess.PIPE, text=True)
+
+    def figures(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        out, _ = self.process.communicate(timeout=60)
+        return json.loads(out)
+
+
+def load(at, *options):
+    status, out, err = hikyaku("load", "--to", at, "--json", *options)
+    return status, json.loads(out) if out.startswith(b"{") else out, err
+
+
+def both_count_the_same(t):
+    sink = Sink("--messages", 500)
+    status, sent, err = load(sink.at, "--messages", 500, "--connections", 7, "--size", 5000, "--recipients", 3)
+    taken = sink.figures()
+    t.equal((status, err, sent["accepted"], sent["not_accepted"]), (0, "", 500, 0), "all are accepted")
+    t.equal((taken["accepted"], taken["recipients"], taken["octets"]), (500, 1500, 500 * 5000), "and each octet arrives")
+    t.equal((sent["connections"], taken["connections_at_once"]), (7, 7), "over so many connections as were asked for")
+    t.ok(0 < sent["p50_ms"] <= sent["p90_ms"] <= sent["p99_ms"] <= sent["max_ms"], "the percentiles are in order", str(sent))
+
+
+def connections_are_used_so_long_as_was_asked(t):
+    sink = Sink()
+    status, sent, _ = load(sink.at, "--messages", 100, "--connections", 2, "--per-connection", 10)
+    opened = sink.figures()["connections"]
+    # the last client may open one for a message that the other one takes
+    t.ok(status == 0 and opened == sent["connections"] and opened in (10, 11), "ten messages each, ten connections", str(sent))
+
+
+def by_tls_by_lmtp_by_data(t):
+    with folder() as root:
+        make_certificate(root / "tls", "sink.test")
+        sink = Sink("--certificate", root / "tls.crt", "--certificate-key", root / "tls.key")
+        status, sent, err = load(sink.at, "--tls", "--messages", 50)
+        t.equal((status, err, sink.figures()["accepted"]), (0, "", 50), "STARTTLS")
+    sink = Sink()
+    status, _, _ = load(sink.at, "--tls", "--messages", 5, "--connections", 1)
+    t.equal((status, sink.figures()["accepted"]), (3, 0), "--tls sends nothing in clear")
+    sink = Sink("--lmtp")
+    status, _, _ = load(sink.at, "--lmtp", "--messages", 50, "--recipients", 4)
+    t.equal((status, sink.figures()["recipients"]), (0, 200), "LMTP")
+    sink = Sink()
+    status, _, _ = load(sink.at, "--no-chunking", "--no-pipelining", "--messages", 20, "--size", 300000)
+    t.equal((status, sink.figures()["octets"]), (0, 6000000), "DATA, step by step")
+
+
+def refusals_are_counted_by_code(t):
+    sink = Sink("--refuse", 10, "--defer", 5)
+    status, sent, _ = load(sink.at, "--messages", 200)
+    t.equal((status, sent["accepted"], sent["replies"]), (1, 170, {"554": 20, "451": 10}), "554 and 451, in their share")
+    sink.figures()
+
+
+def time_is_kept(t):
+    sink = Sink("--delay", 100)
+    begun = time.monotonic()
+    status, sent, _ = load(sink.at, "--messages", 4, "--connections", 2)
+    t.ok(status == 0 and time.monotonic() - begun >= 0.2 and sent["p50_ms"] >= 100, "--delay", str(sent))
+    sink.figures()
+    sink = Sink()
+    status, sent, _ = load(sink.at, "--messages", 50, "--rate", 100)
+    t.ok(status == 0 and sent["seconds"] >= 0.45, "--rate", str(sent))
+    sink.figures()
+
+
+def what_cannot_be_done_is_said(t):
+    status, sent, err = load(f"{fresh_address()}:{PORT}", "--messages", 2, "--connections", 1)
+    t.ok(status == 3 and sent["accepted"] == 0 and "refused" in err, "nobody listens: status 3", err)
+    for options in (["--messages", "0"], ["--size", "1"], ["--to", "x"], ["--foo"], ["word"], ["--tls=1"], ["--rate"]):
+        t.equal(hikyaku("load", *options)[0], 2, f"usage: load {' '.join(options)}")
+    for options in (["--listen", "127.0.0.1:0"], ["--refuse", "101"], ["--certificate", "/dev/null"]):
+        t.equal(hikyaku("sink", *options)[0], 2, f"usage: sink {' '.join(options)}")
+    t.ok(b"--connections" in hikyaku("load", "--help")[1] and b"--delay" in hikyaku("sink", "--help")[1], "--help")
+
+
+def the_daemon_takes_what_load_sends(t):
+    with folder() as root, Daemon(root) as d:
+        status, sent, err = load(f"{d.address}:{PORT}", "--messages", 200, "--connections", 5, "--rcpt", "user1@b.test")
+        t.equal((status, err, sent["accepted"]), (0, "", 200), "200 messages, all accepted")
+
+
+CASES = [both_count_the_same, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
+         what_cannot_be_done_is_said, the_daemon_takes_what_load_sends]
+
+if __name__ == "__main__":
+    sys.exit(run_cases(CASES, Tap()))
