@@ -41,6 +41,17 @@ enum hk_enforce { HK_ENFORCE_OFF, HK_ENFORCE_QUARANTINE, HK_ENFORCE_REJECT };
 /* What becomes of mail when none of the keys that would sign it is published. */
 enum hk_unpublished { HK_UNPUBLISHED_SIGN, HK_UNPUBLISHED_DEFER };
 
+/* Who knows the users of a listener. */
+enum hk_auth_back { HK_AUTH_OFF, HK_AUTH_FILE, HK_AUTH_DOVECOT };
+/* Where a user's addresses are looked for that he may not use. */
+enum hk_sender_login { HK_SENDER_ANY, HK_SENDER_ENVELOPE, HK_SENDER_HEADER };
+enum hk_clientid { HK_CLIENTID_OFF, HK_CLIENTID_OFFERED, HK_CLIENTID_REQUIRED };
+
+/* At most `most` in `seconds`; most 0: any number. */
+struct hk_conf_rate {
+	uint32_t most, seconds;
+};
+
 struct hk_conf_net {
 	struct hk_ip ip;
 	unsigned bits;
@@ -96,10 +107,21 @@ struct hk_conf_listener {
 	unsigned extensions;           /* HK_EXT(..), or-ed */
 	enum hk_smtpd_profile profile; /* "ehlo-profile gmail;" */
 	bool echo_addresses;
+	enum hk_auth_back auth;
+	struct hk_slice auth_path;       /* the password file, or the socket of Dovecot */
+	struct hk_slice auth_mechanisms; /* "PLAIN LOGIN"; empty: as the back end has them */
+	bool auth_in_clear;              /* also without TLS */
+	enum hk_sender_login sender_login;
+	enum hk_clientid clientid;
+	struct hk_conf_rate auth_failures; /* of one client; then 421 */
+	struct hk_conf_rate user_messages, user_recipients, device_messages, device_recipients;
+	uint32_t user_connections, device_connections; /* at once; 0: any number */
+	struct hk_conf_nets legacy_clients; /* old TLS and bare line feeds are let pass for them */
 };
 
 /* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first
  * that fits wins */
+enum hk_unconvertible { HK_UNCONVERTIBLE_AS_IS, HK_UNCONVERTIBLE_BOUNCE };
 struct hk_conf_route {
 	struct hk_slice pattern;
 	enum hk_via via;
@@ -118,6 +140,9 @@ struct hk_conf_route {
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
+	bool chunking;                /* BDAT where it is offered */
+	bool pipelining;
+	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */
 };
 
 /* key NAME { domain y.test; selector smtpbook; file /etc/...; } */
@@ -162,6 +187,7 @@ struct hk_conf {
 	struct hk_slice pid_file;
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and
 	                         tests without root) */
+	struct hk_slice clientid_key; /* a file; empty: a new key at each start */
 	struct hk_conf_listener *listener;
 	size_t n_listeners;
 	struct hk_conf_route *route;

@@ -16,6 +16,8 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 	struct hk_conf *c = r->conf;
 	size_t i;
 
+	if (!c->fetch_user.n)
+		c->fetch_user = c->user;
 	for (i = 0; i < c->n_listeners; i++) {
 		struct hk_conf_listener *l = &c->listener[i];
 
@@ -63,6 +65,22 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 	}
 }
 
+static void check_auth(
+    struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
+{
+	if (l->auth == HK_AUTH_OFF) {
+		if (l->auth_mechanisms.n)
+			conf_error(r, at, "auth-mechanisms needs auth");
+		return;
+	}
+	if (l->role == HK_ROLE_MX || l->lmtp)
+		conf_error(r, at, "auth is for the roles submission and relay: an mx takes mail from anyone");
+	if (!(l->extensions & HK_EXT(AUTH)))
+		conf_error(r, at, "auth needs auth among the extensions");
+	if (!l->certificate.n && !l->auth_in_clear)
+		conf_error(r, at, "auth needs TLS: starttls and a certificate, or auth-without-tls on");
+}
+
 static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 {
 	const struct hk_conf *c = r->conf;
@@ -81,6 +99,7 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 			    r, p->listener[i], "starttls needs certificate and certificate-key");
 		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
+		check_auth(r, p->listener[i], l);
 		if (l->role == HK_ROLE_RELAY && !l->relay_from.n)
 			conf_error(r, p->listener[i], "role relay needs relay-from");
 		/* RFC 2033 5 */

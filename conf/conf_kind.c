@@ -30,4 +30,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_SOURCE] = {"IP [IP]", false, conf_parse_source, conf_print_source},
     [CONF_KIND_QUARANTINE] = {"header | hold | junk ADDRESS", false, conf_parse_quarantine,
         conf_print_quarantine},
+    [CONF_KIND_AUTH] = {"off | file PATH | dovecot PATH", false, conf_parse_auth, conf_print_auth},
+    [CONF_KIND_MECHANISMS] = {"NAME ...", false, conf_parse_mechanisms, conf_print_mechanisms},
+    [CONF_KIND_RATE] = {"NUMBER/TIME", false, conf_parse_rate, conf_print_rate},
 };

@@ -14,11 +14,15 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"chunking", HK_EXT(CHUNKING)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
+    {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
     {"limits", HK_EXT(LIMITS)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
+static const struct conf_word logins[] = {{"off", HK_SENDER_ANY}, {"envelope", HK_SENDER_ENVELOPE},
+    {"header", HK_SENDER_HEADER}, {0}};
+static const struct conf_word clientids[] = {{"off", HK_CLIENTID_OFF},
+    {"on", HK_CLIENTID_OFFERED}, {"required", HK_CLIENTID_REQUIRED}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
@@ -32,6 +36,9 @@ static const struct conf_word unpublished[] = {
 static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
     {"opportunistic", HK_TLS_OPPORTUNISTIC}, {"required", HK_TLS_REQUIRED},
     {"verified", HK_TLS_VERIFIED}, {"dane", HK_TLS_DANE}, {0}};
+
+static const struct conf_word unconvertible[] = {
+    {"as-is", HK_UNCONVERTIBLE_AS_IS}, {"bounce", HK_UNCONVERTIBLE_BOUNCE}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
@@ -139,6 +146,9 @@ const struct conf_item conf_items[] = {
         .manual = "What becomes of a message when none of its keys is published: sign signs it "
                   "with the first one all the same, defer lets it wait in the queue. Either way a "
                   "warning is logged."},
+    {"clientid-key", GLOBAL(clientid_key), .kind = CONF_KIND_PATH,
+        .preset_words = "a new key at each start",
+        .manual = "A file of 16 octets at least: the key of the HMAC that a CLIENTID is known by."},
     {"port-map-25", GLOBAL(port_map_25), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535,
         .preset = "0",
         .manual = "Connect to this port where port 25 is meant; 0 is 25. For laboratories."},
@@ -153,7 +163,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime chunking smtputf8 dsn limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime auth chunking binarymime smtputf8 dsn limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
@@ -233,6 +243,46 @@ const struct conf_item conf_items[] = {
         .preset = "0", .manual = "The most MAIL commands of one session; 0 is any number (RFC 9422 4.1)."},
     {"max-domains", LISTEN(max_domains), .kind = CONF_KIND_NUMBER, .least = 0, .most = HK_SMTP_DOMAINS_MAX,
         .preset = "0", .manual = "The most recipient domains of one session; 0 is any number (RFC 9422 4.3)."},
+    {"auth", LISTEN(auth), .kind = CONF_KIND_AUTH, .preset = "off",
+        .manual = "Who knows the users: file is a password file, which hikyaku users writes and a "
+                  "reload reads again; dovecot is the socket auth-client of a Dovecot, which may know "
+                  "further mechanisms such as OAUTHBEARER."},
+    {"auth-mechanisms", LISTEN(auth_mechanisms), .kind = CONF_KIND_MECHANISMS,
+        .preset_words = "all that the back end has",
+        .manual = "The SASL mechanisms that are offered, the strongest first."},
+    {"auth-without-tls", LISTEN(auth_in_clear), .kind = CONF_KIND_WORD, .words = switches,
+        .preset = "off",
+        .manual = "Whether users may authenticate without TLS; else they are told 538 (RFC 4954 4)."},
+    {"sender-login", LISTEN(sender_login), .kind = CONF_KIND_WORD, .words = logins,
+        .preset = "envelope",
+        .manual = "Where an authenticated user must use an address of his own: in MAIL FROM "
+                  "(envelope), in the field From too (header), nowhere (off). His are those of the "
+                  "password file, or where it names none his name, with each accepted domain if it has "
+                  "none of its own."},
+    {"auth-failures", LISTEN(auth_failures), .kind = CONF_KIND_RATE, .preset = "20/10m",
+        .manual = "How often authentication may fail for one client, an IPv6 one by its /64; after "
+                  "that it is sent away with 421 until time has passed. Each failure of a client or "
+                  "for a user also delays the next answer, up to half a minute. 0 is any number."},
+    {"user-messages", LISTEN(user_messages), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many messages one user may send in a time."},
+    {"user-recipients", LISTEN(user_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many recipients one user may name in a time."},
+    {"user-connections", LISTEN(user_connections), .kind = CONF_KIND_NUMBER, .least = 0,
+        .most = 65535, .preset = "0", .manual = "How many sessions one user may have at once."},
+    {"clientid", LISTEN(clientid), .kind = CONF_KIND_WORD, .words = clientids, .preset = "off",
+        .manual = "Whether a client may name its device under TLS before it authenticates "
+                  "(draft-storey-smtp-client-id); required: it must. What it says is never kept, only "
+                  "an HMAC of it: for the log, the limits and the back end."},
+    {"device-messages", LISTEN(device_messages), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many messages one device may send in a time."},
+    {"device-recipients", LISTEN(device_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many recipients one device may name in a time."},
+    {"device-connections", LISTEN(device_connections), .kind = CONF_KIND_NUMBER, .least = 0,
+        .most = 65535, .preset = "0", .manual = "How many sessions one device may have at once."},
+    {"legacy-clients", LISTEN(legacy_clients), .kind = CONF_KIND_NETS,
+        .manual = "Old machines: for them alone TLS 1.0 and 1.1 are spoken, and bare line feeds in a "
+                  "message become line ends. Both let through what an attacker can use; name single "
+                  "addresses."},
 
     {"via", ROUTE(via), .kind = CONF_KIND_VIA, .required = true,
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
@@ -265,6 +315,14 @@ const struct conf_item conf_items[] = {
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
+    {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
+    {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
+        .manual = "Whether several commands are sent at once where that is offered (RFC 2920): off for a next hop that "
+                  "offers what it cannot do."},
+    {"unconvertible", ROUTE(unconvertible), .kind = CONF_KIND_WORD, .words = unconvertible, .preset = "as-is",
+        .manual = "What becomes of 8-bit mail for a next hop without 8BITMIME that cannot be made 7-bit mail: since others "
+                  "signed it, or by its form. as-is: it goes as it came; bounce: it goes back (5.6.3)."},
 
     {"domain", KEY(domain), .kind = CONF_KIND_DOMAIN, .required = true,
         .manual = "The signing domain (d=)."},

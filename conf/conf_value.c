@@ -284,22 +284,39 @@ static void print_number(struct hk_buf *out, enum conf_kind kind, uint64_t value
 		hk_buf_addf(out, "%" PRIu64, value);
 }
 
+void conf_time_print(struct hk_buf *out, uint64_t seconds)
+{
+	print_number(out, CONF_KIND_DURATION, seconds);
+}
+
+/* Digits, and one of the kind's letters behind them or none. */
+static bool with_unit(struct hk_slice text, enum conf_kind kind, uint64_t *ret)
+{
+	const struct unit *u = units_of(kind);
+
+	while (u->letter && !(text.n && hk_to_lower(text.p[text.n - 1]) == (uint8_t)u->letter))
+		u++;
+	if (u->letter)
+		text.n--;
+	if (hk_slice_u64(text, UINT64_MAX / u->factor, ret) != HK_OK)
+		return false;
+	*ret *= u->factor;
+	return true;
+}
+
+bool conf_time(struct hk_slice text, uint64_t *ret)
+{
+	return with_unit(text, CONF_KIND_DURATION, ret);
+}
+
 static bool number(
     struct conf_reader *r, const struct conf_item *item, const struct conf_token *at, uint64_t *ret)
 {
-	struct hk_slice digits = at->text;
-	const struct unit *u = units_of(item->kind);
 	struct hk_buf range;
 	uint64_t value;
 
-	while (
-	    u->letter && !(digits.n && hk_to_lower(digits.p[digits.n - 1]) == (uint8_t)u->letter))
-		u++;
-	if (u->letter)
-		digits.n--;
-	if (hk_slice_u64(digits, UINT64_MAX / u->factor, &value) == HK_OK &&
-	    value * u->factor >= item->least && value * u->factor <= item->most) {
-		*ret = value * u->factor;
+	if (with_unit(at->text, item->kind, &value) && value >= item->least && value <= item->most) {
+		*ret = value;
 		return true;
 	}
 	hk_buf_init(&range, 128);

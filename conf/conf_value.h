@@ -21,6 +21,9 @@ const char *conf_check_host(struct hk_slice);
 const char *conf_check_path(struct hk_slice);
 const char *conf_check_mailbox(struct hk_slice);
 void conf_mailbox(struct conf_reader *, const struct conf_token *, struct hk_slice *ret);
+/* conf_time(text, ret): "90", "15m", "1h": seconds; false: it is none. conf_time_print: its inverse. */
+bool conf_time(struct hk_slice, uint64_t *ret);
+void conf_time_print(struct hk_buf *, uint64_t seconds);
 /* conf_net(r, item, token, ret): IP or IP/BITS. */
 void conf_net(struct conf_reader *, const struct conf_item *, const struct conf_token *, struct hk_conf_net *ret);
 bool conf_find_word(
@@ -29,7 +32,7 @@ bool conf_find_word(
 #define CONF_KIND_FUNCTIONS(X)                                                                     \
 	X(text)                                                                                    \
 	X(address) X(number) X(durations) X(word) X(words) X(nets) X(sockets) X(via)    \
-	    X(source) X(quarantine)
+	    X(source) X(quarantine) X(auth) X(mechanisms) X(rate)
 #define X(name)                                                                                    \
 	void conf_parse_##name(struct conf_reader *, const struct conf_item *,                     \
 	    const struct conf_token *args, size_t n, void *base);                                  \

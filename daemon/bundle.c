@@ -190,11 +190,12 @@ static bool make_room(struct bundle *b)
 {
 	b->certificate = new_files(b->conf->n_listeners);
 	b->certificate_key = new_files(b->conf->n_listeners);
+	b->users = new_files(b->conf->n_listeners);
 	b->key = new_files(b->conf->n_keys);
 	b->alg = calloc(b->conf->n_keys + 1, sizeof *b->alg);
 	b->has_alg = calloc(b->conf->n_keys + 1, sizeof *b->has_alg);
 	b->record = calloc(b->conf->n_keys + 1, sizeof *b->record);
-	return b->certificate && b->certificate_key && b->key && b->alg && b->has_alg && b->record;
+	return b->users && b->certificate && b->certificate_key && b->key && b->alg && b->has_alg && b->record;
 }
 
 /* A descriptor for each key of two configurations may be more than a shell's usual 1024. */
@@ -217,7 +218,9 @@ static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
 		const struct hk_conf_listener *l = &b->conf->listener[i];
 
-		if (!l->starttls)
+		if (l->auth == HK_AUTH_FILE)
+			status = bundle_open_file(l->auth_path, why, &b->users[i]);
+		if (status != HK_OK || !l->starttls)
 			continue;
 		status = bundle_open_file(l->certificate, why, &b->certificate[i]);
 		if (status == HK_OK)
@@ -225,6 +228,8 @@ static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 	}
 	for (i = 0; status == HK_OK && i < b->conf->n_keys; i++)
 		status = bundle_open_file(b->conf->key[i].file, why, &b->key[i]);
+	if (status == HK_OK && b->conf->clientid_key.n)
+		status = bundle_open_file(b->conf->clientid_key, why, &b->device_key);
 	return status;
 }
 
@@ -254,7 +259,7 @@ enum hk_status bundle_open(
 
 	if (!b)
 		return HK_NOMEM;
-	*b = (struct bundle){.number = number, .text_fd = -1};
+	*b = (struct bundle){.number = number, .text_fd = -1, .device_key = -1};
 	hk_arena_init(&b->arena, BUNDLE_ARENA);
 	hk_arena_init(&a, TEXTS_ARENA);
 	status = fill(b, path, &a, why);
@@ -308,10 +313,13 @@ void bundle_free(struct bundle *b)
 	if (b->conf) {
 		close_files(b->certificate, b->conf->n_listeners);
 		close_files(b->certificate_key, b->conf->n_listeners);
+		close_files(b->users, b->conf->n_listeners);
 		close_files(b->key, b->conf->n_keys);
 	}
 	if (b->text_fd >= 0)
 		close(b->text_fd);
+	if (b->device_key >= 0)
+		close(b->device_key);
 	free(b->alg);
 	free(b->has_alg);
 	free(b->record);

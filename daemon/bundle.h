@@ -14,6 +14,8 @@ struct bundle {
 	int text_fd;      /* the configuration's text, in memory */
 	int *certificate; /* for each listener; -1: it has none */
 	int *certificate_key;
+	int *users;            /* for each listener; -1: it has no password file */
+	int device_key;        /* -1: none */
 	int *key;              /* for each key */
 	enum hk_sign_alg *alg; /* for each key, once the keys process said so */
 	bool *has_alg;

@@ -62,7 +62,14 @@ static int run_role(const char *name)
 		fprintf(stderr, "hikyakud: no such role\n");
 		return 2;
 	}
-	return role == ROLE_KEYS ? role_keys() : role_mta();
+	switch (role) {
+	case ROLE_KEYS:
+		return role_keys();
+	case ROLE_FETCH:
+		return role_fetch();
+	default:
+		return role_mta();
+	}
 }
 
 static void print_manual(void)

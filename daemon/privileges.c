@@ -18,6 +18,7 @@
  *	supervisor --conf, sockets, certificates--> mta      network, spool
  *	     \------private keys------------------> keys     nothing but its channels
  *	                                mta --digest--> keys --signature--> mta
+ *	                                mta --domain--> fetch --policy----> mta
  */
 static const struct row {
 	const char *name;
@@ -32,6 +33,8 @@ static const struct row {
         "sessions, deliveries, the spool, TLS keys of listeners; no DKIM key"},
     [ROLE_KEYS] = {"keys", offsetof(struct hk_conf, keys_user), true, true,
         "DKIM keys; no file, no network"},
+    [ROLE_FETCH] = {"fetch", offsetof(struct hk_conf, fetch_user), true, false,
+        "HTTPS to policy hosts; no file, no mail, no key"},
     [ROLE_SINGLE] = {"single", offsetof(struct hk_conf, user), false, false,
         "everything, for debugging and tests"},
 };

@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 
-enum role { ROLE_SUPERVISOR, ROLE_MTA, ROLE_KEYS, ROLE_SINGLE, ROLES };
+enum role { ROLE_SUPERVISOR, ROLE_MTA, ROLE_KEYS, ROLE_FETCH, ROLE_SINGLE, ROLES };
 
 struct identity {
 	uid_t uid;

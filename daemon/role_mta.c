@@ -71,6 +71,23 @@ static enum hk_status take_conf(
 	return status;
 }
 
+/* How much of a file of each kind is read at most; 0: the message brings none. */
+static size_t file_max(enum hk_control_type type)
+{
+	switch (type) {
+	case HK_CONTROL_CONF:
+		return HK_CONF_TEXT_MAX;
+	case HK_CONTROL_USERS:
+		return HK_USERS_TEXT_MAX;
+	case HK_CONTROL_CERTIFICATE:
+	case HK_CONTROL_CERTIFICATE_KEY:
+	case HK_CONTROL_DEVICE_KEY:
+		return HK_TLS_PEM_MAX;
+	default:
+		return 0;
+	}
+}
+
 /* A piece that comes as a file. */
 static enum hk_status take_file(struct mta_role *r, const struct hk_control *m, struct hk_buf *why)
 {
@@ -78,13 +95,16 @@ static enum hk_status take_file(struct mta_role *r, const struct hk_control *m, 
 	struct hk_slice text;
 	struct hk_arena a;
 
-	hk_arena_init(&a, HK_CONF_TEXT_MAX + 4096);
-	status = bundle_read(
-	    m->fd, &a, m->type == HK_CONTROL_CONF ? HK_CONF_TEXT_MAX : HK_TLS_PEM_MAX, &text);
+	hk_arena_init(&a, file_max(m->type) + 4096);
+	status = bundle_read(m->fd, &a, file_max(m->type), &text);
 	if (status == HK_OK && m->type == HK_CONTROL_CONF)
 		status = take_conf(r, m, text, why);
 	else if (status == HK_OK && m->type == HK_CONTROL_CERTIFICATE)
 		status = server_certificate(&r->server, m->index, text);
+	else if (status == HK_OK && m->type == HK_CONTROL_USERS)
+		status = server_users(&r->server, m->index, text, why);
+	else if (status == HK_OK && m->type == HK_CONTROL_DEVICE_KEY)
+		status = server_device_key(&r->server, text, why);
 	else if (status == HK_OK)
 		status = server_certificate_key(&r->server, m->index, text, why);
 	hk_arena_done(&a);
@@ -155,6 +175,8 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 	case HK_CONTROL_CONF:
 	case HK_CONTROL_CERTIFICATE:
 	case HK_CONTROL_CERTIFICATE_KEY:
+	case HK_CONTROL_USERS:
+	case HK_CONTROL_DEVICE_KEY:
 		status = take_file(r, m, &why);
 		break;
 	case HK_CONTROL_LISTEN:
@@ -168,6 +190,9 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 		break;
 	case HK_CONTROL_CHANNEL:
 		server_channel(&r->server, m->worker, m->fd);
+		break;
+	case HK_CONTROL_FETCH:
+		server_fetch(&r->server, m->fd);
 		break;
 	case HK_CONTROL_LOG:
 		dup2(m->fd, STDERR_FILENO);

@@ -13,6 +13,7 @@ enum { ROLE_CONTROL_FD = 3 };
 /* All return the exit status of the process. ready: called once everything serves. */
 int role_mta(void);
 int role_keys(void);
+int role_fetch(void);
 int single_run(const struct options *);
 int supervisor_run(const struct options *, void (*ready)(void));
 int check_run(const struct options *);

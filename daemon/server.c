@@ -6,15 +6,17 @@
 #include "daemon/bundle.h"
 #include "daemon/server.h"
 #include "io/clock.h"
+#include "io/sasl.h"
 
 /* Certificates of one generation, until their keys have come. */
+enum { DEVICE_KEY_MIN = 16, DEVICE_KEY_MAX = 4096 };
 #define CERTIFICATES_MAX (64u * HK_TLS_PEM_MAX)
 
 enum hk_status server_init(struct server *s, struct hk_log *log)
 {
 	size_t i;
 
-	*s = (struct server){.log = log};
+	*s = (struct server){.log = log, .fetch = -1};
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
@@ -32,11 +34,25 @@ void server_channel(struct server *s, unsigned worker, int fd)
 	}
 }
 
+void server_fetch(struct server *s, int fd)
+{
+	if (s->mta) {
+		hk_mta_fetch(s->mta, fd);
+		return;
+	}
+	if (s->fetch >= 0)
+		close(s->fetch);
+	s->fetch = fd;
+}
+
 /* Those that came early. */
 static void give_channels(struct server *s)
 {
 	unsigned i;
 
+	if (s->fetch >= 0)
+		hk_mta_fetch(s->mta, s->fetch);
+	s->fetch = -1;
 	for (i = 0; i < HK_SERVER_CHANNELS; i++) {
 		if (s->channel[i] >= 0)
 			hk_mta_keys(s->mta, i, s->channel[i]);
@@ -90,6 +106,60 @@ enum hk_status server_certificate_key(
 		return HK_BUG;
 	hk_buf_addf(why, "listen %.*s: ", HK_FMT(s->next->conf->listener[listener].name));
 	return hk_tls_context_server(s->certificate[listener], pem, why, &s->next->tls[listener]);
+}
+
+enum hk_status server_users(
+    struct server *s, size_t listener, struct hk_slice text, struct hk_buf *why)
+{
+	if (!s->next || listener >= s->next->conf->n_listeners || s->next->accounts[listener])
+		return HK_BUG;
+	hk_buf_addf(why, "%.*s: ", HK_FMT(s->next->conf->listener[listener].auth_path));
+	return hk_users_parse(text, why, &s->next->accounts[listener]);
+}
+
+enum hk_status server_device_key(struct server *s, struct hk_slice key, struct hk_buf *why)
+{
+	if (!s->next || s->next->device_key.n)
+		return HK_BUG;
+	if (key.n < DEVICE_KEY_MIN || key.n > DEVICE_KEY_MAX) {
+		hk_buf_addf(why, "%.*s: a key has 16 to 4096 octets",
+		    HK_FMT(s->next->conf->clientid_key));
+		return HK_LIMIT;
+	}
+	return hk_arena_dup(&s->next->arena, key, &s->next->device_key);
+}
+
+/* A Dovecot that is not up yet is no reason to serve nothing: the two that it surely has are offered
+ * until the next reload. */
+static enum hk_status know_mechanisms(struct server *s)
+{
+	struct hk_generation *g = s->next;
+	enum hk_status status = HK_OK;
+	struct hk_buf text;
+	size_t i;
+
+	hk_buf_init(&text, HK_SASL_MECHANISMS_MAX);
+	for (i = 0; status == HK_OK && i < g->conf->n_listeners; i++) {
+		const struct hk_conf_listener *l = &g->conf->listener[i];
+
+		hk_buf_reset(&text);
+		if (l->auth_mechanisms.n) {
+			hk_buf_add(&text, l->auth_mechanisms);
+		} else if (l->auth == HK_AUTH_FILE) {
+			hk_sasl_file_mechanisms(&text);
+		} else if (l->auth == HK_AUTH_DOVECOT &&
+		           hk_sasl_dovecot_mechanisms(l->auth_path, &text) != HK_OK) {
+			hk_logf(s->log, HK_LOG_WARNING,
+			    "ev=auth listener=%.*s what=\"Dovecot does not say its mechanisms\"",
+			    HK_FMT(l->name));
+			hk_buf_reset(&text);
+			hk_buf_add_str(&text, "PLAIN LOGIN");
+		}
+		if (l->auth != HK_AUTH_OFF)
+			status = hk_arena_dup(&g->arena, hk_buf_slice(&text), &g->mechanisms[i]);
+	}
+	hk_buf_done(&text);
+	return status;
 }
 
 enum hk_status server_alg(
@@ -247,7 +317,9 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 
 	if (hk_generation_missing(s->next, why))
 		return HK_NOTFOUND;
-	status = add_resolver(s, why);
+	status = know_mechanisms(s);
+	if (status == HK_OK)
+		status = add_resolver(s, why);
 	if (status == HK_OK)
 		status = add_client_tls(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
@@ -335,6 +407,8 @@ void server_done(struct server *s)
 	hk_generation_free(s->now);
 	if (s->mta)
 		hk_mta_end(s->mta);
+	if (s->fetch >= 0)
+		close(s->fetch);
 	forget_sockets(&s->now_sockets, false);
 	drop_mail(s);
 	hk_mailbox_done(&s->box);

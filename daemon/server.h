@@ -37,6 +37,7 @@ struct server {
 	struct server_sockets now_sockets, next_sockets;
 	struct hk_slice *certificate; /* of next, for each listener; in arena */
 	struct hk_arena arena;
+	int fetch; /* to the fetch process, that came before there was an mta; -1 */
 	int channel[HK_SERVER_CHANNELS]; /* to the keys, that came before there was a worker for
 	                                    them; -1: none */
 };
@@ -50,11 +51,18 @@ enum hk_status server_certificate(
     struct server *, size_t listener, struct hk_slice pem) HK_MUSTCHECK;
 enum hk_status server_certificate_key(
     struct server *, size_t listener, struct hk_slice pem, struct hk_buf *why) HK_MUSTCHECK;
+/* server_users(s, listener, text, why): a password file. server_device_key(s, key, why). */
+enum hk_status server_users(
+    struct server *, size_t listener, struct hk_slice text, struct hk_buf *why) HK_MUSTCHECK;
+enum hk_status server_device_key(
+    struct server *, struct hk_slice key, struct hk_buf *why) HK_MUSTCHECK;
 enum hk_status server_alg(
     struct server *, size_t key, enum hk_sign_alg, struct hk_slice record) HK_MUSTCHECK;
 enum hk_status server_listen(struct server *, const struct server_socket *) HK_MUSTCHECK;
 /* server_channel(s, worker, fd): takes fd, a channel to the keys. */
 void server_channel(struct server *, unsigned worker, int fd);
+/* server_fetch(s, fd): takes fd, a channel to the fetch process. */
+void server_fetch(struct server *, int fd);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */
 enum hk_status server_serve(struct server *, struct hk_buf *why) HK_MUSTCHECK;
 void server_drop(struct server *);

@@ -23,6 +23,7 @@
 #include "daemon/sockets.h"
 #include "daemon/spool_dir.h"
 #include "io/clock.h"
+#include "io/fetch.h"
 #include "io/log.h"
 
 struct single {
@@ -56,6 +57,38 @@ static enum hk_status give_certificate(
 		status = bundle_read(b->certificate_key[i], &a, HK_TLS_PEM_MAX, &pem);
 	if (status == HK_OK)
 		status = server_certificate_key(&s->server, i, pem, why);
+	hk_arena_done(&a);
+	return status;
+}
+
+static enum hk_status give_users(
+    struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
+{
+	enum hk_status status;
+	struct hk_slice text;
+	struct hk_arena a;
+
+	hk_arena_init(&a, HK_USERS_TEXT_MAX + 4096);
+	status = bundle_read(b->users[i], &a, HK_USERS_TEXT_MAX, &text);
+	if (status == HK_OK)
+		status = server_users(&s->server, i, text, why);
+	hk_arena_done(&a);
+	return status;
+}
+
+static enum hk_status give_device_key(
+    struct single *s, const struct bundle *b, struct hk_buf *why)
+{
+	enum hk_status status;
+	struct hk_slice key;
+	struct hk_arena a;
+
+	if (b->device_key < 0)
+		return HK_OK;
+	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
+	status = bundle_read(b->device_key, &a, HK_TLS_PEM_MAX, &key);
+	if (status == HK_OK)
+		status = server_device_key(&s->server, key, why);
 	hk_arena_done(&a);
 	return status;
 }
@@ -119,16 +152,30 @@ static enum hk_status put_together(struct single *s, const struct bundle *b, str
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
 		if (b->certificate[i] >= 0)
 			status = give_certificate(s, b, i, why);
+		if (status == HK_OK && b->users[i] >= 0)
+			status = give_users(s, b, i, why);
 		if (status == HK_OK)
 			status = give_sockets(s, &b->conf->listener[i], i);
 	}
 	for (i = 0; status == HK_OK && i < b->conf->n_keys; i++)
 		status = give_key(s, b, i, why);
+	if (status == HK_OK)
+		status = give_device_key(s, b, why);
 	return status;
 }
 
 /* ---- start
  * --------------------------------------------------------------------------------------------- */
+
+static enum hk_status start_fetch(struct single *s)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return HK_FULL;
+	server_fetch(&s->server, pair[0]);
+	return hk_fetch_serve_apart(pair[1]);
+}
 
 static enum hk_status start_channels(struct single *s)
 {
@@ -143,7 +190,7 @@ static enum hk_status start_channels(struct single *s)
 		if (hk_keys_serve_apart(s->keys, pair[1]) != HK_OK)
 			return HK_NOMEM;
 	}
-	return HK_OK;
+	return start_fetch(s);
 }
 
 /* Everything that may need root, then never root again. */

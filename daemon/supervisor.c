@@ -36,9 +36,12 @@ static enum hk_status prepare(struct supervisor *s, const struct bundle *b, stru
 	status = privileges_find(ROLE_MTA, b->conf, why, &s->mta.who);
 	if (status == HK_OK)
 		status = privileges_find(ROLE_KEYS, b->conf, why, &s->keys.who);
-	if (status == HK_OK && geteuid() == 0 && s->mta.who.uid == s->keys.who.uid) {
-		hk_buf_add_str(why, "user and keys-user must be two users: else the mail process "
-		                    "could read the keys from memory");
+	if (status == HK_OK)
+		status = privileges_find(ROLE_FETCH, b->conf, why, &s->fetch.who);
+	if (status == HK_OK && geteuid() == 0 &&
+	    (s->mta.who.uid == s->keys.who.uid || s->fetch.who.uid == s->keys.who.uid)) {
+		hk_buf_add_str(why, "user and keys-user must be two users, and fetch-user another than keys-user: "
+		                    "else a process that reads the network could read the keys from memory");
 		status = HK_LIMIT;
 	}
 	if (status == HK_OK)
@@ -68,6 +71,8 @@ static enum hk_status start(struct supervisor *s, struct hk_buf *why)
 		status = child_start(&s->keys, s->self);
 	if (status == HK_OK)
 		status = child_start(&s->mta, s->self);
+	if (status == HK_OK)
+		status = child_start(&s->fetch, s->self);
 	if (status == HK_OK)
 		offer_begin(s, b);
 	else
@@ -211,13 +216,13 @@ static void bury(struct supervisor *s, struct child *c, int how)
 		s->over |= c == &s->mta;
 		return;
 	}
-	if (s->next && !s->over)
+	if (s->next && !s->over && c != &s->fetch)
 		offer_refuse(s, HK_S("a process ended before it served this configuration"));
 }
 
 static void reap(struct supervisor *s)
 {
-	struct child *all[] = {&s->mta, &s->keys};
+	struct child *all[] = {&s->mta, &s->keys, &s->fetch};
 	size_t i;
 	int how;
 
@@ -262,6 +267,8 @@ static uint64_t first_deadline(const struct supervisor *s)
 		at = s->mta.start_at;
 	if (!s->stopping && s->keys.start_at < at)
 		at = s->keys.start_at;
+	if (!s->stopping && s->fetch.start_at < at)
+		at = s->fetch.start_at;
 	return at;
 }
 
@@ -278,6 +285,7 @@ static void take_time(struct supervisor *s)
 		offer_refuse(s, HK_S("the processes did not answer in time"));
 	start_again(s, &s->keys, now);
 	start_again(s, &s->mta, now);
+	start_again(s, &s->fetch, now);
 }
 
 static int time_left(const struct supervisor *s)
@@ -292,15 +300,18 @@ static int time_left(const struct supervisor *s)
 static void run(struct supervisor *s)
 {
 	while (!s->over) {
-		struct pollfd p[3] = {{.fd = s->signals, .events = POLLIN},
+		struct pollfd p[4] = {{.fd = s->signals, .events = POLLIN},
 		    {.fd = s->mta.control, .events = POLLIN},
-		    {.fd = s->keys.control, .events = POLLIN}};
+		    {.fd = s->keys.control, .events = POLLIN},
+		    {.fd = s->fetch.control, .events = POLLIN}};
 
-		poll(p, 3, time_left(s));
+		poll(p, 4, time_left(s));
 		if (p[1].revents)
 			offer_listen(s, &s->mta);
 		if (p[2].revents)
 			offer_listen(s, &s->keys);
+		if (p[3].revents)
+			offer_listen(s, &s->fetch);
 		take_signals(s);
 		take_time(s);
 	}
@@ -327,6 +338,7 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	s.log = hk_log_sink_log(sink);
 	child_init(&s.mta, ROLE_MTA);
 	child_init(&s.keys, ROLE_KEYS);
+	child_init(&s.fetch, ROLE_FETCH);
 	hk_buf_init(&why, 65536);
 	status = start(&s, &why);
 	if (status != HK_OK) {
@@ -339,6 +351,7 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	hk_buf_done(&why);
 	end_child(&s.mta);
 	end_child(&s.keys);
+	end_child(&s.fetch);
 	remove_pid(&s);
 	sockets_close(&s.sockets);
 	bundle_free(s.next);

@@ -23,7 +23,7 @@ struct supervisor {
 	const struct options *options;
 	struct hk_log *log;
 	int self, signals;
-	struct child mta, keys;
+	struct child mta, keys, fetch;
 	struct sockets sockets;
 	struct bundle *now, *next; /* in force; being offered */
 	uint64_t next_until;       /* mono_ms */

@@ -85,6 +85,25 @@ static void send_channels(struct supervisor *s)
 	}
 }
 
+/* A pair serves one life of each, too. */
+static void send_fetch(struct supervisor *s)
+{
+	struct hk_control m = {.type = HK_CONTROL_FETCH};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
+		    hk_log_value(hk_slice_str(strerror(errno))).text);
+		return;
+	}
+	m.fd = pair[0];
+	send_to(s, &s->mta, &m);
+	m.fd = pair[1];
+	send_to(s, &s->fetch, &m);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* ---- to the mta
  * --------------------------------------------------------------------------------------- */
 
@@ -122,6 +141,16 @@ static void send_certificates(struct supervisor *s, const struct bundle *b, size
 	send_to(s, &s->mta, &m);
 }
 
+static void send_users(struct supervisor *s, const struct bundle *b, size_t listener)
+{
+	if (b->users[listener] >= 0)
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_USERS,
+		        .generation = b->number,
+		        .index = (uint32_t)listener,
+		        .fd = b->users[listener]});
+}
+
 /* all: also the sockets that the mta of before had; for one that was just started. */
 static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 {
@@ -134,6 +163,7 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 	send_to(s, &s->mta, &m);
 	for (i = 0; i < b->conf->n_listeners; i++) {
 		send_certificates(s, b, i);
+		send_users(s, b, i);
 		send_sockets(s, b, i, all);
 	}
 	for (i = 0; i < b->conf->n_keys; i++)
@@ -144,6 +174,11 @@ static void send_bundle(struct supervisor *s, const struct bundle *b, bool all)
 		        .alg = b->alg[i],
 		        .text = b->record[i],
 		        .fd = -1});
+	if (b->device_key >= 0)
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_DEVICE_KEY,
+		        .generation = b->number,
+		        .fd = b->device_key});
 	send_to(s, &s->mta,
 	    &(struct hk_control){.type = HK_CONTROL_SERVE, .generation = b->number, .fd = -1});
 }
@@ -162,8 +197,10 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 	s->next = b;
 	s->next_is_offered = false;
 	s->next_until = hk_clock_mono_ms() + OFFER_MS;
-	if (!s->now)
+	if (!s->now) {
 		send_channels(s);
+		send_fetch(s);
+	}
 	send_keys(s, b);
 	if (bundle_has_all_algs(b))
 		offer_to_mta(s);
@@ -172,6 +209,10 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 void offer_again(struct supervisor *s, struct child *c)
 {
 	if (!s->now)
+		return;
+	if (c->role != ROLE_KEYS)
+		send_fetch(s);
+	if (c->role == ROLE_FETCH)
 		return;
 	send_channels(s);
 	if (c->role == ROLE_KEYS)
@@ -259,6 +300,8 @@ static void take_refusal(struct supervisor *s, const struct child *c, const stru
 
 static void take_message(struct supervisor *s, const struct child *c, const struct hk_control *m)
 {
+	if (c->role == ROLE_FETCH)
+		return; /* it has nothing to say to us */
 	if (c->role == ROLE_KEYS && (m->type == HK_CONTROL_ALG || m->type == HK_CONTROL_REFUSED))
 		send_next_key(s, m->generation);
 	if (m->type == HK_CONTROL_REFUSED)
@@ -296,4 +339,5 @@ void offer_log(struct supervisor *s)
 
 	send_to(s, &s->mta, &m);
 	send_to(s, &s->keys, &m);
+	send_to(s, &s->fetch, &m);
 }

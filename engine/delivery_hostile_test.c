@@ -49,44 +49,6 @@ static void a_server_that_uses_all_of_its_time_for_each_reply_is_left(void **sta
 	rig_done(&r);
 }
 
-/* RFC 9422: a server's limits are kept, and what does not fit goes at another time. */
-static void limits_of_the_server_are_kept(void **state)
-{
-	static const struct {
-		const char *script, *commands;
-		unsigned delivered;
-	} rows[] = {
-	    {"220 hi|250-h\n250 LIMITS RCPTMAX=2|250 ok|250 ok|250 ok|354 go|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "2 1", 3},
-	    {"220 hi|250-h\n250 LIMITS RCPTMAX=1 MAILMAX=2|250 ok|250 ok|354 go|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "1 1", 2},
-	    {"220 hi|250-h\n250 LIMITS MAILMAX=1|250 ok|250 ok|250 ok|250 ok|354 go|250 ok|221 bye", "3", 3},
-	};
-	size_t i, k;
-
-	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		struct rig_peer peer = {.script = rows[i].script};
-		struct rig_mail mail = simple;
-		unsigned delivered = 0;
-		struct rig r;
-
-		rig_begin(&r, CONF "route * { via smtp 10.0.0.7; }", &peer);
-		mail.rcpt = recipients(3);
-		rig_put(&r, &mail);
-		rig_run(&r);
-		for (k = 0; k < 3; k++) {
-			delivered += r.result[k].outcome == HK_RCPT_DELIVERED;
-			if (r.result[k].outcome != HK_RCPT_DELIVERED) {
-				assert_int_equal(r.result[k].outcome, HK_RCPT_PENDING);
-				if (strcmp(r.result[k].enhanced, "4.5.3") != 0)
-					fail_msg("row %zu: %s\n%.*s", i, r.result[k].text, HK_FMT(hk_buf_slice(&peer.got)));
-			}
-		}
-		if (delivered != rows[i].delivered)
-			fail_msg("row %zu: %u delivered\n%.*s", i, delivered, HK_FMT(hk_buf_slice(&peer.got)));
-		rig_done(&r);
-	}
-}
-
 /* SEC-35, T6, T10: 100 KB of a reply, whole or in lines, are not kept. */
 static void a_reply_of_any_length_needs_no_memory(void **state)
 {
@@ -134,7 +96,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_server_that_uses_all_of_its_time_for_each_reply_is_left),
-	    cmocka_unit_test(limits_of_the_server_are_kept),
 	    cmocka_unit_test(a_reply_of_any_length_needs_no_memory),
 	};
 

@@ -6,6 +6,7 @@
  *	delivery_hosts.c	from the route to addresses to connect to, in order
  *	delivery_policy.c	which of them may be used, and how its connection is protected
  *	delivery_talk.c	the dialogue with one host
+ *	delivery_transaction.c	the form of the message there, and its recipients
  *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
  */
@@ -60,6 +61,12 @@ enum {
 	WANT_LOCAL = 16,
 	WANT_DONE = 32,
 	WANT_STS = 64
+};
+
+/* What the message is like on a connection. */
+enum form {
+	FORM_AS_IT_CAME,
+	FORM_7BIT, /* converted (RFC 6152 3) */
 };
 
 struct host {
@@ -137,6 +144,7 @@ struct hk_delivery {
 	char remote[300];          /* "name[address]" */
 	size_t batch[PER_MESSAGE]; /* targets in the present transaction */
 	size_t n_batch, batch_most;
+	size_t n_transactions; /* begun on this connection */
 	uint64_t sent; /* of the rendered message */
 	bool is_sending;
 	uint8_t chunk[16 * 1024];
@@ -145,6 +153,7 @@ struct hk_delivery {
 	/* the message */
 	struct hk_render render;
 	struct hk_render_options options;
+	enum form form; /* that it was rendered in */
 	bool is_rendered;
 	struct hk_header signed_header;
 	struct hk_key_choice signer[HK_KEY_CHOICES];
@@ -216,11 +225,17 @@ void talk_connected(struct hk_delivery *, bool ok, struct hk_slice why);
 /* talk_run(d): as far as it goes now. */
 void talk_run(struct hk_delivery *);
 void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
+/* talk_again(d): the same address over another connection. */
+void talk_again(struct hk_delivery *);
+
+/* ---- delivery_transaction.c ---- */
+/* transaction_ready(d): the client is: the message is rendered in the form of this hop, or the next transaction begins. */
+void transaction_ready(struct hk_delivery *);
 /* talk_rendered(d): the message can be sent. */
 void talk_rendered(struct hk_delivery *);
 
 /* ---- delivery_sign.c ---- */
-/* sign_begin(d): renders; goes on to talk_rendered, or to STEP_SIGN first. */
+/* sign_begin(d): renders, anew if it was done before; goes on to talk_rendered, or to STEP_SIGN first. */
 void sign_begin(struct hk_delivery *);
 void sign_done(struct hk_delivery *, struct hk_slice signature);
 void sign_free(struct hk_delivery *);

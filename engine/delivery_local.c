@@ -171,7 +171,16 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 
 void local_begin(struct hk_delivery *d)
 {
-	if (hk_render_edit(&d->render, &d->arena, &d->options) != HK_OK ||
+	/* files of mail are read by lines: no BINARYMIME in them */
+	enum hk_status status =
+	    hk_render_convert(&d->render, d->mail.params.body == HK_BODY_BINARYMIME);
+
+	if (status == HK_SYNTAX || status == HK_LIMIT) {
+		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.6.3",
+		    "The message is BINARYMIME, and cannot be converted");
+		return;
+	}
+	if (status != HK_OK || hk_render_edit(&d->render, &d->arena, &d->options) != HK_OK ||
 	    hk_render_finish(&d->render, &d->options, (struct hk_slice){0}) != HK_OK) {
 		delivery_settle_all(
 		    d, HK_RCPT_PENDING, 451, "4.3.0", "The message cannot be rendered");

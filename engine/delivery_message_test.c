@@ -285,6 +285,32 @@ static void our_signature_stands_below_our_own_trace_and_verifies(void **state)
 	hk_private_key_free(key);
 }
 
+/* S3-016: our signature is of what goes out */
+static void a_converted_message_is_signed_as_it_goes_out(void **state)
+{
+	struct hk_private_key *key;
+	struct rig_peer peer = {.script = OK_SCRIPT};
+	struct rig_mail m = simple;
+	struct rig r;
+	char *data;
+
+	(void)state;
+	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 1024, &key), HK_OK);
+	m.body = "Gr\xc3\xbc\xc3\x9f\r\n";
+	m.flags = HK_MAIL_8BIT;
+	rig_begin(&r, SIGNING, &peer);
+	r.signer[0] = key;
+	rig_put(&r, &m);
+	rig_run(&r);
+	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+	data = data_of(&peer);
+	assert_non_null(strstr(data, "\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9F\r\n"));
+	verify_signatures(data, (const struct hk_private_key *const[]){key},
+	    (const char *const[]){"smtpbook._domainkey.y.test"}, 1);
+	rig_done(&r);
+	hk_private_key_free(key);
+}
+
 #define DUAL                                                                                       \
 	CONF "route * { via smtp 10.0.0.7; } key n { domain y.test; selector n; file /n; }"        \
 	     "key e { domain y.test; selector e; file /e; } key o { domain y.test; selector o; "   \
@@ -413,6 +439,7 @@ int main(void)
 	    cmocka_unit_test(return_path_belongs_to_the_final_delivery),
 	    cmocka_unit_test(a_quarantined_message_goes_where_the_route_says),
 	    cmocka_unit_test(our_signature_stands_below_our_own_trace_and_verifies),
+	    cmocka_unit_test(a_converted_message_is_signed_as_it_goes_out),
 	    cmocka_unit_test(a_message_has_a_signature_of_each_algorithm_by_a_published_key),
 	    cmocka_unit_test(where_no_key_is_published_mail_waits_if_it_shall),
 	    cmocka_unit_test(what_cannot_be_signed_is_deferred_and_never_sent),

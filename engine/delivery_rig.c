@@ -187,6 +187,7 @@ struct link {
 	struct hk_buf line; /* of the client, so far */
 	struct hk_buf out;  /* to the client */
 	bool in_data, is_closed;
+	size_t chunk_left; /* of a BDAT */
 };
 
 static void say(struct link *l)
@@ -216,16 +217,29 @@ static void say(struct link *l)
 
 static void hear(struct link *l, struct hk_slice bytes)
 {
-	size_t i;
+	size_t i, n;
 
 	hk_buf_add(&l->peer->got, bytes);
 	for (i = 0; i < bytes.n && !l->is_closed; i++) {
 		bool dot;
 
+		if (l->chunk_left) {
+			if (!--l->chunk_left)
+				say(l);
+			continue;
+		}
 		hk_buf_add_byte(&l->line, bytes.p[i]);
 		if (bytes.p[i] != '\n')
 			continue;
 		dot = hk_slice_eq(hk_buf_slice(&l->line), HK_S(".\r\n"));
+		if (!l->in_data && hk_slice_starts_nocase(hk_buf_slice(&l->line), HK_S("BDAT "))) {
+			for (l->chunk_left = 0, n = 5; hk_is_digit(l->line.p[n]); n++)
+				l->chunk_left = l->chunk_left * 10 + l->line.p[n] - '0';
+			hk_buf_reset(&l->line);
+			if (!l->chunk_left)
+				say(l);
+			continue;
+		}
 		hk_buf_reset(&l->line);
 		if (!l->in_data) {
 			say(l);

@@ -128,11 +128,20 @@ static void begin_signatures(struct hk_delivery *d)
 		cannot(d, "The message cannot be hashed");
 }
 
+static void forget(struct hk_delivery *d)
+{
+	hk_dkim_sign_done(d->sign);
+	d->sign = NULL;
+	d->n_signers = d->n_choices = 0;
+	hk_buf_reset(&d->fields);
+}
+
 void sign_begin(struct hk_delivery *d)
 {
 	enum hk_status status = hk_render_edit(&d->render, &d->arena, &d->options);
 	const struct hk_conf_sign *sign;
 
+	forget(d);
 	if (status == HK_OK)
 		status =
 		    hk_header_parse(&d->arena, hk_buf_slice(&d->render.edited), &d->signed_header);

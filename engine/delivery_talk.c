@@ -45,7 +45,8 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = policy->need != HK_TLS_NEVER && !policy->is_implicit && !d->without_tls,
 	    .require_tls = policy->need == HK_TLS_MUST && !policy->is_implicit,
-	    .no_chunking = true,
+	    .no_chunking = !route->chunking,
+	    .no_pipelining = !route->pipelining,
 	};
 
 	if (!ok) {
@@ -61,7 +62,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "Out of memory");
 		return;
 	}
-	d->n_batch = 0;
+	d->n_batch = d->n_transactions = 0;
 	d->progress = d->talk_began = d->now.mono_ms;
 	if (policy->is_implicit) {
 		d->wants |= WANT_TLS;
@@ -69,6 +70,14 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 	} else {
 		delivery_wait(d, STEP_TALK, 0);
 	}
+}
+
+void talk_again(struct hk_delivery *d)
+{
+	hk_smtpc_quit(d->client);
+	delivery_close(d);
+	d->tries--; /* it is the same try */
+	delivery_wait(d, STEP_TRY, 0);
 }
 
 void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why, enum hk_tls_result result)
@@ -92,92 +101,6 @@ void talk_tls(struct hk_delivery *d, bool ok, struct hk_slice why, enum hk_tls_r
 	hk_smtpc_tls_done(d->client, true);
 	d->progress = d->now.mono_ms;
 	delivery_wait(d, STEP_TALK, 0);
-}
-
-/* ---- transactions ---- */
-
-static void all_done(struct hk_delivery *d)
-{
-	hk_smtpc_quit(d->client); /* its 221 is not waited for: nothing hangs on it */
-	delivery_over(d);
-}
-
-/* The next transaction's recipients: those without a result, as many as fit. */
-static size_t gather_batch(
-    struct hk_delivery *d, struct hk_slice *rcpt, struct hk_smtp_rcpt_params *params)
-{
-	size_t i;
-
-	d->n_batch = 0;
-	for (i = 0; i < d->n_targets && d->n_batch < d->batch_most; i++) {
-		if (d->is_settled[i])
-			continue;
-		rcpt[d->n_batch] = d->target[i];
-		params[d->n_batch] = delivery_params(d, i);
-		d->batch[d->n_batch++] = i;
-	}
-	return d->n_batch;
-}
-
-static void start(struct hk_delivery *d)
-{
-	struct hk_slice rcpt[PER_MESSAGE];
-	struct hk_smtp_rcpt_params params[PER_MESSAGE];
-	struct hk_smtpc_transaction t = {.size = sizeof t,
-	    .mail_from = d->mail.mail_from,
-	    .rcpt = rcpt,
-	    .rcpt_params = params,
-	    .mail = d->mail.params,
-	    /* Deliberate: sent as it is, also where the server does not offer 8BITMIME (RFC 6152 3
-	     * wants a conversion or a bounce): servers of today take it, and conversion is an issue
-	     * of its own. */
-	};
-	size_t most = hk_smtpc_limits(d->client).rcptmax;
-	enum hk_status status = HK_SYNTAX;
-	struct reason why;
-
-	if (most && most < d->batch_most)
-		d->batch_most = most; /* RFC 9422 4.2 */
-	d->talk_began = d->now.mono_ms;
-	t.mail.require_tls = policy_says_requiretls(d);
-	t.mail.has_size = true;
-	t.mail.size = hk_render_size(&d->render);
-	if (t.mail.body == HK_BODY_7BIT && (d->mail.flags & HK_MAIL_8BIT))
-		t.mail.body = HK_BODY_8BITMIME;
-	while ((status == HK_SYNTAX || status == HK_LIMIT) && (t.n = gather_batch(d, rcpt, params)) > 0) {
-		status = hk_smtpc_start(d->client, &t);
-		/* RFC 9422 4.3: fewer domains at a time */
-		if (status == HK_LIMIT && d->n_batch > 1 && !hk_smtpc_is_spent(d->client)) {
-			d->batch_most = d->n_batch / 2;
-			continue;
-		}
-		if (status != HK_SYNTAX)
-			break;
-		/* an address that cannot be put into a command: alone it fails, among others they
-		 * go one by one to find it */
-		if (d->n_batch == 1) {
-			reason_set(&why, 553, "5.1.3", "",
-			    HK_S("The address cannot be sent in SMTP (RFC 5321 4.1.2)"));
-			delivery_settle(d, d->batch[0], HK_RCPT_FAILED, &why);
-		}
-		d->batch_most = 1;
-	}
-	if (!t.n)
-		all_done(d);
-	else if (status == HK_LIMIT)
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.5.3",
-		    "The server takes no more on this connection, the rest goes by another (RFC 9422 4)");
-	else if (status != HK_OK)
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0",
-		    "The transaction cannot begin: %s", hk_status_text(status));
-}
-
-void talk_rendered(struct hk_delivery *d)
-{
-	d->is_rendered = true;
-	d->progress = d->now.mono_ms;
-	delivery_wait(d, STEP_TALK, 0);
-	start(d);
 }
 
 /* ---- what a reply means ---- */
@@ -263,22 +186,37 @@ static void unreadable(struct hk_delivery *d, enum hk_status status)
 	    hk_status_text(status));
 }
 
+/* The next of the message, as much as the buffer holds: a piece is a chunk of its own where BDAT is spoken. */
+static enum hk_status read_more(struct hk_delivery *d)
+{
+	enum hk_status status = HK_OK;
+	size_t n = 1;
+
+	d->chunk_n = d->chunk_at = 0;
+	while (status == HK_OK && n && d->chunk_n < sizeof d->chunk) {
+		status = hk_render_read(&d->render, d->sent, d->chunk + d->chunk_n,
+		    sizeof d->chunk - d->chunk_n, &n);
+		if (status == HK_OK) {
+			d->sent += n;
+			d->chunk_n += n;
+		}
+	}
+	return status;
+}
+
 /* Some of the message; false when the output is full or all is out. */
 static bool send_more(struct hk_delivery *d)
 {
-	enum hk_status status;
 	size_t n;
 
 	if (d->chunk_at == d->chunk_n) {
-		status = hk_render_read(&d->render, d->sent, d->chunk, sizeof d->chunk, &n);
+		enum hk_status status = read_more(d);
+
 		if (status != HK_OK) {
 			unreadable(d, status);
 			return false;
 		}
-		d->sent += n;
-		d->chunk_n = n;
-		d->chunk_at = 0;
-		if (!n) {
+		if (!d->chunk_n) {
 			d->is_sending = false;
 			hk_smtpc_body_end(d->client);
 			return true;
@@ -299,13 +237,12 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
-		if (!policy_ready(d)) {
+		if (policy_ready(d)) {
+			transaction_ready(d);
+		} else {
 			hk_smtpc_quit(d->client);
 			leave(d);
-		} else if (d->is_rendered)
-			start(d);
-		else
-			sign_begin(d);
+		}
 		break;
 	case HK_SMTPC_TLS:
 		d->wants |= WANT_TLS;

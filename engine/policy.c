@@ -16,8 +16,6 @@ struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const
 struct hk_policy_reply hk_policy_mail(
     const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
-	/* A skeleton until there is AUTH: whoever is not in relay-from cannot have authenticated.
-	 */
 	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay && !c->is_user)
 		return (struct hk_policy_reply){
 		    530, "5.7.0", "Authentication required (RFC 4954 6)"};
@@ -84,6 +82,36 @@ struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct h
 	return (struct hk_policy_reply){0};
 }
 
+/* name: "user@domain", "@domain", "*" */
+static bool fits_sender(struct hk_slice name, struct hk_slice local, struct hk_slice domain)
+{
+	size_t at = hk_slice_rfind(name, '@');
+
+	if (at == name.n)
+		return hk_slice_eq(name, HK_S("*"));
+	return hk_slice_eq_nocase(hk_slice_from(name, at + 1), domain) &&
+	       (at == 0 || hk_slice_eq_nocase(hk_slice_sub(name, 0, at), local));
+}
+
+bool hk_policy_owns(const struct hk_conf *conf, struct hk_slice user, struct hk_slice senders,
+    struct hk_slice local, struct hk_slice domain)
+{
+	struct hk_slice rest = senders;
+
+	while (rest.n) {
+		struct hk_slice word = hk_slice_sub(rest, 0, hk_slice_find(rest, ' '));
+
+		if (word.n && fits_sender(word, local, domain))
+			return true;
+		rest = hk_slice_from(rest, word.n + 1);
+	}
+	if (senders.n)
+		return false;
+	if (hk_slice_find(user, '@') < user.n)
+		return fits_sender(user, local, domain);
+	return hk_slice_eq_nocase(user, local) && hk_conf_accepts(conf, domain);
+}
+
 unsigned hk_policy_checks(const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
 	/* RFC 7208 2.2: SPF is for the border; what an inner hop brings has the hop's address, so
@@ -105,7 +133,7 @@ static bool any_signature_passed(const struct hk_verify_verdict *v)
 enum hk_action hk_policy_verdict(const struct hk_conf_listener *l, const struct hk_policy_client *c,
     const struct hk_verify_verdict *v)
 {
-	if (l->enforce == HK_ENFORCE_OFF || c->is_trusted || c->may_relay ||
+	if (l->enforce == HK_ENFORCE_OFF || c->is_trusted || c->may_relay || c->is_user ||
 	    !(v->checks & HK_CHECK_DMARC))
 		return HK_ACTION_ACCEPT;
 	/* RFC 9989 7: a temporary error may be answered with 4xx; it never becomes a pass or a fail

@@ -34,6 +34,12 @@ struct hk_policy_reply hk_policy_mail(
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *, const struct hk_conf_listener *,
     const struct hk_policy_client *, const struct hk_path *, struct hk_slice *ret_address);
 
+/* hk_policy_owns(conf, user, senders, local, domain): whether this address is one of the user's own: one of senders
+ * ("a@b.test @c.test *"), or where there are none his name, at each accepted domain if it has none
+ * itself. Letters' case makes no difference: nobody gives two people names that differ by it. */
+bool hk_policy_owns(const struct hk_conf *, struct hk_slice user, struct hk_slice senders,
+    struct hk_slice local, struct hk_slice domain);
+
 /* hk_policy_checks(l, client): what is checked of this client's messages. */
 unsigned hk_policy_checks(const struct hk_conf_listener *, const struct hk_policy_client *);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/render.h"
+#include "engine/utf8_address.h"
 
 enum hk_status hk_render_init(struct hk_render *r, struct hk_arena *a, const struct hk_mail *mail,
     struct hk_disk *disk, const char *spool)
@@ -12,6 +13,7 @@ enum hk_status hk_render_init(struct hk_render *r, struct hk_arena *a, const str
 	*r = (struct hk_render){.mail = mail, .disk = disk, .spool = spool, .file = -1};
 	hk_buf_init(&r->edited, HK_RENDER_HEAD_MAX);
 	hk_buf_init(&r->head, HK_RENDER_HEAD_MAX);
+	hk_buf_init(&r->converted, HK_RECODE_ROOM(HK_RENDER_CHUNK));
 	return hk_header_parse(a, mail->header, &r->original);
 }
 
@@ -22,6 +24,9 @@ void hk_render_done(struct hk_render *r)
 	r->file = -1;
 	hk_buf_done(&r->edited);
 	hk_buf_done(&r->head);
+	hk_buf_done(&r->converted);
+	hk_recode_free(r->recode);
+	r->recode = NULL;
 }
 
 static enum hk_status strip(const struct hk_header *h, const char *name, struct hk_edits *edits)
@@ -50,6 +55,8 @@ enum hk_status hk_render_edit(
 	}
 	if (status == HK_OK && o->strip_return_path)
 		status = strip(&r->original, "Return-Path", edits);
+	if (status == HK_OK && r->recode)
+		status = hk_recode_edits(r->recode, edits);
 	if (status != HK_OK)
 		return status;
 	hk_buf_reset(&r->edited);
@@ -57,15 +64,16 @@ enum hk_status hk_render_edit(
 	return hk_buf_status(&r->edited);
 }
 
-/* The path between brackets; nothing that could end the line gets out, whatever the record holds.
- */
+/* The path between brackets; nothing that could end the line gets out, whatever the record holds. UTF-8 stands as it is
+ * (RFC 6532 3.2). */
 static void add_return_path(struct hk_buf *out, struct hk_slice path)
 {
+	bool is_utf8 = hk_utf8_is_clean(path);
 	size_t i;
 
 	hk_buf_add_str(out, "Return-Path: <");
 	for (i = 0; i < path.n; i++)
-		hk_buf_add_byte(out, path.p[i] < ' ' || path.p[i] > '~' ? '?' : path.p[i]);
+		hk_buf_add_byte(out, !is_utf8 && (path.p[i] < ' ' || path.p[i] > '~') ? '?' : path.p[i]);
 	hk_buf_add_str(out, ">\r\n");
 }
 
@@ -106,7 +114,7 @@ enum hk_status hk_render_finish(
 
 uint64_t hk_render_size(const struct hk_render *r)
 {
-	return r->head.n + r->mail->body_size;
+	return r->head.n + (r->recode ? r->converted_size : r->mail->body_size);
 }
 
 static enum hk_status open_body(struct hk_render *r)
@@ -128,7 +136,7 @@ static enum hk_status open_body(struct hk_render *r)
 	return status;
 }
 
-enum hk_status hk_render_body(struct hk_render *r, uint64_t at, void *to, size_t n, size_t *ret)
+enum hk_status hk_render_source(struct hk_render *r, uint64_t at, void *to, size_t n, size_t *ret)
 {
 	const struct hk_mail *mail = r->mail;
 	enum hk_status status = HK_OK;

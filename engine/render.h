@@ -12,6 +12,7 @@
 #define HIKYAKU_ENGINE_RENDER_H
 
 #include <hikyaku/message.h>
+#include <hikyaku/mime.h>
 
 #include "conf/conf.h"
 #include "engine/mail.h"
@@ -19,6 +20,8 @@
 
 #define HK_RENDER_HEAD_MAX                                                                         \
 	(4 * 1024 * 1024) /* header section, trace of one line a signature, a signature */
+
+#define HK_RENDER_CHUNK (8 * 1024) /* of the body, read at once to be converted */
 
 struct hk_render {
 	const struct hk_mail *mail; /* borrowed */
@@ -28,6 +31,13 @@ struct hk_render {
 	struct hk_buf edited;      /* with its edits: what is signed */
 	struct hk_buf head;        /* all above the body, once hk_render_finish was called */
 	int file;                  /* the body's; -1: none open */
+	/* The body in 7-bit form, made as it is read (render_convert.c). */
+	struct hk_recode *recode;  /* NULL: the body goes as it came */
+	struct hk_buf converted;   /* what was made and not left behind yet */
+	uint64_t converted_at;     /* its place in the new body */
+	uint64_t converted_size;   /* of the whole new body */
+	uint64_t source_at;        /* how far the body was read for it */
+	bool is_source_done;
 };
 
 struct hk_render_options {
@@ -41,6 +51,11 @@ struct hk_render_options {
 enum hk_status hk_render_init(struct hk_render *, struct hk_arena *, const struct hk_mail *,
     struct hk_disk *, const char *spool) HK_MUSTCHECK;
 void hk_render_done(struct hk_render *);
+/* hk_render_convert(r, on): before hk_render_edit: whether the message goes in 7-bit form. It reads the body three times more.
+ * SYNTAX, LIMIT: it cannot be converted (mime.h), and goes as it came; others: it cannot be read. */
+enum hk_status hk_render_convert(struct hk_render *, bool on) HK_MUSTCHECK;
+/* hk_render_has_wide_part(r, ret): whether a byte over 127 stands in the header of a part (RFC 6532). */
+enum hk_status hk_render_has_wide_part(struct hk_render *, bool *ret) HK_MUSTCHECK;
 /* hk_render_edit(r, a, options): fills edited. */
 enum hk_status hk_render_edit(
     struct hk_render *, struct hk_arena *, const struct hk_render_options *) HK_MUSTCHECK;
@@ -54,8 +69,12 @@ uint64_t hk_render_size(const struct hk_render *);
  * end. CORRUPT: the file is shorter than it should be. */
 enum hk_status hk_render_read(
     struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
-/* hk_render_body(r, at, to, n, ret): the same of the body alone. */
+/* hk_render_body(r, at, to, n, ret): the same of the body alone. Where it is converted, to go back is to begin anew. */
 enum hk_status hk_render_body(
+    struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
+
+/* hk_render_source(r, at, to, n, ret): of the body as it came. */
+enum hk_status hk_render_source(
     struct hk_render *, uint64_t at, void *to, size_t n, size_t *ret) HK_MUSTCHECK;
 
 /* hk_render_sign(conf, mail, header): what signs this mail, or NULL (S0-086). */

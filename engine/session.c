@@ -27,6 +27,13 @@ static bool is_timed(const struct hk_session *s)
 	       s->env.listener->minimum_rate;
 }
 
+/* Behind a balancer nobody is: the leniency is for machines that are known by their own address. */
+static bool is_legacy(const struct hk_session_env *env)
+{
+	return hk_conf_nets_have(&env->listener->legacy_clients, &env->client) &&
+	       !hk_conf_nets_have(&env->listener->proxy_from, &env->client);
+}
+
 static struct hk_smtpd *new_server(const struct hk_session_env *env)
 {
 	const struct hk_conf_listener *l = env->listener;
@@ -46,9 +53,14 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .strict_dots = l->strict_dots,
 	    .refuse_source_routes = l->refuse_source_routes,
 	    .early_talker_check = l->reject_early_talkers,
+	    .mechanisms = env->mechanisms,
+	    .auth_needs_tls = !l->auth_in_clear,
+	    .allow_bare_lf = is_legacy(env),
 	    .hold_banner = true,
 	};
 
+	if (l->clientid != HK_CLIENTID_OFF)
+		options.extensions |= HK_EXT(CLIENTID);
 	return hk_smtpd_new(&options);
 }
 
@@ -81,6 +93,7 @@ void hk_session_free(struct hk_session *s)
 	    "ev=disconnect listener=%.*s client=%s messages=%llu errors=%u",
 	    HK_FMT(s->env.listener->name), s->client_text, (unsigned long long)s->n_messages,
 	    hk_smtpd_errors(s->smtpd));
+	auth_done(s);
 	message_free(s, s->message);
 	hk_buf_done(&s->proxy);
 	hk_smtpd_free(s->smtpd);
@@ -140,6 +153,11 @@ enum hk_status hk_session_next(
 		return HK_OK;
 	if (take_want(s, WANT_TLS, HK_SESSION_TLS, ret))
 		return HK_OK;
+	if (take_want(s, WANT_AUTH, HK_SESSION_AUTH, ret)) {
+		ret->id = s->who.id;
+		ret->auth = s->who.ask;
+		return HK_OK;
+	}
 	if (take_want(s, WANT_SYNC, HK_SESSION_SYNC, ret)) {
 		ret->id = s->message->want_id;
 		ret->file = s->message->file;
@@ -178,7 +196,14 @@ void hk_session_tls(struct hk_session *s, bool ok, struct hk_slice description)
 	}
 	s->stage = STAGE_CLIENT;
 	s->last_input = s->now.mono_ms;
+	auth_forget(s);
 	hk_smtpd_tls_done(s->smtpd);
+}
+
+void hk_session_auth(struct hk_session *s, uint32_t id, const struct hk_auth_answer *answer)
+{
+	if (s->stage == STAGE_AUTH && s->who.id == id && !s->who.until)
+		auth_answer(s, answer);
 }
 
 void hk_session_synced(struct hk_session *s, uint32_t id, enum hk_status status)
@@ -234,6 +259,8 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 		return s->last_input + HK_SESSION_PROXY_MS;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
 		at = client_deadline(s);
+	if (s->stage == STAGE_AUTH && s->who.until)
+		at = s->who.until;
 	if (is_timed(s) && s->slow_at < at)
 		at = s->slow_at;
 	if (s->greet_at && s->greet_at < at)
@@ -254,6 +281,7 @@ void hk_session_tick(struct hk_session *s, const struct hk_now *now)
 	}
 	client_time(s);
 	dns_time(s);
+	auth_time(s);
 	if (s->stage != STAGE_CLIENT && s->stage != STAGE_TLS)
 		return;
 	if (now->mono_ms < client_deadline(s) &&

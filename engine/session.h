@@ -12,6 +12,7 @@
 #include <hikyaku/dns.h>
 
 #include "conf/conf.h"
+#include "engine/limits.h"
 #include "engine/mail.h"
 #include "engine/world.h"
 
@@ -28,6 +29,35 @@
 #define HK_SESSION_ARENA         (64 * 1024)
 #define HK_SESSION_MESSAGE_ARENA (8 * 1024 * 1024)
 
+/* One step of an authentication, for whoever knows the users. */
+enum hk_auth_step {
+	HK_AUTH_BEGIN, /* mechanism, data if has_data; one before it is over */
+	HK_AUTH_GO_ON, /* data */
+	HK_AUTH_END,   /* the exchange is over without a result: nothing is to be answered */
+};
+struct hk_auth_ask {
+	enum hk_auth_step step;
+	struct hk_slice mechanism; /* upper case */
+	struct hk_slice data;      /* decoded; a secret: whoever copies it wipes the copy */
+	bool has_data, is_tls;
+	struct hk_ip client;
+	uint16_t client_port;
+	struct hk_slice device; /* HMAC of the CLIENTID; empty: none was given */
+};
+enum hk_auth_outcome {
+	HK_AUTH_PASSED,   /* user, senders */
+	HK_AUTH_CONTINUE, /* challenge */
+	HK_AUTH_DENIED,   /* 535; user: who was claimed, or empty */
+	HK_AUTH_SYNTAX,   /* 501: no response of this mechanism */
+	HK_AUTH_LATER,    /* 454: the back end cannot be asked now */
+};
+struct hk_auth_answer {
+	enum hk_auth_outcome outcome;
+	struct hk_slice challenge, user;
+	struct hk_slice senders; /* addresses that the user may use, "*" any, "@domain" all of it;
+	                            separated by spaces; empty: by his name */
+};
+
 enum hk_session_want_type {
 	HK_SESSION_DNS,    /* question: answer with hk_session_dns(id) */
 	HK_SESSION_TLS,    /* drain out, do the server's handshake, then hk_session_tls */
@@ -35,6 +65,7 @@ enum hk_session_want_type {
 	                      hk_session_synced(id) */
 	HK_SESSION_COMMIT, /* mail is taken: hand it to the owner, then hk_session_committed(id,
 	                      status) */
+	HK_SESSION_AUTH,   /* auth: answer with hk_session_auth(id), unless its step is END */
 	HK_SESSION_CLOSE,  /* drain out and close */
 };
 struct hk_session_want {
@@ -44,6 +75,7 @@ struct hk_session_want {
 	int file;
 	const char *path;
 	struct hk_mail *mail;
+	struct hk_auth_ask auth; /* borrowed until the answer */
 };
 
 /* What a session shares with its worker. */
@@ -56,6 +88,9 @@ struct hk_session_env {
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
 	struct hk_ip client;
 	uint16_t client_port;
+	struct hk_limits *limits;   /* NULL: nothing is counted */
+	struct hk_slice mechanisms; /* of the listener's back end; empty: AUTH is not offered */
+	struct hk_slice device_key; /* of the HMAC of a CLIENTID */
 };
 
 struct hk_session;
@@ -75,6 +110,8 @@ void hk_session_tls(struct hk_session *, bool ok,
     struct hk_slice description); /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 void hk_session_synced(struct hk_session *, uint32_t id, enum hk_status);
 void hk_session_committed(struct hk_session *, uint32_t id, enum hk_status);
+/* hk_session_auth(s, id, answer): copies. */
+void hk_session_auth(struct hk_session *, uint32_t id, const struct hk_auth_answer *);
 struct hk_slice hk_session_out(struct hk_session *);
 void hk_session_sent(struct hk_session *, size_t n);
 void hk_session_eof(struct hk_session *);

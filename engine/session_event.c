@@ -59,6 +59,8 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		return;
 	}
 	reply = hk_policy_mail(s->env.listener, &s->client);
+	if (!reply.code)
+		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
 		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
 	if (!reply.code) {
@@ -87,6 +89,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
 	if (!reply.code)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
+	if (!reply.code)
+		reply = auth_may_rcpt(s);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)
@@ -140,9 +144,17 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	switch (e->type) {
 	case HK_SMTPD_CLIENTID:
+		auth_clientid(s, e);
+		break;
 	case HK_SMTPD_AUTH:
+		auth_begin(s, e);
+		break;
 	case HK_SMTPD_AUTH_RESPONSE:
+		auth_go_on(s, e);
+		break;
 	case HK_SMTPD_AUTH_CANCEL:
+		auth_cancel(s);
+		break;
 	case HK_SMTPD_ETRN:
 		hk_smtpd_answer(s->smtpd, 502, "5.5.1", HK_S("Not offered here (RFC 5321 4.2.4)"));
 		break;

@@ -80,15 +80,17 @@ static enum hk_status add_edits(const struct hk_session *s, struct message *m, s
 	struct hk_edits *edits = hk_edits_new(&m->arena);
 	struct hk_received received = received_of(s, m);
 	enum hk_status status = edits ? HK_OK : m->arena.failed;
-	size_t removed = 0, added = 0;
+	size_t removed = 0, private = 0, added = 0;
 
 	/* a trusted relay's results are ours */
 	if (status == HK_OK && !s->client.is_trusted)
 		status =
 		    hk_trace_removals(&m->header, s->env.listener->authserv_id, edits, &removed);
 	if (status == HK_OK && s->env.listener->role == HK_ROLE_SUBMISSION)
+		status = hk_trace_private(&m->header, edits, &private);
+	if (status == HK_OK && s->env.listener->role == HK_ROLE_SUBMISSION)
 		status = hk_trace_additions(&m->header, &received, edits, &added);
-	if (status == HK_OK && removed + added)
+	if (status == HK_OK && removed + private + added)
 		hk_edits_format(edits, out);
 	return status;
 }
@@ -102,6 +104,10 @@ static void add_summary(const struct hk_session *s, struct message *m, enum hk_a
 
 	hk_buf_addf(&m->summary, "client=%s helo=%s from=%s", s->client_text,
 	    hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(m->mail_from).text);
+	if (s->who.user.n)
+		hk_buf_addf(&m->summary, " user=%s", hk_log_value(s->who.user).text);
+	if (auth_device(s).n)
+		hk_buf_addf(&m->summary, " device=%s", s->who.device);
 	if (checks & HK_CHECK_SPF)
 		hk_buf_addf(&m->summary, " spf=%s", hk_spf_result_name(v->spf->result));
 	for (i = 0; (checks & HK_CHECK_DKIM) && i < v->n_dkim && i < HK_DKIM_MAX_SIGNATURES; i++)
@@ -161,6 +167,8 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	    {hk_buf_slice(&m->summary), &mail->summary},
 	    {m->params.envid, &mail->params.envid},
 	    {m->params.auth, &mail->params.auth},
+	    {s->who.user, &mail->user},
+	    {auth_device(s), &mail->device},
 	};
 	enum hk_status status = copy_recipients(m, mail);
 	size_t i;
@@ -176,7 +184,7 @@ static struct hk_mail *build_mail(
 	/* every copy has its NUL and is rounded up to 16 octets; paths are bounded by HK_PATH_MAX
 	 */
 	size_t limit = 16 * 1024 + m->header.raw.n + m->body.n + p->trace.n + p->edits.n +
-	               p->evidence.n + m->summary.n +
+	               p->evidence.n + m->summary.n + s->who.user.n +
 	               m->n_rcpt * (sizeof(struct hk_mail_rcpt) + HK_PATH_MAX + HK_SMTP_ORCPT_MAX + 64);
 	struct hk_mail *mail = hk_mail_new(limit);
 

@@ -8,6 +8,7 @@
  *	session_event.c	each event of the SMTP server, answered
  *	session_message.c	a message from MAIL to its dot: envelope, header, body
  *	session_intake.c	from the dot to the reply: judge, build the mail, sync, commit
+ *	session_auth.c	who the client is: CLIENTID, AUTH, and what its user and device may do
  *	session_dns.c	the client's name, and the questions of the verdict
  */
 #ifndef HIKYAKU_ENGINE_SESSION_INTERNAL_H
@@ -27,12 +28,13 @@ enum stage {
 	STAGE_CLIENT,  /* the client's turn */
 	STAGE_LOOKUP,  /* an answer that the pending command needs */
 	STAGE_TLS,     /* a handshake */
+	STAGE_AUTH,    /* whoever knows the users, or the time that a failure costs */
 	STAGE_VERDICT, /* answers for the verdict, or the client's name */
 	STAGE_SYNC,    /* the body file */
 	STAGE_COMMIT,  /* the owner */
 	STAGE_OVER,    /* only output is left */
 };
-enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8 };
+enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8, WANT_AUTH = 16 };
 
 /* A DNS question that is open. name lives in the arena of whoever asks. */
 struct open_question {
@@ -51,6 +53,21 @@ struct reverse {
 	struct hk_slice confirmed; /* empty: none */
 	bool is_done;
 	uint64_t deadline; /* mono_ms */
+};
+
+#define DEVICE_TEXT_MAX (2 * HK_SHA256_SIZE + 1)
+/* Who the client is, as far as it said and proved. */
+struct who {
+	struct hk_slice user, senders; /* empty: nobody; in the session's arena */
+	char device[DEVICE_TEXT_MAX];  /* "": none */
+	bool is_user_counted, is_device_counted;
+	/* the exchange under way */
+	struct hk_auth_ask ask;
+	uint32_t id;
+	bool is_open; /* somebody outside keeps its state */
+	unsigned failures; /* in this session */
+	struct hk_policy_reply refusal; /* after until */
+	uint64_t until;                 /* mono_ms; 0: no time is to pass */
 };
 
 /* One question about the client (the first HK_CONF_LISTS_MAX: the listener's lists) or about a command's address. */
@@ -109,6 +126,7 @@ struct hk_session {
 	struct hk_policy_client client;
 	char client_text[HK_IP_TEXT_MAX];
 	struct reverse reverse;
+	struct who who;
 	struct lookup lookup[LOOKUPS];
 	char alabel[HK_DNS_NAME_MAX + 1];
 	const char *body_dir; /* <spool>/body, once it is needed */
@@ -189,6 +207,25 @@ void message_go_on(struct hk_session *);
 void message_synced(struct hk_session *, enum hk_status);
 void message_committed(struct hk_session *, enum hk_status);
 void message_log_accepted(struct hk_session *);
+
+/* ---- session_auth.c ---- */
+void auth_clientid(struct hk_session *, const struct hk_smtpd_event *);
+void auth_begin(struct hk_session *, const struct hk_smtpd_event *);
+void auth_go_on(struct hk_session *, const struct hk_smtpd_event *);
+void auth_cancel(struct hk_session *);
+/* auth_answer(s, answer): the one that was waited for. auth_time(s): a delay may be over. */
+void auth_answer(struct hk_session *, const struct hk_auth_answer *);
+void auth_time(struct hk_session *);
+/* auth_forget(s): nobody has said who he is (RFC 3207 4.2). auth_done(s): the session ends. */
+void auth_forget(struct hk_session *);
+void auth_done(struct hk_session *);
+/* auth_device(s): what counts of the CLIENTID; empty: none does. */
+struct hk_slice auth_device(const struct hk_session *);
+/* auth_may_mail(s, path), auth_may_rcpt(s): whether limits and the user's addresses allow it; code
+ * 0: they do. auth_may_header(s, m): the same of the field From. */
+struct hk_policy_reply auth_may_mail(struct hk_session *, const struct hk_path *);
+struct hk_policy_reply auth_may_rcpt(struct hk_session *);
+struct hk_policy_reply auth_may_header(struct hk_session *, const struct message *);
 
 /* ---- session_dns.c ---- */
 void dns_begin(struct hk_session *);

@@ -164,7 +164,7 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
 		return (struct hk_policy_reply){
 		    554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
-	return no_reply;
+	return auth_may_header(s, m);
 }
 
 /* ---- the body ---------------------------------------------------------------------------------

@@ -91,6 +91,38 @@ static void commit(struct srig *r, struct hk_session *s, const struct hk_session
 	hk_session_committed(s, w->id, r->commit);
 }
 
+/* The users of the rig: PLAIN with the password "1234"; LOGIN asks for the two one after the other;
+ * LATER and CRAM ask once and then say what their name says. */
+static void authenticate(struct srig *r, struct hk_session *s, const struct hk_session_want *w)
+{
+	struct hk_auth_answer a = {.outcome = HK_AUTH_DENIED};
+	const struct hk_auth_ask *ask = &w->auth;
+	static const char want[] = "\0user@b.test\0001234";
+
+	r->auth_begun += ask->step == HK_AUTH_BEGIN;
+	r->auth_ended += ask->step == HK_AUTH_END;
+	if (ask->step == HK_AUTH_BEGIN)
+		r->auth_mechanism = ask->mechanism.n ? ask->mechanism.p[0] : 0;
+	if (ask->step == HK_AUTH_END || r->auth_is_dead)
+		return;
+	snprintf(r->auth_device, sizeof r->auth_device, "%.*s", HK_FMT(ask->device));
+	if (!ask->has_data) {
+		a.outcome = HK_AUTH_CONTINUE;
+		a.challenge = r->auth_mechanism == 'L' ? HK_S("User Name") : (struct hk_slice){0};
+	} else if (r->auth_mechanism == 'T') { /* TEMPORARY */
+		a.outcome = HK_AUTH_LATER;
+	} else if (r->auth_mechanism == 'S') { /* SYNTAX */
+		a.outcome = HK_AUTH_SYNTAX;
+	} else if (hk_slice_eq(ask->data, hk_slice_of(want, sizeof want - 1))) {
+		a.outcome = HK_AUTH_PASSED;
+		a.user = HK_S("user@b.test");
+		a.senders = hk_slice_str(r->senders ? r->senders : "");
+	} else {
+		a.user = HK_S("user@b.test");
+	}
+	hk_session_auth(s, w->id, &a);
+}
+
 static void satisfy(
     struct srig *r, struct hk_session *s, const struct hk_session_want *w, bool *closing)
 {
@@ -108,6 +140,9 @@ static void satisfy(
 		break;
 	case HK_SESSION_COMMIT:
 		commit(r, s, w);
+		break;
+	case HK_SESSION_AUTH:
+		authenticate(r, s, w);
 		break;
 	case HK_SESSION_CLOSE:
 		*closing = true;
@@ -161,6 +196,20 @@ static bool wait(struct srig *r, struct hk_session *s)
 	return true;
 }
 
+/* How much may be said before the server's turn. */
+static size_t turn(const struct srig *r, struct hk_slice bytes, size_t taken)
+{
+	static const char word[] = "STARTTLS\r\n";
+	enum { WORD = sizeof word - 1 };
+	size_t i;
+
+	/* it may have begun before */
+	for (i = taken < WORD ? 0 : taken - WORD + 1; r->waits_for_tls && i + WORD <= bytes.n; i++)
+		if (memcmp(bytes.p + i, word, WORD) == 0)
+			return i + WORD - taken;
+	return bytes.n - taken;
+}
+
 void srig_run(struct srig *r, struct hk_slice bytes)
 {
 	struct hk_session_env env = {.conf = r->conf,
@@ -169,7 +218,10 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	    .log = &r->sink,
 	    .ids = &r->ids,
 	    .intake = &r->intake,
-	    .client_port = 4711};
+	    .client_port = 4711,
+	    .limits = r->limits,
+	    .mechanisms = hk_slice_str(r->mechanisms ? r->mechanisms : ""),
+	    .device_key = HK_S("sixteen octets!!")};
 	size_t taken = 0, fed;
 	struct hk_session_want w;
 	struct hk_session *s;
@@ -211,7 +263,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 		}
 		if (hk_session_wants_input(s) && taken < bytes.n)
 			fed = hk_session_feed(
-			    s, hk_slice_sub(bytes, taken, cut(r, bytes.n - taken)), &r->now);
+			    s, hk_slice_sub(bytes, taken, cut(r, turn(r, bytes, taken))), &r->now);
 		taken += fed;
 		if (fed)
 			continue;

@@ -26,13 +26,20 @@ struct srig {
 	size_t piece;     /* the most in one of them; 0: by cut alone */
 	bool keep_open;   /* no end of the connection after the last byte */
 	bool tls_fails;
+	bool waits_for_tls; /* nothing is glued behind STARTTLS, as clients do it that mean well */
+	struct hk_limits *limits; /* kept over sessions; the caller's */
+	const char *mechanisms;   /* default none */
+	const char *senders;      /* of the user; default by his name */
+	bool auth_is_dead;        /* the back end never answers */
 	size_t shutdown_after; /* after so many bytes of the client; 0: never */
 
 	/* what came of it */
 	struct hk_buf replies, log;
 	struct hk_mail *mail[SRIG_MAILS];
 	size_t n_mails, n_commits;
-	unsigned questions, ticks, syncs;
+	unsigned questions, ticks, syncs, auth_begun, auth_ended;
+	uint8_t auth_mechanism;
+	char auth_device[80];
 	bool has_ended;
 	size_t left; /* bytes of the client that were not taken */
 

@@ -107,6 +107,26 @@ void hk_received_local_format(struct hk_slice host, struct hk_slice product, con
 	hk_buf_add_str(out, "\r\n");
 }
 
+enum hk_status hk_trace_private(const struct hk_header *h, struct hk_edits *edits, size_t *ret)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < h->n; i++) {
+		enum hk_status status;
+
+		/* no message of a mail program has Resent-Bcc either, once it is on its way */
+		if (!hk_slice_eq_nocase(h->field[i].name, HK_S("Bcc")) &&
+		    !hk_slice_eq_nocase(h->field[i].name, HK_S("Resent-Bcc")))
+			continue;
+		status = hk_edits_remove(edits, i);
+		if (status != HK_OK)
+			return status;
+		n++;
+	}
+	*ret = n;
+	return HK_OK;
+}
+
 /* Fields that only the receiving side writes
  * (draft-brand-indicators-for-message-identification 7.8). */
 static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator", "X-Hikyaku-Listed"};

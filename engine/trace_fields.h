@@ -40,6 +40,11 @@ void hk_protocol_add(const struct hk_received *, struct hk_buf *out);
 enum hk_status hk_trace_removals(const struct hk_header *, struct hk_slice authserv_id,
     struct hk_edits *, size_t *ret) HK_MUSTCHECK;
 
+/* hk_trace_private(h, edits, ret): Bcc and Resent-Bcc go out of a user's message: nobody may learn
+ * who else gets it (RFC 5322 3.6.3, RFC 6409 8). *ret: how many. */
+enum hk_status hk_trace_private(
+    const struct hk_header *, struct hk_edits *, size_t *ret) HK_MUSTCHECK;
+
 /* hk_trace_additions(h, received, edits, ret): Message-ID and Date where a user's program left
  * them out (RFC 6409 8.2, 8.3); for submission only. *ret: how many. */
 enum hk_status hk_trace_additions(const struct hk_header *, const struct hk_received *,

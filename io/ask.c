@@ -246,6 +246,46 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	hk_drive_pump(d);
 }
 
+/* ---- authentication ---- */
+
+static void give_auth(struct hk_drive *d, uint32_t id, struct hk_auth_post *post)
+{
+	d->ops->authenticated(d, id, post);
+	hk_auth_post_free(post);
+}
+
+void hk_ask_auth(struct hk_drive *d, uint32_t id, struct hk_auth_post *post)
+{
+	struct hk_worker *w = d->worker;
+	struct hk_ask *ask = ask_new(d, HK_ASK_AUTH, id, 0);
+
+	post->back = &w->box;
+	if (ask) {
+		post->token = token_of(&w->asks, ask);
+		if (hk_auth_pool_put(w->world->auth, post))
+			return;
+		drop(ask);
+	}
+	give_auth(d, id, post); /* its result says LATER from the beginning */
+}
+
+void hk_ask_answer_auth(struct hk_worker *w, struct hk_auth_post *post)
+{
+	struct hk_ask *ask = find(&w->asks, post->token, HK_ASK_AUTH);
+	struct hk_drive *d = NULL;
+	uint32_t id = 0;
+
+	if (!ask) {
+		hk_auth_post_free(post); /* the client left meanwhile */
+		return;
+	}
+	d = ask->drive;
+	id = ask->id;
+	drop(ask);
+	give_auth(d, id, post);
+	hk_drive_pump(d);
+}
+
 /* ---- signatures
  * ------------------------------------------------------------------------------------ */
 
@@ -322,6 +362,39 @@ void hk_ask_fail_signs(struct hk_worker *w)
 			answer_sign(w->asks.slot[i].ask, (struct hk_slice){0});
 }
 
+/* ---- policies ---- */
+
+void hk_ask_policy(struct hk_drive *d, struct hk_slice domain)
+{
+	struct hk_worker *w = d->worker;
+	struct hk_generation *g = w->recent[0];
+	struct hk_ask *ask = ask_new(d, HK_ASK_POLICY, 0, HK_ASK_POLICY_MS);
+	struct hk_policy_post *post =
+	    ask ? hk_policy_post_new(domain, &w->box, token_of(&w->asks, ask), g->conf, g->resolver) : NULL;
+
+	if (post) {
+		hk_policies_ask(w->world->policies, post);
+		return;
+	}
+	if (ask)
+		drop(ask);
+	d->ops->sts(d, (struct hk_slice){0}, HK_TLS_RESULT_NONE);
+}
+
+void hk_ask_answer_policy(struct hk_worker *w, struct hk_policy_post *post)
+{
+	struct hk_ask *ask = find(&w->asks, post->token, HK_ASK_POLICY);
+	struct hk_drive *d = ask ? ask->drive : NULL;
+
+	if (ask) {
+		drop(ask);
+		d->ops->sts(d, hk_buf_slice(&post->text), post->result);
+	}
+	hk_policy_post_free(post);
+	if (d)
+		hk_drive_pump(d);
+}
+
 /* ---- time
  * ------------------------------------------------------------------------------------------- */
 
@@ -335,6 +408,12 @@ static void late(struct hk_timer *timer)
 
 	if (ask->kind == HK_ASK_SIGN) {
 		answer_sign(ask, (struct hk_slice){0});
+		return;
+	}
+	if (ask->kind == HK_ASK_POLICY) {
+		drop(ask);
+		d->ops->sts(d, (struct hk_slice){0}, HK_TLS_RESULT_STS_FETCH);
+		hk_drive_pump(d);
 		return;
 	}
 	memcpy(name, ask->name, sizeof name);

@@ -2,6 +2,7 @@
  *
  * client.c - a session of the engine on an accepted connection.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ struct hk_client {
 	struct hk_session *session;
 	struct hk_generation *generation;
 	size_t listener;
+	struct hk_sasl *exchange; /* between its steps */
 };
 
 /* A body file that is being made durable, away from the loop. */
@@ -93,6 +95,79 @@ static void begin_sync(struct hk_client *c, const struct hk_session_want *want)
 	hk_session_synced(c->session, want->id, sync_both(w->world->disk, want->file, want->path));
 }
 
+/* ---- authentication ---- */
+
+static void know_peer(const struct hk_client *c, const struct hk_auth_ask *ask,
+    struct hk_sasl_peer *ret)
+{
+	const struct hk_tls *tls = c->drive.conn ? hk_conn_tls(c->drive.conn) : NULL;
+	struct hk_conf_socket own = {0};
+
+	*ret = (struct hk_sasl_peer){
+	    .client = ask->client, .client_port = ask->client_port, .is_tls = ask->is_tls};
+	if (c->drive.conn && hk_net_own(hk_conn_fd(c->drive.conn), &own) == HK_OK) {
+		ret->server = own.ip;
+		ret->server_port = own.port;
+	}
+	snprintf(ret->device, sizeof ret->device, "%.*s", HK_FMT(ask->device));
+	if (!tls)
+		return;
+	ret->exporter_n = hk_tls_exporter(tls, ret->exporter);
+	ret->unique_n = hk_tls_unique(tls, ret->unique);
+}
+
+static struct hk_sasl *begin_exchange(const struct hk_client *c, const struct hk_auth_ask *ask)
+{
+	const struct hk_conf_listener *l = &c->generation->conf->listener[c->listener];
+	struct hk_sasl_peer peer;
+
+	know_peer(c, ask, &peer);
+	return l->auth == HK_AUTH_FILE
+	           ? hk_sasl_file(c->generation->accounts[c->listener], ask->mechanism, &peer)
+	           : hk_sasl_dovecot(l->auth_path, ask->mechanism, &peer);
+}
+
+static void authenticate(struct hk_client *c, uint32_t id, const struct hk_auth_ask *ask)
+{
+	static const struct hk_auth_answer later = {.outcome = HK_AUTH_LATER};
+	struct hk_auth_post *post;
+
+	if (ask->step != HK_AUTH_GO_ON) {
+		hk_sasl_free(c->exchange);
+		c->exchange = NULL;
+	}
+	if (ask->step == HK_AUTH_END)
+		return;
+	post = hk_auth_post_new(ask->data, ask->has_data);
+	if (post && ask->step == HK_AUTH_BEGIN)
+		c->exchange = begin_exchange(c, ask);
+	if (!post || !c->exchange) {
+		if (post)
+			hk_auth_post_free(post);
+		hk_session_auth(c->session, id, &later);
+		return;
+	}
+	post->exchange = c->exchange;
+	c->exchange = NULL;
+	hk_ask_auth(&c->drive, id, post);
+}
+
+static void authenticated(struct hk_drive *d, uint32_t id, struct hk_auth_post *post)
+{
+	struct hk_client *c = client_of(d);
+	const struct hk_sasl_result *r = &post->result;
+	struct hk_auth_answer answer = {.outcome = r->outcome,
+	    .challenge = hk_buf_slice(&r->challenge),
+	    .user = hk_slice_str(r->user),
+	    .senders = hk_buf_slice(&r->senders)};
+
+	if (r->outcome == HK_AUTH_CONTINUE) {
+		c->exchange = post->exchange;
+		post->exchange = NULL;
+	}
+	hk_session_auth(c->session, id, &answer);
+}
+
 /* ---- the drive's operations
  * ------------------------------------------------------------------------ */
 
@@ -123,6 +198,9 @@ static bool wants(struct hk_drive *d)
 		break;
 	case HK_SESSION_COMMIT:
 		hk_ask_commit(d, want.id, want.mail);
+		break;
+	case HK_SESSION_AUTH:
+		authenticate(c, want.id, &want.auth);
 		break;
 	case HK_SESSION_CLOSE:
 		hk_drive_close(d);
@@ -194,6 +272,7 @@ static void free_client(struct hk_drive *d)
 
 	d->worker->sessions--;
 	hk_session_free(c->session);
+	hk_sasl_free(c->exchange);
 	hk_generation_free(c->generation);
 	free(c);
 }
@@ -210,6 +289,7 @@ static const struct hk_drive_ops client_ops = {
     .tick = tick,
     .dns = dns,
     .committed = committed,
+    .authenticated = authenticated,
     .stop = stop,
     .free = free_client,
     .drains = true,
@@ -229,6 +309,11 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .intake = w->world->intake,
 	    .client = peer->ip,
 	    .client_port = peer->port,
+	    .limits = w->world->limits,
+	    .mechanisms = g->mechanisms[listener],
+	    .device_key = g->device_key.n
+	                      ? g->device_key
+	                      : hk_slice_of(w->world->device_key, sizeof w->world->device_key),
 	};
 
 	if (c)

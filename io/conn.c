@@ -164,6 +164,11 @@ bool hk_conn_has_pending(const struct hk_conn *c)
 	return c->tls && hk_tls_has_pending(c->tls);
 }
 
+const struct hk_tls *hk_conn_tls(const struct hk_conn *c)
+{
+	return c->tls;
+}
+
 int hk_conn_fd(const struct hk_conn *c)
 {
 	return c->fd;

@@ -14,7 +14,7 @@
 
 #include "conf/conf.h"
 
-#define HK_CONTROL_VERSION  1
+#define HK_CONTROL_VERSION  2
 #define HK_CONTROL_TEXT_MAX 1024
 #define HK_CONTROL_MAX      (64 + HK_CONTROL_TEXT_MAX)
 
@@ -22,6 +22,8 @@ enum hk_control_type {
 	HK_CONTROL_CONF = 1,        /* generation, fd of the text, text: its name for messages */
 	HK_CONTROL_CERTIFICATE,     /* generation, index of the listener, fd */
 	HK_CONTROL_CERTIFICATE_KEY, /* the same */
+	HK_CONTROL_USERS,      /* generation, index of the listener, fd: its password file */
+	HK_CONTROL_DEVICE_KEY, /* generation, fd */
 	HK_CONTROL_LISTEN, /* generation, index of the listener, worker, socket; fd, or none when it
 	                      was sent before */
 	HK_CONTROL_KEY,    /* generation, index of the key, fd */
@@ -33,6 +35,7 @@ enum hk_control_type {
 	HK_CONTROL_FORGET,  /* generation: it did not come into force */
 	HK_CONTROL_LOG,     /* fd */
 	HK_CONTROL_STOP,
+	HK_CONTROL_FETCH, /* fd: a channel between the mta and the fetch process */
 	HK_CONTROL_TYPES
 };
 struct hk_control {

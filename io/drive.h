@@ -21,6 +21,7 @@
 	32 /* reads in one turn of the loop, so that a fast peer does not starve the others */
 
 struct hk_ask;
+struct hk_auth_post;
 struct hk_drive;
 struct hk_worker;
 
@@ -40,6 +41,8 @@ struct hk_drive_ops {
 	void (*dns)(struct hk_drive *, uint32_t id, const struct hk_dns_answer *);
 	void (*committed)(struct hk_drive *, uint32_t id, enum hk_status);
 	void (*signed_)(struct hk_drive *, uint32_t id, struct hk_slice signature);
+	/* the exchange may be taken out of the post */
+	void (*authenticated)(struct hk_drive *, uint32_t id, struct hk_auth_post *);
 	void (*sts)(struct hk_drive *, struct hk_slice policy, enum hk_tls_result);
 	void (*stop)(
 	    struct hk_drive *); /* the process ends: finish what is under way; may free it */

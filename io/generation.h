@@ -10,6 +10,7 @@
 
 #include <hikyaku/dkim.h>
 
+#include "conf/users.h"
 #include "engine/key_choice.h"
 #include "io/keys.h"
 #include "io/resolver.h"
@@ -26,6 +27,9 @@ struct hk_generation {
 	struct hk_arena arena;
 	struct hk_resolver *resolver;
 	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
+	struct hk_users **accounts;  /* one for each listener; NULL where no file knows them */
+	struct hk_slice *mechanisms; /* of each listener; in arena; empty: no AUTH */
+	struct hk_slice device_key;  /* in arena; empty: the world's */
 	struct hk_tls_context *client_tls; /* of deliveries */
 	enum hk_sign_alg *key_algs;  /* one for each key */
 	bool *key_known;

@@ -21,8 +21,10 @@ enum hk_post_type {
 	HK_POST_COMMITTED, /* struct hk_put_post, on its way back */
 	HK_POST_DELIVER,   /* struct hk_job_post */
 	HK_POST_DNS,       /* struct hk_dns_post (resolver.h); to the resolver and back */
+	HK_POST_AUTH,      /* struct hk_auth_post (auth.h); to the pool and back */
 	HK_POST_SETUP,     /* struct hk_setup_post (worker.h) */
 	HK_POST_KEYS,      /* struct hk_keys_post (worker.h) */
+	HK_POST_POLICY,    /* struct hk_policy_post (policies.h); to the policies and back */
 	/* to all of them: struct hk_post alone */
 	HK_POST_STOP, /* finish what is under way, begin nothing, then tell the main thread */
 	HK_POST_QUIT, /* end the thread now */

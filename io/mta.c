@@ -14,8 +14,16 @@ enum {
 	    2, /* its socket and a body file; a delivery has one too, on behalf of it */
 };
 
+/* What deliveries count; each worker writes. */
+struct tally {
+	struct hk_tls_sink sink;
+	pthread_mutex_t mutex;
+	struct hk_tls_counts *counts;
+};
+
 struct hk_mta {
 	struct hk_world world;
+	struct tally tally;
 	struct hk_owner_thread owner;
 	struct hk_worker *worker[HK_WORKERS_MAX];
 	unsigned n, idle;
@@ -43,6 +51,15 @@ static size_t sessions_max(unsigned workers)
 	if (files.rlim_cur < FILES_SPARE * 2)
 		return 16;
 	return (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
+}
+
+static void note_session(struct hk_tls_sink *sink, const struct hk_tls_session *s)
+{
+	struct tally *t = (struct tally *)((char *)sink - offsetof(struct tally, sink));
+
+	pthread_mutex_lock(&t->mutex);
+	hk_tls_counts_add(t->counts, s);
+	pthread_mutex_unlock(&t->mutex);
 }
 
 /* libuv's pool does what blocks: syncs of body files, Maildirs. It waits for disks, not for
@@ -93,13 +110,35 @@ static void end_all(struct hk_mta *m)
 		hk_owner_thread_join(&m->owner);
 	}
 	hk_owner_thread_close(&m->owner);
+	/* it answers into the workers' boxes, which are there until they are freed */
+	hk_auth_pool_end(m->world.auth);
 	/* a resolver's thread may answer into any box: it has to end before the first of them goes
 	 */
+	hk_policies_stop(m->world.policies);
 	for (i = 0; i < m->n; i++)
 		hk_worker_let_go(m->worker[i]);
+	hk_policies_free(m->world.policies);
+	hk_tls_counts_free(m->tally.counts);
+	pthread_mutex_destroy(&m->tally.mutex);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
+	hk_limits_free(m->world.limits);
 	free(m);
+}
+
+/* What all workers count in and wait for. */
+static enum hk_status begin_shared(struct hk_world *w)
+{
+	uint8_t seed[HK_LIMITS_SEED];
+	enum hk_status status = hk_random(seed, sizeof seed);
+
+	if (status == HK_OK)
+		status = hk_random(w->device_key, sizeof w->device_key);
+	if (status == HK_OK)
+		w->limits = hk_limits_new(HK_LIMITS_MAX, seed);
+	if (status == HK_OK && !w->limits)
+		status = HK_NOMEM;
+	return status == HK_OK ? hk_auth_pool_start(&w->auth) : status;
 }
 
 enum hk_status hk_mta_start(
@@ -126,7 +165,17 @@ enum hk_status hk_mta_start(
 	    .intake = &m->owner.intake,
 	    .sessions_max = sessions_max(n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
-	status = start_workers(m, n);
+	pthread_mutex_init(&m->tally.mutex, NULL);
+	m->tally.sink.note = note_session;
+	m->tally.counts = hk_tls_counts_new();
+	m->world.tls_sink = &m->tally.sink;
+	status = m->tally.counts
+	             ? hk_policies_start(conf->spool, hk_disk_kernel(), log, &m->world.policies)
+	             : HK_NOMEM;
+	if (status == HK_OK)
+		status = begin_shared(&m->world);
+	if (status == HK_OK)
+		status = start_workers(m, n);
 	if (status != HK_OK) {
 		end_all(m);
 		return status;
@@ -206,6 +255,11 @@ void hk_mta_keys(struct hk_mta *m, unsigned worker, int fd)
 	}
 	*post = (struct hk_keys_post){.post.type = HK_POST_KEYS, .fd = fd};
 	hk_mailbox_post(&m->worker[worker]->box, &post->post);
+}
+
+void hk_mta_fetch(struct hk_mta *m, int fd)
+{
+	hk_policies_channel(m->world.policies, fd);
 }
 
 void hk_mta_stop(struct hk_mta *m)

@@ -36,6 +36,8 @@ enum hk_status hk_mta_setup(
     struct hk_mta *, struct hk_generation *, const struct hk_mta_socket *, size_t n) HK_MUSTCHECK;
 /* hk_mta_keys(m, worker, fd): takes fd, a channel to the keys. */
 void hk_mta_keys(struct hk_mta *, unsigned worker, int fd);
+/* hk_mta_fetch(m, fd): takes fd, a channel to the fetch process. */
+void hk_mta_fetch(struct hk_mta *, int fd);
 /* hk_mta_stop(m): no new sessions and deliveries. hk_mta_told(m, post): takes a post of the main
  * mailbox; true once all are idle. */
 void hk_mta_stop(struct hk_mta *);

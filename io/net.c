@@ -152,6 +152,17 @@ enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret
 	return HK_OK;
 }
 
+enum hk_status hk_net_own(int fd, struct hk_conf_socket *ret)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof sa;
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+		return HK_IO;
+	from_sockaddr(&sa, ret);
+	return HK_OK;
+}
+
 static enum hk_status begin_connect(int fd, const struct sockaddr *sa, socklen_t n, int *ret)
 {
 	int result;

@@ -18,6 +18,8 @@ enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret
  * writable says which. */
 enum hk_status hk_net_connect(
     const struct hk_conf_socket *to, const struct hk_ip *source, int *ret) HK_MUSTCHECK;
+/* hk_net_own(fd, ret): our own end of a connection. */
+enum hk_status hk_net_own(int fd, struct hk_conf_socket *ret) HK_MUSTCHECK;
 enum hk_status hk_net_connect_unix(struct hk_slice path, int *ret) HK_MUSTCHECK;
 /* hk_net_connect_error(fd): errno of a connect that is over; 0 when it worked. */
 int hk_net_connect_error(int fd);

@@ -122,7 +122,8 @@ static bool wants(struct hk_drive *d)
 		connect_to(d, &want);
 		break;
 	case HK_DELIVERY_STS:
-		break; /* nobody says that it could be answered */
+		hk_ask_policy(d, want.name);
+		break;
 	case HK_DELIVERY_TLS:
 		hk_drive_start_tls(d, s->generation->client_tls, &want.tls);
 		break;
@@ -253,7 +254,7 @@ static struct hk_delivery *new_delivery(
 {
 	struct hk_delivery_env env = {
 	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs,
-	    .key_sights = g->key_sights};
+	    .key_sights = g->key_sights, .answers_sts = true, .tls_sink = w->world->tls_sink};
 
 	return hk_delivery_new(&env, &w->loop.now);
 }

@@ -266,6 +266,31 @@ enum hk_status hk_tls_write(struct hk_tls *t, struct hk_slice s, size_t *ret)
 	return outcome(t, SSL_write_ex(t->ssl, s.p, s.n, ret));
 }
 
+size_t hk_tls_exporter(const struct hk_tls *t, uint8_t ret[HK_TLS_BINDING_MAX])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	enum { SIZE = 32 };
+
+	/* RFC 9266 4.2: of TLS 1.2 only with the extended master secret */
+	if (SSL_version(t->ssl) < TLS1_3_VERSION && SSL_get_extms_support(t->ssl) != 1)
+		return 0;
+	return SSL_export_keying_material(
+	           t->ssl, ret, SIZE, label, sizeof label - 1, NULL, 0, 0) == 1
+	           ? SIZE
+	           : 0;
+}
+
+size_t hk_tls_unique(const struct hk_tls *t, uint8_t ret[HK_TLS_BINDING_MAX])
+{
+	bool is_first_theirs = (SSL_is_server(t->ssl) == 1) != (SSL_session_reused(t->ssl) == 1);
+
+	if (SSL_version(t->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(t->ssl) != 1)
+		return 0;
+	/* the first Finished of the handshake: the client's, in a resumed one the server's */
+	return is_first_theirs ? SSL_get_peer_finished(t->ssl, ret, HK_TLS_BINDING_MAX)
+	                       : SSL_get_finished(t->ssl, ret, HK_TLS_BINDING_MAX);
+}
+
 bool hk_tls_has_pending(const struct hk_tls *t)
 {
 	return SSL_has_pending(t->ssl) == 1;

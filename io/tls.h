@@ -61,6 +61,13 @@ void hk_tls_end(struct hk_tls *);
 void hk_tls_describe(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 void hk_tls_error(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 
+/* hk_tls_exporter(t, ret), hk_tls_unique(t, ret): channel bindings of RFC 9266 and RFC 5929 3; how many
+ * octets, 0: there is none. tls-unique is none of TLS 1.3's, nor one of a session without the extended
+ * master secret (RFC 7627). */
+#define HK_TLS_BINDING_MAX 64
+size_t hk_tls_exporter(const struct hk_tls *, uint8_t ret[HK_TLS_BINDING_MAX]);
+size_t hk_tls_unique(const struct hk_tls *, uint8_t ret[HK_TLS_BINDING_MAX]);
+
 /* What the peer showed, in printable text; certificate and key are SHA-256 in hex, of the whole and of its
  * SubjectPublicKeyInfo (RFC 6698 2.1.2). */
 struct hk_tls_peer {

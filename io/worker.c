@@ -327,6 +327,12 @@ static void take(struct hk_worker *w, struct hk_post *post)
 	case HK_POST_DNS:
 		hk_ask_answer_dns(w, (struct hk_dns_post *)post);
 		break;
+	case HK_POST_AUTH:
+		hk_ask_answer_auth(w, (struct hk_auth_post *)post);
+		break;
+	case HK_POST_POLICY:
+		hk_ask_answer_policy(w, (struct hk_policy_post *)post);
+		break;
 	case HK_POST_SETUP:
 		set_up(w, (struct hk_setup_post *)post);
 		break;
@@ -434,6 +440,12 @@ static void discard(struct hk_post *post)
 	switch (post->type) {
 	case HK_POST_DNS:
 		hk_dns_post_free((struct hk_dns_post *)post);
+		break;
+	case HK_POST_AUTH:
+		hk_auth_post_free((struct hk_auth_post *)post);
+		break;
+	case HK_POST_POLICY:
+		hk_policy_post_free((struct hk_policy_post *)post);
 		break;
 	case HK_POST_DELIVER:
 		hk_job_free(((struct hk_job_post *)post)->job);

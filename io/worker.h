@@ -6,17 +6,22 @@
 #ifndef HIKYAKU_IO_WORKER_H
 #define HIKYAKU_IO_WORKER_H
 
+#include "engine/limits.h"
 #include "engine/mail.h"
 #include "engine/owner.h"
 #include "io/answers.h"
 #include "io/ask.h"
+#include "io/auth.h"
 #include "io/generation.h"
 #include "io/mailbox.h"
 #include "io/net.h"
+#include "io/policies.h"
+#include "engine/delivery.h"
 
 /* ids have four bits for their worker, and the owner, which makes bounces, is the last of them
  * (mail.h) */
 #define HK_WORKERS_MAX 15
+#define HK_DEVICE_KEY  32
 
 /* What all workers share. */
 struct hk_world {
@@ -24,6 +29,11 @@ struct hk_world {
 	struct hk_log *log;
 	struct hk_mailbox *owner, *main;
 	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
+	struct hk_limits *limits;
+	struct hk_auth_pool *auth;
+	uint8_t device_key[HK_DEVICE_KEY]; /* where the configuration names none */
+	struct hk_policies *policies;
+	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };

@@ -266,6 +266,9 @@ static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_wa
 		s->ledger.mail[c->number].id = w->mail->id;
 		hk_sim_post_mail(s, w->mail, (uint64_t)c->serial << 32 | w->id);
 		break;
+	case HK_SESSION_AUTH: /* nobody has users here */
+		hk_session_auth(c->session, w->id, &(struct hk_auth_answer){.outcome = HK_AUTH_LATER});
+		break;
 	case HK_SESSION_CLOSE:
 		break;
 	}

@@ -10,14 +10,48 @@
 /* RFC 4422 3.1: a mechanism's name has 1 to 20 characters. */
 enum { MECHANISM_MAX = 20, TYPE_MAX = 16 };
 
-static bool is_listed(struct hk_slice list, struct hk_slice name)
+static struct hk_slice take_word(struct hk_slice *list)
 {
-	while (list.n) {
-		struct hk_slice word = hk_slice_sub(list, 0, hk_slice_find(list, ' '));
+	struct hk_slice word = hk_slice_sub(*list, 0, hk_slice_find(*list, ' '));
 
-		if (word.n && hk_slice_eq_nocase(word, name))
+	*list = hk_slice_from(*list, word.n + 1);
+	return word;
+}
+
+/* Without TLS there is no channel to bind to (RFC 5802 6), nor one that could know the client (RFC
+ * 4422 appendix A). */
+static bool is_usable(const struct hk_smtpd *s, struct hk_slice name)
+{
+	struct hk_slice end = hk_slice_from(name, name.n > 5 ? name.n - 5 : 0);
+
+	return name.n && (s->is_tls || (!hk_slice_eq_nocase(end, HK_S("-PLUS")) &&
+	                                   !hk_slice_eq_nocase(name, HK_S("EXTERNAL"))));
+}
+
+void smtpd_mechanisms_add(const struct hk_smtpd *s, struct hk_buf *out)
+{
+	struct hk_slice list = s->options.mechanisms;
+	const char *before = "";
+
+	while (list.n) {
+		struct hk_slice word = take_word(&list);
+
+		if (!is_usable(s, word))
+			continue;
+		hk_buf_addf(out, "%s%.*s", before, HK_FMT(word));
+		before = " ";
+	}
+}
+
+static bool is_listed(const struct hk_smtpd *s, struct hk_slice name)
+{
+	struct hk_slice list = s->options.mechanisms;
+
+	while (list.n) {
+		struct hk_slice word = take_word(&list);
+
+		if (is_usable(s, word) && hk_slice_eq_nocase(word, name))
 			return true;
-		list = hk_slice_from(list, word.n + 1);
 	}
 	return false;
 }
@@ -66,7 +100,7 @@ static const char *auth_refusal(
 	}
 	*code = 504;
 	*enhanced = "5.5.4";
-	if (name.n > MECHANISM_MAX || !is_listed(s->options.mechanisms, name))
+	if (name.n > MECHANISM_MAX || !is_listed(s, name))
 		return "This mechanism is not offered (RFC 4954 4)";
 	return NULL;
 }

@@ -75,7 +75,7 @@ static void add_keyword(const struct hk_smtpd *s, struct hk_buf *text, unsigned 
 		break;
 	case HK_EXT_NR_AUTH:
 		hk_buf_add_byte(text, ' ');
-		hk_buf_add(text, o->mechanisms);
+		smtpd_mechanisms_add(s, text);
 		break;
 	case HK_EXT_NR_LIMITS:
 		add_limit(text, "RCPTMAX", o->max_recipients);

@@ -147,6 +147,8 @@ void smtpd_auth_line(struct hk_smtpd *, struct hk_slice line);
 void smtpd_auth_too_long(struct hk_smtpd *);
 /* smtpd_auth_forget(s): what was decoded of an exchange is wiped. */
 void smtpd_auth_forget(struct hk_smtpd *);
+/* smtpd_mechanisms_add(s, out): those that can be used now, separated by a space. */
+void smtpd_mechanisms_add(const struct hk_smtpd *, struct hk_buf *out);
 void smtpd_clientid(struct hk_smtpd *, struct hk_slice argument);
 /* smtpd_take_params(s, event, rest): what follows the path; false when the reply was given. */
 bool smtpd_take_params(struct hk_smtpd *, struct hk_smtpd_event *, struct hk_slice rest);

@@ -5,6 +5,8 @@
  * A line that is too long or holds a bare LF is refused as soon as that is known and then read over
  * up to its CRLF: what stands behind a bare LF is never taken for a command of its own.
  */
+#include <string.h>
+
 #include "smtpd_internal.h"
 
 static void skip_line(struct hk_smtpd *s)
@@ -35,18 +37,21 @@ static enum hk_status skip_step(struct hk_smtpd *s)
 }
 
 /* RFC 4954 4: lines with a credential in them may be long. */
+static bool is_secret(const struct hk_smtpd *s)
+{
+	return s->state == SMTPD_AUTH || hk_slice_starts_nocase(smtpd_input(s), HK_S("AUTH "));
+}
+
 static size_t line_max(const struct hk_smtpd *s)
 {
-	if (s->state == SMTPD_AUTH ||
-	    (s->options.mechanisms.n && hk_slice_starts_nocase(smtpd_input(s), HK_S("AUTH "))))
-		return HK_SMTP_AUTH_LINE_MAX;
-	return HK_SMTP_LINE_MAX;
+	return s->options.mechanisms.n && is_secret(s) ? HK_SMTP_AUTH_LINE_MAX : HK_SMTP_LINE_MAX;
 }
 
 enum hk_status smtpd_line_step(struct hk_smtpd *s)
 {
 	size_t max = line_max(s), lf;
 	struct hk_slice have = hk_slice_sub(smtpd_input(s), 0, max);
+	bool has_secret = is_secret(s);
 
 	if (s->skipping)
 		return skip_step(s);
@@ -76,5 +81,8 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 		smtpd_auth_line(s, hk_slice_sub(have, 0, lf - 1));
 	else
 		smtpd_command(s, hk_slice_sub(have, 0, lf - 1));
+	/* what was needed of it was decoded into a place of its own */
+	if (has_secret)
+		explicit_bzero((void *)(uintptr_t)have.p, lf + 1);
 	return HK_OK;
 }
