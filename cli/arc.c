@@ -110,7 +110,7 @@ static enum hk_status seal(struct run *s)
 {
 	const struct cli_options *o = s->options;
 	struct hk_arc_seal_options options = {.size = sizeof options, .d = hk_slice_str(o->domain),
-	    .s = hk_slice_str(o->selector),
+	    .s = hk_slice_str(o->selector[0]),
 	    .alg = hk_private_key_alg(s->key),
 	    .authserv_id = hk_slice_str(o->authserv_id),
 	    .headers = hk_slice_str(o->headers),
@@ -243,13 +243,13 @@ enum cli_exit cli_arc(const struct cli_options *o)
 		cli_complain("a word is needed, seal or verify, and a file", what);
 		return CLI_USAGE;
 	}
-	if (is_seal && (!o->key || !o->domain || !o->selector || !o->authserv_id)) {
-		cli_complain("--key, --domain, --selector and --authserv-id are needed", NULL);
+	if (is_seal && (o->n_keys != 1 || !o->domain || o->n_selectors != 1 || !o->authserv_id)) {
+		cli_complain("one --key, --domain, --selector and --authserv-id are needed", NULL);
 		return CLI_USAGE;
 	}
 	hk_arena_init(&s.arena, CLI_ARENA);
 	hk_buf_init(&s.out, OUTPUT_MAX);
-	if ((!is_seal || cli_read_key(o->key, &s.key)) && cli_message_read(o, &s.message))
+	if ((!is_seal || cli_read_key(o->key[0], &s.key)) && cli_message_read(o, &s.message))
 		code = run(&s, is_seal);
 	hk_arc_validate_done(s.chain);
 	hk_private_key_free(s.key);

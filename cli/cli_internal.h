@@ -58,7 +58,9 @@ struct cli_options {
 	const char *zone, *resolver, *record, *save_record, *against;
 	const char *queue_id, *evidence_dir;
 	const char *rcpt, *from;
-	const char *key, *domain, *selector, *headers; /* to sign with */
+	const char *key[HK_DKIM_MAX_SIGNERS], *selector[HK_DKIM_MAX_SIGNERS]; /* to sign with: one of each belong together */
+	size_t n_keys, n_selectors;
+	const char *domain, *headers;
 	const char *trusted_sealers;
 	enum hk_dmarc_profile dmarc_profile;
 	unsigned dmarc_sample; /* RFC 7489: 0 to 99 */

@@ -124,6 +124,22 @@ static const char *set_canon(struct cli_options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_key(struct cli_options *o, const char *value)
+{
+	if (o->n_keys == HK_DKIM_MAX_SIGNERS)
+		return "one key too many";
+	o->key[o->n_keys++] = value;
+	return NULL;
+}
+
+static const char *set_selector(struct cli_options *o, const char *value)
+{
+	if (o->n_selectors == HK_DKIM_MAX_SIGNERS)
+		return "one selector too many";
+	o->selector[o->n_selectors++] = value;
+	return NULL;
+}
+
 static const char *set_rsa_bits(struct cli_options *o, const char *value)
 {
 	uint64_t bits;
@@ -233,9 +249,9 @@ static const struct {
     {"--min-rsa-bits", "N", JUDGES | ARC, "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, JUDGES, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
-    {"--key", "PEM", SIGN | ARC, "the file of the private key to sign with", AT(key)},
+    {"--key", "PEM", SIGN | ARC, "the file of the private key to sign with; sign: several, each with its selector", set_key, 0},
     {"--domain", "NAME", SIGN | ARC | SRS, "sign for this domain; srs: the domain of rewritten addresses", AT(domain)},
-    {"--selector", "NAME", SIGN | ARC, "the selector of the key", AT(selector)},
+    {"--selector", "NAME", SIGN | ARC, "the selector of the key", set_selector, 0},
     {"--headers", "LIST", SIGN | ARC, "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
         AT(headers)},
     {"--trusted-sealers", "LIST", JUDGES | ARC, "domains whose seals of ARC are believed (default: none)",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * `hikyaku sign`: a message with a DKIM-Signature more (RFC 6376).
+ * `hikyaku sign`: a message with a DKIM-Signature more for each key (RFC 6376).
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "cli_internal.h"
 
-enum { PEM_MAX = 65536, FIELD_MAX = 65536 };
+enum { PEM_MAX = 65536, FIELDS_MAX = HK_DKIM_MAX_SIGNERS * 65536 };
 
 bool cli_read_key(const char *name, struct hk_private_key **ret)
 {
@@ -27,36 +27,77 @@ bool cli_read_key(const char *name, struct hk_private_key **ret)
 	return status == HK_OK;
 }
 
-static enum hk_status sign(const struct cli_options *o, const struct hk_private_key *key,
-    const struct cli_message *m, struct hk_arena *a, struct hk_buf *field)
+/* The keys, as many as there are --key. */
+struct signers {
+	struct hk_private_key *key[HK_DKIM_MAX_SIGNERS];
+	struct hk_dkim_sign *sign;
+};
+
+/* One question for each key; the body has gone by once for all of them. */
+static enum hk_status answer_all(struct signers *s)
+{
+	const struct hk_dkim_sign_question *q;
+	uint8_t signature[HK_SIGNATURE_MAX];
+	enum hk_status status = HK_OK;
+
+	while (status == HK_OK && (q = hk_dkim_sign_question(s->sign)) != NULL) {
+		size_t n = sizeof signature;
+
+		status = hk_sign_digest(s->key[q->id], q->digest, signature, &n);
+		if (status == HK_OK)
+			status = hk_dkim_sign_answer(s->sign, q->id, hk_slice_of(signature, n));
+	}
+	return status;
+}
+
+static enum hk_status sign(const struct cli_options *o, struct signers *s, const struct cli_message *m,
+    struct hk_arena *a, struct hk_buf *fields)
 {
 	struct hk_dkim_sign_options options = {.size = sizeof options, .d = hk_slice_str(o->domain),
-	    .s = hk_slice_str(o->selector),
-	    .alg = hk_private_key_alg(key),
 	    .header_canon = o->header_canon,
 	    .body_canon = o->body_canon,
 	    .now = o->has_now ? o->now : (int64_t)time(NULL),
 	    .headers = hk_slice_str(o->headers)};
-	uint8_t signature[HK_SIGNATURE_MAX];
-	size_t n = sizeof signature;
 	struct hk_header header;
-	struct hk_dkim_sign *s;
-	struct hk_slice digest;
 	enum hk_status status = hk_header_parse(a, m->header, &header);
+	size_t i;
 
+	for (i = 0; i < o->n_keys && status == HK_OK; i++) {
+		options.s = hk_slice_str(o->selector[i]);
+		options.alg = hk_private_key_alg(s->key[i]);
+		if (s->sign)
+			status = hk_dkim_sign_also(s->sign, &options);
+		else
+			s->sign = hk_dkim_sign_new(a, &options, &header);
+		if (!s->sign)
+			return HK_NOMEM;
+	}
 	if (status != HK_OK)
 		return status;
-	s = hk_dkim_sign_new(a, &options, &header);
-	if (!s)
-		return HK_NOMEM;
-	hk_dkim_sign_body(s, m->body);
-	status = hk_dkim_sign_end(s, &digest);
+	hk_dkim_sign_body(s->sign, m->body);
+	status = hk_dkim_sign_end(s->sign, NULL);
 	if (status == HK_OK)
-		status = hk_sign_digest(key, digest, signature, &n);
-	if (status == HK_OK)
-		status = hk_dkim_sign_finish(s, hk_slice_of(signature, n), field);
-	hk_dkim_sign_done(s);
-	return status;
+		status = answer_all(s);
+	return status == HK_OK ? hk_dkim_sign_fields(s->sign, fields) : status;
+}
+
+static bool read_keys(const struct cli_options *o, struct signers *s)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_keys; i++)
+		if (!cli_read_key(o->key[i], &s->key[i]))
+			return false;
+	return true;
+}
+
+static void signers_done(struct signers *s)
+{
+	size_t i;
+
+	hk_dkim_sign_done(s->sign);
+	for (i = 0; i < HK_DKIM_MAX_SIGNERS; i++)
+		hk_private_key_free(s->key[i]);
 }
 
 void cli_message_write(const struct cli_message *m, struct hk_slice fields)
@@ -77,21 +118,26 @@ void cli_message_write(const struct cli_message *m, struct hk_slice fields)
 
 static const char *what_is_missing(const struct cli_options *o)
 {
-	if (!o->key || !o->domain || !o->selector)
+	size_t i;
+
+	if (!o->n_keys || !o->domain || !o->n_selectors)
 		return "--key, --domain and --selector are needed";
+	if (o->n_keys != o->n_selectors)
+		return "each --key needs a --selector";
 	if (!hk_is_hostname(hk_slice_str(o->domain), false) || !strchr(o->domain, '.'))
 		return "--domain is not the name of a domain";
-	if (!hk_is_hostname(hk_slice_str(o->selector), true))
-		return "--selector is not a selector";
+	for (i = 0; i < o->n_selectors; i++)
+		if (!hk_is_hostname(hk_slice_str(o->selector[i]), true))
+			return "--selector is not a selector";
 	return NULL;
 }
 
 enum cli_exit cli_sign(const struct cli_options *o)
 {
 	const char *missing = what_is_missing(o);
-	struct hk_private_key *key = NULL;
+	struct signers signers = {0};
 	struct cli_message m = {0};
-	struct hk_buf field;
+	struct hk_buf fields;
 	struct hk_arena a;
 	enum hk_status status = HK_IO;
 
@@ -100,19 +146,19 @@ enum cli_exit cli_sign(const struct cli_options *o)
 		return CLI_USAGE;
 	}
 	hk_arena_init(&a, CLI_ARENA);
-	hk_buf_init(&field, FIELD_MAX);
-	if (cli_read_key(o->key, &key) && cli_message_read(o, &m)) {
-		status = sign(o, key, &m, &a, &field);
+	hk_buf_init(&fields, FIELDS_MAX);
+	if (read_keys(o, &signers) && cli_message_read(o, &m)) {
+		status = sign(o, &signers, &m, &a, &fields);
 		if (status == HK_SYNTAX)
 			cli_complain("there is no From that could be signed, or --headers is no list", NULL);
 		else if (status != HK_OK)
 			cli_complain("not signed", hk_status_text(status));
 	}
 	if (status == HK_OK)
-		cli_message_write(&m, hk_buf_slice(&field));
-	hk_private_key_free(key);
+		cli_message_write(&m, hk_buf_slice(&fields));
+	signers_done(&signers);
 	cli_message_done(&m);
-	hk_buf_done(&field);
+	hk_buf_done(&fields);
 	hk_arena_done(&a);
 	return status == HK_OK ? CLI_OK : CLI_USAGE;
 }

@@ -85,6 +85,7 @@ struct hk_session_env {
 	struct hk_disk *disk; /* for body files */
 	struct hk_log *log;
 	struct hk_ids *ids;        /* of the worker */
+	struct hk_dkim_key_cache *public_keys; /* of the worker, for DKIM and ARC; may be NULL */
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
 	struct hk_ip client;
 	uint16_t client_port;

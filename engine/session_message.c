@@ -120,6 +120,7 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	    .authserv_id = s->env.listener->authserv_id,
 	    .now = s->now.utc,
 	    .trusted_sealers = s->env.listener->trusted_sealers,
+	    .keys = s->env.public_keys,
 	};
 
 	if (!m->n_rcpt)

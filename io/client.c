@@ -306,6 +306,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .disk = w->world->disk,
 	    .log = w->world->log,
 	    .ids = &w->ids,
+	    .public_keys = w->public_keys,
 	    .intake = w->world->intake,
 	    .client = peer->ip,
 	    .client_port = peer->port,

@@ -425,9 +425,11 @@ enum hk_status hk_worker_start(const struct hk_world *world, unsigned index, str
 	w->index = index;
 	w->keys_fd = -1;
 	w->ids = (struct hk_ids){.last = world->last_id, .worker = index};
+	w->public_keys = hk_dkim_key_cache_new(NULL);
 	hk_asks_init(&w->asks);
 	status = begin(w);
 	if (status != HK_OK) {
+		hk_dkim_key_cache_free(w->public_keys);
 		free(w); /* at start-up only: the process ends with it */
 		return status;
 	}
@@ -490,5 +492,6 @@ void hk_worker_free(struct hk_worker *w)
 	hk_answers_done(&w->answers);
 	hk_asks_done(&w->asks);
 	hk_mailbox_done(&w->box);
+	hk_dkim_key_cache_free(w->public_keys);
 	free(w);
 }

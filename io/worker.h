@@ -89,6 +89,7 @@ struct hk_worker {
 	struct hk_drive *drives;
 	size_t sessions;
 	struct hk_ids ids;
+	struct hk_dkim_key_cache *public_keys; /* parsed before; NULL when there was no memory for it */
 	struct hk_asks asks;
 	struct hk_answers answers;
 	bool stopping, told_idle, is_full;

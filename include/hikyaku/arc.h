@@ -60,6 +60,7 @@ struct hk_arc_validate_options {
 	unsigned min_rsa_bits;          /* 0: HK_DKIM_MIN_RSA_BITS; for archived vectors */
 	struct hk_slice trusted_sealers; /* domains, each exact, separated by ","; empty: nobody is trusted */
 	struct hk_work *work;           /* borrowed until hk_arc_validate_done; NULL: the usual limits */
+	struct hk_dkim_key_cache *keys; /* borrowed until hk_arc_validate_done; NULL: every key is parsed anew */
 };
 
 struct hk_arc_validate;

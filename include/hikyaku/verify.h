@@ -61,6 +61,7 @@ struct hk_verify_input {
 	unsigned dmarc_sample;               /* RFC 7489: as in dmarc.h */
 	bool compare_profiles;               /* fills dmarc_other and dmarc_differs; asks for both profiles */
 	struct hk_work *work;                /* borrowed until the verdict; NULL: the usual limits */
+	struct hk_dkim_key_cache *keys;      /* of DKIM and ARC; borrowed until hk_verify_done; NULL: every key is parsed anew */
 };
 
 /* Why there is no single author domain (RFC 9989 4.1, 11.5). */

@@ -132,6 +132,8 @@ static enum hk_status begin(struct hk_arc_validate *v)
 	if (status != HK_OK)
 		return status;
 	status = hk_dkim_lookups_init(&v->lookups, v->arena, n + 1);
+	v->lookups.cache = v->options.keys;
+	v->lookups.now = v->options.now;
 	if (status == HK_OK && v->body == &v->own)
 		status = hk_dkim_body_init(&v->own, v->arena, 1);
 	if (status != HK_OK || n == 0)

@@ -300,20 +300,20 @@ static enum hk_status conclude_syntax(struct hk_spf *q, struct hk_slice bad, con
 static enum hk_status read_terms(struct hk_spf *q, struct hk_slice text)
 {
 	struct hk_spf_frame *frame = q->frame;
-	struct hk_spf_kept kept;
+	struct hk_spf_kept *kept = &q->kept;
 	struct hk_spf_term *terms;
 	struct hk_slice bad = {0};
 	const char *what = "";
 
-	if (hk_spf_read_record(text, &frame->record, &kept, &bad, &what) != HK_OK)
+	if (hk_spf_read_record(text, &frame->record, kept, &bad, &what) != HK_OK)
 		return conclude_syntax(q, bad, what);
-	terms = hk_arena_array(q->a, kept.n, sizeof *terms);
+	terms = hk_arena_array(q->a, kept->n, sizeof *terms);
 	if (!terms)
 		return q->a->failed;
-	memcpy(terms, kept.term, kept.n * sizeof *terms);
+	memcpy(terms, kept->term, kept->n * sizeof *terms);
 	frame->kept = terms;
-	frame->n_kept = kept.n;
-	frame->rest = kept.rest;
+	frame->n_kept = kept->n;
+	frame->rest = kept->rest;
 	q->next = next_term;
 	return HK_OK;
 }

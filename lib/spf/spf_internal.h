@@ -119,6 +119,7 @@ struct hk_spf {
 	struct hk_spf_macros macros;
 	struct hk_spf_verdict verdict;
 	struct hk_spf_frame *frame;
+	struct hk_spf_kept kept; /* of the record that is being read; too much to clear for each */
 	unsigned depth;
 	hk_spf_stage *next; /* what to do when nothing is awaited; NULL when all is done */
 	enum hk_status failed;

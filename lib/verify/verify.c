@@ -127,7 +127,8 @@ static enum hk_status start_dkim(struct hk_verify *v)
 	        .author_domain = v->verdict.author_domain,
 	        .min_rsa_bits = v->input.min_rsa_bits,
 	        .allow_sha1 = v->input.allow_sha1,
-	        .work = &v->work},
+	        .work = &v->work,
+	        .keys = v->input.keys},
 	    &v->header, v->port[PORT_DKIM].trace);
 	if (!v->dkim)
 		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;
@@ -149,7 +150,8 @@ static enum hk_status start_arc(struct hk_verify *v)
 	    &(struct hk_arc_validate_options){.size = sizeof(struct hk_arc_validate_options), .now = v->input.now,
 	        .min_rsa_bits = v->input.min_rsa_bits,
 	        .trusted_sealers = v->input.trusted_sealers,
-	        .work = &v->work},
+	        .work = &v->work,
+	        .keys = v->input.keys},
 	    &v->header, v->port[PORT_ARC].trace, v->body);
 	if (!v->arc)
 		return v->arena->failed != HK_OK ? v->arena->failed : HK_NOMEM;

@@ -20,6 +20,7 @@ struct fixture {
 	struct hk_verify *v;
 	const struct hk_verify_verdict *r;
 	size_t asked;
+	struct hk_dkim_key_cache *keys;
 };
 
 static struct hk_slice seal_by_list(struct fixture *f, struct hk_slice message, struct hk_slice results)
@@ -83,7 +84,8 @@ static enum hk_status run(struct fixture *f, struct hk_slice message, unsigned c
 	    .authserv_id = HK_S("mx.b.test"),
 	    .helo = HK_S("mx.list.test"),
 	    .now = NOW,
-	    .trusted_sealers = hk_slice_str(trusted)};
+	    .trusted_sealers = hk_slice_str(trusted),
+	    .keys = f->keys};
 	struct hk_splitter splitter;
 	struct hk_slice body;
 	struct hk_dns_question q;
@@ -151,6 +153,30 @@ static void after_a_list_dkim_fails_and_the_chain_says_what_was_so_before(void *
 	assert_int_equal(f.r->arc->highest, 1);
 	assert_has((const char *)f.listed.p, "ARC-Authentication-Results: i=1; mx.list.test;\r\n\tdkim=pass");
 	fixture_done(&f);
+}
+
+static void keys_that_come_again_are_not_parsed_again_for_dkim_and_for_arc(void **state)
+{
+	const struct hk_dkim_key_cache_counts *counts;
+	unsigned i;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.keys = hk_dkim_key_cache_new(NULL);
+	assert_non_null(f.keys);
+	counts = hk_dkim_key_cache_counts(f.keys);
+	for (i = 0; i < 3; i++) {
+		judge(&f, f.direct, "");
+		assert_int_equal(f.r->dkim[0]->result, HK_DKIM_PASS);
+		assert_int_equal(counts->hits, i ? 3 * i - 1 : 0); /* the list's message brings the author's key as well */
+		judge(&f, f.listed, "");
+		assert_int_equal(f.r->arc->cv, HK_ARC_PASS);
+		assert_int_equal(counts->hits, 3 * i + 1);
+		assert_int_equal(counts->entries, 2);
+	}
+	fixture_done(&f);
+	hk_dkim_key_cache_free(f.keys);
 }
 
 /* S1-029 S1-064; auth-peers 56: the result of DMARC never changes, and nobody is trusted by default */
@@ -404,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(after_a_list_dkim_fails_and_the_chain_says_what_was_so_before),
+	    cmocka_unit_test(keys_that_come_again_are_not_parsed_again_for_dkim_and_for_arc),
 	    cmocka_unit_test(only_a_chain_of_trusted_sealers_changes_what_is_done_rfc_8617_7_2),
 	    cmocka_unit_test(the_comment_of_the_override_has_what_rfc_8617_7_2_2_wants),
 	    cmocka_unit_test(a_trusted_chain_leaves_a_pass_and_a_policy_of_none_alone),

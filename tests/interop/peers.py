@@ -18,6 +18,7 @@ from harness import SLOW, fresh_address, wait_until
 PORT = 2525
 STREAM_PORT = 2526
 AUTH_PORT = 2527
+SEVEN_PORT = 2528
 USERS = ("postfix", "Debian-exim", "opensmtpd", "opensmtpq", "smtptest")
 GROUPS = (*USERS, "postdrop")  # a group has the number of its user
 
@@ -38,10 +39,11 @@ class Peer:
     also = ()
     tls_bug = ""  # why it cannot serve TLS
 
-    def __init__(self, root, certificate, ours, sink):
-        """certificate: the path without .crt and .key; ours, sink: (address, port)."""
+    def __init__(self, root, certificate, places):
+        """certificate: the path without .crt and .key; places: World.places()."""
         self.address, self.root = fresh_address(), Path(root) / self.package
-        self.certificate, self.ours, self.sink = certificate, ours, sink
+        self.certificate, self.places = certificate, places
+        self.ours, self.sink = places.ours, places.sink
         self.tree = packages.unpack(self.package, self.also)
         self.version = packages.version(self.package)
         self.root.mkdir(mode=0o755)
@@ -101,7 +103,10 @@ class Postfix(Peer):
         master += f"{self.address}:{AUTH_PORT} inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_type=dovecot "
         master += f"-o smtpd_sasl_path={self.root.parent}/auth -o smtpd_tls_auth_only=yes -o mynetworks=192.0.2.1 "
         master += "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n"
+        # as a peer without extensions for what is not 7-bit
+        master += f"{self.address}:{SEVEN_PORT} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=8bitmime,chunking,smtputf8\n"
         (etc / "master.cf").write_text(master)
+        nodsn, refusing, lmtp = self.places.nodsn, self.places.refusing, self.places.lmtp
         (etc / "main.cf").write_text(f"""compatibility_level = 3.6
 queue_directory = {self.root}/spool
 data_directory = {self.root}/data
@@ -128,7 +133,9 @@ relay_domains = ours.test
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtp_dns_support_level = disabled
 transport_maps = inline:{{ {{.ours.test = clear:[{self.ours[0]}]:{self.ours[1]}}}, {{.tls.test = tlsonly:[{self.ours[0]}]:{self.ours[1]}}},
-  {{.sink.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{discard.test = discard:}} }}
+  {{.sink.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.seven.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.nodsn.test = clear:[{nodsn[0]}]:{nodsn[1]}}},
+  {{.refused.test = clear:[{refusing[0]}]:{refusing[1]}}}, {{.fail.test = clear:[{self.ours[0]}]:{self.ours[1]}}},
+  {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}} }}
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {self.certificate}.key, {self.certificate}.crt
 smtp_tls_security_level = may
@@ -194,7 +201,7 @@ check_rcpt:
 begin routers
 ours:
   driver = manualroute
-  domains = *.ours.test
+  domains = *.ours.test : *.fail.test
   route_list = * {self.ours[0]}::{self.ours[1]} byname
   self = send
   transport = plain_smtp
@@ -210,7 +217,31 @@ sink:
   route_list = * {self.sink[0]}::{self.sink[1]} byname
   self = send
   transport = plain_smtp
+nodsn:
+  driver = manualroute
+  domains = *.nodsn.test
+  route_list = * {self.places.nodsn[0]}::{self.places.nodsn[1]} byname
+  self = send
+  transport = plain_smtp
+refused:
+  driver = manualroute
+  domains = *.refused.test
+  route_list = * {self.places.refusing[0]}::{self.places.refusing[1]} byname
+  self = send
+  transport = plain_smtp
+lmtp:
+  driver = manualroute
+  domains = *.lmtp.test
+  route_list = * {self.places.lmtp[0]}::{self.places.lmtp[1]} byname
+  self = send
+  transport = lmtp_tcp
 begin transports
+lmtp_tcp:
+  driver = smtp
+  protocol = lmtp
+  port = {self.places.lmtp[1]}
+  allow_localhost = true
+  hosts_avoid_tls = *
 plain_smtp:
   driver = smtp
   allow_localhost = true

@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import clients  # noqa: E402
+import hops  # noqa: E402
 import packages  # noqa: E402
 import peers  # noqa: E402
 import servers  # noqa: E402
@@ -26,7 +27,7 @@ PAGE = HERE.parent.parent / "docs/interop.md"
 
 def fetch():
     """Before the network is our own: downloads what is missing; what cannot be had is told later, by whoever misses it."""
-    for kind in (*peers.PEERS, clients.Msmtp):
+    for kind in (*peers.PEERS, hops.Haproxy, clients.Msmtp):
         try:
             packages.unpack(kind.package, kind.also)
         except packages.Missing as error:

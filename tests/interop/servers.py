@@ -4,18 +4,21 @@
 import json
 import re
 
+import hops
 import packages
 import peers
+import reports
 from harness import Smtp, hikyaku, wait_until
 from wire import BODIES, DOTS, EIGHT, LARGE, PLAIN, WIDE, same
 
 KEYS = {"Postfix": "postfix", "Exim": "exim", "OpenSMTPD": "opensmtpd"}
 
 
-def inject(address, body, rcpts, mail_from="a@a.test", parameters=""):
-    """Hands a message to whoever listens there; the reply has to be positive."""
-    client = Smtp(address, timeout=60)
-    for text in ("EHLO client.test", f"MAIL FROM:<{mail_from}>{parameters}", *(f"RCPT TO:<{rcpt}>" for rcpt in rcpts), "DATA"):
+def inject(address, body, rcpts, mail_from="a@a.test", parameters="", port=peers.PORT):
+    """Hands a message to whoever listens there; the reply has to be positive. rcpts: addresses, or (address, parameters)."""
+    client = Smtp(address, port, timeout=60)
+    pairs = [(rcpt, "") if isinstance(rcpt, str) else rcpt for rcpt in rcpts]
+    for text in ("EHLO client.test", f"MAIL FROM:<{mail_from}>{parameters}", *(f"RCPT TO:<{rcpt}>{words}" for rcpt, words in pairs), "DATA"):
         reply = client.command(text)
         if reply[0] >= 400:
             raise RuntimeError(f"{text}: {reply}")
@@ -46,9 +49,9 @@ class Pair:
         inject(self.world.relay_address, body, names, parameters=parameters)
         return self.world.arrived_at_sink(names, body)
 
-    def from_us_with(self, keyword, body, wanted, parameters=""):
+    def from_us_with(self, keyword, body, wanted, parameters="", domain=""):
         """As from_us, and the wire shows `wanted` in what we said; "not offered" where the peer does not announce it."""
-        result = self.from_us(body, parameters=parameters)
+        result = self.from_us(body, domain, parameters=parameters)
         if result is not True:
             return result
         if not self.recorder.offers(keyword):
@@ -143,6 +146,7 @@ class Pair:
         add("from us", "PIPELINING", lambda: self.from_us_with("PIPELINING", PLAIN, lambda r: r.pipelined()))
         add("from us", "SIZE", lambda: self.from_us_with("SIZE", PLAIN, lambda r: re.search(rb"(?m)^MAIL .* SIZE=\d", r.said())))
         add("from us", "8BITMIME", lambda: self.from_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
+        add("from us", "CHUNKING", lambda: self.from_us_with("CHUNKING", LARGE, lambda r: re.search(rb"(?m)^BDAT \d", r.said()), domain="bdat."))
         add("from us", "STARTTLS", self.tls_from_us)
         add("from us", "STARTTLS where it works, else clear", lambda: self.from_us(PLAIN, "may."))
         self.run_client(add)
@@ -258,14 +262,20 @@ def run_dovecot(world):
 
 def run(world):
     run_dovecot(world)
+    hops.run_haproxy(world, inject)
     for kind in peers.PEERS:
         try:
-            peer = kind(world.root, world.root / "tls", (world.to_us.address, peers.PORT), (world.sink.address, world.sink.port)).start()
+            peer = kind(world.root, world.root / "tls", world.places()).start()
         except (packages.Missing, RuntimeError, OSError) as error:
             result = "skipped" if isinstance(error, packages.Missing) else "FAILED"
             world.rows.add(kind.name, "-", "both", "all", result, str(error))
             continue
         world.peers[peer.name] = peer
         Pair(world, peer).run()
+        if peer.name in ("Postfix", "Exim"):
+            reports.Reports(world, peer, inject).run()
+            hops.FromPeer(world, peer, inject).run()
+        if peer.name == "Postfix":
+            hops.Seven(world, peer, inject).run()
         if peer.name == "Postfix" and "Dovecot" in world.peers:
             Auth(world, peer).run()

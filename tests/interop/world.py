@@ -3,6 +3,7 @@
 
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
 import packages
 import peers
@@ -10,13 +11,15 @@ from harness import Daemon, Dns, Sink, fresh_address, make_certificate, wait_unt
 from wire import PORT, Recorder, same
 
 SINK_EHLO = b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-SIZE 100000000\r\n250 DSN\r\n"
+NODSN_EHLO = b"250-sink.test\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
 NAMES = {"postfix": "Postfix", "exim": "Exim", "opensmtpd": "OpenSMTPD", "dovecot": "Dovecot"}
 
 
 class World:
     """hikyakud takes mail for *.ours.test and *.tls.test into Maildirs (mx), and relays from 127/8 (relay): u@NAME.sink.test goes by the
     recorder to_peer[NAME] to the peer NAME, which hands it to the sink. NAME.tls.sink.test the
-    same way only under TLS, NAME.may.sink.test under TLS where that works."""
+    same way only under TLS, NAME.may.sink.test under TLS where that works, NAME.bdat.sink.test by BDAT. Behind NAME.nodsn.test is a sink
+    without DSN, behind NAME.refused.test one that refuses every recipient. What is for *.fail.test is taken (mx) and cannot be delivered."""
 
     def __init__(self, rows, only=""):
         self.rows, self.only, self.root = rows, only, Path("/tmp/interop")
@@ -32,10 +35,13 @@ class World:
         Path(f"{self.root}/tls.key").chmod(0o644)  # for the users of all of them
         self.dns = Dns({})  # nobody publishes anything; asking takes no time
         self.sink = Sink(replies={"EHLO": SINK_EHLO})
+        self.nodsn = Sink(replies={"EHLO": NODSN_EHLO})
+        self.refusing = Sink(replies={"EHLO": NODSN_EHLO, "RCPT": b"550 5.1.1 nobody of that name\r\n"})
         self.to_us = Recorder()
         self.to_peer = {name: Recorder() for name in NAMES}
+        self.to_seven = Recorder()
         self.lmtp = self.root / "lmtp"
-        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test ours.test", hostname="hikyaku.test",
+        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test ours.test .fail.test", hostname="hikyaku.test",
                              resolver=self.dns.where)
         self.daemon.start()
         self.to_us.target = (self.daemon.address, PORT)
@@ -47,17 +53,31 @@ class World:
         self.daemon.stop()
 
     def listeners(self):
-        self.relay_address = fresh_address()
+        self.relay_address, self.lmtp_address, self.proxy_address = fresh_address(), fresh_address(), fresh_address()
         tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
-        return ("listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
+        plain = f"address %s:{PORT}; reject-early-talkers off; }}\n"
+        return ("listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
+                "listen proxy { proxy-from 127.0.0.0/8; " + plain % self.proxy_address +
+                "listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
                 f"listen relay {{ address {self.relay_address}:{PORT}; role relay; relay-from 127.0.0.0/8; " + tls)
 
     def routes(self):
         levels = (("", "off"), ("may.", "opportunistic"), ("tls.", "required"))
         rows = [f"route {name}.{level[0]}sink.test {{ via smtp {r.address}:{PORT}; tls {level[1]}; }}"
                 for name, r in self.to_peer.items() for level in levels]
+        rows += [f"route {name}.bdat.sink.test {{ via smtp {r.address}:{PORT}; tls off; chunking on; }}" for name, r in self.to_peer.items()]
+        rows += [f"route {name}.{domain} {{ via smtp {r.address}:{PORT}; tls off; }}"
+                 for name, r in self.to_peer.items() for domain in ("nodsn.test", "refused.test")]
+        rows.append(f"route .seven.test {{ via smtp {self.to_seven.address}:{PORT}; tls off; }}")
+        rows.append(f"route .fail.test {{ via smtp {self.refusing.address}:{self.refusing.port}; tls off; }}")
         rows.append(f"route lmtp.test {{ via lmtp unix:{self.lmtp}; }}")
         return "\n".join(rows).replace("%", "%%") + "\nroute * { via maildir %(root)s/mail/%%u; }"
+
+    def places(self):
+        """Where peers send mail to, by its domain: (address, port)."""
+        return SimpleNamespace(ours=(self.to_us.address, PORT), sink=(self.sink.address, self.sink.port), nodsn=(self.nodsn.address, self.nodsn.port),
+                               refusing=(self.refusing.address, self.refusing.port), lmtp=(self.lmtp_address, PORT),
+                               proxy=(self.proxy_address, PORT))
 
     # ---- rows ----
 
