@@ -20,6 +20,7 @@
  *	srs.c       the command srs
  *	authres.c   the command authres
  *	smtp*.c     smtp (smtp.h)
+ *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
  *	flags.c     their options
  */
@@ -234,6 +235,7 @@ enum cli_exit cli_keys(const struct cli_options *);
 enum cli_exit cli_srs(const struct cli_options *);
 enum cli_exit cli_authres(const struct cli_options *);
 enum cli_exit cli_smtp(char **argv);
+enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
 

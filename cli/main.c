@@ -24,6 +24,8 @@ static const struct cli_command commands[] = {
         "[options] [FILE | -]", cli_authres, .takes_file = true, .options = CLI_OPTIONS_AUTHRES},
     {"smtp", "speak with a mail server, and show what is said", "[--server HOST] [--rcpt ADDRESS]... [options]",
         .run_words = cli_smtp},
+    {"users", "keep the password file of a submission server",
+        "add|passwd|remove|list --file FILE [options] [NAME]", .run_words = cli_users},
     {"load", "send made-up mail over many connections, and tell what it took", "[options]", .run_words = cli_load},
     {"sink", "take all mail and keep none", "[options]", .run_words = cli_sink},
 };

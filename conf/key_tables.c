@@ -484,9 +484,11 @@ static enum hk_status read_name(
 
 	if (status == HK_OK)
 		status = hk_arena_fmt(a, &ret->file, "%.*s/%.*s", HK_FMT(dir), HK_FMT(file));
+	if (status != HK_OK)
+		return status;
 	ret->domain = hk_slice_sub(ret->name, 0, dot);
 	ret->selector = hk_slice_from(ret->name, dot + 1);
-	return status;
+	return HK_OK;
 }
 
 /* rspamd signs for the domain that users registered (use_esld) unless it is told otherwise, so a
@@ -501,7 +503,7 @@ enum hk_status hk_key_items_rspamd(
 
 	if (!k)
 		status = m.arena.failed;
-	for (i = 0; status == HK_OK && i < n; i++)
+	for (i = 0; k && status == HK_OK && i < n; i++)
 		if (names[i].n > 4 && hk_slice_ends_nocase(names[i], HK_S(".key")))
 			status = read_name(&m.arena, dir, names[i], &k[found++]);
 	if (status == HK_OK && found)

@@ -52,6 +52,17 @@ class Zone:
         return [answer.get("result") for answer in answers]
 
 
+def local_parts(tap):
+    """RFC 8616 4: where the local part is not ASCII, a term with its macro matches nothing; others do."""
+    z = Zone(tap)
+    z.text += "*.any.test. A 127.0.0.2\n*.all.test. TXT \"v=spf1 +all\"\n"
+    for user, result in (("b", "pass"), ("b\u00fc", "fail")):
+        for term in ("exists:%{l}.any.test", "exists:%{L}.any.test", "exists:%{s}.any.test", "include:%{l}.all.test"):
+            z.record(f"RFC 8616 4: {term} for the local part {user}", f"v=spf1 {term} -all", result, user=user)
+        z.record(f"RFC 8616 4: the macro of the domain for the local part {user}", "v=spf1 exists:%{o}.any.test -all", "pass", user=user)
+    z.run()
+
+
 def limits(tap):
     z = Zone(tap)
     for n, result in ((10, "pass"), (11, "permerror")):
@@ -188,4 +199,4 @@ def status(tap):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([limits, syntax, macros, explanation, clients, status], Tap()))
+    sys.exit(run_cases([limits, local_parts, syntax, macros, explanation, clients, status], Tap()))

@@ -25,8 +25,10 @@ enum hk_spf_where { HK_SPF_IN_TERM, HK_SPF_IN_EXPLANATION };
 bool hk_spf_macro_is_valid(struct hk_slice text, enum hk_spf_where, bool *ret_has_p);
 /* The grammar of a domain-spec (7.1), which also rules its end. */
 bool hk_spf_domain_spec_is_valid(struct hk_slice spec);
+/* RFC 8616 4: a term whose %{s} or %{l} stands for a local part that is not ASCII matches nothing. */
+bool hk_spf_has_foreign_local(const struct hk_spf_macros *, struct hk_slice spec);
 /* Expands a valid domain-spec into a name in the form of dns.h. NOTFOUND when the outcome is no
- * name. */
+ * name, or one that matches nothing. */
 enum hk_status hk_spf_expand_name(
     struct hk_arena *, const struct hk_spf_macros *, struct hk_slice spec, struct hk_slice *ret);
 /* The octets of values that an expansion of spec goes through. */

@@ -275,6 +275,27 @@ size_t hk_spf_expand_cost(const struct hk_spf_macros *macros, struct hk_slice sp
 	return n;
 }
 
+static bool is_ascii(struct hk_slice s)
+{
+	size_t i = 0;
+
+	while (i < s.n && s.p[i] < 0x80)
+		i++;
+	return i == s.n;
+}
+
+bool hk_spf_has_foreign_local(const struct hk_spf_macros *macros, struct hk_slice spec)
+{
+	struct piece piece;
+
+	if (is_ascii(macros->value['l' - 'a']))
+		return false;
+	while (spec.n && take_piece(&spec, &piece))
+		if (piece.letter && contains(HK_S("sl"), hk_to_lower(piece.letter)))
+			return true;
+	return false;
+}
+
 /* 7.3: labels go from the left until 253 octets are left; one final dot means nothing. */
 static struct hk_slice cut_name(struct hk_slice name)
 {
@@ -313,6 +334,8 @@ enum hk_status hk_spf_expand_name(struct hk_arena *a, const struct hk_spf_macros
 	struct piece piece;
 	enum hk_status status;
 
+	if (hk_spf_has_foreign_local(macros, spec))
+		return HK_NOTFOUND;
 	if (hk_slice_find(spec, '%') == spec.n)
 		return finish_name(a, cut_name(spec), ret);
 	hk_buf_init(&out, EXPANSION_MAX);

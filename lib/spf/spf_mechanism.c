@@ -56,7 +56,8 @@ static enum hk_status run_include(struct hk_spf *q)
 	struct hk_slice domain;
 	enum hk_status status = hk_spf_target(q, q->frame->term.domain, &domain);
 
-	if (status == HK_NOTFOUND) /* check_host() of it is none (4.3), hence permerror */
+	/* check_host() of it is none (4.3), hence permerror */
+	if (status == HK_NOTFOUND && !hk_spf_has_foreign_local(&q->macros, q->frame->term.domain))
 		return hk_spf_term_error(q, HK_SPF_PERMERROR, "the domain of include is malformed");
 	return status == HK_OK ? hk_spf_enter(q, "include", domain) : without_target(q, status);
 }

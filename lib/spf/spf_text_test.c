@@ -163,6 +163,21 @@ static void macros_expand_as_in_rfc_7208_7_4(void **state)
 	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{lr2-}"), &name), HK_NOTFOUND);
 }
 
+static void a_local_part_beyond_ascii_makes_no_name_rfc_8616_4(void **state)
+{
+	static const struct { const char *spec; bool is_name; } rows[] = {
+	    {"%{l}.x", false}, {"%{S}.x", false}, {"%{L1r-}.x", false}, {"a.%{o}.%{s}", false}, {"%{o}.x", true}, {"l.s.x", true}};
+	struct hk_spf_macros macros = sample();
+	struct hk_slice name;
+	size_t i;
+
+	(void)state;
+	macros.value['l' - 'a'] = HK_S("b\xc3\xbc");
+	macros.value['s' - 'a'] = HK_S("b\xc3\xbc@email.example.com");
+	for (i = 0; i < COUNT(rows); i++)
+		assert_int_equal(hk_spf_expand_name(&arena, &macros, hk_slice_str(rows[i].spec), &name), rows[i].is_name ? HK_OK : HK_NOTFOUND);
+}
+
 /* AP-40 SEC-36 SEC-37 */
 static void long_names_lose_labels_on_the_left_rfc_7208_7_3(void **state)
 {
@@ -226,6 +241,7 @@ int main(void)
 	    TEST(terms_are_evaluated_as_they_stand_however_many_there_are),
 	    TEST(the_version_stands_alone_rfc_7208_4_5),
 	    TEST(macros_expand_as_in_rfc_7208_7_4),
+	    TEST(a_local_part_beyond_ascii_makes_no_name_rfc_8616_4),
 	    TEST(long_names_lose_labels_on_the_left_rfc_7208_7_3),
 	    TEST(an_explanation_is_sanitised_and_bounded_rfc_7208_6_2),
 	};
