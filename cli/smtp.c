@@ -116,8 +116,8 @@ static const char *wrong_with(const struct smtp_options *o)
 		return "whom to speak with? --server, --socket, or --rcpt for its MX";
 	if (o->lmtp && !o->socket && !o->port)
 		return "LMTP has no port of its own (RFC 2033 5): --port or --socket";
-	if (o->auth && strcmp(o->auth, "PLAIN") != 0 && strcmp(o->auth, "LOGIN") != 0)
-		return "--auth is PLAIN or LOGIN";
+	if (o->auth && !smtp_sasl_is_known(o->auth))
+		return "--auth is SCRAM-SHA-256, PLAIN or LOGIN";
 	if (o->lmtp && o->helo_only)
 		return "LMTP knows no HELO (RFC 2033 4.1)";
 	if (o->data && o->n_rcpt == 0)

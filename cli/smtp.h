@@ -6,6 +6,7 @@
  *	smtp.c          the command: from options to a session, and to an exit status
  *	smtp_options.c  its options, with --help
  *	smtp_talk.c     drives the dialogue
+ *	smtp_sasl.c     AUTH
  *	smtp_wire.c     the connection: addresses, sockets, TLS
  *	smtp_show.c     the transcript, for people and as JSON
  */
@@ -105,6 +106,22 @@ enum smtp_wire_event smtp_wire_read(struct smtp_wire *, void *to, size_t n, size
 enum smtp_wire_event smtp_wire_write(struct smtp_wire *, struct hk_slice, size_t *ret);
 /* smtp_wire_wait(w, to_write, ms): false when the time is over. */
 bool smtp_wire_wait(struct smtp_wire *, bool to_write, unsigned ms);
+
+/* ---- AUTH ---- */
+
+/* smtp_sasl_mechanism(i): those that can be spoken, the strongest first; NULL behind the last. */
+const char *smtp_sasl_mechanism(size_t i);
+bool smtp_sasl_is_known(const char *mechanism);
+struct smtp_sasl;
+/* smtp_sasl_new(mechanism, user, password): NULL when libgsasl cannot. */
+struct smtp_sasl *smtp_sasl_new(const char *mechanism, const char *user, const char *password);
+void smtp_sasl_free(struct smtp_sasl *); /* NULL allowed */
+/* smtp_sasl_is_first(x): whether there is an initial response, which step makes of nothing. */
+bool smtp_sasl_is_first(const struct smtp_sasl *);
+/* smtp_sasl_step(x, challenge, response): false: the server cannot be believed. */
+bool smtp_sasl_step(struct smtp_sasl *, struct hk_slice challenge, struct hk_buf *response);
+/* smtp_sasl_is_done(x): nothing is awaited from the server, such as its own proof. */
+bool smtp_sasl_is_done(const struct smtp_sasl *);
 
 /* ---- the session ---- */
 

@@ -136,7 +136,7 @@ static const struct {
     {"--tls-name", "NAME", "the name for SNI and in the certificate (default: the server's)",
         AT(tls_name)},
     {"--tls-ca", "FILE", "trust these authorities, in PEM (default: the system's)", AT(tls_ca)},
-    {"--auth", "MECHANISM", "PLAIN or LOGIN (default: the first of them that is offered)",
+    {"--auth", "MECHANISM", "SCRAM-SHA-256, PLAIN or LOGIN (default: the first of them that is offered)",
         AT(auth)},
     {"--user", "NAME", "authenticate as", AT(user)},
     {"--password-file", "FILE", "the password is the first line of this file", AT(password_file)},

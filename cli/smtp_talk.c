@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Drives the library's dialogue over the connection: events, the message, raw commands, AUTH by
- * PLAIN and LOGIN.
+ * Drives the library's dialogue over the connection: events, the message, raw commands, AUTH.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +20,7 @@ struct talk {
 	size_t sent; /* of the message */
 	size_t raw;  /* commands given */
 	bool sending, in_body, authenticated, done, over;
-	unsigned auth_step;
-	char mechanism[32];
+	struct smtp_sasl *sasl;
 };
 
 const char *smtp_stage_name(enum hk_smtpc_stage stage)
@@ -87,13 +85,15 @@ static bool offered(const struct talk *t, const char *mechanism)
 static const char *choose(const struct talk *t)
 {
 	const struct smtp_options *o = t->options;
+	const char *mechanism;
+	size_t i;
 
 	if (o->auth)
 		return o->force || offered(t, o->auth) ? o->auth : NULL;
-	return offered(t, "PLAIN")   ? "PLAIN"
-	       : offered(t, "LOGIN") ? "LOGIN"
-	       : o->force            ? "PLAIN"
-	                             : NULL;
+	for (i = 0; (mechanism = smtp_sasl_mechanism(i)); i++)
+		if (offered(t, mechanism))
+			return mechanism;
+	return o->force ? "PLAIN" : NULL;
 }
 
 /* What no server said: as a reply of our own, and the session goes to its end. */
@@ -107,19 +107,18 @@ static void give_up(struct talk *t, unsigned code, const char *enhanced, const c
 	hk_smtpc_quit(t->client);
 }
 
-/* RFC 4616 2: no authorization identity, the user, the password. */
-static void plain_add(const struct talk *t, struct hk_buf *to)
+static void wipe(struct hk_buf *secret)
 {
-	hk_buf_add_byte(to, 0);
-	hk_buf_add_str(to, t->options->user);
-	hk_buf_add_byte(to, 0);
-	hk_buf_add_str(to, t->options->password);
+	if (secret->n)
+		explicit_bzero(secret->p, secret->n);
+	hk_buf_done(secret);
 }
 
 static void auth_begin(struct talk *t)
 {
 	const char *mechanism = choose(t);
-	struct hk_slice initial;
+	struct hk_slice initial, none = {0};
+	bool is_good;
 	struct hk_buf secret;
 
 	if (!mechanism) {
@@ -132,27 +131,44 @@ static void auth_begin(struct talk *t)
 		    "The password is not sent without TLS; --auth-in-clear does it (RFC 4954 4)");
 		return;
 	}
-	snprintf(t->mechanism, sizeof t->mechanism, "%s", mechanism);
+	t->sasl = smtp_sasl_new(mechanism, t->options->user, t->options->password);
+	if (!t->sasl) {
+		give_up(t, 504, "5.5.4", "libgsasl cannot speak that mechanism");
+		return;
+	}
 	hk_buf_init(&secret, SECRET_MAX);
-	if (hk_slice_eq_nocase(hk_slice_str(mechanism), HK_S("PLAIN")))
-		plain_add(t, &secret);
+	is_good = !smtp_sasl_is_first(t->sasl) || smtp_sasl_step(t->sasl, none, &secret);
 	initial = hk_buf_slice(&secret);
 	t->show->hide = true;
-	if (hk_smtpc_auth(t->client, hk_slice_str(mechanism), initial.n ? &initial : NULL) != HK_OK)
-		give_up(t, 504, "5.5.4", "That mechanism cannot be asked for");
-	hk_buf_done(&secret);
+	if (!is_good || hk_smtpc_auth(t->client, hk_slice_str(mechanism), smtp_sasl_is_first(t->sasl) ? &initial : NULL) != HK_OK)
+		give_up(t, 504, "5.5.4", "That mechanism cannot be begun with this user and password");
+	wipe(&secret);
 }
 
-static void auth_respond(struct talk *t)
+static void auth_respond(struct talk *t, struct hk_slice challenge)
 {
-	const struct smtp_options *o = t->options;
-	unsigned step = t->auth_step++;
+	struct hk_buf secret;
 
 	t->show->hide = true;
-	if (hk_slice_eq_nocase(hk_slice_str(t->mechanism), HK_S("LOGIN")) && step < 2)
-		hk_smtpc_respond(t->client, hk_slice_str(step == 0 ? o->user : o->password));
+	hk_buf_init(&secret, SECRET_MAX);
+	if (!smtp_sasl_is_done(t->sasl) && smtp_sasl_step(t->sasl, challenge, &secret))
+		hk_smtpc_respond(t->client, hk_buf_slice(&secret));
 	else
 		hk_smtpc_auth_cancel(t->client);
+	wipe(&secret);
+}
+
+static void auth_done(struct talk *t, const struct hk_smtpc_event *e)
+{
+	t->authenticated = e->reply.code < 400;
+	decide(t, e->stage, &e->reply);
+	t->done = !t->authenticated || (!t->options->n_rcpt && !t->options->n_raw);
+	/* RFC 5802 5: the server's signature is what says that it is the right one */
+	if (t->authenticated && !smtp_sasl_is_done(t->sasl)) {
+		t->authenticated = false;
+		t->done = true;
+		give_up(t, 535, "5.7.8", "The server did not prove that it knows the password (RFC 5802 5)");
+	}
 }
 
 /* ---- what comes next ---- */
@@ -318,12 +334,10 @@ static void on_event(struct talk *t, const struct hk_smtpc_event *e)
 		ready(t);
 		break;
 	case HK_SMTPC_CHALLENGE:
-		auth_respond(t);
+		auth_respond(t, e->reply.text);
 		break;
 	case HK_SMTPC_AUTH_DONE:
-		t->authenticated = e->reply.code < 400;
-		decide(t, e->stage, &e->reply);
-		t->done = !t->authenticated || (!t->options->n_rcpt && !t->options->n_raw);
+		auth_done(t, e);
 		break;
 	case HK_SMTPC_REPLY:
 		decide(t, e->stage, &e->reply);
@@ -487,5 +501,6 @@ void smtp_talk(struct smtp_wire *w, const struct smtp_options *o, const char *ho
 	if (o->tls != SMTP_TLS_IMPLICIT || tls(&t))
 		for (run_events(&t); !t.over; run_events(&t))
 			go_on(&t);
+	smtp_sasl_free(t.sasl);
 	hk_smtpc_free(t.client);
 }

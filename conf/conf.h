@@ -140,6 +140,7 @@ struct hk_conf_route {
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
+	unsigned connection_messages; /* that one connection serves, one after the other */
 	bool chunking;                /* BDAT where it is offered */
 	bool pipelining;
 	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */

@@ -29,6 +29,7 @@ struct hk_delivery *hk_delivery_new(const struct hk_delivery_env *env, const str
 	d->render.file = -1;
 	hk_buf_init(&d->fields, FIELDS_MAX);
 	hk_mail_id_format(env->job->id, d->id_text);
+	d->is_connected = env->link && env->link->client; /* whatever becomes of the message, it is closed */
 	return d;
 }
 
@@ -301,7 +302,7 @@ static void begin(struct hk_delivery *d)
 		    "The message cannot be read: %s", hk_status_text(status));
 	else if (route->via == HK_VIA_MAILDIR)
 		local_begin(d);
-	else
+	else if (!link_begin(d))
 		hosts_begin(d);
 }
 

@@ -7,6 +7,7 @@
  *	delivery_policy.c	which of them may be used, and how its connection is protected
  *	delivery_talk.c	the dialogue with one host
  *	delivery_transaction.c	the form of the message there, and its recipients
+ *	delivery_link.c	connections that stay for another message
  *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
  */
@@ -145,6 +146,8 @@ struct hk_delivery {
 	size_t batch[PER_MESSAGE]; /* targets in the present transaction */
 	size_t n_batch, batch_most;
 	size_t n_transactions; /* begun on this connection */
+	unsigned messages;     /* that went over it before this one */
+	bool is_reused, is_kept;
 	uint64_t sent; /* of the rendered message */
 	bool is_sending;
 	uint8_t chunk[16 * 1024];
@@ -227,6 +230,14 @@ void talk_run(struct hk_delivery *);
 void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
 /* talk_again(d): the same address over another connection. */
 void talk_again(struct hk_delivery *);
+
+/* ---- delivery_link.c ---- */
+/* link_begin(d): over the connection that came with the order, if it is one for this message. */
+bool link_begin(struct hk_delivery *);
+/* link_lost(d): it was one that came with the order, and went before it took the message: the hosts are looked for. */
+bool link_lost(struct hk_delivery *);
+/* link_can_stay(d): for another message. */
+bool link_can_stay(const struct hk_delivery *);
 
 /* ---- delivery_transaction.c ---- */
 /* transaction_ready(d): the client is: the message is rendered in the form of this hop, or the next transaction begins. */

@@ -75,6 +75,7 @@ struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of t
 };
 
 struct hk_listening;
+struct sender;
 struct hk_worker {
 	struct hk_loop loop;
 	unsigned index;
@@ -87,6 +88,8 @@ struct hk_worker {
 	struct hk_listening *listening;
 	struct hk_timer accept_again;
 	struct hk_drive *drives;
+	struct sender *parked; /* connections that wait for another message to their hop */
+	size_t n_parked;
 	size_t sessions;
 	struct hk_ids ids;
 	struct hk_dkim_key_cache *public_keys; /* parsed before; NULL when there was no memory for it */

@@ -136,6 +136,12 @@ def passwords_are_not_shown(t):
     t.ok(status == 1 and b"AUTH" not in fake.heard and "538 5.7.11" in out, "and none goes in clear", out)
     fake = Script(b"220 x\r\n", b"250-x\r\n250 AUTH PLAIN\r\n", b"535 5.7.8 no\r\n", b"221 e\r\n")
     t.equal(smtp(*server(fake.address), "--user", "user", "--password", "bad", "--auth-in-clear")[0], 1, "a wrong password: status 1")
+    fake = Script(b"220 x\r\n", b"250-x\r\n250 AUTH PLAIN SCRAM-SHA-256\r\n", b"235 ok\r\n", b"221 e\r\n")
+    status, out, _ = smtp(*server(fake.address), "--user", "user", "--password", "secret", "--auth-in-clear")
+    t.ok(status == 1 and "AUTH SCRAM-SHA-256" in out and "535 5.7.8 The server did not prove" in out, "SCRAM comes first, and the server has to prove itself", out)
+    fake = Script(b"220 x\r\n", b"250-x\r\n250 AUTH SCRAM-SHA-256\r\n", b"334 cj1ub3QtbWluZSxzPUFBQUEsaT00MDk2\r\n", b"501 cancelled\r\n", b"221 e\r\n")
+    status, out, _ = smtp(*server(fake.address), "--user", "user", "--password", "secret", "--auth-in-clear")
+    t.ok(status == 1 and fake.heard.count(b"\r\n*\r\n") == 1, "a nonce that is not ours is not answered", out, fake.heard)
 
 
 def hostile_servers_are_bounded(t):

@@ -99,8 +99,7 @@ static enum hk_dkim_reason read_c(struct reader *r, struct hk_slice value)
 }
 
 /* Judged before any question is asked: a name that is not one must not reach the resolver.
- * Deliberate: U-labels (RFC 8616 5) are refused, as turning them into A-labels is not for this
- * library. */
+ * Deliberate: U-labels (RFC 8616 5) are refused (docs/decisions/0015). */
 static enum hk_dkim_reason read_d(struct reader *r, struct hk_slice value)
 {
 	if (!hk_dkim_is_domain(value))

@@ -426,8 +426,8 @@ static enum hk_status no_policy(
 	return finish(d, HK_DMARC_NONE, HK_S("no policy record"));
 }
 
-/* What of a record the profile knows: t (RFC 9989 4.7), or pct (RFC 7489 6.6.4: who is not drawn is treated one level
- * lower). */
+/* What of a record the profile knows: t (RFC 9989 4.7), or pct (RFC 7489 6.6.4: who is not drawn is under quarantine where
+ * reject is asked for, and under no policy where quarantine is). */
 static void take_modes(struct hk_dmarc *d, const struct hk_dmarc_record *r)
 {
 	struct hk_dmarc_verdict *v = &d->verdict;

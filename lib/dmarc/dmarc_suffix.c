@@ -54,7 +54,9 @@ enum hk_status dmarc_suffix_org(
 	return HK_OK;
 }
 
-/* 6.6.3 step 3: the organizational domain is asked only where nothing of this version stands at the author domain. */
+/* 6.6.3 steps 2 and 3: the organizational domain is asked only where no record of this version stands at the author domain;
+ * more than one, here or there, means that there is no policy (step 5), and so does a p or sp that is invalid without a
+ * rua that is valid (step 6, in dmarc.c). */
 static enum hk_status look_at_org(struct dmarc_memo *m, struct dmarc_walk *w)
 {
 	const struct dmarc_lookup *l;

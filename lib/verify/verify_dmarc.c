@@ -144,8 +144,8 @@ enum hk_status verify_dmarc_tell(struct hk_verify *v)
 	return status;
 }
 
-/* RFC 7489 6.6.1: of several domains, the one whose check fails under the strictest policy; else one that may still fail;
- * else one that passes. */
+/* RFC 7489 6.6.1: each domain is checked as the author domain, and the strictest policy among the checks that fail is
+ * applied; the RFC says no more, so else it is one that may still fail, else one that passes. */
 static unsigned weight(const struct hk_dmarc_verdict *v)
 {
 	enum { NOTHING, PASSED, MAY_FAIL, FAILED };
