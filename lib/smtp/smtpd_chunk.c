@@ -80,6 +80,9 @@ enum hk_status smtpd_skip_step(struct hk_smtpd *s)
 		s->state = s->chunk_back;
 		smtpd_refuse(s, 503, "5.5.1",
 		    "BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)");
+		/* its message has failed: what a pipelining client sends next is another one */
+		if (s->chunk_is_last)
+			smtpd_end_transaction(s);
 	} else
 		return n ? HK_OK : HK_AGAIN;
 	return HK_OK;
