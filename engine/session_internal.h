@@ -133,6 +133,7 @@ struct hk_session {
 	struct message *message;
 	struct hk_buf away;     /* the reply of one that is sent away without a greeting */
 	bool is_client_counted;
+	uint64_t born;       /* mono_ms */
 	struct hk_buf proxy;    /* what came of a PROXY header */
 	uint64_t greet_at;      /* mono_ms; 0: it was greeted */
 	uint64_t last_input; /* mono_ms */
