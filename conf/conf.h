@@ -97,6 +97,9 @@ struct hk_conf_listener {
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
+	uint32_t client_connections; /* at once; 0: any number */
+	struct hk_conf_rate client_arrivals, client_messages, client_recipients;
+	uint32_t greylist; /* seconds; 0: off */
 	bool check_sender_domain;
 	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
 	uint32_t greet_delay;           /* seconds */
@@ -140,6 +143,7 @@ struct hk_conf_route {
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
 	unsigned concurrency;         /* deliveries to this route's hop at once */
+	unsigned connection_messages; /* that one connection serves, one after the other */
 	bool chunking;                /* BDAT where it is offered */
 	bool pipelining;
 	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */

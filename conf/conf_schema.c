@@ -222,8 +222,22 @@ const struct conf_item conf_items[] = {
                   "each recipient but a postmaster; tag: its messages get a field X-Hikyaku-Listed; allow: what "
                   "other lists say does not count, nor does greylisting. IP/BITS are the answers that count; without "
                   "them those in 127.0.0.0/8 but for 127.255.255.0/24. A list that does not answer lists nobody."},
+    {"greylist", LISTEN(greylist), .kind = CONF_KIND_DURATION, .least = 0, .most = 86400, .preset = "0",
+        .manual = "How long a client's net (/24 or /64), a sender and a recipient that are seen together for the first "
+                  "time have to wait: until then they get 451 4.7.1 (RFC 6647). Who came again is known for 36 days, and "
+                  "after five of them the whole net. Not for relay-from, trusted-relays, users and those that a dns-list "
+                  "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
+    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "0",
+        .manual = "How many sessions one client may have at once, an IPv6 one by its /64; the next gets 421 4.7.0 in place of "
+                  "the greeting. 0 is any number. None of the client limits is for relay-from, trusted-relays or users."},
+    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many sessions one client may begin in a time."},
+    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many messages one client may bring in a time; more get 450 4.7.1."},
+    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many recipients one client may name in a time."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
         .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
                   "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},
@@ -316,6 +330,9 @@ const struct conf_item conf_items[] = {
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
+    {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
+        .preset = "100",
+        .manual = "How many messages one connection serves, one after the other; it is kept for two seconds for the next one."},
     {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
     {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",

@@ -29,6 +29,7 @@ struct hk_delivery *hk_delivery_new(const struct hk_delivery_env *env, const str
 	d->render.file = -1;
 	hk_buf_init(&d->fields, FIELDS_MAX);
 	hk_mail_id_format(env->job->id, d->id_text);
+	d->is_connected = env->link && env->link->client; /* whatever becomes of the message, it is closed */
 	return d;
 }
 
@@ -301,7 +302,7 @@ static void begin(struct hk_delivery *d)
 		    "The message cannot be read: %s", hk_status_text(status));
 	else if (route->via == HK_VIA_MAILDIR)
 		local_begin(d);
-	else
+	else if (!link_begin(d))
 		hosts_begin(d);
 }
 
@@ -461,9 +462,13 @@ void hk_delivery_sent(struct hk_delivery *d, size_t n)
 
 uint64_t hk_delivery_deadline(const struct hk_delivery *d)
 {
-	return d->step == STEP_TALK
-	           ? d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000
-	           : d->deadline;
+	uint64_t stage, whole;
+
+	if (d->step != STEP_TALK)
+		return d->deadline;
+	stage = d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000;
+	whole = d->talk_began + TALK_MS + hk_mail_size(&d->mail) * 1000 / TALK_RATE + d->mail.body_size * 1000 / TALK_RATE;
+	return whole < stage ? whole : stage;
 }
 
 void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)

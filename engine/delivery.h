@@ -46,6 +46,13 @@ struct hk_delivery_want {
 struct hk_tls_sink {
 	void (*note)(struct hk_tls_sink *, const struct hk_tls_session *);
 };
+/* A connection that is ready for another message to the same hop, between two deliveries. */
+struct hk_delivery_link {
+	struct hk_smtpc *client; /* owned; NULL: none */
+	char remote[300];
+	struct hk_tls_decision decision; /* how it is protected */
+	unsigned messages;       /* that went over it */
+};
 struct hk_delivery_env {
 	struct hk_job *job; /* stays the caller's; filled */
 	struct hk_disk *disk;
@@ -55,6 +62,9 @@ struct hk_delivery_env {
 	const hk_key_sights *key_sights; /* of each key; NULL: nothing is known */
 	bool answers_sts;             /* the driver can answer HK_DELIVERY_STS */
 	struct hk_tls_sink *tls_sink; /* NULL: nobody counts */
+	/* to begin with; the client is taken, and the link emptied. Lost before the message was handed over, it costs no try. */
+	struct hk_delivery_link *link;
+	bool can_keep; /* the driver may keep the connection after DONE: hk_delivery_take_link */
 };
 
 struct hk_delivery;
@@ -73,6 +83,8 @@ void hk_delivery_eof(struct hk_delivery *);
 void hk_delivery_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
 /* hk_delivery_sts(d, text, result): the policy as it was fetched, or empty: none is known. result: why it could not be had. */
 void hk_delivery_sts(struct hk_delivery *, struct hk_slice text, enum hk_tls_result);
+/* hk_delivery_take_link(d, ret): after DONE: the connection is left open, and its client is the caller's. False: it is not. */
+bool hk_delivery_take_link(struct hk_delivery *, struct hk_delivery_link *ret);
 /* empty signature: it could not be made; the attempt is deferred, never sent unsigned. */
 void hk_delivery_signed(struct hk_delivery *, uint32_t id, struct hk_slice signature);
 /* hk_delivery_local_run(d): blocking: tmp, fsync, link into new/ (never over an existing file),

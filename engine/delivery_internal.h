@@ -7,6 +7,7 @@
  *	delivery_policy.c	which of them may be used, and how its connection is protected
  *	delivery_talk.c	the dialogue with one host
  *	delivery_transaction.c	the form of the message there, and its recipients
+ *	delivery_link.c	connections that stay for another message
  *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
  */
@@ -33,6 +34,10 @@
 #define CONNECT_MS 30000 /* the greeting has its own five minutes (RFC 5321 4.5.3.2.1) */
 #define TLS_MS     60000
 #define SIGN_MS    60000
+/* A server may take its time for each reply (RFC 5321 4.5.3.2), and one that means harm does so for every one: a
+ * transaction has an hour, and as long as the least rate takes for the message. */
+#define TALK_MS    3600000
+#define TALK_RATE  500 /* octets a second */
 
 enum step {
 	STEP_BEGIN,   /* read the message */
@@ -112,6 +117,7 @@ struct hk_delivery {
 	bool is_connected, has_moved; /* has_moved: bytes were sent since the last hk_delivery_next */
 	unsigned replies;             /* of the server, that count as progress already */
 	uint64_t progress;            /* when; mono_ms */
+	uint64_t talk_began;          /* the connection, or this transaction on it; mono_ms */
 
 	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all
 	 * of them. */
@@ -140,6 +146,8 @@ struct hk_delivery {
 	size_t batch[PER_MESSAGE]; /* targets in the present transaction */
 	size_t n_batch, batch_most;
 	size_t n_transactions; /* begun on this connection */
+	unsigned messages;     /* that went over it before this one */
+	bool is_reused, is_kept;
 	uint64_t sent; /* of the rendered message */
 	bool is_sending;
 	uint8_t chunk[16 * 1024];
@@ -222,6 +230,14 @@ void talk_run(struct hk_delivery *);
 void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_result);
 /* talk_again(d): the same address over another connection. */
 void talk_again(struct hk_delivery *);
+
+/* ---- delivery_link.c ---- */
+/* link_begin(d): over the connection that came with the order, if it is one for this message. */
+bool link_begin(struct hk_delivery *);
+/* link_lost(d): it was one that came with the order, and went before it took the message: the hosts are looked for. */
+bool link_lost(struct hk_delivery *);
+/* link_can_stay(d): for another message. */
+bool link_can_stay(const struct hk_delivery *);
 
 /* ---- delivery_transaction.c ---- */
 /* transaction_ready(d): the client is: the message is rendered in the form of this hop, or the next transaction begins. */

@@ -39,9 +39,13 @@ void rig_init(struct rig *r, const char *conf, const char *zone)
 		;
 }
 
+static void drop_kept(struct rig *r);
+
 void rig_done(struct rig *r)
 {
 	size_t i;
+
+	drop_kept(r);
 
 	for (i = 0; i < r->n_peers; i++)
 		hk_buf_done(&r->peer[i].got);
@@ -189,6 +193,18 @@ struct link {
 	bool in_data, is_closed;
 	size_t chunk_left; /* of a BDAT */
 };
+
+static void drop_kept(struct rig *r)
+{
+	struct link *l = r->kept;
+
+	hk_smtpc_free(r->link.client);
+	if (!l)
+		return;
+	hk_buf_done(&l->line);
+	hk_buf_done(&l->out);
+	free(l);
+}
 
 static void say(struct link *l)
 {
@@ -419,6 +435,13 @@ void rig_run(struct rig *r)
 	struct link l = {0};
 	unsigned rounds, i;
 
+	env.link = &r->link;
+	env.can_keep = r->can_keep;
+	if (r->kept)
+		l = *(struct link *)r->kept;
+	free(r->kept);
+	r->kept = NULL;
+
 	for (i = 0; i < RIG_KEYS; i++)
 		if (r->signer[i])
 			algs[i] = hk_private_key_alg(r->signer[i]);
@@ -448,7 +471,14 @@ void rig_run(struct rig *r)
 	if (rounds == ROUNDS_MAX)
 		abort();
 	r->disk.fail_at = 0;
-	hk_buf_done(&l.line);
-	hk_buf_done(&l.out);
+	if (hk_delivery_take_link(d, &r->link)) {
+		r->kept = malloc(sizeof l);
+		if (!r->kept)
+			abort();
+		memcpy(r->kept, &l, sizeof l);
+	} else {
+		hk_buf_done(&l.line);
+		hk_buf_done(&l.out);
+	}
 	hk_delivery_free(d);
 }

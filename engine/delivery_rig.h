@@ -63,6 +63,9 @@ struct rig {
 	struct hk_buf events; /* "dns a.test MX\n", "connect 1.2.3.4:25 from 0\n", "tls name\n",
 	                         "sign\n", "close\n", "local\n" */
 	unsigned ticks;
+	bool can_keep; /* a connection stays for the next rig_run */
+	struct hk_delivery_link link;
+	void *kept; /* the server's end of it */
 	uint64_t
 	    fail_disk_at; /* this call of the disk from the beginning of the attempt on fails */
 };

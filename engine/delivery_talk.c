@@ -63,7 +63,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 		return;
 	}
 	d->n_batch = d->n_transactions = 0;
-	d->progress = d->now.mono_ms;
+	d->progress = d->talk_began = d->now.mono_ms;
 	if (policy->is_implicit) {
 		d->wants |= WANT_TLS;
 		delivery_wait(d, STEP_TLS, TLS_MS);
@@ -151,6 +151,8 @@ static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	unsigned code = e->reply.code;
 	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(e->reply.text, 0, 400));
 
+	if (link_lost(d))
+		return;
 	if (e->stage == HK_SMTPC_STARTTLS) {
 		policy_count(d, HK_TLS_RESULT_NO_STARTTLS);
 		if (can_go_in_clear(d)) {
@@ -275,6 +277,8 @@ void talk_run(struct hk_delivery *d)
 
 		if (status == HK_OK) {
 			on_event(d, &e);
+		} else if (status != HK_AGAIN && link_lost(d)) {
+			break;
 		} else if (status != HK_AGAIN) {
 			delivery_trouble(d, true, 451, "4.3.0", "The connection ended");
 			leave(d);

@@ -100,7 +100,12 @@ static bool drop_utf8(struct hk_delivery *d)
 
 static void all_done(struct hk_delivery *d)
 {
-	hk_smtpc_quit(d->client); /* its 221 is not waited for: nothing hangs on it */
+	if (link_can_stay(d)) {
+		d->is_kept = true;
+		d->is_connected = false; /* not ours any more */
+	} else {
+		hk_smtpc_quit(d->client); /* its 221 is not waited for: nothing hangs on it */
+	}
 	delivery_over(d);
 }
 
@@ -186,6 +191,7 @@ static void start(struct hk_delivery *d)
 	};
 	enum hk_status status = HK_SYNTAX;
 
+	d->talk_began = d->now.mono_ms;
 	if (t.mail.smtputf8 && !offers(d, HK_EXT(SMTPUTF8)) && drop_utf8(d))
 		t.mail.smtputf8 = false;
 	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {

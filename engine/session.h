@@ -12,11 +12,15 @@
 #include <hikyaku/dns.h>
 
 #include "conf/conf.h"
+#include "engine/greylist.h"
 #include "engine/limits.h"
 #include "engine/mail.h"
 #include "engine/world.h"
 
 #define HK_SESSION_IDLE_S    300   /* RFC 5321 4.5.3.2.7 */
+/* What one client can hold a session for, however well it keeps to the time of each command: an hour of them
+ * between messages. A message has its own time: the listener's least rate. */
+#define HK_SESSION_LIFE_S    3600
 #define HK_SESSION_PROXY_MS 5000 /* for a PROXY header; proxy-protocol.txt 2 wants 3 s at least */
 #define HK_SESSION_DNS_MS    20000 /* what all questions of one message may take; then temperror */
 #define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */
@@ -84,6 +88,7 @@ struct hk_session_env {
 	struct hk_ids *ids;        /* of the worker */
 	struct hk_dkim_key_cache *public_keys; /* of the worker, for DKIM and ARC; may be NULL */
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
+	struct hk_greylist *greylist; /* NULL: there is none */
 	struct hk_ip client;
 	uint16_t client_port;
 	struct hk_limits *limits;   /* NULL: nothing is counted */

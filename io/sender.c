@@ -10,12 +10,23 @@
 #include "io/net.h"
 #include "io/worker.h"
 
+enum {
+	PARKED_MS = 2000, /* long enough for a queue that runs, too short for a peer to mind */
+	PARKED_MOST = 32, /* of a worker: sockets that nobody may need again */
+};
+
 struct sender {
 	struct hk_drive drive;
 	struct hk_job_post *post; /* the order, on its way back at the end */
-	struct hk_delivery *delivery;
+	struct hk_delivery *delivery; /* NULL: parked, or on its way out */
 	struct hk_generation *generation;
 	uv_work_t work;
+	/* between two deliveries */
+	struct hk_delivery_link link;
+	struct sender *next, **prev; /* of the parked ones; prev NULL: it is none */
+	uint64_t parked_until;
+	const struct hk_conf_route *route; /* of the generation */
+	struct hk_slice domain;            /* owned */
 };
 
 static struct sender *sender_of(struct hk_drive *d)
@@ -41,6 +52,67 @@ static void release(struct hk_worker *w, struct hk_job_post *post)
 {
 	post->job->released = true;
 	give_back(w, post);
+}
+
+/* ---- connections that stay ---------------------------------------------------------------------
+ *
+ * One whose delivery ended well waits a little for the next message to the same hop: the same route, and the same domain
+ * of recipients, as the order says. A post for it takes it out; time, a byte from the peer and a stop end it. */
+
+static void unpark(struct sender *s)
+{
+	if (!s->prev)
+		return;
+	*s->prev = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	s->prev = NULL;
+	s->drive.worker->n_parked--;
+}
+
+/* True when the connection stays. Before the job goes back: the domain is in its memory. */
+static bool park(struct sender *s)
+{
+	struct hk_worker *w = s->drive.worker;
+	const struct hk_job *job = s->post->job;
+	uint8_t *domain;
+
+	if (w->stopping || w->n_parked >= PARKED_MOST || s->drive.state != HK_DRIVE_OPEN)
+		return false;
+	domain = malloc(job->domain.n + 1);
+	if (!domain)
+		return false;
+	if (!hk_delivery_take_link(s->delivery, &s->link)) {
+		free(domain);
+		return false;
+	}
+	memcpy(domain, job->domain.p ? (const char *)job->domain.p : "", job->domain.n);
+	free((void *)(uintptr_t)s->domain.p);
+	s->domain = hk_slice_of(domain, job->domain.n);
+	s->route = job->route;
+	s->parked_until = w->loop.now.mono_ms + PARKED_MS;
+	s->next = w->parked;
+	s->prev = &w->parked;
+	if (s->next)
+		s->next->prev = &s->next;
+	w->parked = s;
+	w->n_parked++;
+	hk_ask_drop_all(&s->drive);
+	hk_delivery_free(s->delivery);
+	s->delivery = NULL;
+	return true;
+}
+
+static struct sender *find_parked(
+    struct hk_worker *w, const struct hk_generation *g, const struct hk_job *job)
+{
+	struct sender *s;
+
+	for (s = w->parked; s; s = s->next)
+		if (s->generation == g && s->route == job->route &&
+		    hk_slice_eq(s->domain, job->domain))
+			return s;
+	return NULL;
 }
 
 /* ---- wants
@@ -112,6 +184,11 @@ static bool wants(struct hk_drive *d)
 	struct sender *s = sender_of(d);
 	struct hk_delivery_want want;
 
+	if (!s->delivery) {
+		/* the peer has gone, or our QUIT is out */
+		d->over |= d->state == HK_DRIVE_APART;
+		return false;
+	}
 	if (d->closing || hk_delivery_next(s->delivery, now_of(d), &want) != HK_OK)
 		return false;
 	switch (want.type) {
@@ -138,9 +215,9 @@ static bool wants(struct hk_drive *d)
 		begin_local(s);
 		break;
 	case HK_DELIVERY_DONE:
+		d->over = !park(s);
 		give_back(d->worker, s->post);
 		s->post = NULL;
-		d->over = true;
 		break;
 	}
 	return true;
@@ -151,6 +228,12 @@ static bool wants(struct hk_drive *d)
 
 static size_t feed(struct hk_drive *d, struct hk_slice s)
 {
+	if (!sender_of(d)->delivery) {
+		/* nothing was asked: a parting word */
+		unpark(sender_of(d));
+		d->over = true;
+		return s.n;
+	}
 	return hk_delivery_feed(sender_of(d)->delivery, s);
 }
 
@@ -164,17 +247,33 @@ static bool wants_input(struct hk_drive *d)
 
 static struct hk_slice out(struct hk_drive *d)
 {
-	return hk_delivery_out(sender_of(d)->delivery);
+	struct sender *s = sender_of(d);
+
+	if (!s->delivery)
+		return s->link.client ? hk_smtpc_out(s->link.client) : (struct hk_slice){0};
+	return hk_delivery_out(s->delivery);
 }
 
 static void sent(struct hk_drive *d, size_t n)
 {
-	hk_delivery_sent(sender_of(d)->delivery, n);
+	struct sender *s = sender_of(d);
+
+	if (!s->delivery)
+		hk_smtpc_sent(s->link.client, n);
+	else
+		hk_delivery_sent(s->delivery, n);
 }
 
 static void eof(struct hk_drive *d)
 {
-	hk_delivery_eof(sender_of(d)->delivery);
+	struct sender *s = sender_of(d);
+
+	if (s->delivery) {
+		hk_delivery_eof(s->delivery);
+		return;
+	}
+	unpark(s);
+	d->over = true;
 }
 
 static void connected(struct hk_drive *d, bool ok, struct hk_slice why)
@@ -194,12 +293,24 @@ static void sts(struct hk_drive *d, struct hk_slice policy, enum hk_tls_result r
 
 static uint64_t deadline(struct hk_drive *d)
 {
-	return hk_delivery_deadline(sender_of(d)->delivery);
+	struct sender *s = sender_of(d);
+
+	if (!s->delivery)
+		return s->prev ? s->parked_until : HK_TIMER_NEVER;
+	return hk_delivery_deadline(s->delivery);
 }
 
 static void tick(struct hk_drive *d)
 {
-	hk_delivery_tick(sender_of(d)->delivery, now_of(d));
+	struct sender *s = sender_of(d);
+
+	if (s->delivery) {
+		hk_delivery_tick(s->delivery, now_of(d));
+		return;
+	}
+	unpark(s);
+	hk_smtpc_quit(s->link.client);
+	hk_drive_close(d);
 }
 
 static void dns(struct hk_drive *d, uint32_t id, const struct hk_dns_answer *answer)
@@ -216,6 +327,11 @@ static void signed_(struct hk_drive *d, uint32_t id, struct hk_slice signature)
  * goes on. */
 static void stop(struct hk_drive *d)
 {
+	if (!sender_of(d)->delivery) {
+		unpark(sender_of(d));
+		hk_drive_drop(d);
+		return;
+	}
 	if (!d->jobs && (d->state == HK_DRIVE_APART || d->state == HK_DRIVE_CONNECTING))
 		hk_drive_drop(d);
 }
@@ -226,6 +342,9 @@ static void free_sender(struct hk_drive *d)
 
 	if (s->post)
 		release(d->worker, s->post);
+	unpark(s);
+	hk_smtpc_free(s->link.client);
+	free((void *)(uintptr_t)s->domain.p);
 	hk_delivery_free(s->delivery);
 	hk_generation_free(s->generation);
 	free(s);
@@ -250,22 +369,42 @@ static const struct hk_drive_ops sender_ops = {
 };
 
 static struct hk_delivery *new_delivery(
-    struct hk_worker *w, const struct hk_generation *g, struct hk_job *job)
+    struct hk_worker *w, const struct hk_generation *g, struct hk_job *job, struct hk_delivery_link *link)
 {
 	struct hk_delivery_env env = {
+	    .link = link, .can_keep = true,
 	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs,
 	    .key_sights = g->key_sights, .answers_sts = true, .tls_sink = w->world->tls_sink};
 
 	return hk_delivery_new(&env, &w->loop.now);
 }
 
+/* Over a connection that stands; false: there is none. */
+static bool begin_on_parked(struct hk_worker *w, struct hk_generation *g, struct hk_job_post *post)
+{
+	struct sender *s = find_parked(w, g, post->job);
+
+	if (!s)
+		return false;
+	s->delivery = new_delivery(w, g, post->job, &s->link);
+	if (!s->delivery)
+		return false;
+	unpark(s);
+	s->post = post;
+	hk_drive_pump(&s->drive);
+	return true;
+}
+
 void hk_sender_begin(struct hk_worker *w, struct hk_job_post *post)
 {
 	struct hk_generation *g = w->stopping ? NULL : hk_worker_generation(w, post->job->conf);
-	struct sender *s = g ? calloc(1, sizeof *s) : NULL;
+	struct sender *s;
 
+	if (g && begin_on_parked(w, g, post))
+		return;
+	s = g ? calloc(1, sizeof *s) : NULL;
 	if (s)
-		s->delivery = new_delivery(w, g, post->job);
+		s->delivery = new_delivery(w, g, post->job, NULL);
 	if (!s || !s->delivery || !hk_drive_init(&s->drive, &sender_ops, w)) {
 		if (s)
 			hk_delivery_free(s->delivery);

@@ -35,6 +35,7 @@ struct hk_world {
 	struct hk_policies *policies;
 	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
+	struct hk_greylist *greylist;
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };
 
@@ -75,6 +76,7 @@ struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of t
 };
 
 struct hk_listening;
+struct sender;
 struct hk_worker {
 	struct hk_loop loop;
 	unsigned index;
@@ -87,6 +89,8 @@ struct hk_worker {
 	struct hk_listening *listening;
 	struct hk_timer accept_again;
 	struct hk_drive *drives;
+	struct sender *parked; /* connections that wait for another message to their hop */
+	size_t n_parked;
 	size_t sessions;
 	struct hk_ids ids;
 	struct hk_dkim_key_cache *public_keys; /* parsed before; NULL when there was no memory for it */

@@ -359,7 +359,7 @@ class Sink:
     def __init__(self, address=None, port=PORT, replies=None):
         self.address, self.port = address or fresh_address(), port
         self.replies = replies or {}  # "RCPT": b"550 no\r\n" in place of the usual
-        self.messages, self.sessions = [], []
+        self.messages, self.sessions, self.ended = [], [], 0
         self.server = socket.create_server((self.address, port), backlog=256)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -398,6 +398,7 @@ class Sink:
                     self.messages.append((mail_from, rcpts, b"".join(rows)))
                 connection.sendall({"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", "QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n"))
                 if verb == "QUIT":
+                    self.ended += 1
                     return
 
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Mail on its way out, with the real daemon: connections that are shared, 8-bit mail for a 7-bit server, delivery reports. TAP.
+
+usage: delivery_test.py [CASE...]"""
+
+import email
+import email.policy
+import random
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from harness import Daemon, folder, FORMS, PORT, RELAY, run_cases, Sink, Smtp, Tap, wait_until  # noqa: E402
+
+
+def relay(root, sink, items="", single=True, **settings):
+    route = f"route b.test {{ via maildir {root}/mail/%%u; }} route * {{ via smtp {sink.address}:{PORT}; {items} }}"
+    return Daemon(root, RELAY, rest=route, single=single, **settings)
+
+
+def messages_share_connections(t):
+    for form, single in FORMS:
+        for items, few in (("concurrency 1;", True), ("concurrency 1; messages-per-connection 1;", False)):
+            sink = Sink()
+            with folder() as root, relay(root, sink, items, single, workers="1") as d:
+                client = Smtp(d.address)
+                for number in range(30):
+                    client.message(b"Subject: %d\r\n\r\nhi\r\n" % number, rcpts=["x@c.test"], helo=None if number else "EHLO a.test")
+                t.ok(wait_until(lambda: len(sink.messages) == 30, 20), f"{form}: all arrive", len(sink.messages))
+                t.equal(sorted(int(re.search(rb"Subject: (\d+)", m[2])[1]) for m in sink.messages), list(range(30)), f"{form}: each once")
+                t.ok(len(sink.sessions) <= 5 if few else len(sink.sessions) == 30, f"{form}: over connections: {len(sink.sessions)}")
+            sink.close()
+
+
+def a_kept_connection_is_let_go(t):
+    sink = Sink()
+    with folder() as root, relay(root, sink, workers="1") as d:
+        t.equal(Smtp(d.address).message(rcpts=["x@c.test"])[0], 250, "one message")
+        t.ok(wait_until(lambda: sink.messages, 10), "arrives")
+        t.ok(wait_until(lambda: sink.ended, 10), "nobody needs the connection any more, and it is closed")
+        t.equal(d.stop(), 0, "and a stop waits for none")
+
+
+def random_part(source):
+    kind = source.choice(["text/plain", "text/html", "application/octet-stream", "image/png"])
+    text = "".join(source.choice("abc =.\u00e9\u00fc\u6b21 \t") for _ in range(source.randrange(200)))
+    if kind.startswith("text/"):
+        data = "\r\n".join(text[i:i + 70] for i in range(0, len(text), 70)).encode() + b"\r\n"
+        return f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode() + data
+    data = bytes(source.choice(b"\x80\xff\xfeabc=.-") for _ in range(source.randrange(300))) + b"\r\n"
+    return f"Content-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode() + data
+
+
+def random_message(source, number, depth=0):
+    boundary = f"b{number}_{depth}"
+    parts = [random_message(source, number, depth + 1) if depth < 3 and source.random() < 0.3 else random_part(source)
+             for _ in range(source.randrange(1, 5))]
+    head = f"Content-Type: multipart/mixed; boundary={boundary}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    return head.encode() + b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts) + b"--%s--\r\n" % boundary.encode()
+
+
+def leaves(data):
+    message = email.message_from_bytes(data, policy=email.policy.compat32)
+    return [(part.get_content_type(), part.get_payload(decode=True)) for part in message.walk() if not part.is_multipart()]
+
+
+def what_arrives_decodes_to_what_was_sent(t):
+    """S3-016: any message of parts, for a server without 8BITMIME."""
+    source, sink, sent = random.Random(16), Sink(replies={"EHLO": b"250-sink\r\n250 PIPELINING\r\n"}), []
+    with folder() as root, relay(root, sink) as d:
+        client = Smtp(d.address)
+        for number in range(40):
+            sent.append(f"Subject: {number}\r\nMIME-Version: 1.0\r\n".encode() + random_message(source, number))
+            client.message(sent[-1], rcpts=["x@c.test"], helo=None if number else "EHLO a.test")
+        t.ok(wait_until(lambda: len(sink.messages) == 40, 20), "all arrive", len(sink.messages))
+    sink.close()
+    got = {int(re.search(rb"Subject: (\d+)", m[2])[1]): m[2] for m in sink.messages}
+    t.ok(all(max(data) < 128 for data in got.values()), "in seven bits")
+    t.equal([n for n in range(40) if leaves(got[n]) != leaves(sent[n])], [], "with the same content")
+
+
+def reports_are_what_was_asked_for(t):
+    """S3-038: NOTIFY, RET, ENVID and ORCPT with the real daemon; S3-006: none to <>."""
+    sink = Sink(replies={"RCPT": b"550 5.1.1 No such user here\r\n"})
+    with folder() as root, relay(root, sink) as d:
+        client = Smtp(d.address)
+        t.ok("DSN" in client.command("EHLO a.test")[1].split("\n"), "DSN is offered")
+
+        def send(mail, rcpt, body=b"Subject: report\r\n\r\nsecret\r\n"):
+            client.command(f"MAIL FROM:{mail}")
+            reply = client.command(f"RCPT TO:{rcpt}")
+            client.command("DATA")
+            client.send(body + b".\r\n")
+            return reply[0], client.reply()[0]
+
+        t.equal(send("<s1@b.test> ENVID=Q+2B1", "<user1@b.test> NOTIFY=SUCCESS ORCPT=rfc822;Old+2B@b.test"), (250, 250), "taken")
+        report = (d.wait_mail("s1") or [b""])[0].decode()
+        for field in ("Action: delivered", "Original-Envelope-Id: Q+1", "Original-Recipient: rfc822; Old+@b.test", "Status: 2.1.5",
+                      "Content-Type: text/rfc822-headers", "Return-Path: <>"):
+            t.ok(field in report, f"a success is told: {field}", report)
+        t.ok("secret" not in report, "with the header alone", report)
+        send("<s2@b.test> RET=FULL", "<x@c.test>")
+        report = (d.wait_mail("s2") or [b""])[0].decode()
+        t.ok("Action: failed" in report and "secret" in report and "message/rfc822" in report, "a failure with all of it (RET=FULL)", report)
+        t.ok("Original-Recipient" not in report, "and nobody named another recipient", report)
+        send("<s3@b.test>", "<x@c.test> NOTIFY=NEVER")
+        send("<s4@b.test>", "<x@c.test> NOTIFY=SUCCESS,DELAY")
+        send("<>", "<x@c.test>")
+        t.ok(len(d.wait_log("outcome=failed", count=4)) == 4 and wait_until(lambda: d.log().count("ev=removed") >= 6, 10), "three more fail", d.log())
+        t.equal([d.files(user) for user in ("s3", "s4")], [[], []], "and nobody is told")
+    sink.close()
+
+
+CASES = [messages_share_connections, a_kept_connection_is_let_go, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
+
+if __name__ == "__main__":
+    sys.exit(run_cases(CASES, Tap()))
