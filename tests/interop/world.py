@@ -75,7 +75,7 @@ class World:
         self.submission = {(back, is_implicit): fresh_address() for back in ("file", "dovecot") for is_implicit in (False, True)}
         backs = {"file": "file %(root)s/users", "dovecot": "dovecot %(root)s/auth"}
         users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; "
-                             + ("starttls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
+                             + ("implicit-tls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
                              for (back, is_implicit), address in self.submission.items())
         return (users + "listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
                 "listen proxy { proxy-from 127.0.0.0/8; " + plain % self.proxy_address +
