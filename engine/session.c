@@ -48,7 +48,7 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .extensions = l->extensions,
 	    .profile = l->profile,
 	    .echo_addresses = l->echo_addresses,
-	    .offer_starttls = l->starttls,
+	    .offer_starttls = l->starttls && !l->implicit_tls,
 	    .strict_envelopes = l->strict_envelopes,
 	    .strict_dots = l->strict_dots,
 	    .refuse_source_routes = l->refuse_source_routes,
@@ -95,7 +95,7 @@ void hk_session_free(struct hk_session *s)
 	    hk_smtpd_errors(s->smtpd));
 	auth_done(s);
 	message_free(s, s->message);
-	hk_buf_done(&s->proxy);
+	client_done(s);
 	hk_smtpd_free(s->smtpd);
 	hk_arena_done(&s->arena);
 	hk_conf_free(s->env.conf);
@@ -198,6 +198,8 @@ void hk_session_tls(struct hk_session *s, bool ok, struct hk_slice description)
 	s->last_input = s->now.mono_ms;
 	auth_forget(s);
 	hk_smtpd_tls_done(s->smtpd);
+	if (s->env.listener->implicit_tls)
+		client_greet(s);
 }
 
 void hk_session_auth(struct hk_session *s, uint32_t id, const struct hk_auth_answer *answer)
@@ -226,12 +228,15 @@ struct hk_slice hk_session_out(struct hk_session *s)
 {
 	if (s->stage == STAGE_OVER && s->now.mono_ms >= s->linger)
 		return (struct hk_slice){0};
-	return hk_smtpd_out(s->smtpd);
+	return s->away.n ? hk_buf_slice(&s->away) : hk_smtpd_out(s->smtpd);
 }
 
 void hk_session_sent(struct hk_session *s, size_t n)
 {
-	hk_smtpd_sent(s->smtpd, n);
+	if (s->away.n)
+		hk_buf_drop(&s->away, n);
+	else
+		hk_smtpd_sent(s->smtpd, n);
 }
 
 void hk_session_eof(struct hk_session *s)
