@@ -222,6 +222,11 @@ const struct conf_item conf_items[] = {
                   "each recipient but a postmaster; tag: its messages get a field X-Hikyaku-Listed; allow: what "
                   "other lists say does not count, nor does greylisting. IP/BITS are the answers that count; without "
                   "them those in 127.0.0.0/8 but for 127.255.255.0/24. A list that does not answer lists nobody."},
+    {"greylist", LISTEN(greylist), .kind = CONF_KIND_DURATION, .least = 0, .most = 86400, .preset = "0",
+        .manual = "How long a client's net (/24 or /64), a sender and a recipient that are seen together for the first "
+                  "time have to wait: until then they get 451 4.7.1 (RFC 6647). Who came again is known for 36 days, and "
+                  "after five of them the whole net. Not for relay-from, trusted-relays, users and those that a dns-list "
+                  "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",

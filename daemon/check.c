@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "conf/users.h"
 #include "daemon/bundle.h"
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
@@ -21,8 +22,8 @@ static void warn(const struct options *o, struct hk_buf *why)
 	hk_buf_reset(why);
 }
 
-static enum hk_status read_file(
-    struct hk_slice path, struct hk_arena *a, struct hk_buf *why, struct hk_slice *ret)
+static enum hk_status read_file(struct hk_slice path, struct hk_arena *a, size_t max,
+    struct hk_buf *why, struct hk_slice *ret)
 {
 	enum hk_status status;
 	int fd;
@@ -30,7 +31,7 @@ static enum hk_status read_file(
 	status = bundle_open_file(path, why, &fd);
 	if (status != HK_OK)
 		return status;
-	status = bundle_read(fd, a, HK_TLS_PEM_MAX, ret);
+	status = bundle_read(fd, a, max, ret);
 	if (status != HK_OK)
 		hk_buf_addf(why, "%.*s: %s", HK_FMT(path), hk_status_text(status));
 	close(fd);
@@ -44,8 +45,8 @@ static void check_certificate(const struct hk_conf_listener *l, struct hk_buf *w
 	struct hk_arena a;
 
 	hk_arena_init(&a, 2 * HK_TLS_PEM_MAX + 4096);
-	if (read_file(l->certificate, &a, why, &certificate) == HK_OK &&
-	    read_file(l->certificate_key, &a, why, &key) == HK_OK) {
+	if (read_file(l->certificate, &a, HK_TLS_PEM_MAX, why, &certificate) == HK_OK &&
+	    read_file(l->certificate_key, &a, HK_TLS_PEM_MAX, why, &key) == HK_OK) {
 		hk_buf_addf(why, "listen %.*s: ", HK_FMT(l->name));
 		if (hk_tls_context_server(certificate, key, why, &context) == HK_OK) {
 			hk_tls_context_free(context);
@@ -63,7 +64,7 @@ static void check_key(const struct hk_conf_key *k, struct hk_buf *why)
 	enum hk_status status;
 
 	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
-	if (read_file(k->file, &a, why, &pem) == HK_OK) {
+	if (read_file(k->file, &a, HK_TLS_PEM_MAX, why, &pem) == HK_OK) {
 		status = pem.n <= HK_KEYS_PEM_MAX ? hk_private_key_pem(pem, &key) : HK_LIMIT;
 		if (status == HK_OK)
 			hk_private_key_free(key);
@@ -73,6 +74,37 @@ static void check_key(const struct hk_conf_key *k, struct hk_buf *why)
 			    HK_FMT(k->name), HK_FMT(k->file));
 	}
 	hk_arena_done(&a);
+}
+
+static void check_users(
+    const struct options *o, const struct hk_conf_listener *l, struct hk_buf *why)
+{
+	struct hk_users *users;
+	struct hk_slice text;
+	struct hk_arena a;
+
+	hk_arena_init(&a, HK_USERS_TEXT_MAX + 4096);
+	if (l->auth == HK_AUTH_FILE &&
+	    read_file(l->auth_path, &a, HK_USERS_TEXT_MAX, why, &text) == HK_OK) {
+		hk_buf_addf(why, "%.*s: ", HK_FMT(l->auth_path));
+		if (hk_users_parse(text, why, &users) == HK_OK) {
+			hk_users_free(users);
+			hk_buf_reset(why);
+		}
+	}
+	warn(o, why);
+	hk_arena_done(&a);
+	if (l->auth != HK_AUTH_OFF && l->auth_in_clear) {
+		hk_buf_addf(why, "listen %.*s: auth-without-tls lets passwords be read on their way",
+		    HK_FMT(l->name));
+		warn(o, why);
+	}
+	if (l->legacy_clients.n) {
+		hk_buf_addf(why, "listen %.*s: legacy-clients may speak TLS that can be broken, and send "
+		                 "line ends that others read otherwise (CVE-2023-51766)",
+		    HK_FMT(l->name));
+		warn(o, why);
+	}
 }
 
 static void check_host(const struct options *o, const struct hk_conf *conf)
@@ -95,6 +127,8 @@ static void check_host(const struct options *o, const struct hk_conf *conf)
 			check_certificate(&conf->listener[i], &why);
 		warn(o, &why);
 	}
+	for (i = 0; i < conf->n_listeners; i++)
+		check_users(o, &conf->listener[i], &why);
 	for (i = 0; i < conf->n_keys; i++) {
 		check_key(&conf->key[i], &why);
 		warn(o, &why);

@@ -2,6 +2,8 @@
  *
  * session_event.c - what each event of the SMTP server is answered with.
  */
+#include <stdio.h>
+
 #include "engine/bug.h"
 #include "engine/session_internal.h"
 #include "engine/user.h"
@@ -72,6 +74,25 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	s->message = NULL;
 }
 
+/* RFC 6647 */
+static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_path *path, char room[LOOKUP_TEXT_MAX])
+{
+	struct hk_greylist_query q = {.client = s->client.ip,
+	    .sender = s->message->mail_from,
+	    .recipient = path->text,
+	    .delay = s->env.listener->greylist,
+	    .utc = s->now.utc};
+	uint32_t wait;
+
+	if (!s->env.greylist || s->client.may_relay || s->client.is_user || s->client.is_trusted || lookup_allows(s))
+		return (struct hk_policy_reply){0};
+	wait = hk_greylist_wait(s->env.greylist, &q);
+	if (!wait)
+		return (struct hk_policy_reply){0};
+	snprintf(room, LOOKUP_TEXT_MAX, "Come again in %u seconds, who is new here has to (RFC 6647)", wait);
+	return (struct hk_policy_reply){451, "4.7.1", room};
+}
+
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
@@ -91,6 +112,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
 	if (!reply.code)
 		reply = auth_may_rcpt(s);
+	if (!reply.code)
+		reply = greylisted(s, &path, room);
 	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
 	if (reply.code)

@@ -175,6 +175,42 @@ static void a_domain_in_utf_8_goes_on_as_a_labels(void **state)
 	}
 }
 
+/* RFC 6647 */
+static void who_is_new_comes_again(void **state)
+{
+	static const uint8_t seed[HK_GREYLIST_SEED] = {1};
+	static const struct {
+		const char *client, *rcpt;
+		int64_t later;
+		const char *want;
+	} steps[] = {
+	    {"192.0.2.1", "user@b.test", 0, "451"}, {"192.0.2.1", "user@b.test", 299, "451"}, {"192.0.2.1", "user@b.test", 1, "250"},
+	    {"192.0.2.1", "user2@b.test", 0, "451"}, {"192.0.2.1", "user@else.test", 0, "550"}, {"192.0.2.8", "user3@b.test", 0, "250"},
+	    {"10.7.0.1", "user@b.test", 0, "250"}, {"none", "user@b.test", 0, "250"},
+	};
+	struct hk_greylist *g = must(hk_greylist_new(64, seed));
+	struct srig r;
+	size_t i;
+
+	(void)state;
+	srig_init(&r, LISTS "listen grey { address 10.255.2.40:26; greylist 5m; relay-from 10.7.0.0/16; dns-list wl.test allow; }\n",
+	    LISTED);
+	r.listener = "grey";
+	r.greylist = g;
+	for (i = 0; i < COUNT(steps); i++) {
+		char text[200];
+
+		r.client = steps[i].client;
+		r.now.utc += steps[i].later;
+		snprintf(text, sizeof text, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<%s>\r\n", steps[i].rcpt);
+		srig_say(&r, text);
+		if (strncmp(srig_codes(&r) + 12, steps[i].want, 3) != 0)
+			fail_msg("step %zu: %s", i, srig_replies(&r));
+	}
+	srig_done(&r);
+	hk_greylist_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +218,7 @@ int main(void)
 	    cmocka_unit_test(a_tag_is_a_field_that_nobody_else_can_write),
 	    cmocka_unit_test(lists_that_never_answer_cost_five_seconds_once),
 	    cmocka_unit_test(a_domain_that_takes_no_mail_sends_none),
+	    cmocka_unit_test(who_is_new_comes_again),
 	    cmocka_unit_test(a_domain_in_utf_8_goes_on_as_a_labels),
 	};
 

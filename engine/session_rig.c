@@ -216,6 +216,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	    .log = &r->sink,
 	    .ids = &r->ids,
 	    .intake = &r->intake,
+	    .greylist = r->greylist,
 	    .client_port = 4711,
 	    .limits = r->limits,
 	    .mechanisms = hk_slice_str(r->mechanisms ? r->mechanisms : ""),

@@ -308,6 +308,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .ids = &w->ids,
 	    .public_keys = w->public_keys,
 	    .intake = w->world->intake,
+	    .greylist = w->world->greylist,
 	    .client = peer->ip,
 	    .client_port = peer->port,
 	    .limits = w->world->limits,
@@ -328,6 +329,8 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	}
 	c->generation = hk_generation_use(g);
 	c->listener = listener;
+	c->drive.old_tls = hk_conf_nets_have(&env.listener->legacy_clients, &env.client) &&
+	                   !hk_conf_nets_have(&env.listener->proxy_from, &env.client);
 	w->sessions++;
 	if (!hk_drive_connect(&c->drive, fd, true))
 		hk_session_eof(c->session);

@@ -164,6 +164,11 @@ bool hk_conn_has_pending(const struct hk_conn *c)
 	return c->tls && hk_tls_has_pending(c->tls);
 }
 
+void hk_conn_allow_old_tls(struct hk_conn *c)
+{
+	hk_tls_allow_old(c->tls);
+}
+
 const struct hk_tls *hk_conn_tls(const struct hk_conn *c)
 {
 	return c->tls;

@@ -34,6 +34,8 @@ enum hk_status hk_conn_handshake(struct hk_conn *, char ret_text[HK_TLS_DESCRIBE
 void hk_conn_wait(struct hk_conn *, bool read, bool write);
 /* a read may give bytes although the socket will not announce any */
 bool hk_conn_has_pending(const struct hk_conn *);
+/* hk_conn_allow_old_tls(c): between the two (hk_tls_allow_old). */
+void hk_conn_allow_old_tls(struct hk_conn *);
 /* NULL: there is no TLS */
 const struct hk_tls *hk_conn_tls(const struct hk_conn *);
 int hk_conn_fd(const struct hk_conn *);

@@ -178,6 +178,8 @@ static bool begin_handshake(struct hk_drive *d)
 		fail_handshake(d, hk_status_text(status), HK_TLS_RESULT_VALIDATION);
 		return true;
 	}
+	if (d->old_tls)
+		hk_conn_allow_old_tls(d->conn);
 	d->state = HK_DRIVE_HANDSHAKE;
 	d->handshake_until = now_of(d) + HK_TLS_HANDSHAKE_MS;
 	return true;

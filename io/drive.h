@@ -73,6 +73,7 @@ struct hk_drive {
 	struct hk_tls_context
 	    *tls; /* a handshake begins once out is drained; borrowed from the generation */
 	struct hk_tls_check tls_check;
+	bool old_tls; /* the peer may speak TLS 1.0 */
 	bool eof_told, closing, over, pumping, again;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "io/disk.h"
+#include "io/greylist_file.h"
 #include "io/mta.h"
 #include "io/owner_thread.h"
 
@@ -28,6 +29,7 @@ struct hk_mta {
 	struct hk_worker *worker[HK_WORKERS_MAX];
 	unsigned n, idle;
 	bool is_running, is_owner_idle;
+	struct hk_conf *conf; /* of the start: where the spool is */
 };
 
 unsigned hk_mta_workers(const struct hk_conf *conf)
@@ -109,6 +111,8 @@ static void end_all(struct hk_mta *m)
 		post_plain(&m->owner.box, HK_POST_QUIT);
 		hk_owner_thread_join(&m->owner);
 	}
+	/* while the spool is still locked */
+	hk_greylist_save(m->world.greylist, m->conf, m->world.log);
 	hk_owner_thread_close(&m->owner);
 	/* it answers into the workers' boxes, which are there until they are freed */
 	hk_auth_pool_end(m->world.auth);
@@ -122,6 +126,8 @@ static void end_all(struct hk_mta *m)
 	pthread_mutex_destroy(&m->tally.mutex);
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
+	hk_greylist_free(m->world.greylist);
+	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
 	free(m);
 }
@@ -165,6 +171,7 @@ enum hk_status hk_mta_start(
 	    .intake = &m->owner.intake,
 	    .sessions_max = sessions_max(n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
+	m->conf = hk_conf_use(conf);
 	pthread_mutex_init(&m->tally.mutex, NULL);
 	m->tally.sink.note = note_session;
 	m->tally.counts = hk_tls_counts_new();
@@ -174,6 +181,8 @@ enum hk_status hk_mta_start(
 	             : HK_NOMEM;
 	if (status == HK_OK)
 		status = begin_shared(&m->world);
+	if (status == HK_OK)
+		status = hk_greylist_load(conf, log, &m->world.greylist);
 	if (status == HK_OK)
 		status = start_workers(m, n);
 	if (status != HK_OK) {

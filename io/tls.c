@@ -266,6 +266,14 @@ enum hk_status hk_tls_write(struct hk_tls *t, struct hk_slice s, size_t *ret)
 	return outcome(t, SSL_write_ex(t->ssl, s.p, s.n, ret));
 }
 
+void hk_tls_allow_old(struct hk_tls *t)
+{
+	SSL_set_security_level(t->ssl, 0); /* their signatures are of MD5 with SHA-1 */
+	SSL_set_min_proto_version(t->ssl, TLS1_VERSION);
+	SSL_set_cipher_list(t->ssl, "DEFAULT");
+	ERR_clear_error();
+}
+
 size_t hk_tls_exporter(const struct hk_tls *t, uint8_t ret[HK_TLS_BINDING_MAX])
 {
 	static const char label[] = "EXPORTER-Channel-Binding";

@@ -61,6 +61,8 @@ void hk_tls_end(struct hk_tls *);
 void hk_tls_describe(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 void hk_tls_error(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 
+/* hk_tls_allow_old(t): before its handshake: TLS 1.0 and 1.1 too, and keys and digests of their time. */
+void hk_tls_allow_old(struct hk_tls *);
 /* hk_tls_exporter(t, ret), hk_tls_unique(t, ret): channel bindings of RFC 9266 and RFC 5929 3; how many
  * octets, 0: there is none. tls-unique is none of TLS 1.3's, nor one of a session without the extended
  * master secret (RFC 7627). */

@@ -35,6 +35,7 @@ struct hk_world {
 	struct hk_policies *policies;
 	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
+	struct hk_greylist *greylist;
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };
 

@@ -87,7 +87,20 @@ def greets_late(t):
             t.ok(client.eof(), "at once")
 
 
-CASES = [knows_its_mailboxes, knows_mailboxes_by_their_maildirs, believes_a_balancer, greets_late]
+def greylists(t):
+    """RFC 6647: the table outlives the process."""
+    with folder() as root:
+        d = Daemon(root, "listen mx { address %(address)s:%(port)d; reject-early-talkers off; greylist 2s; }", single=False)
+        with d:
+            t.equal(rcpt(d, "user1@b.test"), [451], "who is new is told to come again")
+            t.equal(d.stop(), 0, "it stops")
+        with d:
+            t.equal(rcpt(d, "user2@b.test"), [451], "after a restart another recipient is new")
+            time.sleep(2.5)
+            t.equal(rcpt(d, "user1@b.test", "user2@b.test"), [250, 250], "and who came before the restart is known")
+
+
+CASES = [greylists, knows_its_mailboxes, knows_mailboxes_by_their_maildirs, believes_a_balancer, greets_late]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

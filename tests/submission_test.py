@@ -242,6 +242,37 @@ def test_scram(root, tap):
             tap.equal(scram(mua, good, "SCRAM-SHA-256-PLUS"), ([334, 334, 235], True), "SCRAM-SHA-256-PLUS binds to this one")
 
 
+# ---- old machines ----
+
+
+def old_tls(address):
+    context = ssl._create_unverified_context()
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    try:
+        with Mua(address, context) as mua:
+            return mua.socket.version(), mua.command(PLAIN)[0]
+    except (ssl.SSLError, ConnectionError, EOFError) as error:
+        return type(error).__name__, 0
+
+
+def test_legacy(root, tap):
+    with server(root, "legacy-clients 127.0.0.0/8;") as daemon:
+        tap.equal(old_tls(daemon.address), ("TLSv1", 235), "a client that is named may speak TLS 1.0")
+        with Mua(daemon.address) as mua:
+            mua.command(PLAIN)
+            codes = send(mua, mail=MAIL + "one\ntwo\r\n")
+        stored = daemon.wait_mail()
+        tap.ok(codes[-1] == 250 and b"one\r\ntwo\r\n" in stored[0].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), "and its bare line feeds are mended", codes)
+        done = subprocess.run([*daemon.command(), "--check-config"], capture_output=True, text=True)
+        tap.ok("warning: listen mua: legacy-clients" in done.stderr and done.returncode == 0, "--check-config warns of it", done.stderr)
+    with server(root, "legacy-clients 10.0.0.0/8;", auth="file %(root)s/users") as daemon:
+        tap.ok(old_tls(daemon.address)[1] == 0, "one that is not named may not")
+        with Mua(daemon.address) as mua:
+            mua.command(PLAIN)
+            tap.equal(send(mua, mail=MAIL + "one\ntwo\r\n")[-1], 550, "nor are its line feeds mended")
+
+
 # ---- clients of others ----
 
 
@@ -366,7 +397,7 @@ def in_folder(case):
     return run_case
 
 
-CASES = [test_smtplib, test_dialogue, test_users_change, test_supervisor, test_failures, test_clientid, test_scram, test_clients, test_dovecot]
+CASES = [test_smtplib, test_dialogue, test_users_change, test_supervisor, test_failures, test_clientid, test_scram, test_legacy, test_clients, test_dovecot]
 
 if __name__ == "__main__":
     sys.exit(run_cases([in_folder(case) for case in CASES], Tap()))

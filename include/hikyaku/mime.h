@@ -47,6 +47,13 @@ enum hk_status hk_recode_edits(const struct hk_recode *, struct hk_edits *) HK_M
 enum hk_status hk_recode_body(struct hk_recode *, struct hk_slice chunk, struct hk_buf *out) HK_MUSTCHECK;
 enum hk_status hk_recode_end(struct hk_recode *, struct hk_buf *out) HK_MUSTCHECK;
 
+/* ---- encoded words ---------------------------------------------------------------------------- */
+
+/* hk_words_add(out, value): a field's value as a mail program shows it: encoded words (RFC 2047) of UTF-8, US-ASCII and
+ * ISO-8859-1 decoded, those of other sets as they are, folding removed. The result is UTF-8 for a terminal: octets
+ * that are no character, controls and marks that turn text around become U+FFFD. true when a word was decoded. */
+bool hk_words_add(struct hk_buf *out, struct hk_slice value);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

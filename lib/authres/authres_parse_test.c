@@ -91,6 +91,9 @@ static const struct {
      "      policy (A dot can go here) . (like that) expired\r\n      (this surprised me) = (as I wasn't expecting it) 1362471462",
 	"foo.example.net/1{foobar}{baz}; dkim/1=fail {Because I like it} {One yay} {wait for it} {A dot can go here} "
 	"{like that} {this surprised me} {as I wasn't expecting it} [policy|expired|1362471462]"},
+    /* S3-008: an identity with a local part */
+    {" mail.com; dkim=pass header.i=no-reply@shanghaidazhongbc.com",
+	"mail.com; dkim=pass [header|i|no-reply@shanghaidazhongbc.com]"},
     {" example.com;\r\n dkim=pass header.i=\"\\\"a b\\\"@x.test\"", "example.com; dkim=pass [header|i|\"a b\"@x.test]"},
     {"a.test;none", "a.test"},
     {"a.test ; NONE (nothing (at) all)", "a.test{nothing (at) all}"},

@@ -6,6 +6,7 @@
 #define HIKYAKU_EXPLAIN_INTERNAL_H
 
 #include <hikyaku/explain.h>
+#include <hikyaku/mime.h>
 
 enum { EXPLAIN_LANGUAGES = HK_JAPANESE + 1 };
 
@@ -24,6 +25,7 @@ enum { EXPLAIN_LANGUAGES = HK_JAPANESE + 1 };
 	X(SENDERS, "The two senders", "二つの送信者アドレス")                                                                             \
 	X(ENVELOPE_FROM, "Envelope From (MAIL FROM)", "エンベロープFrom (MAIL FROM)")                                                     \
 	X(HEADER_FROM, "Header From", "ヘッダーFrom")                                                                                     \
+	X(DISPLAYED, "as a mail program shows it", "メールソフトでの表示")                                                                \
 	X(RETURN_PATH, "Return-Path", "Return-Path")                                                                                      \
 	X(SPF_RECORD, "SPF record", "SPFレコード")                                                                                        \
 	X(SOURCE, "Source server (IP)", "送信元サーバ(IP)")                                                                               \
@@ -93,6 +95,8 @@ struct hk_slice explain_word(struct hk_slice, enum hk_language);
  * ------------------ */
 
 enum { EXPLAIN_LINE_SHOWN = 1000, EXPLAIN_ROWS_MAX = 12 };
+/* A replaced octet is three. */
+enum { EXPLAIN_DISPLAYED_MAX = 3 * EXPLAIN_LINE_SHOWN };
 
 struct explain_page {
 	const struct hk_verify *v;
@@ -105,6 +109,7 @@ struct explain_row {
 	enum explain_label name;
 	struct hk_slice value,
 	    record; /* of outside: quoted when printed; the record between quotes */
+	struct hk_slice safe; /* UTF-8 that hk_words_add made: printed as it is */
 	const char *prefix, *suffix;
 };
 struct explain_table {

@@ -42,6 +42,7 @@ void explain_table_print(const struct explain_page *p, const struct explain_tabl
 		for (pad = width(explain_page_label(p, row->name)); pad < widest; pad++)
 			hk_buf_add_byte(p->out, ' ');
 		hk_buf_addf(p->out, " | %s", row->prefix ? row->prefix : "");
+		hk_buf_add(p->out, row->safe);
 		hk_quote_add(p->out, row->value, EXPLAIN_LINE_SHOWN);
 		if (row->record.n) {
 			hk_buf_add_str(p->out, " \"");
@@ -73,15 +74,22 @@ static struct explain_row from_row(const struct explain_page *p)
 	return (struct explain_row){.name = LABEL_HEADER_FROM, .value = p->r->header_from};
 }
 
-/* S0-030: the two are different things, so both are always shown. */
+/* S0-030: the two are different things, so both are always shown; S3-009: and what people see, where it is
+ * another thing again. */
 void explain_senders(const struct explain_page *p)
 {
 	struct explain_table t = {.n = 0};
+	struct hk_buf displayed;
 
 	hk_buf_addf(p->out, "\n==== %s\n", explain_page_label(p, LABEL_SENDERS));
 	explain_table_add(&t, envelope_row(p, LABEL_ENVELOPE_FROM));
 	explain_table_add(&t, from_row(p));
+	hk_buf_init(&displayed, EXPLAIN_DISPLAYED_MAX);
+	if (hk_words_add(&displayed, hk_slice_trim(hk_slice_sub(p->r->header_from, 0, EXPLAIN_LINE_SHOWN))) &&
+	    hk_buf_status(&displayed) == HK_OK)
+		explain_table_add(&t, (struct explain_row){.name = LABEL_DISPLAYED, .safe = hk_buf_slice(&displayed)});
 	explain_table_print(p, &t);
+	hk_buf_done(&displayed);
 }
 
 /* The record as the trace has it: its domain and its text. */

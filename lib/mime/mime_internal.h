@@ -5,6 +5,7 @@
  *	mime_entity.c   what the header of a part says of its body
  *	mime_encode.c   quoted-printable and base64 over a stream
  *	mime_recode.c   the walk through the parts, twice
+ *	mime_words.c    encoded words in header fields
  */
 #ifndef HIKYAKU_MIME_INTERNAL_H
 #define HIKYAKU_MIME_INTERNAL_H

@@ -34,6 +34,10 @@ static const struct script scripts[] = {
 	                       ".\nC .\nS 299 whatever\nE DONE DOT 299 whatever\nE READY\n"},
 	{.name = "a message over the server's SIZE is not begun (RFC 1870 6.1)", .from = "a@a.test", .rcpt = {"b@b.test"}, .size = 1001,
 	    .steps = GREET TOO_LARGE TOO_LARGE TOO_LARGE "X\nE CLOSED MAIL 421 4.4.2 Connection lost while waiting for nothing own\n"},
+	{.name = "S3-063 one reply stands for all recipients", .from = "a@a.test", .rcpt = {"b@b.test", "c@b.test"},
+	    .steps = GREET "T\nC MAIL FROM:<a@a.test>\nC RCPT TO:<b@b.test>\nC RCPT TO:<c@b.test>\nC DATA\nS 250 a\nS 250 b\nS 250 c\nS 354 d\nE SEND_BODY\n.\nC .\n"
+	                   "S 452 Requested action not taken: insufficient system storage\n"
+	                   "E DONE DOT 452 Requested action not taken: insufficient system storage\nE READY\n"},
 	{.name = "S3-015 dots are stuffed, a missing CRLF is added", .from = "", .rcpt = {"b@b.test"},
 	    .steps = GREET "T\nC MAIL FROM:<>\nC RCPT TO:<b@b.test>\nC DATA\nS 250 a\nS 250 b\nS 354 c\nE SEND_BODY\n"
 	                   "B .\nB ..a\nB a.\nB .b\\\n.\nC ..\nC ...a\nC a.\nC ..b\nC .\nS 250 d\nE DONE DOT 250 d\nE READY\n"},

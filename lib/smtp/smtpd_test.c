@@ -108,7 +108,7 @@ static const struct dialogue dialogues[] = {
 	                      "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n" OK_MAIL
 	                      "501 5.5.4 The form is RCPT TO:<address> (RFC 5321 4.1.1.3)\r\n",
 	    .log = "EHLO a.test\nMAIL <a@a.test>\n"},
-	{.name = "S3-005 SIZE and BODY", .in = "EHLO a.test\r\nMAIL FROM:<a@a.test> SIZE=1000 BODY=8BITMIME\r\nRSET\r\n"
+	{.name = "S3-005 S3-030 SIZE and BODY", .in = "EHLO a.test\r\nMAIL FROM:<a@a.test> SIZE=1000 BODY=8BITMIME\r\nRSET\r\n"
 	                                       "MAIL FROM:<a@a.test> body=7bit  size=0\r\nRSET\r\nMAIL FROM:<a@a.test> SIZE=1001\r\n"
 	                                       "MAIL FROM:<a@a.test> SIZE=99999999999999999999\r\n",
 	    .out = EHLO_REPLY OK_MAIL OK_0 OK_MAIL OK_0 "552 5.3.4 Message exceeds the size limit (RFC 1870 6.1)\r\n"
