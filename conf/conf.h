@@ -97,6 +97,8 @@ struct hk_conf_listener {
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
+	uint32_t client_connections; /* at once; 0: any number */
+	struct hk_conf_rate client_arrivals, client_messages, client_recipients;
 	uint32_t greylist; /* seconds; 0: off */
 	bool check_sender_domain;
 	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */

@@ -229,6 +229,15 @@ const struct conf_item conf_items[] = {
                   "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
+    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "0",
+        .manual = "How many sessions one client may have at once, an IPv6 one by its /64; the next gets 421 4.7.0 in place of "
+                  "the greeting. 0 is any number. None of the client limits is for relay-from, trusted-relays or users."},
+    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many sessions one client may begin in a time."},
+    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many messages one client may bring in a time; more get 450 4.7.1."},
+    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many recipients one client may name in a time."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
         .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
                   "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},

@@ -49,7 +49,7 @@ static const char full[] =
     "reject;\n"
     "\tauthres-style rspamd; relay-from 10.255.1.0/24 ::1; trusted-relays 10.255.2.0/24;\n"
     "\tstarttls on; certificate /c.pem; certificate-key /k.pem; strict-envelopes on;\n"
-    "\tstrict-dots on; greet-delay 3s; greylist 10m; minimum-rate 0; proxy-from 10.1.0.0/16 ::2; check-sender-domain on;\n"
+    "\tstrict-dots on; greet-delay 3s; client-connections 50; client-arrivals 300/1m; client-messages 7/1h; client-recipients 3/2h; greylist 10m; minimum-rate 0; proxy-from 10.1.0.0/16 ::2; check-sender-domain on;\n"
     "\tdns-list bl.test reject 127.0.0.2/31; dns-list WL.test allow; dns-list tag.test tag 127.0.1.2;\n"
     "\trefuse-source-routes on; reject-early-talkers off; max-message 157286400; max-recipients "
     "100;\n"

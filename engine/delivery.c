@@ -462,9 +462,13 @@ void hk_delivery_sent(struct hk_delivery *d, size_t n)
 
 uint64_t hk_delivery_deadline(const struct hk_delivery *d)
 {
-	return d->step == STEP_TALK
-	           ? d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000
-	           : d->deadline;
+	uint64_t stage, whole;
+
+	if (d->step != STEP_TALK)
+		return d->deadline;
+	stage = d->progress + (uint64_t)hk_smtpc_stage_timeout(d->client) * 1000;
+	whole = d->talk_began + TALK_MS + hk_mail_size(&d->mail) * 1000 / TALK_RATE + d->mail.body_size * 1000 / TALK_RATE;
+	return whole < stage ? whole : stage;
 }
 
 void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)

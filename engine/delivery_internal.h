@@ -34,6 +34,10 @@
 #define CONNECT_MS 30000 /* the greeting has its own five minutes (RFC 5321 4.5.3.2.1) */
 #define TLS_MS     60000
 #define SIGN_MS    60000
+/* A server may take its time for each reply (RFC 5321 4.5.3.2), and one that means harm does so for every one: a
+ * transaction has an hour, and as long as the least rate takes for the message. */
+#define TALK_MS    3600000
+#define TALK_RATE  500 /* octets a second */
 
 enum step {
 	STEP_BEGIN,   /* read the message */
@@ -113,6 +117,7 @@ struct hk_delivery {
 	bool is_connected, has_moved; /* has_moved: bytes were sent since the last hk_delivery_next */
 	unsigned replies;             /* of the server, that count as progress already */
 	uint64_t progress;            /* when; mono_ms */
+	uint64_t talk_began;          /* the connection, or this transaction on it; mono_ms */
 
 	/* Whom it is for on this hop: the recipients of the job, or the junk address instead of all
 	 * of them. */

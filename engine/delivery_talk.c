@@ -63,7 +63,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 		return;
 	}
 	d->n_batch = d->n_transactions = 0;
-	d->progress = d->now.mono_ms;
+	d->progress = d->talk_began = d->now.mono_ms;
 	if (policy->is_implicit) {
 		d->wants |= WANT_TLS;
 		delivery_wait(d, STEP_TLS, TLS_MS);

@@ -191,6 +191,7 @@ static void start(struct hk_delivery *d)
 	};
 	enum hk_status status = HK_SYNTAX;
 
+	d->talk_began = d->now.mono_ms;
 	if (t.mail.smtputf8 && !offers(d, HK_EXT(SMTPUTF8)) && drop_utf8(d))
 		t.mail.smtputf8 = false;
 	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {

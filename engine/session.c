@@ -72,7 +72,7 @@ struct hk_session *hk_session_new(const struct hk_session_env *env, const struct
 		return NULL;
 	s->env = *env;
 	s->now = *now;
-	s->last_input = now->mono_ms;
+	s->born = s->last_input = now->mono_ms;
 	hk_arena_init(&s->arena, HK_SESSION_ARENA);
 	s->smtpd = new_server(env);
 	if (!s->smtpd) {
@@ -95,7 +95,7 @@ void hk_session_free(struct hk_session *s)
 	    hk_smtpd_errors(s->smtpd));
 	auth_done(s);
 	message_free(s, s->message);
-	hk_buf_done(&s->proxy);
+	client_done(s);
 	hk_smtpd_free(s->smtpd);
 	hk_arena_done(&s->arena);
 	hk_conf_free(s->env.conf);
@@ -226,18 +226,30 @@ struct hk_slice hk_session_out(struct hk_session *s)
 {
 	if (s->stage == STAGE_OVER && s->now.mono_ms >= s->linger)
 		return (struct hk_slice){0};
-	return hk_smtpd_out(s->smtpd);
+	return s->away.n ? hk_buf_slice(&s->away) : hk_smtpd_out(s->smtpd);
 }
 
 void hk_session_sent(struct hk_session *s, size_t n)
 {
-	hk_smtpd_sent(s->smtpd, n);
+	if (s->away.n)
+		hk_buf_drop(&s->away, n);
+	else
+		hk_smtpd_sent(s->smtpd, n);
 }
 
 void hk_session_eof(struct hk_session *s)
 {
 	session_over(s);
 	s->linger = 0; /* nobody is there to read */
+}
+
+/* When the client's time is over, in its turn. */
+static uint64_t client_deadline(const struct hk_session *s)
+{
+	uint64_t idle = s->last_input + HK_SESSION_IDLE_S * 1000, life = s->born + HK_SESSION_LIFE_S * 1000;
+	bool may_end = s->stage == STAGE_CLIENT && !(s->message && s->message->is_receiving);
+
+	return may_end && life < idle ? life : idle;
 }
 
 uint64_t hk_session_deadline(const struct hk_session *s)
@@ -249,7 +261,7 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 	if (s->stage == STAGE_PROXY)
 		return s->last_input + HK_SESSION_PROXY_MS;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
-		at = s->last_input + HK_SESSION_IDLE_S * 1000;
+		at = client_deadline(s);
 	if (s->stage == STAGE_AUTH && s->who.until)
 		at = s->who.until;
 	if (is_timed(s) && s->slow_at < at)
@@ -275,7 +287,7 @@ void hk_session_tick(struct hk_session *s, const struct hk_now *now)
 	auth_time(s);
 	if (s->stage != STAGE_CLIENT && s->stage != STAGE_TLS)
 		return;
-	if (now->mono_ms < s->last_input + HK_SESSION_IDLE_S * 1000 &&
+	if (now->mono_ms < client_deadline(s) &&
 	    !(is_timed(s) && now->mono_ms >= s->slow_at))
 		return;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=timeout client=%s", s->client_text);

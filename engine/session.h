@@ -18,6 +18,9 @@
 #include "engine/world.h"
 
 #define HK_SESSION_IDLE_S    300   /* RFC 5321 4.5.3.2.7 */
+/* What one client can hold a session for, however well it keeps to the time of each command: an hour of them
+ * between messages. A message has its own time: the listener's least rate. */
+#define HK_SESSION_LIFE_S    3600
 #define HK_SESSION_PROXY_MS 5000 /* for a PROXY header; proxy-protocol.txt 2 wants 3 s at least */
 #define HK_SESSION_DNS_MS    20000 /* what all questions of one message may take; then temperror */
 #define HK_SESSION_LINGER_MS 10000 /* what a peer has for taking the last reply */

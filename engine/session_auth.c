@@ -50,8 +50,7 @@ static const char *device_text(const struct hk_session *s)
 	return auth_device(s).n ? s->who.device : "none";
 }
 
-/* One more of something that a user, or a device, may do so often in a time. */
-static bool take(struct hk_session *s, enum hk_limit what, struct hk_slice name,
+bool session_take(struct hk_session *s, enum hk_limit what, struct hk_slice name,
     struct hk_conf_rate rate, struct hk_policy_reply *ret, const char *text)
 {
 	uint32_t wait = 0;
@@ -352,9 +351,9 @@ struct hk_policy_reply auth_may_mail(struct hk_session *s, const struct hk_path 
 	if (s->who.user.n && l->sender_login != HK_SENDER_ANY && path->text.n &&
 	    !is_own(s, path->local, path->domain))
 		return not_own;
-	if (take(s, HK_LIMIT_USER_MESSAGES, s->who.user, l->user_messages, &reply,
+	if (session_take(s, HK_LIMIT_USER_MESSAGES, s->who.user, l->user_messages, &reply,
 	        "Too many messages of this user, try again later (RFC 5321 7.8)"))
-		(void)take(s, HK_LIMIT_DEVICE_MESSAGES, auth_device(s), l->device_messages, &reply,
+		(void)session_take(s, HK_LIMIT_DEVICE_MESSAGES, auth_device(s), l->device_messages, &reply,
 		    "Too many messages of this device, try again later (RFC 5321 7.8)");
 	return reply;
 }
@@ -364,9 +363,9 @@ struct hk_policy_reply auth_may_rcpt(struct hk_session *s)
 	const struct hk_conf_listener *l = s->env.listener;
 	struct hk_policy_reply reply = {0};
 
-	if (take(s, HK_LIMIT_USER_RECIPIENTS, s->who.user, l->user_recipients, &reply,
+	if (session_take(s, HK_LIMIT_USER_RECIPIENTS, s->who.user, l->user_recipients, &reply,
 	        "Too many recipients of this user, try again later (RFC 5321 7.8)"))
-		(void)take(s, HK_LIMIT_DEVICE_RECIPIENTS, auth_device(s), l->device_recipients,
+		(void)session_take(s, HK_LIMIT_DEVICE_RECIPIENTS, auth_device(s), l->device_recipients,
 		    &reply, "Too many recipients of this device, try again later (RFC 5321 7.8)");
 	return reply;
 }

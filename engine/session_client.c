@@ -10,12 +10,95 @@ static void know(struct hk_session *s)
 	hk_ip_format(&s->env.client, s->client_text);
 }
 
+/* ---- limits ---- */
+
+/* Our own hosts and users have other limits, if any. */
+static bool is_limited(const struct hk_session *s)
+{
+	return s->env.limits && s->client.ip.family && !s->client.may_relay && !s->client.is_trusted && !s->client.is_user;
+}
+
+static bool take(struct hk_session *s, enum hk_limit what, struct hk_conf_rate rate, struct hk_policy_reply *ret,
+    const char *text)
+{
+	uint8_t room[HK_LIMITS_CLIENT_MAX];
+
+	*ret = (struct hk_policy_reply){0};
+	return !is_limited(s) || !rate.most || session_take(s, what, hk_limits_client(&s->client.ip, room), rate, ret, text);
+}
+
+struct hk_policy_reply client_may_mail(struct hk_session *s)
+{
+	struct hk_policy_reply reply;
+
+	(void)take(s, HK_LIMIT_CLIENT_MESSAGES, s->env.listener->client_messages, &reply,
+	    "Too many messages of this client, come back later (RFC 5321 7.8)");
+	return reply;
+}
+
+struct hk_policy_reply client_may_rcpt(struct hk_session *s)
+{
+	struct hk_policy_reply reply;
+
+	(void)take(s, HK_LIMIT_CLIENT_RECIPIENTS, s->env.listener->client_recipients, &reply,
+	    "Too many recipients of this client, come back later (RFC 5321 7.8)");
+	return reply;
+}
+
+/* In place of the greeting (RFC 5321 3.1, 4.2.1). */
+static void send_away(struct hk_session *s, const char *text)
+{
+	hk_buf_init(&s->away, HK_SMTP_REPLY_TEXT_MAX + 100);
+	hk_buf_addf(&s->away, "421 4.7.0 %s [none]\r\n", text);
+	session_over(s);
+}
+
+/* false: the client was sent away. */
+static bool let_in(struct hk_session *s)
+{
+	const struct hk_conf_listener *l = s->env.listener;
+	uint8_t room[HK_LIMITS_CLIENT_MAX];
+	struct hk_slice name = hk_limits_client(&s->client.ip, room);
+	struct hk_policy_reply reply;
+
+	if (!take(s, HK_LIMIT_CLIENT_ARRIVALS, l->client_arrivals, &reply,
+	        "Too many connections of this client in a time, come back later (RFC 5321 7.8)")) {
+		send_away(s, reply.text);
+		return false;
+	}
+	if (!is_limited(s) || !l->client_connections)
+		return true;
+	s->is_client_counted =
+	    hk_limits_enter(s->env.limits, HK_LIMIT_CLIENT_CONNECTIONS, name, l->client_connections);
+	if (s->is_client_counted)
+		return true;
+	hk_logf(s->env.log, HK_LOG_INFO, "ev=limit what=%s client=%s", hk_limit_name(HK_LIMIT_CLIENT_CONNECTIONS),
+	    s->client_text);
+	send_away(s, "Too many connections of this client at once (RFC 5321 7.8)");
+	return false;
+}
+
+void client_done(struct hk_session *s)
+{
+	uint8_t room[HK_LIMITS_CLIENT_MAX];
+
+	if (s->is_client_counted)
+		hk_limits_leave(s->env.limits, HK_LIMIT_CLIENT_CONNECTIONS, hk_limits_client(&s->client.ip, room));
+	s->is_client_counted = false;
+	hk_buf_done(&s->proxy);
+	hk_buf_done(&s->away);
+}
+
+/* ---- who it is ---- */
+
 /* From here on the client is who it is for good. */
 static void meet(struct hk_session *s)
 {
 	const struct hk_conf_listener *l = s->env.listener;
 
 	know(s);
+	if (!let_in(s))
+		return;
 	dns_begin(s);
 	lookup_lists(s);
 	hk_logf(s->env.log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u", HK_FMT(l->name),

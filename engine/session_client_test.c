@@ -164,6 +164,71 @@ static void a_message_that_drips_is_ended(void **state)
 	}
 }
 
+/* ---- how often ---- */
+
+#define LIMITS                                                                                                      \
+	"hostname h.test; spool /spool; accept b.test;\n"                                                           \
+	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; client-connections 2;\n" \
+	"  client-arrivals 3/1m; }\n"                                                                               \
+	"listen few { address 10.255.2.40:26; reject-early-talkers off; client-messages 1/1m; client-recipients 2/1m; }\n"
+
+static void count(struct srig *r, const char *client, const char *text, const char *want)
+{
+	r->client = client;
+	srig_say(r, text);
+	assert_codes(r, want);
+}
+
+/* SEC-87: by address, by /64, and not for our own. */
+static void a_client_comes_so_often_and_no_oftener(void **state)
+{
+	static const uint8_t seed[HK_LIMITS_SEED] = {1};
+	struct srig r;
+	int i;
+
+	(void)state;
+	srig_init(&r, LIMITS, "");
+	r.limits = must(hk_limits_new(1000, seed));
+	for (i = 0; i < 6; i++) {
+		count(&r, "192.0.2.1", "QUIT\r\n", i < 3 ? "220 221" : "421");
+		count(&r, i % 2 ? "2001:db8::1" : "2001:db8::ffff:2", "QUIT\r\n", i < 3 ? "220 221" : "421");
+		count(&r, "10.7.0.1", "QUIT\r\n", "220 221");
+		count(&r, "none", "QUIT\r\n", "220 221");
+	}
+	count(&r, "192.0.2.1", "QUIT\r\n", "421");
+	assert_string_equal(srig_replies(&r), "421 4.7.0 Too many connections of this client in a time, come back later (RFC 5321 7.8) [none]\r\n");
+	assert_true(r.has_ended);
+	count(&r, "2001:db8:0:1::1", "QUIT\r\n", "220 221");
+	r.now.mono_ms += 70000;
+	count(&r, "192.0.2.1", "QUIT\r\n", "220 221");
+	/* two that are there already */
+	assert_true(hk_limits_enter(r.limits, HK_LIMIT_CLIENT_CONNECTIONS, HK_S("\x04\xc0\x00\x02\x09"), 0));
+	count(&r, "192.0.2.9", "QUIT\r\n", "220 221");
+	assert_true(hk_limits_enter(r.limits, HK_LIMIT_CLIENT_CONNECTIONS, HK_S("\x04\xc0\x00\x02\x09"), 0));
+	count(&r, "192.0.2.9", "QUIT\r\n", "421");
+	hk_limits_leave(r.limits, HK_LIMIT_CLIENT_CONNECTIONS, HK_S("\x04\xc0\x00\x02\x09"));
+	count(&r, "192.0.2.9", "QUIT\r\n", "220 221");
+	hk_limits_free(r.limits);
+	srig_done(&r);
+}
+
+static void a_client_brings_so_much_and_no_more(void **state)
+{
+	static const uint8_t seed[HK_LIMITS_SEED] = {1};
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, LIMITS, "");
+	r.listener = "few";
+	r.limits = must(hk_limits_new(1000, seed));
+	count(&r, "192.0.2.1", TO("b.test") "RCPT TO:<v@b.test>\r\nRCPT TO:<w@b.test>\r\nRSET\r\nMAIL FROM:<>\r\n",
+	    "220 250 250 250 250 450 250 450");
+	count(&r, "192.0.2.1", "EHLO a.test\r\nMAIL FROM:<>\r\n", "220 250 450");
+	count(&r, "192.0.2.2", TO("b.test"), "220 250 250 250");
+	hk_limits_free(r.limits);
+	srig_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +238,8 @@ int main(void)
 	    cmocka_unit_test(who_talks_before_the_greeting_is_sent_away),
 	    cmocka_unit_test(the_greeting_comes_when_its_time_has_come),
 	    cmocka_unit_test(a_message_that_drips_is_ended),
+	    cmocka_unit_test(a_client_comes_so_often_and_no_oftener),
+	    cmocka_unit_test(a_client_brings_so_much_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,8 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	}
 	reply = hk_policy_mail(s->env.listener, &s->client);
 	if (!reply.code)
+		reply = client_may_mail(s);
+	if (!reply.code)
 		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
 		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
@@ -120,6 +122,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
 	if (!reply.code)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
+	if (!reply.code)
+		reply = client_may_rcpt(s);
 	if (!reply.code)
 		reply = auth_may_rcpt(s);
 	if (!reply.code)

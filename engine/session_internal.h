@@ -131,6 +131,9 @@ struct hk_session {
 	char alabel[HK_DNS_NAME_MAX + 1];
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
+	struct hk_buf away;     /* the reply of one that is sent away without a greeting */
+	bool is_client_counted;
+	uint64_t born;       /* mono_ms */
 	struct hk_buf proxy;    /* what came of a PROXY header */
 	uint64_t greet_at;      /* mono_ms; 0: it was greeted */
 	uint64_t last_input; /* mono_ms */
@@ -145,7 +148,16 @@ uint32_t session_id(struct hk_session *);
 /* session_over(s): the peer has HK_SESSION_LINGER_MS for what is in out. */
 void session_over(struct hk_session *);
 
+/* session_take(s, what, name, rate, ret, text): one more of something that a client, a user or a device may do so often in
+ * a time; false: *ret is the refusal with this text. (session_auth.c) */
+bool session_take(struct hk_session *, enum hk_limit what, struct hk_slice name, struct hk_conf_rate, struct hk_policy_reply *ret,
+    const char *text);
+
 /* ---- session_client.c ---- */
+/* client_may_mail(s), client_may_rcpt(s): whether its limits allow one more; code 0: they do. client_done(s): it goes. */
+struct hk_policy_reply client_may_mail(struct hk_session *);
+struct hk_policy_reply client_may_rcpt(struct hk_session *);
+void client_done(struct hk_session *);
 /* client_begin(s): as the connection was made. client_proxy(s, in): takes what is of the PROXY header, returns how much. */
 void client_begin(struct hk_session *);
 size_t client_proxy(struct hk_session *, struct hk_slice in);

@@ -152,6 +152,8 @@ static void satisfy(
 
 static size_t cut(struct srig *r, size_t n)
 {
+	if (r->piece && n > r->piece)
+		n = r->piece;
 	if (r->cut == SRIG_BYTES)
 		return n ? 1 : 0;
 	return r->cut == SRIG_RANDOM && n ? 1 + (size_t)hk_prng_below(&r->prng, n < 5000 ? n : 5000)

@@ -23,6 +23,7 @@ struct srig {
 	bool never_reads; /* the client takes no reply */
 	bool talks_early; /* bytes before the banner is taken */
 	uint64_t slow_ms; /* between two pieces of the client */
+	size_t piece;     /* the most in one of them; 0: by cut alone */
 	struct hk_greylist *greylist;
 	bool keep_open;   /* no end of the connection after the last byte */
 	bool tls_fails;

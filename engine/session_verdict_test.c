@@ -243,7 +243,7 @@ static void an_unaligned_sender_fails_dmarc(void **state)
 
 /* ---- forged fields (T17) ---- */
 
-/* S0-068 S4-154 RFC 8601 5 */
+/* S0-068 S4-154 RFC 8601 5: BIMI-Selector is the sender's own, the other two are a receiver's. */
 static void results_that_claim_to_be_ours_are_taken_out(void **state)
 {
 	static const char *const ours[] = {

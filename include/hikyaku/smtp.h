@@ -24,7 +24,7 @@ extern "C" {
 #define HK_SMTP_INPUT_MAX  (64 * 1024) /* unparsed input held, allocated on demand; feed takes no more */
 #define HK_SMTP_OUTPUT_MAX (64 * 1024)
 #define HK_SMTP_ERRORS_MAX 20        /* errors in a session, then 421 and the end */
-#define HK_SMTP_NOOPS_MAX  100       /* commands without effect (NOOP, RSET, VRFY, HELP, EHLO) in a row */
+#define HK_SMTP_NOOPS_MAX  100       /* commands without effect (NOOP, RSET, VRFY, HELP, EHLO) until a message is taken */
 #define HK_SMTP_SKIP_MAX   (64 * 1024) /* bytes of a bad command line that are read over before the session ends */
 #define HK_SMTP_RCPTS_MAX  1000
 #define HK_SMTP_REPLY_TEXT_MAX 900

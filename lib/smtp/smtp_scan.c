@@ -3,8 +3,6 @@
  * The scanner of message text, for both directions. Bodies are large: everything goes through
  * memchr.
  */
-#include <string.h>
-
 #include "smtp_internal.h"
 
 const char *hk_smtp_stop_text(enum hk_smtp_stop stop)
@@ -18,15 +16,16 @@ const char *hk_smtp_stop_text(enum hk_smtp_stop stop)
 	return stop < sizeof text / sizeof text[0] && text[stop] ? text[stop] : "";
 }
 
-/* The first offending byte in a piece that holds no LF; piece.n when there is none. *is_cr tells
- * which kind. */
-static size_t find_bad(struct hk_slice piece, bool *is_cr)
-{
-	size_t cr = hk_slice_find(piece, '\r');
-	size_t nul = hk_slice_find(hk_slice_sub(piece, 0, cr), '\0');
+/* How far one look goes. A client chooses how often it is looked: a text of nothing but NULs must not
+ * have all that is there searched for an LF at each of them. */
+enum { LOOK = 256 };
 
-	*is_cr = nul == cr;
-	return nul;
+/* The first CR, LF or NUL; piece.n when there is none. */
+static size_t find_stop(struct hk_slice piece)
+{
+	piece.n = hk_slice_find(piece, '\n');
+	piece.n = hk_slice_find(piece, '\r');
+	return hk_slice_find(piece, '\0');
 }
 
 size_t hk_smtp_text_scan(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp_stop *ret_stop)
@@ -35,31 +34,31 @@ size_t hk_smtp_text_scan(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp
 
 	while (at < s.n) {
 		struct hk_slice rest = hk_slice_from(s, at);
-		size_t lf, clean;
-		bool is_cr;
+		struct hk_slice piece = hk_slice_sub(rest, 0, LOOK);
+		size_t clean;
 
 		if (t->at_line_start && rest.p[0] == '.') {
 			*ret_stop = HK_SMTP_STOP_DOT;
 			return at;
 		}
-		lf = hk_slice_find(rest, '\n');
-		clean = find_bad(hk_slice_sub(rest, 0, lf), &is_cr);
-		if (clean + 1 == lf && is_cr && lf < rest.n) {
-			at += lf + 1;
+		clean = find_stop(piece);
+		t->at_line_start = t->at_line_start && clean == 0;
+		at += clean;
+		if (clean == piece.n)
+			continue;
+		rest = hk_slice_from(rest, clean);
+		if (rest.p[0] == '\r' && rest.n > 1 && rest.p[1] == '\n') {
+			at += 2;
 			t->at_line_start = true;
 			t->line++;
 			continue;
 		}
-		at += clean;
-		t->at_line_start = t->at_line_start && clean == 0;
-		if (clean == rest.n)
-			break;
-		if (clean == lf)
+		if (rest.p[0] == '\n')
 			*ret_stop = HK_SMTP_STOP_BARE_LF;
-		else if (!is_cr)
+		else if (rest.p[0] == '\0')
 			*ret_stop = HK_SMTP_STOP_NUL;
 		else
-			*ret_stop = clean + 1 == rest.n ? HK_SMTP_STOP_CR : HK_SMTP_STOP_BARE_CR;
+			*ret_stop = rest.n == 1 ? HK_SMTP_STOP_CR : HK_SMTP_STOP_BARE_CR;
 		return at;
 	}
 	*ret_stop = HK_SMTP_STOP_END;

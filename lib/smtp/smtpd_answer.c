@@ -50,7 +50,6 @@ static void settle(struct hk_smtpd *s)
 	case HK_SMTPD_MAIL:
 		s->state = SMTPD_MAIL;
 		s->recipients = 0;
-		s->idle = 0;
 		s->body = s->event.mail.body;
 		s->smtputf8 = s->event.mail.smtputf8;
 		break;
@@ -73,7 +72,8 @@ static void settle(struct hk_smtpd *s)
 		s->state = SMTPD_READY;
 		break;
 	case HK_SMTPD_MESSAGE:
-		s->errors = 0; /* errors without a delivered message are what is counted */
+		/* errors and idle commands without a delivered message are what is counted */
+		s->errors = s->idle = 0;
 		break;
 	default:
 		break;

@@ -12,6 +12,14 @@
 
 /* The size as far as it is worth reading: past it the session ends anyway. */
 #define CHUNK_MAX (UINT64_C(1) << 40)
+/* A message may begin with this many chunks of any size; past them they have to bring a KiB each in the
+ * mean, or the work is all in the commands (Postfix had its memory filled by tiny ones). */
+enum { CHUNKS_FREE = 1000, CHUNK_LEAST = 1024 };
+
+static bool are_too_small(const struct hk_smtpd *s)
+{
+	return s->chunks > CHUNKS_FREE && s->size / CHUNK_LEAST < s->chunks - CHUNKS_FREE;
+}
 
 static bool parse(struct hk_slice argument, uint64_t *size, bool *is_last)
 {
@@ -39,7 +47,10 @@ void smtpd_bdat(struct hk_smtpd *s, struct hk_slice argument)
 		s->state = SMTPD_SKIP;
 		s->discarded = 0;
 	} else if (before == SMTPD_BDAT) {
+		s->chunks++;
 		s->state = SMTPD_CHUNK;
+		if (are_too_small(s))
+			smtpd_give_up(s, 421, "4.7.0", "Too many small chunks (limit of this host; RFC 3030 2)");
 	} else {
 		smtpd_pend(s, HK_SMTPD_DATA)->is_bdat = true;
 	}
@@ -49,6 +60,7 @@ void smtpd_chunk_begin(struct hk_smtpd *s)
 {
 	smtpd_data_begin(s);
 	s->state = SMTPD_CHUNK;
+	s->chunks = 1;
 	s->chunk_cr = false;
 }
 
@@ -68,6 +80,9 @@ enum hk_status smtpd_skip_step(struct hk_smtpd *s)
 		s->state = s->chunk_back;
 		smtpd_refuse(s, 503, "5.5.1",
 		    "BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)");
+		/* its message has failed: what a pipelining client sends next is another one */
+		if (s->chunk_is_last)
+			smtpd_end_transaction(s);
 	} else
 		return n ? HK_OK : HK_AGAIN;
 	return HK_OK;

@@ -46,8 +46,7 @@ static const struct verb verbs[] = {
 	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, "STARTTLS needs EHLO first (RFC 3207 4)", NULL, 0},
 	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, "MAIL needs EHLO or HELO first (RFC 5321 4.1.4)",
 	    "MAIL was given already, one sender per transaction (RFC 5321 4.1.4)", 0},
-	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)",
-	    "The message has begun (RFC 3030 2)", 0},
+	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)", NULL, 0},
 	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, "DATA needs MAIL and RCPT first (RFC 5321 4.1.4)",
 	    "DATA needs an accepted RCPT first (RFC 5321 3.3)", 0},
 	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, NULL, NULL, 0},
@@ -131,7 +130,9 @@ static bool is_absent(const struct hk_smtpd *s, const struct verb *verb)
 
 static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
 {
-	bool late = (s->state & SMTPD_TRANSACTION) != 0;
+	const char *late = s->state == SMTPD_BDAT            ? "A message by BDAT is under way (RFC 3030 2)"
+	                   : (s->state & SMTPD_TRANSACTION) ? verb->too_late
+	                                                     : NULL;
 
 	if (verb->traits & FOREIGN)
 		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP");
@@ -140,7 +141,7 @@ static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slic
 	else if (is_absent(s, verb))
 		smtpd_refuse(s, 502, "5.5.1", "Command not implemented (RFC 5321 4.2.4)");
 	else if ((verb->states & s->state) == 0)
-		smtpd_refuse(s, 503, "5.5.1", late && verb->too_late ? verb->too_late : verb->too_early);
+		smtpd_refuse(s, 503, "5.5.1", late ? late : verb->too_early);
 	else if (argument_fits(s, verb, argument) && !is_too_idle(s, verb))
 		verb->run(s, argument);
 }

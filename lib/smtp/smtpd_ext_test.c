@@ -65,16 +65,20 @@ static const struct dialogue dialogues[] = {
     {.name = "S3-031 DATA after BDAT", .extensions = ALL,
         .in = BEGIN "BDAT 3\r\na\r\nDATA\r\nRCPT TO:<c@b.test>\r\nRSET\r\n",
         .out = OK_MAIL OK_RCPT "250 2.0.0 3 octets received\r\n"
-                               "503 5.5.1 DATA needs an accepted RCPT first (RFC 5321 3.3)\r\n"
-                               "503 5.5.1 The message has begun (RFC 3030 2)\r\n" OK_0,
+                               "503 5.5.1 A message by BDAT is under way (RFC 3030 2)\r\n"
+                               "503 5.5.1 A message by BDAT is under way (RFC 3030 2)\r\n" OK_0,
         .log = LOG "BDAT\nBODY a\\x0D\\x0A\nABORT\n"},
     {.name = "a chunk without a transaction is read over", .extensions = ALL,
         .in = "BDAT 10 LAST\r\nEHLO evil\nEHLO a.test\r\nBDAT 6\r\nRSET\r\nMAIL FROM:<a@a.test>\r\n"
-              "BDAT 6 LAST\r\nRSET\r\nRCPT TO:<b@b.test>\r\n",
+              "BDAT 6\r\nRSET\r\nRCPT TO:<b@b.test>\r\n",
         .out = "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)\r\n"
                "\x01" "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)\r\n" OK_MAIL
                "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)\r\n" OK_RCPT,
         .log = LOG},
+    {.name = "a refused last chunk is the end of its message: the next one is not sent in the name of its sender", .extensions = ALL,
+        .in = HELLO "MAIL FROM:<x@a.test>\r\nBDAT 6 LAST\r\nRSET\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n",
+        .out = OK_MAIL "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)\r\n" OK_MAIL OK_RCPT,
+        .log = "EHLO a.test\nMAIL <x@a.test>\nABORT\nMAIL <a@a.test>\nRCPT <b@b.test>\n"},
     {.name = "a refusal at the first chunk waits for its end", .extensions = ALL,
         .in = HELLO "MAIL FROM:<a@a.test>\r\nRCPT TO:<nodata@b.test>\r\nBDAT 6\r\nQUIT\r\n"
                     "BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n",

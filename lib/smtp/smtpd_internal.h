@@ -91,6 +91,7 @@ struct hk_smtpd {
 
 	/* BDAT */
 	uint64_t chunk_size, chunk_left;
+	size_t chunks; /* of this message */
 	bool chunk_is_last;
 	bool chunk_cr;       /* the last chunk ended with a CR */
 	unsigned chunk_back; /* SKIP: the state that comes back */

@@ -66,7 +66,6 @@ static void sender(struct model *m, unsigned code, unsigned unused)
 		if (code == 250) {
 			m->state = SENDER;
 			m->recipients = 0;
-			m->idle = 0;
 		}
 	}
 }
@@ -222,6 +221,7 @@ static void step(struct model *m, struct hk_buf *stream, const struct row *row, 
 		hk_buf_add_str(stream, messages[i].text);
 		say(m, messages[i].code);
 		m->errors = messages[i].keeps_errors ? m->errors + 1 : 0;
+		m->idle = messages[i].keeps_errors ? m->idle : 0;
 		m->state = GREETED;
 		return;
 	}

@@ -12,6 +12,7 @@ import threading
 import peers
 from harness import SLOW, Daemon
 
+NAME = "random streams of commands"  # the feature, for --only
 SEED = 20261126
 BODY = b"From: a@a.test\r\nDate: Thu, 26 Nov 2026 09:00:00 +0900\r\nMessage-ID: <s@a.test>\r\nSubject: s\r\n\r\n"
 
@@ -27,8 +28,8 @@ ADDRESSES = {
 }
 MAIL_PARAMS = {
     "": "", "SIZE": " SIZE=10", "SIZE too large": " SIZE=99999999999", "SIZE no number": " SIZE=x", "SIZE empty": " SIZE=", "SIZE twice": " SIZE=1 SIZE=2",
-    "BODY": " BODY=8BITMIME", "BODY 7bit": " body=7bit", "BODY unknown": " BODY=x", "unknown": " X=y", "unknown keyword": " XYZ", "two spaces": "  SIZE=10",
-    "RET": " RET=FULL", "RET unknown": " RET=x", "ENVID": " ENVID=a+2B", "ENVID no xtext": " ENVID=a+zz", "AUTH": " AUTH=<>", "SMTPUTF8": " SMTPUTF8",
+    "BODY": " BODY=8BITMIME", "BODY 7bit": " body=7bit", "BODY unknown": " BODY=x", "BODY binary": " BODY=BINARYMIME", "unknown": " X=y", "unknown keyword": " XYZ", "two spaces": "  SIZE=10",
+    "RET": " RET=FULL", "RET unknown": " RET=x", "ENVID": " ENVID=a+2B", "ENVID no xtext": " ENVID=a+zz", "AUTH": " AUTH=<>", "SMTPUTF8": " SMTPUTF8", "REQUIRETLS": " REQUIRETLS",
 }
 RCPT_PARAMS = {"": "", "NOTIFY": " NOTIFY=SUCCESS,DELAY", "NOTIFY never and more": " NOTIFY=NEVER,DELAY", "NOTIFY unknown": " NOTIFY=x", "ORCPT": " ORCPT=rfc822;a@b.test",
                "ORCPT no type": " ORCPT=x", "unknown": " X=y", "SIZE": " SIZE=10"}
@@ -76,6 +77,12 @@ DIFFERENCES = {
     ("RCPT quoted local part", "2", "5"): "no name for a Maildir, where mail goes here; Postfix's mail is discarded here",
     ("RCPT quoted pair", "2", "5"): "as for the quoted local part",
     ("RCPT slash", "2", "5"): "as for the quoted local part",
+    ("MAIL with BODY binary", "5", "2"): "Postfix has no BINARYMIME (RFC 3030 3)",
+    ("command after a refused chunk", "5", "2"): "Postfix waits for RSET or the last chunk; RFC 3030 2 wants further chunks read over, no more",
+    ("BDAT of nothing", "5", "2"): "RFC 3030 2 has no least size; Postfix sees abuse in a chunk of nothing that is not the last",
+    ("BDAT content NUL", "2", "5"): "as behind DATA: only BODY=BINARYMIME may hold it (RFC 3030 3)",
+    ("BDAT content bare CR", "2", "5"): "as behind DATA",
+    ("BDAT content bare LF", "2", "5"): "as behind DATA",
     ("content NUL", "2", "5"): "no byte of a message (RFC 5321 2.3.1, 4.5.2); Postfix takes it",
     ("content bare CR", "2", "5"): "a CR that is no part of CRLF must not be sent (RFC 5321 2.3.8): what another server takes for a line end smuggles",
     ("content bare LF", "2", "5"): "the same for LF; Postfix of this version takes it for a line end",
@@ -113,7 +120,14 @@ def draw(rng):
         label = rng.choice(list(ADDRESSES))
         return f"RCPT {label}", f"RCPT TO:{ADDRESSES[label]}\r\n".encode(), None
 
+    def chunk(label, last=b" LAST"):
+        content = CONTENTS[label] if label else b""
+        return f"BDAT {label}" if label else "BDAT of nothing", b"BDAT %d%s\r\n%s" % (len(content), last, content), None
+
     def data():
+        if rng.random() < 0.2:
+            return chunk(rng.choice(("content", "content", "content 8-bit", "content bare LF", "content bare CR", "content NUL", "content no header", "")),
+                         rng.choice((b" LAST", b" LAST", b" LAST", b"")))
         label = rng.choice(list(CONTENTS)) if rng.random() < 0.5 else "content"
         return "DATA", b"DATA\r\n", (label, CONTENTS[label] + b".\r\n")
 
@@ -187,6 +201,8 @@ class Comparison:
     def note(self, label, theirs, ours, both, stream):
         if label.startswith("MAIL") and "SIZE too" not in label and both[0].startswith("552 5.3.4"):
             label = "MAIL after one with too large a SIZE"
+        if both[0].startswith("503 5.5.1 Error: ") and both[0].endswith(" after BDAT"):
+            label = "command after a refused chunk"
         with self.lock:
             if (label, theirs, ours) in DIFFERENCES:
                 self.kinds[(label, theirs, ours)] += 1
@@ -283,7 +299,7 @@ def run(world, count):
     seen = collections.OrderedDict(((label, theirs, ours), (both, shown)) for label, theirs, ours, both, shown in comparison.unknown)
     note = "\n".join(f"{key}: {both} in {shown}" for key, (both, shown) in seen.items())
     result = "FAILED" if note or not comparison.taken else "ok"
-    world.rows.add("Postfix", postfix.version, "beside us", f"{count} random streams of commands", result,
+    world.rows.add("Postfix", postfix.version, "beside us", f"{count} {NAME}", result,
                    note or f"{comparison.replies} replies, {comparison.taken} messages taken by both")
     return page(comparison)
 
