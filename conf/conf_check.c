@@ -78,7 +78,7 @@ static void check_auth(
 	if (!(l->extensions & HK_EXT(AUTH)))
 		conf_error(r, at, "auth needs auth among the extensions");
 	if (!l->certificate.n && !l->auth_in_clear)
-		conf_error(r, at, "auth needs TLS: starttls and a certificate, or auth-without-tls on");
+		conf_error(r, at, "auth needs TLS: starttls or implicit-tls and a certificate, or auth-without-tls on");
 }
 
 static void check_listeners(struct conf_reader *r, const struct conf_places *p)
@@ -94,9 +94,16 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 				conf_error(r, p->listener[i],
 				    "a listener of this name stands in line %u already",
 				    p->listener[j]->line);
-		if (l->starttls && (!l->certificate.n || !l->certificate_key.n))
-			conf_error(
-			    r, p->listener[i], "starttls needs certificate and certificate-key");
+		if (hk_conf_has_tls(l) && !l->certificate.n)
+			conf_error(r, p->listener[i],
+			    "starttls and implicit-tls need certificate and certificate-key");
+		if (l->certificate.n != l->certificate_key.n)
+			conf_error(r, p->listener[i], "each certificate needs its certificate-key");
+		if (l->certificate.n > HK_CONF_CERTIFICATES_MAX)
+			conf_error(r, p->listener[i], "more than %d certificates", HK_CONF_CERTIFICATES_MAX);
+		/* what came behind the PROXY header would be lost to the handshake */
+		if (l->implicit_tls && l->proxy_from.n)
+			conf_error(r, p->listener[i], "implicit-tls and proxy-from do not go together");
 		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
 		check_auth(r, p->listener[i], l);
