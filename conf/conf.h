@@ -20,6 +20,7 @@
 #include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
+#define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
 #define HK_CONF_TEXT_MAX (2 * 1024 * 1024) /* with 4096 keys of tables at 300 octets and their patterns */
 #define HK_CONF_ARENA    (16 * 1024 * 1024)
 #define HK_CONF_PATH_MAX 4096 /* of a Maildir, filled in: what Linux takes */
@@ -92,8 +93,9 @@ struct hk_conf_listener {
 	struct hk_conf_nets relay_from;     /* clients that may send anywhere */
 	struct hk_conf_nets trusted_relays; /* inner hops: no SPF for them (RFC 7208 2.2), their own
 	                                       Authentication-Results stay */
-	bool starttls;
-	struct hk_slice certificate, certificate_key; /* PEM files */
+	bool starttls, implicit_tls;
+	/* PEM files in pairs; the first is for who names no host, or one that none is for */
+	struct hk_conf_texts certificate, certificate_key;
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
@@ -173,6 +175,7 @@ struct hk_conf {
 	struct hk_slice trust_anchor;    /* file; empty: nothing is validated */
 	uint32_t resolver_timeout;       /* seconds */
 	struct hk_slice authorities;     /* file of those who sign certificates; empty: the system's */
+	uint32_t certificate_check;      /* seconds; 0: never */
 	bool mta_sts, smtp_tls_srv;      /* whether they are looked for */
 	struct hk_slice fetch_user;      /* whom the process becomes that fetches policies; empty: user */
 	struct hk_slice sts_server;      /* "IP@PORT" of all policies, for tests; empty: their own */
@@ -236,6 +239,8 @@ bool hk_conf_needs_restart(
     const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
 
 bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
+/* hk_conf_has_tls(listener): it needs certificates. */
+bool hk_conf_has_tls(const struct hk_conf_listener *);
 /* hk_conf_accepts(conf, domain): mail for this domain is ours. Address literals of a listener's own
  * address count. */
 bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);

@@ -65,6 +65,34 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 	}
 }
 
+/* What the password file can answer. */
+static bool is_of_file(struct hk_slice name)
+{
+	static const char *const names[] = {
+	    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (hk_slice_eq(name, hk_slice_str(names[i])))
+			return true;
+	return false;
+}
+
+static void check_mechanisms(
+    struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
+{
+	struct hk_slice rest = l->auth_mechanisms;
+
+	while (l->auth == HK_AUTH_FILE && rest.n) {
+		struct hk_slice word = hk_slice_sub(rest, 0, hk_slice_find(rest, ' '));
+
+		if (!is_of_file(word))
+			conf_error(r, at, "a password file has no mechanism %s",
+			    conf_shown(word).text);
+		rest = hk_slice_from(rest, word.n + 1);
+	}
+}
+
 static void check_auth(
     struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
 {
@@ -75,10 +103,11 @@ static void check_auth(
 	}
 	if (l->role == HK_ROLE_MX || l->lmtp)
 		conf_error(r, at, "auth is for the roles submission and relay: an mx takes mail from anyone");
+	check_mechanisms(r, at, l);
 	if (!(l->extensions & HK_EXT(AUTH)))
 		conf_error(r, at, "auth needs auth among the extensions");
 	if (!l->certificate.n && !l->auth_in_clear)
-		conf_error(r, at, "auth needs TLS: starttls and a certificate, or auth-without-tls on");
+		conf_error(r, at, "auth needs TLS: starttls or implicit-tls and a certificate, or auth-without-tls on");
 }
 
 static void check_listeners(struct conf_reader *r, const struct conf_places *p)
@@ -94,9 +123,16 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 				conf_error(r, p->listener[i],
 				    "a listener of this name stands in line %u already",
 				    p->listener[j]->line);
-		if (l->starttls && (!l->certificate.n || !l->certificate_key.n))
-			conf_error(
-			    r, p->listener[i], "starttls needs certificate and certificate-key");
+		if (hk_conf_has_tls(l) && !l->certificate.n)
+			conf_error(r, p->listener[i],
+			    "starttls and implicit-tls need certificate and certificate-key");
+		if (l->certificate.n != l->certificate_key.n)
+			conf_error(r, p->listener[i], "each certificate needs its certificate-key");
+		if (l->certificate.n > HK_CONF_CERTIFICATES_MAX)
+			conf_error(r, p->listener[i], "more than %d certificates", HK_CONF_CERTIFICATES_MAX);
+		/* what came behind the PROXY header would be lost to the handshake */
+		if (l->implicit_tls && l->proxy_from.n)
+			conf_error(r, p->listener[i], "implicit-tls and proxy-from do not go together");
 		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
 		check_auth(r, p->listener[i], l);

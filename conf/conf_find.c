@@ -63,6 +63,11 @@ bool hk_conf_names_tables(const struct hk_conf *c)
 	return c->mailboxes_file.n || c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
 }
 
+bool hk_conf_has_tls(const struct hk_conf_listener *l)
+{
+	return l->starttls || l->implicit_tls;
+}
+
 bool hk_conf_accepts(const struct hk_conf *c, struct hk_slice domain)
 {
 	size_t i;

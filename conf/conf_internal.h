@@ -55,6 +55,7 @@ enum conf_kind {
 	CONF_KIND_DOMAIN,   /* host name, lower case */
 	CONF_KIND_DOMAINS,  /* a list, may be repeated */
 	CONF_KIND_PATH,     /* absolute */
+	CONF_KIND_PATHS,    /* absolute ones, may be repeated */
 	CONF_KIND_TABLE,    /* [refile:]PATH */
 	CONF_KIND_SELECTOR, /* DKIM selector: labels, underscore allowed */
 	CONF_KIND_MAILBOXES, /* user or user@domain..., may be repeated */

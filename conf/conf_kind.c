@@ -9,6 +9,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_DOMAIN] = {"NAME", false, conf_parse_text, conf_print_text},
     [CONF_KIND_DOMAINS] = {"DOMAIN ...", true, conf_parse_domains, conf_print_texts},
     [CONF_KIND_PATH] = {"PATH", false, conf_parse_text, conf_print_text},
+    [CONF_KIND_PATHS] = {"PATH ...", true, conf_parse_paths, conf_print_texts},
     [CONF_KIND_SELECTOR] = {"SELECTOR", false, conf_parse_text, conf_print_text},
     [CONF_KIND_MAILBOXES] = {"USER[@DOMAIN] ...", true, conf_parse_mailboxes, conf_print_texts},
     [CONF_KIND_ADDRESS] = {"ADDRESS", false, conf_parse_address, conf_print_text},

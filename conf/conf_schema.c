@@ -14,8 +14,8 @@ static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
-    {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"dsn", HK_EXT(DSN)},
-    {"limits", HK_EXT(LIMITS)}, {0}};
+    {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"requiretls", HK_EXT(REQUIRETLS)}, {"dsn", HK_EXT(DSN)},
+    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -87,6 +87,11 @@ const struct conf_item conf_items[] = {
     {"smtp-tls-srv", GLOBAL(smtp_tls_srv), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether _smtp-tls._tcp SRV records of a domain are looked for before its MX "
                   "(draft-nurpmeso-smtp-tls-srv): they name hosts that have TLS, from the first byte on ports other than 25."},
+    {"certificate-check", GLOBAL(certificate_check), .kind = CONF_KIND_DURATION, .least = 0, .most = DAY,
+        .preset = "1m",
+        .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. A new "
+                  "certificate that a published, validated TLSA record of the listener's host does not fit is held back with an "
+                  "error in the log: publish first."},
     {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
         .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
@@ -164,7 +169,7 @@ const struct conf_item conf_items[] = {
         .manual = "What is spoken: lmtp gives each recipient an answer of its own after the message (RFC 2033); "
                   "it is never spoken on port 25."},
     {"extensions", LISTEN(extensions), .kind = CONF_KIND_WORDS, .words = extensions,
-        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime auth chunking binarymime smtputf8 dsn limits",
+        .preset = "pipelining size starttls enhancedstatuscodes 8bitmime auth chunking binarymime smtputf8 dsn requiretls limits",
         .manual = "What EHLO may offer; what a client has not to know is left out, and refused."},
     {"ehlo-profile", LISTEN(profile), .kind = CONF_KIND_WORD, .words = profiles, .preset = "hikyaku",
         .manual = "Offer what a known service offers, in its order and with its size, in place of extensions and "
@@ -198,10 +203,14 @@ const struct conf_item conf_items[] = {
                   "Authentication-Results stay (RFC 7208 2.2)."},
     {"starttls", LISTEN(starttls), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether STARTTLS is offered."},
-    {"certificate", LISTEN(certificate), .kind = CONF_KIND_PATH,
-        .manual = "A PEM file with the certificate chain."},
-    {"certificate-key", LISTEN(certificate_key), .kind = CONF_KIND_PATH,
-        .manual = "A PEM file with the certificate's private key."},
+    {"implicit-tls", LISTEN(implicit_tls), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether TLS begins with the first byte, as on ports 465 (RFC 8314) and 842 (draft-nurpmeso-smtp-tls-srv)."},
+    {"certificate", LISTEN(certificate), .kind = CONF_KIND_PATHS,
+        .manual = "PEM files with certificate chains. A client that names a host gets the one that is for it, by its own list of "
+                  "names with their wildcards; any other the first. Of two for the same names with keys of different kinds "
+                  "(RSA beside ECDSA) the client's algorithms choose. Files that change are read again within certificate-check."},
+    {"certificate-key", LISTEN(certificate_key), .kind = CONF_KIND_PATHS,
+        .manual = "PEM files with the private keys, in the order of the certificates."},
     {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches,
         .preset = "off",
         .manual = "Whether MAIL and RCPT need angle brackets, have no space after the colon, and no "

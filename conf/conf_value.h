@@ -43,6 +43,7 @@ void conf_parse_domains(struct conf_reader *, const struct conf_item *, const st
 void conf_parse_list(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
 void conf_print_list(const struct conf_item *, const void *base, struct hk_buf *out);
 void conf_parse_mailboxes(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
+void conf_parse_paths(struct conf_reader *, const struct conf_item *, const struct conf_token *, size_t n, void *base);
 void conf_print_texts(const struct conf_item *, const void *base, struct hk_buf *out);
 
 #endif

@@ -96,8 +96,9 @@ const char *conf_check_mailbox(struct hk_slice s)
 	return NULL;
 }
 
-void conf_parse_mailboxes(struct conf_reader *r, const struct conf_item *item,
-    const struct conf_token *args, size_t n, void *base)
+/* A list of words that check finds well. */
+static void parse_each(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base, const char *(*check)(struct hk_slice))
 {
 	struct hk_conf_texts *list = conf_member(item, base);
 	struct hk_slice *at = grown(r, list->at, list->n, n, sizeof *at);
@@ -106,7 +107,7 @@ void conf_parse_mailboxes(struct conf_reader *r, const struct conf_item *item,
 	if (!at)
 		return;
 	for (i = 0; i < n; i++) {
-		const char *wrong = conf_check_mailbox(args[i].text);
+		const char *wrong = check(args[i].text);
 
 		if (wrong)
 			conf_error(r, &args[i], "\"%s\" %s", conf_shown(args[i].text).text, wrong);
@@ -115,6 +116,18 @@ void conf_parse_mailboxes(struct conf_reader *r, const struct conf_item *item,
 	}
 	list->at = at;
 	list->n += n;
+}
+
+void conf_parse_mailboxes(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
+{
+	parse_each(r, item, args, n, base, conf_check_mailbox);
+}
+
+void conf_parse_paths(struct conf_reader *r, const struct conf_item *item,
+    const struct conf_token *args, size_t n, void *base)
+{
+	parse_each(r, item, args, n, base, conf_check_path);
 }
 
 void conf_print_texts(const struct conf_item *item, const void *base, struct hk_buf *out)

@@ -175,6 +175,16 @@ static enum hk_status keep_text(struct bundle *b, struct hk_slice text)
 /* ---- the whole
  * --------------------------------------------------------------------------------------- */
 
+size_t bundle_pair(const struct hk_conf *conf, size_t listener)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < listener; i++)
+		if (hk_conf_has_tls(&conf->listener[i]))
+			n += conf->listener[i].certificate.n;
+	return n;
+}
+
 /* n descriptors, none of them open yet */
 static int *new_files(size_t n)
 {
@@ -188,8 +198,8 @@ static int *new_files(size_t n)
 
 static bool make_room(struct bundle *b)
 {
-	b->certificate = new_files(b->conf->n_listeners);
-	b->certificate_key = new_files(b->conf->n_listeners);
+	b->certificate = new_files(bundle_pair(b->conf, b->conf->n_listeners));
+	b->certificate_key = new_files(bundle_pair(b->conf, b->conf->n_listeners));
 	b->users = new_files(b->conf->n_listeners);
 	b->key = new_files(b->conf->n_keys);
 	b->alg = calloc(b->conf->n_keys + 1, sizeof *b->alg);
@@ -209,6 +219,21 @@ static void raise_files(void)
 	}
 }
 
+static enum hk_status open_pairs(struct bundle *b, size_t listener, struct hk_buf *why)
+{
+	const struct hk_conf_listener *l = &b->conf->listener[listener];
+	size_t first = bundle_pair(b->conf, listener), i;
+	enum hk_status status = HK_OK;
+
+	for (i = 0; status == HK_OK && i < l->certificate.n; i++) {
+		status = bundle_open_file(l->certificate.at[i], why, &b->certificate[first + i]);
+		if (status == HK_OK)
+			status = bundle_open_file(
+			    l->certificate_key.at[i], why, &b->certificate_key[first + i]);
+	}
+	return status;
+}
+
 static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 {
 	enum hk_status status = HK_OK;
@@ -220,11 +245,8 @@ static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 
 		if (l->auth == HK_AUTH_FILE)
 			status = bundle_open_file(l->auth_path, why, &b->users[i]);
-		if (status != HK_OK || !l->starttls)
-			continue;
-		status = bundle_open_file(l->certificate, why, &b->certificate[i]);
-		if (status == HK_OK)
-			status = bundle_open_file(l->certificate_key, why, &b->certificate_key[i]);
+		if (status == HK_OK && hk_conf_has_tls(l))
+			status = open_pairs(b, i, why);
 	}
 	for (i = 0; status == HK_OK && i < b->conf->n_keys; i++)
 		status = bundle_open_file(b->conf->key[i].file, why, &b->key[i]);
@@ -311,8 +333,8 @@ void bundle_free(struct bundle *b)
 	if (!b)
 		return;
 	if (b->conf) {
-		close_files(b->certificate, b->conf->n_listeners);
-		close_files(b->certificate_key, b->conf->n_listeners);
+		close_files(b->certificate, bundle_pair(b->conf, b->conf->n_listeners));
+		close_files(b->certificate_key, bundle_pair(b->conf, b->conf->n_listeners));
 		close_files(b->users, b->conf->n_listeners);
 		close_files(b->key, b->conf->n_keys);
 	}

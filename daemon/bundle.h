@@ -12,7 +12,7 @@ struct bundle {
 	uint32_t number; /* of the generation, from 1 */
 	struct hk_conf *conf;
 	int text_fd;      /* the configuration's text, in memory */
-	int *certificate; /* for each listener; -1: it has none */
+	int *certificate; /* of each pair, listener by listener (bundle_pair) */
 	int *certificate_key;
 	int *users;            /* for each listener; -1: it has no password file */
 	int device_key;        /* -1: none */
@@ -28,6 +28,8 @@ struct bundle {
  * (FILE:LINE:COLUMN: ...) or which file cannot be opened. */
 enum hk_status bundle_open(
     const char *path, uint32_t number, struct hk_buf *why, struct bundle **ret) HK_MUSTCHECK;
+/* bundle_pair(conf, listener): the place of its first certificate; of n_listeners: how many there are. */
+size_t bundle_pair(const struct hk_conf *, size_t listener);
 /* bundle_read_conf(path, why, ret): the configuration alone. */
 enum hk_status bundle_read_conf(
     const char *path, struct hk_buf *why, struct hk_conf **ret) HK_MUSTCHECK;

@@ -38,22 +38,35 @@ static enum hk_status read_file(struct hk_slice path, struct hk_arena *a, size_t
 	return status;
 }
 
-static void check_certificate(const struct hk_conf_listener *l, struct hk_buf *why)
+static void check_pair(struct hk_tls_context *context, const struct hk_conf_listener *l, size_t i,
+    struct hk_buf *why)
 {
-	struct hk_tls_context *context;
 	struct hk_slice certificate, key;
 	struct hk_arena a;
 
 	hk_arena_init(&a, 2 * HK_TLS_PEM_MAX + 4096);
-	if (read_file(l->certificate, &a, HK_TLS_PEM_MAX, why, &certificate) == HK_OK &&
-	    read_file(l->certificate_key, &a, HK_TLS_PEM_MAX, why, &key) == HK_OK) {
+	if (read_file(l->certificate.at[i], &a, HK_TLS_PEM_MAX, why, &certificate) == HK_OK &&
+	    read_file(l->certificate_key.at[i], &a, HK_TLS_PEM_MAX, why, &key) == HK_OK) {
 		hk_buf_addf(why, "listen %.*s: ", HK_FMT(l->name));
-		if (hk_tls_context_server(certificate, key, why, &context) == HK_OK) {
-			hk_tls_context_free(context);
+		if (hk_tls_context_add(context, certificate, key, why) == HK_OK)
 			hk_buf_reset(why);
-		}
 	}
 	hk_arena_done(&a);
+}
+
+static void check_certificates(
+    const struct options *o, const struct hk_conf_listener *l, struct hk_buf *why)
+{
+	struct hk_tls_context *context;
+	size_t i;
+
+	if (hk_tls_context_server(l->name, &context) != HK_OK)
+		return;
+	for (i = 0; i < l->certificate.n; i++) {
+		check_pair(context, l, i, why);
+		warn(o, why);
+	}
+	hk_tls_context_free(context);
 }
 
 static void check_key(const struct hk_conf_key *k, struct hk_buf *why)
@@ -118,13 +131,15 @@ static void check_host(const struct options *o, const struct hk_conf *conf)
 	warn(o, &why);
 	(void)!privileges_find(ROLE_KEYS, conf, &why, &who);
 	warn(o, &why);
+	(void)!privileges_find(ROLE_FETCH, conf, &why, &who);
+	warn(o, &why);
 	if (hk_clock_set_zone(conf->timezone) != HK_OK)
 		hk_buf_addf(
 		    &why, "timezone %.*s: this host has no such zone", HK_FMT(conf->timezone));
 	warn(o, &why);
 	for (i = 0; i < conf->n_listeners; i++) {
-		if (conf->listener[i].starttls)
-			check_certificate(&conf->listener[i], &why);
+		if (hk_conf_has_tls(&conf->listener[i]))
+			check_certificates(o, &conf->listener[i], &why);
 		warn(o, &why);
 	}
 	for (i = 0; i < conf->n_listeners; i++)

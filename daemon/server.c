@@ -102,10 +102,23 @@ enum hk_status server_certificate(struct server *s, size_t listener, struct hk_s
 enum hk_status server_certificate_key(
     struct server *s, size_t listener, struct hk_slice pem, struct hk_buf *why)
 {
-	if (!s->next || listener >= s->next->conf->n_listeners || s->next->tls[listener])
+	struct hk_tls_context **tls;
+	struct hk_slice name;
+	enum hk_status status = HK_OK;
+	size_t had = why->n;
+
+	if (!s->next || listener >= s->next->conf->n_listeners)
 		return HK_BUG;
-	hk_buf_addf(why, "listen %.*s: ", HK_FMT(s->next->conf->listener[listener].name));
-	return hk_tls_context_server(s->certificate[listener], pem, why, &s->next->tls[listener]);
+	tls = &s->next->tls[listener];
+	name = s->next->conf->listener[listener].name;
+	hk_buf_addf(why, "listen %.*s: ", HK_FMT(name));
+	if (!*tls)
+		status = hk_tls_context_server(name, tls);
+	if (status == HK_OK)
+		status = hk_tls_context_add(*tls, s->certificate[listener], pem, why);
+	if (status == HK_OK)
+		why->n = had;
+	return status;
 }
 
 enum hk_status server_users(

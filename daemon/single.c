@@ -43,7 +43,7 @@ struct single {
  * ------------------------------------------------------------------ */
 
 static enum hk_status give_certificate(
-    struct single *s, const struct bundle *b, size_t i, struct hk_buf *why)
+    struct single *s, const struct bundle *b, size_t listener, size_t i, struct hk_buf *why)
 {
 	enum hk_status status;
 	struct hk_slice pem;
@@ -52,11 +52,11 @@ static enum hk_status give_certificate(
 	hk_arena_init(&a, 2 * HK_TLS_PEM_MAX + 4096);
 	status = bundle_read(b->certificate[i], &a, HK_TLS_PEM_MAX, &pem);
 	if (status == HK_OK)
-		status = server_certificate(&s->server, i, pem);
+		status = server_certificate(&s->server, listener, pem);
 	if (status == HK_OK)
 		status = bundle_read(b->certificate_key[i], &a, HK_TLS_PEM_MAX, &pem);
 	if (status == HK_OK)
-		status = server_certificate_key(&s->server, i, pem, why);
+		status = server_certificate_key(&s->server, listener, pem, why);
 	hk_arena_done(&a);
 	return status;
 }
@@ -147,11 +147,11 @@ static enum hk_status give_sockets(
 static enum hk_status put_together(struct single *s, const struct bundle *b, struct hk_buf *why)
 {
 	enum hk_status status = server_begin(&s->server, b->conf, b->number);
-	size_t i;
+	size_t i, pair;
 
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
-		if (b->certificate[i] >= 0)
-			status = give_certificate(s, b, i, why);
+		for (pair = bundle_pair(b->conf, i); status == HK_OK && pair < bundle_pair(b->conf, i + 1); pair++)
+			status = give_certificate(s, b, i, pair, why);
 		if (status == HK_OK && b->users[i] >= 0)
 			status = give_users(s, b, i, why);
 		if (status == HK_OK)

@@ -130,15 +130,16 @@ static void send_sockets(struct supervisor *s, const struct bundle *b, size_t li
 static void send_certificates(struct supervisor *s, const struct bundle *b, size_t listener)
 {
 	struct hk_control m = {.generation = b->number, .index = (uint32_t)listener};
+	size_t i = bundle_pair(b->conf, listener), end = bundle_pair(b->conf, listener + 1);
 
-	if (b->certificate[listener] < 0)
-		return;
-	m.type = HK_CONTROL_CERTIFICATE;
-	m.fd = b->certificate[listener];
-	send_to(s, &s->mta, &m);
-	m.type = HK_CONTROL_CERTIFICATE_KEY;
-	m.fd = b->certificate_key[listener];
-	send_to(s, &s->mta, &m);
+	for (; i < end; i++) {
+		m.type = HK_CONTROL_CERTIFICATE;
+		m.fd = b->certificate[i];
+		send_to(s, &s->mta, &m);
+		m.type = HK_CONTROL_CERTIFICATE_KEY;
+		m.fd = b->certificate_key[i];
+		send_to(s, &s->mta, &m);
+	}
 }
 
 static void send_users(struct supervisor *s, const struct bundle *b, size_t listener)

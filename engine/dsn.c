@@ -228,6 +228,8 @@ static enum hk_status make(struct dsn *d, uint64_t id, struct hk_mail **ret)
 	if (d->is_8bit || d->is_global)
 		m->flags |= HK_MAIL_8BIT;
 	m->params.smtputf8 = d->is_global;
+	/* RFC 8689 5: a bounce of such a message needs TLS as it did, as far as it can be had */
+	m->params.require_tls = d->mail->params.require_tls;
 	status = fill(d, m);
 	if (status == HK_OK)
 		*ret = m;

@@ -25,7 +25,8 @@ static bool returns_all(const struct dsn *d)
 {
 	const struct hk_mail *m = d->mail;
 
-	return m->params.ret == HK_RET_FULL && d->has_failed && !m->body_file.n &&
+	/* nor is a message that must not be read on the way (RFC 8689 5) */
+	return m->params.ret == HK_RET_FULL && !m->params.require_tls && d->has_failed && !m->body_file.n &&
 	       m->params.body != HK_BODY_BINARYMIME && m->header.n + m->body.n + 4 <= DSN_RETURN_MAX;
 }
 

@@ -48,7 +48,7 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .extensions = l->extensions,
 	    .profile = l->profile,
 	    .echo_addresses = l->echo_addresses,
-	    .offer_starttls = l->starttls,
+	    .offer_starttls = l->starttls && !l->implicit_tls,
 	    .strict_envelopes = l->strict_envelopes,
 	    .strict_dots = l->strict_dots,
 	    .refuse_source_routes = l->refuse_source_routes,
@@ -198,6 +198,8 @@ void hk_session_tls(struct hk_session *s, bool ok, struct hk_slice description)
 	s->last_input = s->now.mono_ms;
 	auth_forget(s);
 	hk_smtpd_tls_done(s->smtpd);
+	if (s->env.listener->implicit_tls)
+		client_greet(s);
 }
 
 void hk_session_auth(struct hk_session *s, uint32_t id, const struct hk_auth_answer *answer)

@@ -91,6 +91,18 @@ void client_done(struct hk_session *s)
 
 /* ---- who it is ---- */
 
+void client_greet(struct hk_session *s)
+{
+	const struct hk_conf_listener *l = s->env.listener;
+
+	s->stage = STAGE_CLIENT;
+	s->last_input = s->now.mono_ms;
+	if (l->greet_delay && !s->client.may_relay && !s->client.is_trusted)
+		s->greet_at = s->now.mono_ms + (uint64_t)l->greet_delay * 1000;
+	else
+		hk_smtpd_greet_now(s->smtpd);
+}
+
 /* From here on the client is who it is for good. */
 static void meet(struct hk_session *s)
 {
@@ -103,12 +115,14 @@ static void meet(struct hk_session *s)
 	lookup_lists(s);
 	hk_logf(s->env.log, HK_LOG_DEBUG, "ev=connect listener=%.*s client=%s port=%u", HK_FMT(l->name),
 	    s->client_text, s->env.client_port);
-	s->stage = STAGE_CLIENT;
+	if (!l->implicit_tls) {
+		client_greet(s);
+		return;
+	}
+	/* RFC 8314 3.3: the handshake comes before the greeting */
+	s->stage = STAGE_TLS;
 	s->last_input = s->now.mono_ms;
-	if (l->greet_delay && !s->client.may_relay && !s->client.is_trusted)
-		s->greet_at = s->now.mono_ms + (uint64_t)l->greet_delay * 1000;
-	else
-		hk_smtpd_greet_now(s->smtpd);
+	s->wants |= WANT_TLS;
 }
 
 void client_begin(struct hk_session *s)

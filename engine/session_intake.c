@@ -178,6 +178,15 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	return status;
 }
 
+/* RFC 8689 3: "TLS-Required: No", once; the parameter REQUIRETLS goes before it. */
+static bool says_tls_is_optional(const struct hk_header *h)
+{
+	size_t i = hk_header_find(h, HK_S("TLS-Required"), 0);
+
+	return i < h->n && hk_header_count(h, HK_S("TLS-Required")) == 1 &&
+	       hk_slice_eq_nocase(hk_slice_trim(h->field[i].value), HK_S("no"));
+}
+
 static struct hk_mail *build_mail(
     const struct hk_session *s, struct message *m, enum hk_action action, const struct parts *p)
 {
@@ -196,6 +205,8 @@ static struct hk_mail *build_mail(
 	mail->params = m->params;
 	if (m->params.body != HK_BODY_7BIT || m->has_8bit)
 		mail->flags |= HK_MAIL_8BIT;
+	if (!m->params.require_tls && says_tls_is_optional(&m->header))
+		mail->flags |= HK_MAIL_TLS_OPTIONAL;
 	if (action == HK_ACTION_QUARANTINE)
 		mail->flags |= HK_MAIL_QUARANTINE;
 	if (copy_all(s, m, p, mail) == HK_OK)

@@ -159,6 +159,8 @@ struct hk_policy_reply client_may_mail(struct hk_session *);
 struct hk_policy_reply client_may_rcpt(struct hk_session *);
 void client_done(struct hk_session *);
 /* client_begin(s): as the connection was made. client_proxy(s, in): takes what is of the PROXY header, returns how much. */
+/* client_greet(s): the greeting is due, at once or after its delay. */
+void client_greet(struct hk_session *);
 void client_begin(struct hk_session *);
 size_t client_proxy(struct hk_session *, struct hk_slice in);
 void client_proxy_timeout(struct hk_session *);

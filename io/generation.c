@@ -72,7 +72,7 @@ bool hk_generation_missing(const struct hk_generation *g, struct hk_buf *why)
 			return true;
 		}
 	for (i = 0; i < g->conf->n_listeners; i++)
-		if (g->conf->listener[i].starttls && !g->tls[i]) {
+		if (hk_conf_has_tls(&g->conf->listener[i]) && !g->tls[i]) {
 			hk_buf_addf(why, "the certificate of listener %.*s was not loaded",
 			    HK_FMT(g->conf->listener[i].name));
 			return true;

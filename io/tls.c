@@ -85,8 +85,8 @@ enum hk_status tls_context_new(const SSL_METHOD *method, struct hk_tls_context *
 		hk_tls_context_free(c);
 		return HK_NOMEM;
 	}
-	/* No tickets and no cache: a session of one listener must not open another one, whose rules
-	 * may differ. No renegotiation (CVE-2009-3555) and no compression. */
+	/* No cache, and tickets only as tls_server.c makes them: a session of one listener must not
+	 * open another one, whose rules may differ. No renegotiation (CVE-2009-3555) and no compression. */
 	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 	                                SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
@@ -102,6 +102,7 @@ void hk_tls_context_free(struct hk_tls_context *c)
 {
 	if (!c || --c->users)
 		return;
+	tls_sites_done(c);
 	SSL_CTX_free(c->ssl);
 	BIO_meth_free(c->method);
 	free(c);
@@ -117,31 +118,6 @@ int tls_no_passphrase(char *to, int n, int is_write, void *user)
 	return -1;
 }
 
-static bool use_chain(SSL_CTX *ssl, BIO *pem)
-{
-	X509 *x = PEM_read_bio_X509_AUX(pem, NULL, tls_no_passphrase, NULL);
-	bool ok = x && SSL_CTX_use_certificate(ssl, x) == 1;
-
-	X509_free(x);
-	while (ok && (x = PEM_read_bio_X509(pem, NULL, tls_no_passphrase, NULL))) {
-		ok = SSL_CTX_add0_chain_cert(ssl, x) == 1;
-		if (!ok)
-			X509_free(x);
-	}
-	/* the end of the file is reported as an error too */
-	ERR_clear_error();
-	return ok;
-}
-
-static bool use_key(SSL_CTX *ssl, BIO *pem)
-{
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(pem, NULL, tls_no_passphrase, NULL);
-	bool ok = key && SSL_CTX_use_PrivateKey(ssl, key) == 1;
-
-	EVP_PKEY_free(key);
-	return ok;
-}
-
 bool tls_use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *))
 {
 	BIO *pem = text.n && text.n <= HK_TLS_PEM_MAX ? BIO_new_mem_buf(text.p, (int)text.n) : NULL;
@@ -149,31 +125,6 @@ bool tls_use_pem(SSL_CTX *ssl, struct hk_slice text, bool (*use)(SSL_CTX *, BIO 
 
 	BIO_free(pem);
 	return ok;
-}
-
-enum hk_status hk_tls_context_server(struct hk_slice certificate, struct hk_slice key,
-    struct hk_buf *why, struct hk_tls_context **ret)
-{
-	struct hk_tls_context *c;
-	enum hk_status status = tls_context_new(TLS_server_method(), &c);
-	const char *wrong = NULL;
-
-	if (status != HK_OK)
-		return status;
-	ERR_clear_error();
-	if (!tls_use_pem(c->ssl, certificate, use_chain))
-		wrong = "the certificate file holds no certificate in PEM that can be used";
-	else if (!tls_use_pem(c->ssl, key, use_key) || SSL_CTX_check_private_key(c->ssl) != 1)
-		wrong = "the key file holds no unencrypted private key in PEM that belongs to the "
-		        "certificate";
-	ERR_clear_error();
-	if (wrong) {
-		hk_buf_add_str(why, wrong);
-		hk_tls_context_free(c);
-		return HK_CRYPTO;
-	}
-	*ret = c;
-	return HK_OK;
 }
 
 /* ---- one connection ------------------------------------------------------------------------- */

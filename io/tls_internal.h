@@ -9,10 +9,21 @@
 
 #include "io/tls.h"
 
+#define TLS_SITES HK_CONF_CERTIFICATES_MAX
+#define TLS_KINDS 4 /* of keys: RSA, RSA-PSS, EC, Ed25519 */
+
+/* The certificates for one set of names. */
+struct tls_site {
+	SSL_CTX *ssl; /* of the first: the context's own */
+	X509 *leaf[TLS_KINDS];
+	size_t n_leaves;
+};
 struct hk_tls_context {
 	_Atomic unsigned users;
 	SSL_CTX *ssl;
 	BIO_METHOD *method;
+	struct tls_site *site; /* of a server: TLS_SITES */
+	size_t n_sites;
 };
 struct hk_tls {
 	struct hk_tls_context *context;
@@ -24,6 +35,7 @@ struct hk_tls {
 
 /* tls_context_new(method, ret): what every context has. */
 enum hk_status tls_context_new(const SSL_METHOD *, struct hk_tls_context **ret) HK_MUSTCHECK;
+void tls_sites_done(struct hk_tls_context *);
 /* tls_use_pem(ssl, text, use): text as a BIO; false for an empty or too long one, or as use says. */
 bool tls_use_pem(SSL_CTX *, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *));
 /* a passphrase is never asked for at a terminal */

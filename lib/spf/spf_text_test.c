@@ -23,7 +23,7 @@ static void terms_follow_the_grammar_rfc_7208_12(void **state)
 	    {"mx", true}, {"mx:b.c/24//64", true}, {"ptr", true}, {"ptr:b.c", true}, {"ptr/1", false}, {"ptr:", false},
 	    {"include", false}, {"include:", false}, {"include:b.c", true}, {"include:b.c/1", false}, {"exists:b.c", true}, {"exists", false},
 	    {"ip4:1.2.3.4", true}, {"ip4:1.2.3.4/0", true}, {"ip4:1.2.3.4/33", false}, {"ip4:1.2.3", false}, {"ip4", false}, {"ip4:", false},
-	    {"ip4:::1", false}, {"ip4:::ffff:1.2.3.4", false}, {"ip4/1", false}, {"ip4:01.2.3.4", false}, {"ip4:1.2.3.4/", false},
+	    {"ip4:::1", false}, {"ip4:::ffff:1.2.3.4", false}, {"ip4/1", false}, {"ip4/1.2.3.4", false}, {"ip4:01.2.3.4", false}, {"ip4:1.2.3.4/", false},
 	    {"ip6:::1", true}, {"ip6:::/0", true}, {"ip6:::1/129", false}, {"ip6:1.2.3.4", false}, {"ip6:::ffff:1.2.3.4", true}, {"ip6:fe80::1%eth0", false},
 	    {"redirect=b.c", true}, {"redirect=", false}, {"REDIRECT=b.c", true}, {"redirect=b.c/1", false}, {"-redirect=b.c", false}, {"redirect:b.c", false},
 	    {"exp=b.c", true}, {"exp=", false}, {"exp=%{c}.b", false}, {"x=", true}, {"x=%", false}, {"x=%{t}", true}, {"1=b", false}, {"=b", false}, {"x-y_z.1=b", true},
@@ -65,6 +65,31 @@ static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
 	assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
 	assert_int_equal(hk_spf_step(q), HK_OK);
 	return hk_spf_result(q);
+}
+
+static void who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3(void **state)
+{
+	static const struct { const char *receiver, *explanation; } rows[] = {{"", "by unknown"}, {"mx.b.test", "by mx.b.test"}};
+	struct hk_dns_rr record = {.type = HK_DNS_TXT, .data = HK_S("v=spf1 exp=why.test -all")}, why = {.type = HK_DNS_TXT, .data = HK_S("by %{r}")};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, 0, 0, 1}}, .mail_from = HK_S("user@a.test"),
+		    .receiver = hk_slice_str(rows[i].receiver)};
+		struct hk_spf *q = hk_spf_new(&arena, &in, NULL);
+		struct hk_dns_answer answer = {.rr = &record, .n = 1};
+
+		assert_int_equal(hk_spf_step(q), HK_AGAIN);
+		assert_true(hk_spf_question(q, &answer.question));
+		assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
+		assert_int_equal(hk_spf_step(q), HK_AGAIN);
+		answer.rr = &why;
+		assert_true(hk_spf_question(q, &answer.question));
+		assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
+		assert_int_equal(hk_spf_step(q), HK_OK);
+		assert_text(hk_spf_result(q)->explanation, rows[i].explanation);
+	}
 }
 
 /* A record is read as a whole first; some of its terms are kept for their turn, the others are read again. */
@@ -239,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(terms_follow_the_grammar_rfc_7208_12),
 	    TEST(terms_are_evaluated_as_they_stand_however_many_there_are),
+	    TEST(who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3),
 	    TEST(the_version_stands_alone_rfc_7208_4_5),
 	    TEST(macros_expand_as_in_rfc_7208_7_4),
 	    TEST(a_local_part_beyond_ascii_makes_no_name_rfc_8616_4),

@@ -420,6 +420,7 @@ static void every_result_has_its_sentence(void **state)
 	(void)state;
 	assert_string_equal(hk_srs_result_text(HK_SRS_OK), "rewritten");
 	assert_string_equal(hk_srs_result_text(HK_SRS_EXPIRED), "time stamp out of date");
+	assert_string_equal(hk_srs_result_text((enum hk_srs_result)(HK_SRS_ADDRESS + 1)), "?"); /* the last, and one more */
 	assert_string_equal(hk_srs_result_text((enum hk_srs_result)99), "?");
 }
 
