@@ -65,6 +65,34 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 	}
 }
 
+/* What the password file can answer. */
+static bool is_of_file(struct hk_slice name)
+{
+	static const char *const names[] = {
+	    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (hk_slice_eq(name, hk_slice_str(names[i])))
+			return true;
+	return false;
+}
+
+static void check_mechanisms(
+    struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
+{
+	struct hk_slice rest = l->auth_mechanisms;
+
+	while (l->auth == HK_AUTH_FILE && rest.n) {
+		struct hk_slice word = hk_slice_sub(rest, 0, hk_slice_find(rest, ' '));
+
+		if (!is_of_file(word))
+			conf_error(r, at, "a password file has no mechanism %s",
+			    conf_shown(word).text);
+		rest = hk_slice_from(rest, word.n + 1);
+	}
+}
+
 static void check_auth(
     struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
 {
@@ -75,6 +103,7 @@ static void check_auth(
 	}
 	if (l->role == HK_ROLE_MX || l->lmtp)
 		conf_error(r, at, "auth is for the roles submission and relay: an mx takes mail from anyone");
+	check_mechanisms(r, at, l);
 	if (!(l->extensions & HK_EXT(AUTH)))
 		conf_error(r, at, "auth needs auth among the extensions");
 	if (!l->certificate.n && !l->auth_in_clear)

@@ -95,6 +95,16 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	return (struct hk_policy_reply){451, "4.7.1", room};
 }
 
+/* RFC 1985 5.3. Nothing is begun by it: who may ask is told that it cannot be done now, so that nobody waits for it. */
+static void on_etrn(struct hk_session *s)
+{
+	if (s->client.may_relay || s->client.is_user)
+		hk_smtpd_answer(s->smtpd, 458, "4.3.0",
+		    HK_S("The queue runs by its own times only (RFC 1985 5.3)"));
+	else
+		hk_smtpd_answer(s->smtpd, 459, "4.7.1", HK_S("Not allowed to you (RFC 1985 5.3)"));
+}
+
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
@@ -183,7 +193,7 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 		auth_cancel(s);
 		break;
 	case HK_SMTPD_ETRN:
-		hk_smtpd_answer(s->smtpd, 502, "5.5.1", HK_S("Not offered here (RFC 5321 4.2.4)"));
+		on_etrn(s);
 		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:

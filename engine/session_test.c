@@ -116,6 +116,33 @@ static void a_message_comes_by_chunks_and_in_utf_8(void **state)
 	srig_done(&r);
 }
 
+/* S3-042 RFC 1985 5.3: off by default; where it is on, it is for those who may relay */
+static void etrn_is_for_those_who_may_relay_and_starts_nothing(void **state)
+{
+	static const struct {
+		const char *items, *codes;
+	} cases[] = {
+	    {"", "220 250 502 221"},
+	    {"extensions etrn;", "220 250 459 221"},
+	    {"extensions etrn; relay-from 10.0.0.0/24;", "220 250 458 221"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		char conf[1024];
+		struct srig r;
+
+		snprintf(conf, sizeof conf,
+		    "hostname mx.b.test; accept b.test; listen mx { address 127.0.0.1:25; role mx; reject-early-talkers off; %s }",
+		    cases[i].items);
+		srig_init(&r, conf, ZONE);
+		srig_say(&r, "EHLO a.test\r\nETRN b.test\r\nQUIT\r\n");
+		assert_codes(&r, cases[i].codes);
+		srig_done(&r);
+	}
+}
+
 /* S0-024 RFC 5321 7.6 */
 static void the_recipient_is_named_only_where_there_is_one(void **state)
 {
@@ -546,6 +573,7 @@ int main(void)
 	    cmocka_unit_test(the_recipient_is_named_only_where_there_is_one),
 	    cmocka_unit_test(lmtp_answers_each_recipient),
 	    cmocka_unit_test(a_message_comes_by_chunks_and_in_utf_8),
+	    cmocka_unit_test(etrn_is_for_those_who_may_relay_and_starts_nothing),
 	    cmocka_unit_test(the_protocol_word_says_how_it_came),
 	    cmocka_unit_test(a_client_is_named_only_when_its_name_leads_back_to_it),
 	    cmocka_unit_test(only_submission_fills_in_what_a_user_left_out),

@@ -33,6 +33,9 @@ struct hk_smtp_text {
  * exactly that run. Clean: whole lines and parts of lines without NUL, bare CR and bare LF (RFC
  * 5321 2.3.8). */
 size_t hk_smtp_text_scan(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp_stop *ret_stop);
+/* hk_smtp_text_skip(t, s, stop): the same for text that is refused already: nothing but a dot at the beginning of a line, and a
+ * CR at the end, stops it. */
+size_t hk_smtp_text_skip(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp_stop *ret_stop);
 /* hk_smtp_stop_text(stop): "bare LF", ...; for replies. */
 const char *hk_smtp_stop_text(enum hk_smtp_stop);
 

@@ -64,3 +64,32 @@ size_t hk_smtp_text_scan(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp
 	*ret_stop = HK_SMTP_STOP_END;
 	return at;
 }
+
+size_t hk_smtp_text_skip(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp_stop *ret_stop)
+{
+	size_t at = 0;
+
+	while (at < s.n) {
+		struct hk_slice rest = hk_slice_from(s, at);
+		size_t cr;
+
+		if (t->at_line_start && rest.p[0] == '.') {
+			*ret_stop = HK_SMTP_STOP_DOT;
+			return at;
+		}
+		cr = hk_slice_find(rest, '\r');
+		t->at_line_start = t->at_line_start && cr == 0;
+		at += cr;
+		if (cr + 1 == rest.n) {
+			*ret_stop = HK_SMTP_STOP_CR;
+			return at;
+		}
+		if (cr == rest.n)
+			break;
+		t->at_line_start = rest.p[cr + 1] == '\n';
+		t->line += t->at_line_start;
+		at += t->at_line_start ? 2 : 1;
+	}
+	*ret_stop = HK_SMTP_STOP_END;
+	return at;
+}

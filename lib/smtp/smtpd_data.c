@@ -106,13 +106,6 @@ static void read_over(struct hk_smtpd *s, size_t n)
 	smtpd_close(s, "A refused message does not end");
 }
 
-/* Whether the byte at which a run stopped is read over like any other. */
-static bool is_read_over(const struct hk_smtpd *s, enum hk_smtp_stop stop)
-{
-	return s->refusal_code && (stop == HK_SMTP_STOP_BARE_CR || stop == HK_SMTP_STOP_BARE_LF ||
-	                              stop == HK_SMTP_STOP_NUL);
-}
-
 void smtpd_text(struct hk_smtpd *s, struct hk_slice run)
 {
 	if (s->refusal_code)
@@ -135,15 +128,8 @@ enum hk_status smtpd_data_step(struct hk_smtpd *s)
 {
 	struct hk_slice have = smtpd_input(s);
 	enum hk_smtp_stop stop;
-	size_t n = 0;
+	size_t n = s->refusal_code ? hk_smtp_text_skip(&s->text, have, &stop) : hk_smtp_text_scan(&s->text, have, &stop);
 
-	for (;;) {
-		n += hk_smtp_text_scan(&s->text, hk_slice_from(have, n), &stop);
-		if (!is_read_over(s, stop))
-			break;
-		n++;
-		s->text.at_line_start = false;
-	}
 	if (n == 0) {
 		if (stop == HK_SMTP_STOP_DOT)
 			return dot_step(s, have);

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import packages
+import submission
 from wire import DOTS, EIGHT, PLAIN, PORT
 
 
@@ -57,6 +58,8 @@ class Client:
                 self.world.case(self.name, self.version, "to us", feature, check)
             else:
                 self.world.rows.add(self.name, "-", "to us", feature, "skipped", "not installed")
+        if self.available():
+            submission.Clients(self.world, self).run()
 
 
 class Swaks(Client):

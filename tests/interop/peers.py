@@ -38,6 +38,7 @@ class Peer:
     name = package = ""
     also = ()
     tls_bug = ""  # why it cannot serve TLS
+    lacks = ()
 
     def __init__(self, root, certificate, places):
         """certificate: the path without .crt and .key; places: World.places()."""
@@ -89,6 +90,7 @@ class Postfix(Peer):
 
     def prepare(self):
         etc, tree = self.root / "etc", self.tree
+        transports, passwords = "", set()
         for folder in (etc, self.root / "spool", self.root / "data"):
             folder.mkdir()
         shutil.chown(self.root / "data", "postfix")
@@ -103,6 +105,14 @@ class Postfix(Peer):
         master += f"{self.address}:{AUTH_PORT} inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_sasl_type=dovecot "
         master += f"-o smtpd_sasl_path={self.root.parent}/auth -o smtpd_tls_auth_only=yes -o mynetworks=192.0.2.1 "
         master += "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n"
+        # to our submission, as the user one
+        for word, mechanism, back, options in (("plain", "plain", "file", ""), ("login", "login", "file", ""), ("scram", "scram-sha-256", "file", ""),
+                                               ("implicit", "plain", "file", " -o smtp_tls_wrappermode=yes"), ("dovecot", "scram-sha-256", "dovecot", "")):
+            master += (f"auth{word} unix - - n - - smtp -o smtp_tls_security_level=encrypt -o smtp_sasl_auth_enable=yes "
+                       f"-o smtp_sasl_security_options=noanonymous -o smtp_sasl_mechanism_filter={mechanism}{options}\n")
+            address = self.places.submission[back, word == "implicit"]
+            transports += f", {{{word}.auth.test = auth{word}:[{address}]:{PORT}}}"
+            passwords.add(f"{{[{address}]:{PORT} = one:secret}}")
         # as a peer without extensions for what is not 7-bit
         master += f"{self.address}:{SEVEN_PORT} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=8bitmime,chunking,smtputf8\n"
         (etc / "master.cf").write_text(master)
@@ -117,7 +127,7 @@ meta_directory = {etc}
 sendmail_path = {tree}/usr/sbin/sendmail
 mailq_path = /bin/true
 newaliases_path = /bin/true
-import_environment = MAIL_CONFIG LD_LIBRARY_PATH
+import_environment = MAIL_CONFIG LD_LIBRARY_PATH SASL_PATH
 maillog_file = {self.root}/mail.log
 maillog_file_prefixes = {self.root}
 mail_owner = postfix
@@ -135,7 +145,8 @@ smtp_dns_support_level = disabled
 transport_maps = inline:{{ {{.ours.test = clear:[{self.ours[0]}]:{self.ours[1]}}}, {{.tls.test = tlsonly:[{self.ours[0]}]:{self.ours[1]}}},
   {{.sink.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.seven.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.nodsn.test = clear:[{nodsn[0]}]:{nodsn[1]}}},
   {{.refused.test = clear:[{refusing[0]}]:{refusing[1]}}}, {{.fail.test = clear:[{self.ours[0]}]:{self.ours[1]}}},
-  {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}} }}
+  {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}}{transports} }}
+smtp_sasl_password_maps = inline:{{ {", ".join(sorted(passwords))} }}
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {self.certificate}.key, {self.certificate}.crt
 smtp_tls_security_level = may
@@ -161,8 +172,13 @@ queue_run_delay = 5s
                 shutil.chown(folder, "postfix", "postdrop" if name in ("maildrop", "public") else None)
         return [tree / "usr/lib/postfix/sbin/master", "-c", etc, "-d"]
 
+    @property
+    def sasl(self):
+        """Plug-ins of Cyrus SASL: of the system, or unpacked."""
+        return ":".join(str(path) for root in (Path("/"), packages.CACHE / "libsasl2-modules") for path in root.glob("usr/lib/*-linux-gnu*/sasl2"))
+
     def environment(self):
-        return {**super().environment(), "MAIL_CONFIG": str(self.root / "etc")}
+        return {**super().environment(), "MAIL_CONFIG": str(self.root / "etc"), "SASL_PATH": self.sasl}
 
 
 class Exim(Peer):
@@ -235,7 +251,34 @@ lmtp:
   route_list = * {self.places.lmtp[0]}::{self.places.lmtp[1]} byname
   self = send
   transport = lmtp_tcp
+authplain:
+  driver = manualroute
+  domains = plain.auth.test
+  route_list = * {self.places.submission["file", False]}::{PORT} byname
+  self = send
+  transport = auth_smtp
+authimplicit:
+  driver = manualroute
+  domains = implicit.auth.test
+  route_list = * {self.places.submission["file", True]}::{PORT} byname
+  self = send
+  transport = auth_smtps
 begin transports
+auth_smtp:
+  driver = smtp
+  allow_localhost = true
+  hosts_require_tls = *
+  hosts_require_auth = *
+  tls_verify_certificates =
+  tls_try_verify_hosts =
+auth_smtps:
+  driver = smtp
+  protocol = smtps
+  port = {PORT}
+  allow_localhost = true
+  hosts_require_auth = *
+  tls_verify_certificates =
+  tls_try_verify_hosts =
 lmtp_tcp:
   driver = smtp
   protocol = lmtp
@@ -252,6 +295,16 @@ tls_smtp:
   hosts_require_tls = *
   tls_verify_certificates =
   tls_try_verify_hosts =
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  client_send = ^one^secret
+  client_condition = ${{if eq{{$host_address}}{{{self.places.submission["file", False]}}}}}
+login:
+  driver = plaintext
+  public_name = LOGIN
+  client_send = : one : secret
 begin retry
 * * F,1h,5s
 """)
@@ -261,6 +314,7 @@ begin retry
 
 class OpenSmtpd(Peer):
     name, package = "OpenSMTPD", "opensmtpd"
+    lacks = ("SMTPUTF8",)
 
     @property
     def tls_bug(self):
@@ -321,7 +375,7 @@ service stats {{
     mode = 0666
   }}
 }}
-auth_mechanisms = plain login
+auth_mechanisms = plain login scram-sha-256
 service auth {{
   unix_listener {auth} {{
     mode = 0666

@@ -49,7 +49,7 @@ class Reports:
         return sender, rcpts
 
     def went_on(self, *notify):
-        said = self.world.to_peer[self.key].said().decode()
+        said = self.world.to_peer[self.key].said().decode(errors="replace")
         missing = [word for word in ("RET=HDRS", ENVID, f"ORCPT={ORIGINAL}", *(f"NOTIFY={word}" for word in notify)) if word not in said]
         return f"{missing} did not go on: {said[:1500]}" if missing else ""
 

@@ -8,6 +8,7 @@ import hops
 import packages
 import peers
 import reports
+import submission
 from harness import Smtp, hikyaku, wait_until
 from wire import BODIES, DOTS, EIGHT, LARGE, PLAIN, WIDE, same
 
@@ -101,6 +102,25 @@ class Pair:
             return result
         return b"with ESMTPS" in self.world.latest and b"MAIL FROM" not in self.world.to_us.said(), ""
 
+    @staticmethod
+    def asks_smtputf8(recorder):
+        return re.search(rb"(?m)^MAIL .* SMTPUTF8", recorder.said())
+
+    def smtputf8_from_us(self):
+        """Where the peer does not offer it, the message comes back with 5.6.7 (RFC 6531 3.5)."""
+        if "SMTPUTF8" not in self.peer.lacks:
+            return self.from_us_with("SMTPUTF8", WIDE, self.asks_smtputf8, " SMTPUTF8 BODY=8BITMIME")
+        sender = f"{self.key}wide"
+        inject(self.world.relay_address, WIDE, [f"u@{self.key}.sink.test"], mail_from=f"{sender}@ours.test", parameters=" SMTPUTF8 BODY=8BITMIME")
+        mails = self.world.daemon.wait_mail(sender, 1, 15)
+        good = len(mails) == 1 and b"Status: 5.6.7" in mails[0] and not self.world.sink.messages
+        return (True, "not offered: back with 5.6.7") if good else ("FAILED", f"{mails!r:.2500}")
+
+    def smtputf8_to_us(self):
+        if "SMTPUTF8" in self.peer.lacks:
+            return "not offered", f"{self.peer.name} does not make use of it"
+        return self.to_us_with("SMTPUTF8", WIDE, self.asks_smtputf8, " SMTPUTF8 BODY=8BITMIME")
+
     # from us, by the client for people: what it offers is used, and the wire shows it
 
     def client(self, keyword, body, options, wanted, local="u"):
@@ -147,6 +167,7 @@ class Pair:
         add("from us", "SIZE", lambda: self.from_us_with("SIZE", PLAIN, lambda r: re.search(rb"(?m)^MAIL .* SIZE=\d", r.said())))
         add("from us", "8BITMIME", lambda: self.from_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
         add("from us", "CHUNKING", lambda: self.from_us_with("CHUNKING", LARGE, lambda r: re.search(rb"(?m)^BDAT \d", r.said()), domain="bdat."))
+        add("from us", "SMTPUTF8", self.smtputf8_from_us)
         add("from us", "STARTTLS", self.tls_from_us)
         add("from us", "STARTTLS where it works, else clear", lambda: self.from_us(PLAIN, "may."))
         self.run_client(add)
@@ -156,6 +177,7 @@ class Pair:
         add("to us", "PIPELINING", lambda: self.to_us_with("PIPELINING", PLAIN, lambda r: r.pipelined()))
         add("to us", "SIZE", lambda: self.to_us_with("SIZE", PLAIN, lambda r: re.search(rb"(?m)^MAIL .* SIZE=\d", r.said())))
         add("to us", "8BITMIME", lambda: self.to_us_with("8BITMIME", EIGHT, lambda r: b" BODY=8BITMIME" in r.said(), " BODY=8BITMIME"))
+        add("to us", "SMTPUTF8", self.smtputf8_to_us)
         add("to us", "STARTTLS", self.tls_to_us)
         add("to us", "CHUNKING", lambda: self.to_us_with("CHUNKING", LARGE, lambda r: re.search(rb"(?m)^BDAT \d", r.said())))
         add("to us", "DSN", lambda: self.to_us_with("DSN", PLAIN, lambda r: b" RET=HDRS" in r.said(), " RET=HDRS ENVID=id+2B1"))
@@ -245,19 +267,17 @@ class Auth:
             self.world.case(f"{self.peer.name} with Dovecot's users", self.peer.version, "from us (hikyaku smtp)", feature, check)
         add("AUTH PLAIN", lambda: self.taken("PLAIN"))
         add("AUTH LOGIN", lambda: self.taken("LOGIN"))
+        add("AUTH SCRAM-SHA-256", lambda: self.taken("SCRAM-SHA-256"))
         add("AUTH, a wrong password", self.refused)
         add("AUTH, nothing in clear", self.not_in_clear)
 
 
 def run_dovecot(world):
-    try:
-        dovecot = peers.Dovecot(world).start()
-    except (packages.Missing, RuntimeError, OSError) as error:
-        result = "skipped" if isinstance(error, packages.Missing) else "FAILED"
-        world.rows.add("Dovecot LMTP", "-", "from us", "all", result, str(error))
-        return
-    world.peers["Dovecot"] = dovecot
-    Lmtp(world, dovecot).run()
+    if world.missing:
+        result = "skipped" if isinstance(world.missing, packages.Missing) else "FAILED"
+        world.rows.add("Dovecot LMTP", "-", "from us", "all", result, str(world.missing))
+    else:
+        Lmtp(world, world.peers["Dovecot"]).run()
 
 
 def run(world):
@@ -275,6 +295,7 @@ def run(world):
         if peer.name in ("Postfix", "Exim"):
             reports.Reports(world, peer, inject).run()
             hops.FromPeer(world, peer, inject).run()
+            submission.Servers(world, peer, inject).run()
         if peer.name == "Postfix":
             hops.Seven(world, peer, inject).run()
         if peer.name == "Postfix" and "Dovecot" in world.peers:

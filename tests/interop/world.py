@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """What all cases stand on: one hikyakud, a sink at the end, recorders between."""
 
+import shutil
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
 import packages
 import peers
-from harness import Daemon, Dns, Sink, fresh_address, make_certificate, wait_until
+import submission
+from harness import Daemon, Dns, Sink, fresh_address, wait_until
+from tls_policy_test import Authority
 from wire import PORT, Recorder, same
 
 SINK_EHLO = b"250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-SIZE 100000000\r\n250 DSN\r\n"
@@ -31,7 +34,10 @@ class World:
         self.root.mkdir(mode=0o755)
         self.root.chmod(0o755)
         peers.add_users(self.root)
-        make_certificate(self.root / "tls")
+        (self.root / "ca").mkdir(mode=0o755)
+        self.authority = Authority(self.root / "ca")
+        for source, end in zip(self.authority.certificate("*.sink.test"), ("crt", "key")):
+            shutil.copy(source, self.root / f"tls.{end}")
         Path(f"{self.root}/tls.key").chmod(0o644)  # for the users of all of them
         self.dns = Dns({})  # nobody publishes anything; asking takes no time
         self.sink = Sink(replies={"EHLO": SINK_EHLO})
@@ -41,6 +47,8 @@ class World:
         self.to_peer = {name: Recorder() for name in NAMES}
         self.to_seven = Recorder()
         self.lmtp = self.root / "lmtp"
+        submission.password_file(self.root / "users")
+        self.start_dovecot()
         self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test ours.test .fail.test", hostname="hikyaku.test",
                              resolver=self.dns.where)
         self.daemon.start()
@@ -52,11 +60,24 @@ class World:
             peer.stop()
         self.daemon.stop()
 
+    def start_dovecot(self):
+        """First, since ours asks it what it offers; `missing` says why it is not there."""
+        self.missing = None
+        try:
+            self.peers["Dovecot"] = peers.Dovecot(self).start()
+        except (packages.Missing, RuntimeError, OSError) as error:
+            self.missing = error
+
     def listeners(self):
         self.relay_address, self.lmtp_address, self.proxy_address = fresh_address(), fresh_address(), fresh_address()
-        tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
         plain = f"address %s:{PORT}; reject-early-talkers off; }}\n"
-        return ("listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
+        tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
+        self.submission = {(back, is_implicit): fresh_address() for back in ("file", "dovecot") for is_implicit in (False, True)}
+        backs = {"file": "file %(root)s/users", "dovecot": "dovecot %(root)s/auth"}
+        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; "
+                             + ("implicit-tls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
+                             for (back, is_implicit), address in self.submission.items())
+        return (users + "listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
                 "listen proxy { proxy-from 127.0.0.0/8; " + plain % self.proxy_address +
                 "listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
                 f"listen relay {{ address {self.relay_address}:{PORT}; role relay; relay-from 127.0.0.0/8; " + tls)
@@ -77,13 +98,16 @@ class World:
         """Where peers send mail to, by its domain: (address, port)."""
         return SimpleNamespace(ours=(self.to_us.address, PORT), sink=(self.sink.address, self.sink.port), nodsn=(self.nodsn.address, self.nodsn.port),
                                refusing=(self.refusing.address, self.refusing.port), lmtp=(self.lmtp_address, PORT),
-                               proxy=(self.proxy_address, PORT))
+                               proxy=(self.proxy_address, PORT), submission=self.submission)
 
     # ---- rows ----
 
+    def is_wanted(self, program, version, direction, feature):
+        return self.only.lower() in f"{program} {version} {direction} {feature}".lower()
+
     def case(self, program, version, direction, feature, check):
         """check() gives True, a word of SKIPPED, or (result, note); what it throws is a failure."""
-        if self.only and self.only.lower() not in f"{program} {direction} {feature}".lower():
+        if not self.is_wanted(program, version, direction, feature):
             return
         try:
             got = check()
