@@ -356,7 +356,7 @@ def shown(d, port, name=None, session=None, rsa=False):
     """Subject's name, kind of key, whether it was resumed, and the session, of a handshake after connect."""
     with folder() as root:
         out = root / "session"
-        done = subprocess.run(["openssl", "s_client", "-connect", f"{d.address}:{port}", *(["-servername", name] if name else ["-noservername"]),
+        done = subprocess.run(["openssl", "s_client", "-ign_eof", "-connect", f"{d.address}:{port}", *(["-servername", name] if name else ["-noservername"]),
                                *(["-sess_in", str(session)] if session else []), "-sess_out", str(out),
                                *(["-sigalgs", "rsa_pss_rsae_sha256"] if rsa else [])], input=b"EHLO x\r\nQUIT\r\n", capture_output=True, timeout=20)
         text = done.stdout.decode(errors="replace")
@@ -378,8 +378,8 @@ def certificates_of_a_listener(tap):
             for path in pair:
                 path.chmod(0o644)
         both = " ".join(f'certificate "{crt}"; certificate-key "{key}";' for crt, key in pairs)
-        listeners = ("listen a { address %(address)s:%(port)d; implicit-tls on; " + both + " }\n"
-                     "listen b { address %(address)s:2842; implicit-tls on; " + both + " }")
+        listeners = ("listen a { address %(address)s:%(port)d; implicit-tls on; reject-early-talkers off; " + both + " }\n"
+                     "listen b { address %(address)s:2842; implicit-tls on; reject-early-talkers off; " + both + " }")
         with Daemon(root, listeners, certificate_check="1s") as d:
             first = shown(d, PORT, "one.test")
             tap.equal(first[:2], ("one.test", "256"), "S4-104: a listener has TLS from the first byte")
