@@ -85,6 +85,10 @@ enum hk_status hk_dns_type_parse(struct hk_slice, uint16_t *ret) HK_MUSTCHECK;
 /* hk_dns_name_normalise(a, text, ret): lower case, one final dot removed, lengths checked, \X and \DDD brought into the
  * form above; SYNTAX for an empty label, a malformed escape or a length over the limits. */
 enum hk_status hk_dns_name_normalise(struct hk_arena *, struct hk_slice text, struct hk_slice *ret) HK_MUSTCHECK;
+/* hk_dns_name_to_ascii(a, text, ret): each label with octets over 127 as "xn--" and Punycode (RFC 3492), ASCII letters of it in lower
+ * case; nothing is mapped (that is what HK_DNS_ALABEL asks for), so only what is a U-label already (RFC 5890 2.3.2.1)
+ * gives the A-label of somebody. Text in ASCII is borrowed as it is. SYNTAX for what is no UTF-8 or gets too long. */
+enum hk_status hk_dns_name_to_ascii(struct hk_arena *, struct hk_slice text, struct hk_slice *ret) HK_MUSTCHECK;
 /* hk_dns_name_labels(name): how many labels; 0 for the root. */
 size_t hk_dns_name_labels(struct hk_slice name);
 /* hk_dns_name_parent(name): without the leftmost label; "" at the end. */

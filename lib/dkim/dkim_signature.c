@@ -98,11 +98,20 @@ static enum hk_dkim_reason read_c(struct reader *r, struct hk_slice value)
 	return HK_DKIM_R_OK;
 }
 
-/* Judged before any question is asked: a name that is not one must not reach the resolver.
- * Deliberate: U-labels (RFC 8616 5) are refused (docs/decisions/0015). */
+/* RFC 8616 5: U-labels become A-labels. false: a name that cannot; or no memory, then r->status says so. */
+static bool to_ascii(struct reader *r, struct hk_slice *name)
+{
+	enum hk_status status = hk_dns_name_to_ascii(r->arena, *name, name);
+
+	if (status != HK_OK && status != HK_SYNTAX)
+		r->status = status;
+	return status == HK_OK;
+}
+
+/* Judged before any question is asked: a name that is not one must not reach the resolver. */
 static enum hk_dkim_reason read_d(struct reader *r, struct hk_slice value)
 {
-	if (!hk_dkim_is_domain(value))
+	if (!to_ascii(r, &value) || !hk_dkim_is_domain(value))
 		return HK_DKIM_R_DOMAIN;
 	r->status = hk_arena_dup_lower(r->arena, value, &r->sig->d);
 	return HK_DKIM_R_OK;
@@ -111,7 +120,7 @@ static enum hk_dkim_reason read_d(struct reader *r, struct hk_slice value)
 /* selector = sub-domain *("." sub-domain) */
 static enum hk_dkim_reason read_s(struct reader *r, struct hk_slice value)
 {
-	if (value.n > HK_DNS_NAME_MAX || !hk_is_hostname(value, true))
+	if (!to_ascii(r, &value) || value.n > HK_DNS_NAME_MAX || !hk_is_hostname(value, true))
 		return HK_DKIM_R_SELECTOR;
 	r->sig->s = value;
 	return HK_DKIM_R_OK;
@@ -163,7 +172,7 @@ static enum hk_dkim_reason read_i(struct reader *r, struct hk_slice value)
 		return HK_DKIM_R_IDENTITY;
 	at = hk_slice_rfind(hk_slice_of(decoded, n), '@');
 	domain = hk_slice_from(hk_slice_of(decoded, n), at + 1);
-	if (at == n || !hk_dkim_is_domain(domain))
+	if (at == n || !to_ascii(r, &domain) || !hk_dkim_is_domain(domain))
 		return HK_DKIM_R_IDENTITY;
 	r->sig->i = plain;
 	r->status = hk_arena_dup_lower(r->arena, domain, &r->sig->i_domain);

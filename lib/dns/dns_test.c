@@ -37,6 +37,49 @@ static void names_are_lower_case_without_the_final_dot(void **state)
 	}
 }
 
+/* RFC 3492 7.1, RFC 8616 5 */
+static void u_labels_become_a_labels_by_punycode(void **state)
+{
+	static const struct {
+		const char *text, *ascii; /* NULL: refused */
+	} rows[] = {
+	    {"a.Test", "a.Test"},
+	    {"\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88", "xn--r8jz45g.xn--zckzah"},
+	    {"B\xc3\xbc" "cher.Example", "xn--bcher-kva.Example"},
+	    {"3\xe5\xb9\xb4" "B\xe7\xb5\x84\xe9\x87\x91\xe5\x85\xab\xe5\x85\x88\xe7\x94\x9f", "xn--3b-ww4c5e180e575a65lsy2b"},
+	    {"\xe3\x81\x9d\xe3\x81\xae\xe3\x82\xb9\xe3\x83\x94\xe3\x83\xbc\xe3\x83\x89\xe3\x81\xa7", "xn--d9juau41awczczp"},
+	    {"\xf0\x9f\x98\x80.test", "xn--e28h.test"},
+	    {"a.\xe4\xbe.test", NULL},
+	    {"\xed\xa0\x80.test", NULL},
+	    {"xn--\xc3\xbc.test", NULL}, /* RFC 5891 4.2.3.1 */
+	};
+	struct hk_arena a;
+	struct hk_slice ret;
+	struct hk_buf longer;
+	size_t i;
+
+	(void)state;
+	hk_arena_init(&a, 65536);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		enum hk_status status = hk_dns_name_to_ascii(&a, hk_slice_str(rows[i].text), &ret);
+
+		assert_int_equal(status, rows[i].ascii ? HK_OK : HK_SYNTAX);
+		if (rows[i].ascii && !hk_slice_eq(ret, hk_slice_str(rows[i].ascii)))
+			fail_msg("%s: %.*s", rows[i].ascii, HK_FMT(ret));
+	}
+	/* a label that gets longer than 63 octets; a name that does than 253 */
+	hk_buf_init(&longer, 4096);
+	for (i = 0; i < 64; i++)
+		hk_buf_add_str(&longer, "\xc3\xbc");
+	assert_int_equal(hk_dns_name_to_ascii(&a, hk_buf_slice(&longer), &ret), HK_SYNTAX);
+	hk_buf_reset(&longer);
+	for (i = 0; i < 60; i++)
+		hk_buf_add_str(&longer, "\xc3\xbc.");
+	assert_int_equal(hk_dns_name_to_ascii(&a, hk_buf_slice(&longer), &ret), HK_SYNTAX);
+	hk_buf_done(&longer);
+	hk_arena_done(&a);
+}
+
 static void names_have_labels_and_parents(void **state)
 {
 	(void)state;
@@ -394,6 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(names_are_lower_case_without_the_final_dot),
+	    TEST(u_labels_become_a_labels_by_punycode),
 	    TEST(names_have_labels_and_parents),
 	    TEST(host_names_are_letters_digits_and_hyphens),
 	    TEST(types_and_rcodes_have_names),
