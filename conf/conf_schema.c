@@ -89,9 +89,8 @@ const struct conf_item conf_items[] = {
                   "(draft-nurpmeso-smtp-tls-srv): they name hosts that have TLS, from the first byte on ports other than 25."},
     {"certificate-check", GLOBAL(certificate_check), .kind = CONF_KIND_DURATION, .least = 0, .most = DAY,
         .preset = "1m",
-        .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. A new "
-                  "certificate that a published, validated TLSA record of the listener's host does not fit is held back with an "
-                  "error in the log: publish first."},
+        .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. One "
+                  "that cannot be used is refused, and the one before it stays."},
     {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
         .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",

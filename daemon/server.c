@@ -113,7 +113,7 @@ enum hk_status server_certificate_key(
 	name = s->next->conf->listener[listener].name;
 	hk_buf_addf(why, "listen %.*s: ", HK_FMT(name));
 	if (!*tls)
-		status = hk_tls_context_server(name, tls);
+		status = hk_tls_context_server(tls);
 	if (status == HK_OK)
 		status = hk_tls_context_add(*tls, s->certificate[listener], pem, why);
 	if (status == HK_OK)

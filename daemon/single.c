@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/bundle.h"
+#include "daemon/certificates.h"
 #include "daemon/log_file.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
@@ -37,6 +38,7 @@ struct single {
 	uint32_t number;
 	bool has_server, stopping;
 	uint64_t stop_until;
+	struct certificates certificates;
 };
 
 /* ---- a generation, from our own hands
@@ -316,13 +318,26 @@ static void take_signals(struct single *s, int signals)
 	}
 }
 
+/* Until something is due. */
+static int idle_time(struct single *s)
+{
+	uint64_t now = hk_clock_mono_ms(), due = s->certificates.due;
+	int left = server_run(&s->server), most;
+
+	if (due == UINT64_MAX)
+		return left;
+	most = due > now ? (int)(due - now) : 0; /* a day at most */
+	return left < 0 || most < left ? most : left;
+}
+
 static void run(struct single *s, int signals)
 {
+	certificates_begin(&s->certificates, s->server.now->conf, hk_clock_mono_ms());
 	struct pollfd p[2] = {
 	    {.fd = signals, .events = POLLIN}, {.fd = s->server.box.fd, .events = POLLIN}};
 
 	for (;;) {
-		poll(p, 2, s->stopping ? time_left(s) : server_run(&s->server));
+		poll(p, 2, s->stopping ? time_left(s) : idle_time(s));
 		if (s->stopping && time_left(s) == 0) {
 			hk_logf(s->log, HK_LOG_WARNING,
 			    "ev=stop what=\"sessions or deliveries did not end in time and are "
@@ -330,6 +345,9 @@ static void run(struct single *s, int signals)
 			return;
 		}
 		take_signals(s, signals);
+		if (!s->stopping &&
+		    certificates_changed(&s->certificates, s->server.now->conf, hk_clock_mono_ms()))
+			reload(s);
 		if (p[1].revents && server_take_mail(&s->server) && s->stopping)
 			return;
 	}

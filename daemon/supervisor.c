@@ -263,6 +263,9 @@ static uint64_t first_deadline(const struct supervisor *s)
 {
 	uint64_t at = s->stopping ? s->stop_until : s->next_until;
 
+	if (!s->stopping && s->now && s->certificates.due < at)
+		at = s->certificates.due;
+
 	if (!s->stopping && s->mta.start_at < at)
 		at = s->mta.start_at;
 	if (!s->stopping && s->keys.start_at < at)
@@ -283,6 +286,8 @@ static void take_time(struct supervisor *s)
 	}
 	if (s->next && now >= s->next_until)
 		offer_refuse(s, HK_S("the processes did not answer in time"));
+	if (s->now && !s->stopping && certificates_changed(&s->certificates, s->now->conf, now))
+		supervisor_reload(s);
 	start_again(s, &s->keys, now);
 	start_again(s, &s->mta, now);
 	start_again(s, &s->fetch, now);

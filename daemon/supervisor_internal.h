@@ -9,6 +9,7 @@
 #define HIKYAKU_DAEMON_SUPERVISOR_INTERNAL_H
 
 #include "daemon/bundle.h"
+#include "daemon/certificates.h"
 #include "daemon/child.h"
 #include "daemon/options.h"
 #include "daemon/sockets.h"
@@ -31,6 +32,7 @@ struct supervisor {
 	bool wants_reload;         /* asked for while another one was under way */
 	uint32_t number;
 	unsigned workers;
+	struct certificates certificates;
 	bool stopping, failed, over;
 	uint64_t stop_until;
 	void (*ready)(void);

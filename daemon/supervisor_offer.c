@@ -257,6 +257,7 @@ static void accept_offer(struct supervisor *s)
 	sockets_keep(&s->sockets);
 	bundle_free(s->now);
 	s->now = s->next;
+	certificates_begin(&s->certificates, s->now->conf, hk_clock_mono_ms());
 	if (is_first) {
 		hk_logf(s->log, HK_LOG_INFO, "ev=ready pid=%ld mta=%ld keys=%ld workers=%u",
 		    (long)getpid(), (long)s->mta.pid, (long)s->keys.pid, s->workers);

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hk_buf_done(&why);
 	/* PLAIN costs a hash: rarely */
 	x = hk_sasl_file(users, hk_slice_str(names[hk_cursor_u8(&c) % 5]), &peer);
-	while (x && goes_on && c.rest.n) {
+	while (x && goes_on && c.rest.n && !c.failed) {
 		uint16_t n = hk_cursor_u16(&c);
 
 		hk_sasl_result_init(&r);

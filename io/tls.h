@@ -20,16 +20,13 @@
 /* What connections of one listener, or all outgoing ones, share. Counted: each connection holds a
  * use. */
 struct hk_tls_context;
-/* hk_tls_context_server(listener, ret): without a certificate yet. A client may resume a session of TLS 1.3 on this listener,
- * under the same name, within two hours. */
-enum hk_status hk_tls_context_server(struct hk_slice listener, struct hk_tls_context **ret) HK_MUSTCHECK;
+/* hk_tls_context_server(ret): without a certificate yet. No session is ever resumed. */
+enum hk_status hk_tls_context_server(struct hk_tls_context **ret) HK_MUSTCHECK;
 /* hk_tls_context_add(context, certificate, key, why): PEM texts; before the first connection. The first is for whoever names no
  * host that another one is for; of the same names there may be one for each kind of key. CRYPTO, with a sentence in why, when they
  * cannot be used or do not belong together. */
 enum hk_status hk_tls_context_add(struct hk_tls_context *, struct hk_slice certificate,
     struct hk_slice key, struct hk_buf *why) HK_MUSTCHECK;
-/* hk_tls_context_fits(context, name, tlsa, n): each certificate that a client of this name may be shown fits one of the records. */
-bool hk_tls_context_fits(struct hk_tls_context *, const char *name, const struct hk_tlsa *, size_t n);
 /* hk_tls_context_client(ca, ret): for deliveries: no certificate is checked (RFC 7435) but where hk_tls_expect says so. ca: PEM
  * texts of authorities; empty: the system's. CRYPTO: none can be read. */
 enum hk_status hk_tls_context_client(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * tls_server.c - the certificates of one listener, which of them a client gets, and resumption.
+ * tls_server.c - the certificates of one listener, and which of them a client gets.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -177,9 +177,6 @@ static int choose_site(SSL *ssl, int *alert, void *user)
 	size_t i;
 
 	(void)alert;
-	/* a ticket of TLS 1.2 would let who gets its key later read what was said (RFC 9325 3.4) */
-	if (SSL_version(ssl) < TLS1_3_VERSION)
-		SSL_set_options(ssl, SSL_OP_NO_TICKET);
 	for (i = 0; name && i < c->n_sites; i++) {
 		if (X509_check_host(c->site[i].leaf[0], name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1)
 			continue;
@@ -190,133 +187,20 @@ static int choose_site(SSL *ssl, int *alert, void *user)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* ---- resumption: of this listener, by its own keys, and for the same name ---- */
-
-static const char *name_of(const SSL *ssl)
+enum hk_status hk_tls_context_server(struct hk_tls_context **ret)
 {
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-
-	return name ? name : "";
-}
-
-static int make_ticket(SSL *ssl, void *user)
-{
-	const char *name = name_of(ssl);
-
-	(void)user;
-	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), name, strlen(name));
-}
-
-static SSL_TICKET_RETURN take_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
-    size_t key_name_n, SSL_TICKET_STATUS status, void *user)
-{
-	const char *name = name_of(ssl);
-	void *of = NULL;
-	size_t n = 0;
-
-	(void)key_name;
-	(void)key_name_n;
-	(void)user;
-	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
-		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (SSL_SESSION_get0_ticket_appdata(session, &of, &n) != 1 ||
-	    !hk_slice_eq_nocase(hk_slice_of(of, n), hk_slice_str(name)))
-		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
-}
-
-enum hk_status hk_tls_context_server(struct hk_slice listener, struct hk_tls_context **ret)
-{
-	enum { TICKET_SECONDS = 7200 };
 	struct hk_tls_context *c;
 	enum hk_status status = tls_context_new(TLS_server_method(), &c);
-	uint8_t id[EVP_MAX_MD_SIZE];
 
 	if (status != HK_OK)
 		return status;
 	c->site = calloc(TLS_SITES, sizeof *c->site);
-	if (!c->site || EVP_Digest(listener.p, listener.n, id, NULL, EVP_sha256(), NULL) != 1 ||
-	    SSL_CTX_set_session_id_context(c->ssl, id, SSL_MAX_SID_CTX_LENGTH) != 1 ||
-	    SSL_CTX_set_session_ticket_cb(c->ssl, make_ticket, take_ticket, NULL) != 1) {
+	if (!c->site) {
 		hk_tls_context_free(c);
 		return HK_NOMEM;
 	}
-	SSL_CTX_clear_options(c->ssl, SSL_OP_NO_TICKET);
-	SSL_CTX_set_num_tickets(c->ssl, 1);
-	SSL_CTX_set_timeout(c->ssl, TICKET_SECONDS);
 	SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_site);
 	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
 	*ret = c;
 	return HK_OK;
-}
-
-/* ---- beside what is published ---- */
-
-static bool digest_fits(const struct hk_tlsa *t, const uint8_t *der, size_t n)
-{
-	const EVP_MD *md = t->matching == 1 ? EVP_sha256() : EVP_sha512();
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned length = 0;
-
-	if (t->matching == 0)
-		return hk_slice_eq(t->data, hk_slice_of(der, n));
-	return EVP_Digest(der, n, digest, &length, md, NULL) == 1 &&
-	       hk_slice_eq(t->data, hk_slice_of(digest, length));
-}
-
-static bool certificate_fits(const struct hk_tlsa *t, X509 *x)
-{
-	uint8_t *der = NULL;
-	int n = t->selector ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der) : i2d_X509(x, &der);
-	bool fits = n > 0 && digest_fits(t, der, (size_t)n);
-
-	OPENSSL_free(der);
-	return fits;
-}
-
-/* Usage 3 is the certificate itself; usage 2 any of its chain that is shown. */
-static bool chain_fits(const struct hk_tlsa *t, SSL_CTX *ssl)
-{
-	STACK_OF(X509) *chain = NULL;
-	X509 *leaf = SSL_CTX_get0_certificate(ssl);
-	int i;
-
-	if (leaf && certificate_fits(t, leaf))
-		return true;
-	if (t->usage != 2 || SSL_CTX_get0_chain_certs(ssl, &chain) != 1)
-		return false;
-	for (i = 0; i < sk_X509_num(chain); i++)
-		if (certificate_fits(t, sk_X509_value(chain, i)))
-			return true;
-	return false;
-}
-
-static bool any_fits(SSL_CTX *ssl, const struct hk_tlsa *tlsa, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (chain_fits(&tlsa[i], ssl))
-			return true;
-	return false;
-}
-
-bool hk_tls_context_fits(struct hk_tls_context *c, const char *name, const struct hk_tlsa *tlsa, size_t n)
-{
-	SSL_CTX *ssl = c->ssl;
-	bool fits = true;
-	long set;
-	size_t i;
-
-	for (i = 0; i < c->n_sites; i++)
-		if (X509_check_host(c->site[i].leaf[0], name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1) {
-			ssl = c->site[i].ssl;
-			break;
-		}
-	/* a client may come to see each of them, by its algorithms */
-	for (set = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); set == 1 && fits;
-	     set = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT))
-		fits = any_fits(ssl, tlsa, n);
-	ERR_clear_error();
-	return fits;
 }

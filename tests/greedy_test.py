@@ -203,6 +203,10 @@ def servers_that_mean_harm_hold_little_and_slow_nobody(t):
     """SEC-35, T10, T19: each has messages of 1 MB waiting for it, and others get theirs."""
     evil = {name: Evil(says) for name, says in SERVERS.items()}
     good = Sink()
+
+    def arrived():  # the reports of refusals go there too
+        return [rcpts for _, rcpts, _ in good.messages if rcpts == ["u@good.test"]]
+
     routes = "".join(f"route bad{i}.test {{ via smtp {one.address}:{PORT}; }} " for i, one in enumerate(evil.values()))
     with folder() as root, Daemon(root, RELAY, routes + f"route * {{ via smtp {good.address}:{PORT}; }}", retry="1h",
                                     resolver=Dns({}).where) as daemon:
@@ -220,7 +224,7 @@ def servers_that_mean_harm_hold_little_and_slow_nobody(t):
             began = time.monotonic()
             with Smtp(daemon.address) as smtp:
                 smtp.message(rcpts=["u@good.test"])
-            wait_until(lambda: len(good.messages) >= number + 2)
+            wait_until(lambda: len(arrived()) >= number + 2)
             taken.append(time.monotonic() - began)
             peak = max(peak, memory(daemon))
         each = (peak - before) / messages
@@ -228,7 +232,7 @@ def servers_that_mean_harm_hold_little_and_slow_nobody(t):
               f" {sorted(taken)[10] * 1000:.0f} ms, {max(taken) * 1000:.0f} ms at most")
         t.equal([name for name, one in evil.items() if not one.seen], [], "each server had its connection")
         t.ok(each < 700 * SLOW, "none holds more than its bound", f"{each:.0f} KiB each")
-        t.equal(len(good.messages), 21, "all others got their mail")
+        t.equal(len(arrived()), 21, "all others got their mail, once")
         t.ok(sorted(taken)[10] < LATENCY_MOST * SLOW, "and did not wait", taken)
         t.ok(not re.search(r"ev=delivered.*bad\d", daemon.log()), "nothing is said to be delivered that was not")
         daemon.kill()  # it would wait for those servers

@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -348,5 +349,59 @@ def mta_sts_with_a_server_of_policies(tap):
             tap.equal(send(d, "good")[0], "opportunistic", "a damaged file is as if it was not there")
 
 
+# ---- the server ------------------------------------------------------------------------------------------------------
+
+
+def shown(d, port, name=None, session=None, rsa=False):
+    """Subject's name, kind of key, whether it was resumed, and the session, of a handshake after connect."""
+    with folder() as root:
+        out = root / "session"
+        done = subprocess.run(["openssl", "s_client", "-ign_eof", "-connect", f"{d.address}:{port}", *(["-servername", name] if name else ["-noservername"]),
+                               *(["-sess_in", str(session)] if session else []), "-sess_out", str(out),
+                               *(["-sigalgs", "rsa_pss_rsae_sha256"] if rsa else [])], input=b"EHLO x\r\nQUIT\r\n", capture_output=True, timeout=20)
+        text = done.stdout.decode(errors="replace")
+        kept = out.read_bytes() if out.exists() else b""
+    subject = re.search(r"subject=.*CN ?= ?(\S+)", text)
+    kind = re.search(r"Server public key is (\d+) bit", text)
+    return (subject and subject[1], kind and kind[1], "Reused," in text, kept, text)
+
+
+def certificates_of_a_listener(tap):
+    """S4-104 SEC-12 SEC-89: implicit TLS, by name, by kind of key, no resumption, reload on change."""
+    with folder() as root:
+        authority = Authority(root)
+        pairs = [authority.certificate(name) for name in ("one.test", "*.two.test")]
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=one.test", "-addext", "subjectAltName=DNS:one.test", "-days", "30",
+            "-keyout", root / "rsa.key", "-out", root / "rsa.crt")
+        pairs.append((root / "rsa.crt", root / "rsa.key"))
+        for pair in pairs:
+            for path in pair:
+                path.chmod(0o644)
+        both = " ".join(f'certificate "{crt}"; certificate-key "{key}";' for crt, key in pairs)
+        listeners = ("listen a { address %(address)s:%(port)d; implicit-tls on; reject-early-talkers off; " + both + " }\n"
+                     "listen b { address %(address)s:2842; implicit-tls on; reject-early-talkers off; " + both + " }")
+        with Daemon(root, listeners, certificate_check="1s") as d:
+            first = shown(d, PORT, "one.test")
+            tap.equal(first[:2], ("one.test", "256"), "S4-104: a listener has TLS from the first byte")
+            tap.ok("220 mx.b.test" in first[4], "and greets behind it", first[4][-500:])
+            tap.equal(shown(d, PORT, "x.two.test")[0], "*.two.test", "SNI chooses by the certificates' own wildcards")
+            tap.equal(shown(d, PORT, "nobody.test")[0], "one.test", "an unknown name gets the first")
+            tap.equal(shown(d, PORT)[0], "one.test", "no name, too")
+            tap.equal(shown(d, PORT, "one.test", rsa=True)[:2], ("one.test", "2048"), "a client without ECDSA gets RSA")
+            (root / "session").write_bytes(first[3])
+            for title, port, name in [("its own listener", PORT, "one.test"), ("another listener", 2842, "one.test"), ("another name", PORT, "x.two.test")]:
+                tap.ok(not shown(d, port, name, root / "session" if first[3] else None)[2], f"SEC-12: no session is resumed: {title}")
+            slow = socket.create_connection((d.address, PORT))
+            slow.sendall(b"\x16\x03\x01")
+            began = time.monotonic()
+            shown(d, PORT, "one.test")
+            tap.ok(time.monotonic() - began < 5, "a slow handshake slows nobody else")
+            slow.close()
+            crt, key = authority.certificate("three.test")
+            shutil.copyfile(crt, pairs[1][0])
+            shutil.copyfile(key, pairs[1][1])
+            tap.ok(wait_until(lambda: shown(d, PORT, "three.test")[0] == "three.test", 10, 0.5), "a new certificate is served without being told", d.log()[-1500:])
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases([dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))
+    sys.exit(run_cases([certificates_of_a_listener, dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))

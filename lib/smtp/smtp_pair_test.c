@@ -127,8 +127,10 @@ static bool move(struct pair *p)
 
 static void pair_init(struct pair *p, uint64_t seed, bool tls)
 {
-	const struct hk_smtpd_options server = {.size = sizeof server, .hostname = HK_S("mx.test"), .offer_starttls = tls, .max_message = 200000};
-	const struct hk_smtpc_options client = {.size = sizeof client, .helo = HK_S("me.test"), .require_tls = tls};
+	const struct hk_smtpd_options server = {.size = sizeof server, .hostname = HK_S("mx.test"), .offer_starttls = tls, .max_message = 200000,
+	    .extensions = seed % 4 > 1 ? ~0u : 0};
+	const struct hk_smtpc_options client = {.size = sizeof client, .helo = HK_S("me.test"), .require_tls = tls,
+	    .no_chunking = seed % 8 == 7, .no_pipelining = seed % 16 > 11};
 
 	*p = (struct pair){.seed = seed * 0x9e3779b97f4a7c15u + 1};
 	p->server = hk_smtpd_new(&server);
@@ -173,6 +175,9 @@ static void make_envelope(struct pair *p, struct hk_smtpc_transaction *t)
 	t->mail.has_size = true;
 	t->mail.size = p->message.n + 2;
 	t->mail.body = HK_BODY_8BITMIME;
+	/* said where the server has it, left out where not */
+	t->mail.ret = HK_RET_HDRS;
+	t->mail.envid = HK_S("a+2Bb");
 }
 
 static void check_transaction(struct pair *p, size_t messages_before)
@@ -230,7 +235,7 @@ static void converse(uint64_t seed, bool tls)
 	pair_done(&p);
 }
 
-/* S3-015 S3-019 */
+/* S3-015 S3-019; by DATA and by BDAT, with and without PIPELINING: T5, SEC-17 */
 static void what_the_client_sends_is_what_the_server_gets(void **state)
 {
 	uint64_t seed;

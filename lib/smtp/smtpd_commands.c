@@ -117,7 +117,7 @@ static bool is_too_idle(struct hk_smtpd *s, const struct verb *verb)
 {
 	if ((verb->traits & IDLE) == 0 || ++s->idle <= HK_SMTP_NOOPS_MAX)
 		return false;
-	smtpd_give_up(s, 421, "4.7.0", "Too many commands without effect");
+	smtpd_give_up(s, 421, "4.7.0", "Too many commands without effect (limit of this host; RFC 5321 7.8)");
 	return true;
 }
 
@@ -135,7 +135,7 @@ static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slic
 	                                                     : NULL;
 
 	if (verb->traits & FOREIGN)
-		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP");
+		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP (RFC 5321 4.1.1)");
 	else if ((verb->traits & SMTP_ONLY) && s->options.lmtp)
 		smtpd_refuse(s, 500, "5.5.1", "This is LMTP, which begins with LHLO (RFC 2033 4.1)");
 	else if (is_absent(s, verb))

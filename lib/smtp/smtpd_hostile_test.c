@@ -196,7 +196,7 @@ static const struct dialogue dialogues[] = {
         "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n"
         "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n"},
     /* the way of a browser */
-    {"HTTP", "GET / HTTP/1.1\r\nMAIL FROM:<a@a.test>\r\n", "421 4.7.0 This is SMTP, not HTTP\r\n"},
+    {"HTTP", "GET / HTTP/1.1\r\nMAIL FROM:<a@a.test>\r\n", "421 4.7.0 This is SMTP, not HTTP (RFC 5321 4.1.1)\r\n"},
 };
 
 static void a_failure_leaves_nothing_behind(void **state)

@@ -113,7 +113,7 @@ static void a_hundred_commands_without_effect_are_the_limit(void **state)
 		run_text(&h, &text, CUT_RANDOM);
 		assert_int_equal(count(&h.out, "421"), 0);
 		harness_feed(&h, hk_slice_str(idle[i]));
-		assert_int_equal(count(&h.out, "421 4.7.0 Too many commands without effect\r\n"), 1);
+		assert_int_equal(count(&h.out, "421 4.7.0 Too many commands without effect (limit of this host; RFC 5321 7.8)\r\n"), 1);
 		assert_int_equal(h.last, HK_END);
 		harness_done(&h);
 		hk_buf_done(&text);

@@ -138,8 +138,8 @@ static const struct dialogue dialogues[] = {
 	           "252 2.5.2 Cannot verify the address, but will take mail for it (RFC 5321 3.5.3)\r\n"
 	           "214 2.0.0 Commands: EHLO HELO STARTTLS MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n",
 	    .log = "VRFY root\nVRFY someone\n"},
-	{.name = "HTTP is shown the door", .in = "POST / HTTP/1.1\r\nEHLO a.test\r\n", .out = "421 4.7.0 This is SMTP, not HTTP\r\n",
-	    .log = "CLOSE This is SMTP, not HTTP\n"},
+	{.name = "HTTP is shown the door", .in = "POST / HTTP/1.1\r\nEHLO a.test\r\n", .out = "421 4.7.0 This is SMTP, not HTTP (RFC 5321 4.1.1)\r\n",
+	    .log = "CLOSE This is SMTP, not HTTP (RFC 5321 4.1.1)\n"},
 	{.name = "a bare LF in a command line; what follows it is no command (RFC 5321 2.3.8)",
 	    .in = "NOOP\nMAIL FROM:<a@a.test>\nRSET\r\nNOOP\r\n\nNOOP\r\nNOOP\r\n",
 	    .out = "500 5.5.2 A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)\r\n" OK_0
