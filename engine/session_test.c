@@ -546,7 +546,7 @@ static void shutdown_lets_a_message_be_finished(void **state)
 	}
 }
 
-/* T15 */
+/* T15, SEC-62 */
 static void log_lines_are_printable_and_their_fields_cannot_be_forged(void **state)
 {
 	struct srig r;

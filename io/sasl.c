@@ -208,7 +208,7 @@ static void run(
     struct file_exchange *x, struct hk_slice data, bool has_data, struct hk_sasl_result *ret)
 {
 	static const char empty[1] = "";
-	const char *in = !has_data ? NULL : data.n ? (const char *)data.p : empty;
+	const char *in = data.n ? (const char *)data.p : has_data ? empty : NULL;
 	char *out = NULL;
 	size_t n = 0;
 	int result = gsasl_step(x->session, in, data.n, &out, &n);

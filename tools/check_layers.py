@@ -32,6 +32,7 @@ SISTERS = {
     ("lib/authres", "lib/dmarc"): "prints its verdicts",
 }
 LINES_MAX = 600
+# SEC-24: no work in signal handlers, no jumps out of them. SEC-32, SEC-33: no name of a peer goes to libc's resolver.
 BANNED = ("strcpy strcat sprintf vsprintf strtok strtok_r atoi atol atoll strtol strtoul strtoll strtoull gets alloca system popen "
           "setjmp longjmp gethostbyname getaddrinfo regcomp scanf sscanf fscanf tmpnam mktemp rand srand signal").split()
 LIBRARY_BANNED = ("open read write close fopen fprintf printf puts perror exit abort _exit time gettimeofday clock_gettime getenv setenv "

@@ -75,7 +75,7 @@ class Swaks(Client):
 
     def pipelining(self):
         result = self.send(PLAIN, ("--pipeline",))
-        return result if result is not True else (self.world.to_us.pipelined(), repr(self.world.to_us.said()))
+        return result if result is not True else (self.world.to_us.pipelined() or ("FAILED", repr(self.world.to_us.said())))
 
     def cases(self):
         return [*super().cases(), ("PIPELINING", self.pipelining)]

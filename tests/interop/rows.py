@@ -9,7 +9,8 @@ Real programs of others against ours, on loopback in a network of their own. Mad
 saw; not written by hand. Messages are compared byte for byte behind the trace fields that each hop puts on top.
 
 *to us*: the program sends, hikyakud takes. *from us*: ours sends, the program takes. "not offered": one side
-does not announce the extension, or does not make use of it; the counts have it under skipped.
+does not announce the extension, or does not make use of it; "peer's bug": the other side does otherwise than the RFC has it. The
+counts have both under skipped.
 
 """
 SKIPPED = ("not offered", "peer's bug", "skipped")

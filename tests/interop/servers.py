@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Postfix, Exim and OpenSMTPD, both directions; Dovecot's LMTP."""
+"""Postfix, Exim and OpenSMTPD, both directions; Dovecot's LMTP; our client at a submission server of others."""
 
 import json
 import re
