@@ -48,7 +48,10 @@ static const struct {
     {"v=1; a=rsa-sha256; d=a.test.; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
     {"v=1; a=rsa-sha256; d=a..test; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
     {"v=1; a=rsa-sha256; d=a(b.test; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
-    {"v=1; a=rsa-sha256; d=\xc3\xa9.test; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
+    /* RFC 8616 5 */
+    {"v=1; a=rsa-sha256; d=\xc3\xa9.test; s=\xc3\xa9; i=@\xc3\xa9.test; h=from; " BH "; b=AAAA", HK_DKIM_R_OK},
+    {"v=1; a=rsa-sha256; d=\xc3.test; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
+    {"v=1; a=rsa-sha256; d=xn--\xc3\xa9.test; s=s1; h=from; " BH "; b=AAAA", HK_DKIM_R_DOMAIN},
     {"v=1; a=rsa-sha256; d=a.test; s=; h=from; " BH "; b=AAAA", HK_DKIM_R_SELECTOR},
     {"v=1; a=rsa-sha256; d=a.test; s=s 1; h=from; " BH "; b=AAAA", HK_DKIM_R_SELECTOR},
     {"v=1; a=rsa-sha256; d=a.test; s=k.2024_a; h=from; " BH "; b=AAAA", HK_DKIM_R_OK},
