@@ -243,7 +243,7 @@ static bool read_all(struct users *u)
 		cli_complain((const char *)why.p, u->file);
 	}
 	if (text.n)
-		if (text.n)
+		if (text.p)
 			explicit_bzero(text.p, text.n);
 	hk_buf_done(&text);
 	hk_buf_done(&why);
