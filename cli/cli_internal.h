@@ -122,6 +122,8 @@ void cli_options_help(const struct cli_command *);
 /* cli_read_file(name, max, ret): the whole file into *ret, which the caller frees; false: said on
  * stderr why not. */
 bool cli_read_file(const char *name, size_t max, struct hk_buf *ret);
+/* cli_write_durably(fd, s): all of it, and synced; false: errno says why. */
+bool cli_write_durably(int fd, struct hk_slice);
 /* cli_write(out): all of it to stdout. */
 void cli_write(const struct hk_buf *out);
 /* cli_complain(text, about): one line on stderr, about quoted; about may be NULL. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_internal.h"
 
@@ -64,4 +65,18 @@ bool cli_read_file(const char *name, size_t max, struct hk_buf *ret)
 	if (!ok)
 		hk_buf_done(ret);
 	return ok;
+}
+
+bool cli_write_durably(int fd, struct hk_slice s)
+{
+	while (s.n) {
+		ssize_t n = write(fd, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		s = hk_slice_from(s, (size_t)n);
+	}
+	return fsync(fd) == 0;
 }

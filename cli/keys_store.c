@@ -99,20 +99,6 @@ void keys_store_close(struct keys_store *s)
 	hk_arena_done(&s->arena);
 }
 
-static bool write_all(int fd, struct hk_slice s)
-{
-	while (s.n) {
-		ssize_t n = write(fd, s.p, s.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = hk_slice_from(s, (size_t)n);
-	}
-	return fsync(fd) == 0;
-}
-
 bool keys_store_save(const struct keys_store *s)
 {
 	struct hk_buf text;
@@ -122,7 +108,7 @@ bool keys_store_save(const struct keys_store *s)
 	hk_buf_init(&text, HK_KEY_STATE_MAX);
 	hk_key_entries_format(s->key, s->n, &text);
 	fd = openat(s->fd, STATE_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	good = fd >= 0 && hk_buf_status(&text) == HK_OK && write_all(fd, hk_buf_slice(&text)) &&
+	good = fd >= 0 && hk_buf_status(&text) == HK_OK && cli_write_durably(fd, hk_buf_slice(&text)) &&
 	       renameat(s->fd, STATE_NEW, s->fd, STATE) == 0 && fsync(s->fd) == 0;
 	if (!good)
 		said(STATE);
@@ -146,7 +132,7 @@ static enum hk_status write_new(int dir, const char *name, struct hk_slice pem)
 	fd = openat(dir, PEM_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return HK_IO;
-	if (write_all(fd, pem)) {
+	if (cli_write_durably(fd, pem)) {
 		if (linkat(dir, PEM_NEW, dir, name, 0) == 0)
 			status = HK_OK;
 		else if (errno == EEXIST)

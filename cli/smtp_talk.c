@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "smtp.h"
 
 enum { PIECE = 16 * 1024, SECRET_MAX = 4096 };
@@ -173,11 +174,6 @@ static void auth_done(struct talk *t, const struct hk_smtpc_event *e)
 
 /* ---- what comes next ---- */
 
-static unsigned hex_value(char c)
-{
-	return hk_is_digit((uint8_t)c) ? (unsigned)(c - '0') : (unsigned)(hk_to_lower((uint8_t)c) - 'a' + 10);
-}
-
 /* \r \n \0 \xHH \\ as in C; a line end is added. */
 static void unescape(const char *text, struct hk_buf *to)
 {
@@ -190,7 +186,7 @@ static void unescape(const char *text, struct hk_buf *to)
 		}
 		p++;
 		if (*p == 'x' && hk_is_xdigit((uint8_t)p[1]) && hk_is_xdigit((uint8_t)p[2])) {
-			hk_buf_add_byte(to, (uint8_t)(hex_value(p[1]) * 16 + hex_value(p[2])));
+			hk_buf_add_byte(to, (uint8_t)(hk_hex_value((uint8_t)p[1]) * 16 + hk_hex_value((uint8_t)p[2])));
 			p += 2;
 		} else {
 			hk_buf_add_byte(to, *p == 'r'   ? '\r'

@@ -250,20 +250,6 @@ static bool read_all(struct users *u)
 	return status == HK_OK;
 }
 
-static bool write_all(int fd, struct hk_slice s)
-{
-	while (s.n) {
-		ssize_t n = write(fd, s.p, s.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = hk_slice_from(s, (size_t)n);
-	}
-	return fsync(fd) == 0;
-}
-
 /* Made anew beside the old one and renamed: whoever reads it sees one or the other. */
 static bool save(const struct users *u, const struct hk_buf *text)
 {
@@ -274,7 +260,7 @@ static bool save(const struct users *u, const struct hk_buf *text)
 	snprintf(path, sizeof path, "%s.new", u->file);
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	ok = fd >= 0 && hk_buf_status(text) == HK_OK && write_all(fd, hk_buf_slice(text)) &&
+	ok = fd >= 0 && hk_buf_status(text) == HK_OK && cli_write_durably(fd, hk_buf_slice(text)) &&
 	     (u->uid == (uid_t)-1 || fchown(fd, u->uid, u->gid) == 0) && fchmod(fd, u->mode) == 0 &&
 	     rename(path, u->file) == 0 && fsync(u->folder) == 0;
 	if (!ok)

@@ -64,44 +64,41 @@ static void send_next_key(struct supervisor *s, uint32_t generation)
 		send_key(s, s->now);
 }
 
+/* m with one end to the mta, and with the other one to whom it talks to; false: there is none to be had. */
+static bool send_pair(struct supervisor *s, struct hk_control *m, struct child *other)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
+		    hk_log_value(hk_slice_str(strerror(errno))).text);
+		return false;
+	}
+	m->fd = pair[0];
+	send_to(s, &s->mta, m);
+	m->fd = pair[1];
+	send_to(s, other, m);
+	close(pair[0]);
+	close(pair[1]);
+	return true;
+}
+
 /* Both roles get new ends: a pair serves one life of each. */
 static void send_channels(struct supervisor *s)
 {
 	struct hk_control m = {.type = HK_CONTROL_CHANNEL};
-	int pair[2];
 
-	for (m.worker = 0; m.worker < s->workers; m.worker++) {
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-			hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
-			    hk_log_value(hk_slice_str(strerror(errno))).text);
+	for (m.worker = 0; m.worker < s->workers; m.worker++)
+		if (!send_pair(s, &m, &s->keys))
 			return;
-		}
-		m.fd = pair[0];
-		send_to(s, &s->mta, &m);
-		m.fd = pair[1];
-		send_to(s, &s->keys, &m);
-		close(pair[0]);
-		close(pair[1]);
-	}
 }
 
 /* A pair serves one life of each, too. */
 static void send_fetch(struct supervisor *s)
 {
 	struct hk_control m = {.type = HK_CONTROL_FETCH};
-	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		hk_logf(s->log, HK_LOG_ERROR, "ev=channel what=%s",
-		    hk_log_value(hk_slice_str(strerror(errno))).text);
-		return;
-	}
-	m.fd = pair[0];
-	send_to(s, &s->mta, &m);
-	m.fd = pair[1];
-	send_to(s, &s->fetch, &m);
-	close(pair[0]);
-	close(pair[1]);
+	(void)send_pair(s, &m, &s->fetch);
 }
 
 /* ---- to the mta

@@ -8,6 +8,7 @@
 
 #include "engine/delivery_internal.h"
 #include "engine/utf8_address.h"
+#include "lib/base/base_internal.h"
 
 const struct hk_conf *delivery_conf(const struct hk_delivery *d)
 {
@@ -228,7 +229,7 @@ static struct hk_slice own_orcpt(struct hk_delivery *d, struct hk_slice address)
 	if (hk_slice_find(address, '@') == address.n)
 		return ret; /* <postmaster>: whose, nobody further on could know */
 	hk_buf_init(&text, HK_SMTP_ORCPT_MAX);
-	if (!hk_utf8_has_wide(address)) {
+	if (hk_slice_is_ascii(address)) {
 		hk_buf_add_str(&text, "rfc822;");
 		hk_xtext_add(&text, address);
 	} else if (hk_utf8_is_clean(address)) {

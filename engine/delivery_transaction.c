@@ -5,6 +5,7 @@
  */
 #include "engine/delivery_internal.h"
 #include "engine/utf8_address.h"
+#include "lib/base/base_internal.h"
 
 /* ---- the form -------------------------------------------------------------------------------- */
 
@@ -72,7 +73,7 @@ static bool message_needs_utf8(struct hk_delivery *d)
 {
 	bool is_wide = true;
 
-	if (hk_utf8_has_wide(d->mail.mail_from) || hk_utf8_has_wide(hk_buf_slice(&d->render.head)))
+	if (!hk_slice_is_ascii(d->mail.mail_from) || !hk_slice_is_ascii(hk_buf_slice(&d->render.head)))
 		return true;
 	if ((d->mail.flags & HK_MAIL_8BIT) == 0)
 		return false;
@@ -91,7 +92,7 @@ static bool drop_utf8(struct hk_delivery *d)
 	    HK_S("The address needs SMTPUTF8, which the next hop does not offer (RFC 6531 3.2)"));
 	why.remote[0] = 0; /* nobody else said it */
 	for (i = 0; i < d->n_targets; i++)
-		if (!d->is_settled[i] && hk_utf8_has_wide(d->target[i]))
+		if (!d->is_settled[i] && !hk_slice_is_ascii(d->target[i]))
 			delivery_settle(d, i, HK_RCPT_FAILED, &why);
 	return true;
 }

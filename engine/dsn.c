@@ -14,6 +14,7 @@
 #include "engine/dsn_internal.h"
 #include "engine/trace_fields.h"
 #include "engine/utf8_address.h"
+#include "lib/base/base_internal.h"
 
 enum { MAIL_ROOM = 512 * 1024, RETURN_ROOM = 2 * DSN_RETURN_MAX };
 
@@ -256,7 +257,7 @@ enum hk_status hk_dsn_make(const struct hk_conf *conf, const struct hk_mail *mai
 	hk_mail_id_format(id, d.id);
 	hk_mail_id_format(mail->id, d.old_id);
 	d.has_failed = dsn_action_of(&list[0]) == DSN_FAILED;
-	d.is_global = hk_utf8_has_wide(mail->mail_from);
+	d.is_global = !hk_slice_is_ascii(mail->mail_from);
 	hk_buf_init(&d.returned, RETURN_ROOM);
 	status = make(&d, id, ret);
 	hk_buf_done(&d.returned);

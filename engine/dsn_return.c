@@ -6,6 +6,7 @@
 
 #include "engine/dsn_internal.h"
 #include "engine/utf8_address.h"
+#include "lib/base/base_internal.h"
 
 /* As much of the header as is returned: whole lines. */
 static struct hk_slice some_of_header(const struct hk_mail *mail)
@@ -53,8 +54,8 @@ enum hk_status dsn_return_make(struct dsn *d)
 		hk_buf_add_str(&content, "\r\n");
 		hk_buf_add(&content, d->mail->body);
 	}
-	is_wide = hk_utf8_has_wide(hk_buf_slice(&content));
-	is_utf8 = is_utf8 && hk_utf8_has_wide(header);
+	is_wide = !hk_slice_is_ascii(hk_buf_slice(&content));
+	is_utf8 = is_utf8 && !hk_slice_is_ascii(header);
 	hk_buf_addf(&d->returned, "Content-Type: %s\r\n",
 	    is_full ? (is_utf8 ? "message/global" : "message/rfc822")
 	            : (is_utf8 ? "message/global-headers" : "text/rfc822-headers"));

@@ -6,6 +6,7 @@
 
 #include "engine/dsn_internal.h"
 #include "engine/utf8_address.h"
+#include "lib/base/base_internal.h"
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -19,7 +20,7 @@ void dsn_text_address_add(const struct dsn *d, struct hk_slice address, struct h
 
 static void add_typed_address(const struct dsn *d, struct hk_slice address, struct hk_buf *out)
 {
-	if (!hk_utf8_has_wide(address) || !hk_utf8_is_clean(address)) {
+	if (hk_slice_is_ascii(address) || !hk_utf8_is_clean(address)) {
 		hk_buf_add_str(out, "rfc822; ");
 		hk_quote_add(out, address, HK_PATH_MAX);
 	} else if (d->is_global) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/session_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { LOOKUP_MS = 5000, REASON_MAX = 200 }; /* of a list's TXT; what a reply has room for beside the rest */
 
@@ -158,16 +159,6 @@ bool lookup_allows(const struct hk_session *s)
 
 /* ---- the envelope ---- */
 
-static bool has_wide(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (s.p[i] >= 0x80)
-			return true;
-	return false;
-}
-
 /* One question of a command: true while it is waited for. The second time it was answered, or never will be. */
 static bool wait_for(struct hk_session *s, enum lookup_nr nr, struct hk_slice domain, uint16_t type)
 {
@@ -195,7 +186,7 @@ bool lookup_sender(struct hk_session *s, const struct hk_path *path, struct hk_p
 
 	*ret = (struct hk_policy_reply){0};
 	if (!s->env.listener->check_sender_domain || !path->domain.n || path->domain.p[0] == '[' ||
-	    s->client.may_relay || s->client.is_user || s->client.is_trusted || has_wide(path->domain))
+	    s->client.may_relay || s->client.is_user || s->client.is_trusted || !hk_slice_is_ascii(path->domain))
 		return true;
 	if (wait_for(s, LOOKUP_SENDER, path->domain, HK_DNS_MX))
 		return false;
@@ -213,7 +204,7 @@ bool lookup_alabel(struct hk_session *s, struct hk_path *path, struct hk_arena *
 	struct hk_slice text;
 
 	*ret = (struct hk_policy_reply){0};
-	if (!has_wide(path->domain))
+	if (hk_slice_is_ascii(path->domain))
 		return true;
 	if (wait_for(s, LOOKUP_ALABEL, path->domain, HK_DNS_ALABEL))
 		return false;

@@ -31,9 +31,12 @@ struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e
 	m->id = hk_ids_next(s->env.ids, (uint64_t)s->now.utc * 1000 + s->now.utc_ms);
 	hk_mail_id_format(m->id, m->id_text);
 	m->params = e->mail;
+	/* RFC 4954 5: who is not trusted says nothing of who sent it first */
+	if (m->params.auth.n && !s->client.is_trusted)
+		m->params.auth = HK_S("<>");
 	if (hk_arena_dup(&m->arena, e->path.text, &m->mail_from) == HK_OK &&
 	    hk_arena_dup(&m->arena, e->mail.envid, &m->params.envid) == HK_OK &&
-	    hk_arena_dup(&m->arena, e->mail.auth, &m->params.auth) == HK_OK)
+	    hk_arena_dup(&m->arena, m->params.auth, &m->params.auth) == HK_OK)
 		return m;
 	message_free(s, m);
 	return NULL;

@@ -3,48 +3,20 @@
  * utf8_address.c - addresses in UTF-8 and their 7-bit form, as RFC 6533 3 has them.
  */
 #include "engine/utf8_address.h"
-
-/* The UTF-8 character that s begins with; *ret_n: its octets. False when there is none (RFC 3629 4). */
-static bool first_character(struct hk_slice s, uint32_t *ret, size_t *ret_n)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint8_t c = s.n ? s.p[0] : 0xff;
-	size_t n = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0, i;
-	uint32_t point = n == 1 ? c : n ? c & (0xffu >> (n + 1)) : 0;
-
-	if (n == 0 || n > s.n)
-		return false;
-	for (i = 1; i < n; i++) {
-		if (s.p[i] >> 6 != 2)
-			return false;
-		point = point << 6 | (s.p[i] & 0x3f);
-	}
-	if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-		return false;
-	*ret = point;
-	*ret_n = n;
-	return true;
-}
+#include "lib/base/base_internal.h"
 
 bool hk_utf8_is_clean(struct hk_slice s)
 {
 	uint32_t point;
 	size_t n;
 
-	for (; s.n; s = hk_slice_from(s, n))
-		if (!first_character(s, &point, &n) || point < 0x20 || (point >= 0x7f && point < 0xa0))
+	for (; s.n; s = hk_slice_from(s, n)) {
+		n = hk_utf8_length(s);
+		point = n ? hk_utf8_point(s, n) : 0;
+		if (point < 0x20 || (point >= 0x7f && point < 0xa0))
 			return false;
+	}
 	return true;
-}
-
-bool hk_utf8_has_wide(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (s.p[i] & 0x80)
-			return true;
-	return false;
 }
 
 void hk_utf8_xtext_add(struct hk_buf *out, struct hk_slice s)
@@ -52,7 +24,8 @@ void hk_utf8_xtext_add(struct hk_buf *out, struct hk_slice s)
 	uint32_t c;
 	size_t n;
 
-	for (; s.n && first_character(s, &c, &n); s = hk_slice_from(s, n)) {
+	for (; (n = hk_utf8_length(s)) > 0; s = hk_slice_from(s, n)) {
+		c = hk_utf8_point(s, n);
 		if (c > 0x20 && c < 0x7f && c != '\\' && c != '+' && c != '=')
 			hk_buf_add_byte(out, (uint8_t)c);
 		else

@@ -7,7 +7,6 @@
 
 #include <hikyaku/smtp.h>
 
-bool hk_utf8_has_wide(struct hk_slice); /* a byte over 127 stands in it */
 /* hk_utf8_is_clean(s): UTF-8, and without a control that could end a line somewhere (C0, DEL, C1). */
 bool hk_utf8_is_clean(struct hk_slice);
 /* hk_utf8_xtext_add(b, s): s, which is UTF-8, as utf-8-addr-xtext: what has no place in it is a code point in braces. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <hikyaku/base.h>
 
+#include "lib/base/base_internal.h"
+
 bool hk_is_alpha(uint8_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -58,5 +60,27 @@ bool hk_mul_size(size_t a, size_t b, size_t *ret)
 	if (__builtin_mul_overflow(a, b, &product))
 		return false;
 	*ret = product;
+	return true;
+}
+
+int hk_hex_value_upper(uint8_t c)
+{
+	if (hk_is_digit(c))
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int hk_hex_value(uint8_t c)
+{
+	return hk_hex_value_upper(hk_to_upper(c));
+}
+
+bool hk_slice_is_ascii(struct hk_slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] > 0x7f)
+			return false;
 	return true;
 }

@@ -12,6 +12,13 @@ size_t hk_utf8_length(struct hk_slice);
 /* True when all of s is well-formed UTF-8 (so is an empty s). */
 bool hk_utf8_is_valid(struct hk_slice);
 
+/* hk_utf8_point(s, n): the code point of the sequence of n octets that hk_utf8_length found there. */
+uint32_t hk_utf8_point(struct hk_slice, size_t n);
+/* True when no octet of s is over 127 (so for an empty s). */
+bool hk_slice_is_ascii(struct hk_slice);
+/* What a hexadecimal digit stands for, or -1; _upper: small letters are none (RFC 3461 4, RFC 6376 2.11). */
+int hk_hex_value(uint8_t), hk_hex_value_upper(uint8_t);
+
 /* hk_arena_double(a, list, &room, first, size): for a full list of room elements of that size: a copy
  * with twice the room, or, when there is none yet, room for the first ones. NULL past the limit:
  * a->failed says why, and room is as it was. */

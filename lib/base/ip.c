@@ -3,6 +3,8 @@
 
 #include <hikyaku/base.h>
 
+#include "lib/base/base_internal.h"
+
 /* One decimal octet without leading zeros, from *at on. */
 static bool take_octet(struct hk_slice s, size_t *at, uint8_t *ret)
 {
@@ -32,11 +34,6 @@ static bool parse4(struct hk_slice s, uint8_t out[4])
 	return at == s.n;
 }
 
-static unsigned hex_value(uint8_t c)
-{
-	return hk_is_digit(c) ? (unsigned)(c - '0') : (unsigned)(hk_to_lower(c) - 'a') + 10;
-}
-
 /* RFC 4291 2.2. Groups before and after "::" are gathered apart, then joined. */
 static bool parse6(struct hk_slice s, uint8_t out[16])
 {
@@ -61,7 +58,7 @@ static bool parse6(struct hk_slice s, uint8_t out[16])
 			break;
 		}
 		while (digits < s.n && digits < 5 && hk_is_xdigit(s.p[digits]))
-			value = value << 4 | hex_value(s.p[digits++]);
+			value = value << 4 | (unsigned)hk_hex_value(s.p[digits++]);
 		if (digits == 0 || digits > 4 || n[0] + n[1] > 14)
 			return false;
 		part[side][n[side]++] = (uint8_t)(value >> 8);

@@ -48,3 +48,14 @@ bool hk_utf8_is_valid(struct hk_slice s)
 	}
 	return true;
 }
+
+uint32_t hk_utf8_point(struct hk_slice s, size_t n)
+{
+	static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	uint32_t point = s.p[0] & mask[n];
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		point = point << 6 | (s.p[i] & 0x3fu);
+	return point;
+}

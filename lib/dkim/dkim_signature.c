@@ -9,6 +9,7 @@
 #include <hikyaku/tags.h>
 
 #include "dkim_internal.h"
+#include "lib/base/base_internal.h"
 
 struct reader {
 	struct hk_arena *arena;
@@ -126,13 +127,6 @@ static enum hk_dkim_reason read_s(struct reader *r, struct hk_slice value)
 	return HK_DKIM_R_OK;
 }
 
-static int hex_value(uint8_t c)
-{
-	if (hk_is_digit(c))
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* dkim-quoted-printable (2.11): "=XX" in upper case hex; FWS is gone already. */
 static bool decode_qp(struct hk_slice s, uint8_t *out, size_t *ret_n)
 {
@@ -143,9 +137,9 @@ static bool decode_qp(struct hk_slice s, uint8_t *out, size_t *ret_n)
 			out[n++] = s.p[i];
 			continue;
 		}
-		if (s.n - i < 3 || hex_value(s.p[i + 1]) < 0 || hex_value(s.p[i + 2]) < 0)
+		if (s.n - i < 3 || hk_hex_value_upper(s.p[i + 1]) < 0 || hk_hex_value_upper(s.p[i + 2]) < 0)
 			return false;
-		out[n++] = (uint8_t)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2]));
+		out[n++] = (uint8_t)(hk_hex_value_upper(s.p[i + 1]) * 16 + hk_hex_value_upper(s.p[i + 2]));
 		i += 2;
 	}
 	*ret_n = n;

@@ -29,17 +29,13 @@ static bool put(struct label *l, uint8_t c)
 /* The code points of one label; false for what is no UTF-8, or cannot fit in any case. */
 static bool read_points(struct hk_slice s, struct label *l)
 {
-	static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-
 	while (s.n) {
-		size_t n = hk_utf8_length(s), i;
+		size_t n = hk_utf8_length(s);
 		uint32_t c;
 
 		if (n == 0 || l->n == HK_DNS_LABEL_MAX)
 			return false;
-		c = s.p[0] & mask[n];
-		for (i = 1; i < n; i++)
-			c = c << 6 | (s.p[i] & 0x3fu);
+		c = hk_utf8_point(s, n);
 		l->point[l->n++] = c < 0x80 ? hk_to_lower((uint8_t)c) : c;
 		s = hk_slice_from(s, n);
 	}
@@ -120,16 +116,6 @@ static bool encode(struct label *l)
 	return true;
 }
 
-static bool is_ascii(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (s.p[i] > 0x7f)
-			return false;
-	return true;
-}
-
 /* RFC 5891 4.2.3.1: what looks like an A-label, or another thing with a prefix, is no U-label. */
 static bool has_hyphens(struct hk_slice label)
 {
@@ -141,7 +127,7 @@ enum hk_status hk_dns_name_to_ascii(struct hk_arena *a, struct hk_slice text, st
 	struct hk_buf out;
 	enum hk_status status;
 
-	if (is_ascii(text)) {
+	if (hk_slice_is_ascii(text)) {
 		*ret = text;
 		return HK_OK;
 	}
@@ -150,7 +136,7 @@ enum hk_status hk_dns_name_to_ascii(struct hk_arena *a, struct hk_slice text, st
 		struct hk_slice part = hk_slice_sub(text, 0, hk_slice_find(text, '.'));
 		struct label l = {.n = 0};
 
-		if (is_ascii(part)) {
+		if (hk_slice_is_ascii(part)) {
 			hk_buf_add(&out, part);
 		} else if (!has_hyphens(part) && read_points(part, &l) && encode(&l)) {
 			hk_buf_add(&out, hk_slice_of(l.out, l.out_n));

@@ -228,11 +228,6 @@ static enum hk_status take_txt(struct reader *r, struct hk_dns_rr *rr)
 	return HK_OK;
 }
 
-static unsigned hex_value(uint8_t c)
-{
-	return hk_is_digit(c) ? (unsigned)(c - '0') : (unsigned)(hk_to_lower(c) - 'a') + 10;
-}
-
 static enum hk_status take_hex(struct reader *r, struct hk_slice *ret)
 {
 	size_t bound = 0, digits = 0, i;
@@ -250,7 +245,7 @@ static enum hk_status take_hex(struct reader *r, struct hk_slice *ret)
 			if (!hk_is_xdigit(raw.p[i]))
 				return fail(r, "not hexadecimal");
 			bytes[digits / 2] =
-			    (uint8_t)((unsigned)bytes[digits / 2] << 4 | hex_value(raw.p[i]));
+			    (uint8_t)((unsigned)bytes[digits / 2] << 4 | (unsigned)hk_hex_value(raw.p[i]));
 		}
 	}
 	if (digits == 0 || digits % 2)

@@ -243,7 +243,7 @@ static enum hk_status parse_addr_spec(struct parser *p, struct hk_address *addre
 	status = parse_domain(p, &address->domain);
 	if (status != HK_OK)
 		return status;
-	address->is_utf8 = hk_message_has_wide(address->local) || hk_message_has_wide(address->domain);
+	address->is_utf8 = !hk_slice_is_ascii(address->local) || !hk_slice_is_ascii(address->domain);
 	return hk_utf8_is_valid(address->local) && hk_utf8_is_valid(address->domain) ? HK_OK : HK_SYNTAX;
 }
 

@@ -10,15 +10,6 @@ bool hk_message_is_atext(uint8_t c)
 	return hk_is_alnum(c) || (c < sizeof mark && mark[c]);
 }
 
-bool hk_message_has_wide(struct hk_slice s)
-{
-	size_t i = 0;
-
-	while (i < s.n && s.p[i] < 0x80)
-		i++;
-	return i < s.n;
-}
-
 size_t hk_message_fold_length(struct hk_slice s)
 {
 	return s.n > 2 && s.p[0] == '\r' && s.p[1] == '\n' && hk_is_wsp(s.p[2]) ? 2 : 0;

@@ -26,8 +26,6 @@ bool hk_message_is_fields(struct hk_slice text);
 bool hk_message_is_atext(uint8_t);
 /* What may stand in a comment or a quoted string: everything but NUL, CR and LF. */
 bool hk_message_is_text(uint8_t);
-/* True when an octet over 0x7f is in s. */
-bool hk_message_has_wide(struct hk_slice s);
 /* 2 when s begins with a CRLF that only folds (WSP follows), else 0. */
 size_t hk_message_fold_length(struct hk_slice s);
 /* Steps over white space, folding and nested comments; *ret_any: there was some. SYNTAX, or LIMIT for the depth. */

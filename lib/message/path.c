@@ -247,7 +247,7 @@ enum hk_status hk_path_parse(struct hk_arena *a, struct hk_slice text, unsigned 
 		return HK_LIMIT;
 	path.is_null = scan.is_null;
 	path.had_route = scan.had_route;
-	path.is_utf8 = hk_message_has_wide(scan.text);
+	path.is_utf8 = !hk_slice_is_ascii(scan.text);
 	if (hk_arena_dup(a, scan.text, &path.text) != HK_OK ||
 	    hk_arena_dup_lower(a, scan.domain, &path.domain) != HK_OK)
 		return a->failed;

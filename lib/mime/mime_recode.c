@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "mime_internal.h"
 
 /* What the walk is in. */
@@ -42,16 +43,6 @@ struct hk_recode {
 	struct mime_encoder encoder;
 	struct hk_buf *out; /* NULL: looking */
 };
-
-static bool has_wide(struct hk_slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (s.p[i] > 0x7f)
-			return true;
-	return false;
-}
 
 /* ---- leaves ---- */
 
@@ -153,7 +144,7 @@ static void end_of_header(struct hk_recode *r)
 	struct hk_arena a;
 	enum hk_status status;
 
-	if (has_wide(hk_buf_slice(&r->header)))
+	if (!hk_slice_is_ascii(hk_buf_slice(&r->header)))
 		r->has_wide_header = true;
 	hk_arena_init(&a, 1024 * 1024);
 	status = hk_buf_status(&r->header);
@@ -225,7 +216,7 @@ static void piece(struct hk_recode *r, struct hk_slice text, bool begins_line)
 		}
 		break;
 	case PLACE_LEAF:
-		if (r->is_looking && !leaf_needs(r, r->leaf) && has_wide(text))
+		if (r->is_looking && !leaf_needs(r, r->leaf) && !hk_slice_is_ascii(text))
 			mark_leaf(r);
 		if (r->out)
 			mime_encoder_put(&r->encoder, text, r->out);

@@ -74,22 +74,14 @@ static void add_base64(struct hk_buf *b, struct hk_slice text)
 	}
 }
 
-static int hex_value(uint8_t c)
-{
-	if (hk_is_digit(c))
-		return c - '0';
-	c = hk_to_upper(c);
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* RFC 2047 4.2 */
 static void add_q(struct hk_buf *b, struct hk_slice text)
 {
 	size_t i;
 
 	for (i = 0; i < text.n; i++) {
-		if (text.p[i] == '=' && text.n - i > 2 && hex_value(text.p[i + 1]) >= 0 && hex_value(text.p[i + 2]) >= 0) {
-			hk_buf_add_byte(b, (uint8_t)(hex_value(text.p[i + 1]) << 4 | hex_value(text.p[i + 2])));
+		if (text.p[i] == '=' && text.n - i > 2 && hk_hex_value(text.p[i + 1]) >= 0 && hk_hex_value(text.p[i + 2]) >= 0) {
+			hk_buf_add_byte(b, (uint8_t)(hk_hex_value(text.p[i + 1]) << 4 | hk_hex_value(text.p[i + 2])));
 			i += 2;
 		} else {
 			hk_buf_add_byte(b, text.p[i] == '_' ? ' ' : text.p[i]);
@@ -98,17 +90,6 @@ static void add_q(struct hk_buf *b, struct hk_slice text)
 }
 
 /* ---- characters ---- */
-
-static uint32_t code_point(struct hk_slice s, size_t n)
-{
-	static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-	uint32_t c = s.p[0] & mask[n];
-	size_t i;
-
-	for (i = 1; i < n; i++)
-		c = c << 6 | (s.p[i] & 0x3fu);
-	return c;
-}
 
 /* What would act on a terminal or turn the text around is shown as U+FFFD, like what is no character. */
 static bool is_shown(uint32_t c)
@@ -130,7 +111,7 @@ static void add_utf8(struct hk_buf *out, struct hk_slice s)
 
 		if (s.p[0] == '\t')
 			hk_buf_add_byte(out, ' ');
-		else if (n && is_shown(code_point(s, n)))
+		else if (n && is_shown(hk_utf8_point(s, n)))
 			hk_buf_add(out, hk_slice_sub(s, 0, n));
 		else
 			hk_buf_add(out, HK_S("\xef\xbf\xbd"));

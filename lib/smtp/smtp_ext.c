@@ -2,6 +2,7 @@
  *
  * The table of extensions, and the parameters of MAIL and RCPT as they are written.
  */
+#include "lib/base/base_internal.h"
 #include "smtp_internal.h"
 
 static const struct {
@@ -47,14 +48,6 @@ static bool is_xchar(uint8_t c)
 	return hk_is_graph(c) && c != '+' && c != '=';
 }
 
-/* hexchar is "+" and two upper-case digits. */
-static int hex_value(uint8_t c)
-{
-	if (hk_is_digit(c))
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 enum hk_status hk_xtext_parse(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
 {
 	uint8_t *out = hk_arena_alloc(a, text.n + 1);
@@ -71,8 +64,8 @@ enum hk_status hk_xtext_parse(struct hk_arena *a, struct hk_slice text, struct h
 		}
 		if (text.p[i] != '+' || text.n - i < 3)
 			return HK_SYNTAX;
-		high = hex_value(text.p[i + 1]);
-		low = hex_value(text.p[i + 2]);
+		high = hk_hex_value_upper(text.p[i + 1]);
+		low = hk_hex_value_upper(text.p[i + 2]);
 		if (high < 0 || low < 0)
 			return HK_SYNTAX;
 		out[n++] = (uint8_t)(high << 4 | low);

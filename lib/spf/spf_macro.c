@@ -3,6 +3,7 @@
  * Macros (RFC 7208 7). All work is linear in the text and in the values: a record may repeat a long
  * value a thousand times.
  */
+#include "lib/base/base_internal.h"
 #include "spf_internal.h"
 
 enum {
@@ -275,20 +276,11 @@ size_t hk_spf_expand_cost(const struct hk_spf_macros *macros, struct hk_slice sp
 	return n;
 }
 
-static bool is_ascii(struct hk_slice s)
-{
-	size_t i = 0;
-
-	while (i < s.n && s.p[i] < 0x80)
-		i++;
-	return i == s.n;
-}
-
 bool hk_spf_has_foreign_local(const struct hk_spf_macros *macros, struct hk_slice spec)
 {
 	struct piece piece;
 
-	if (is_ascii(macros->value['l' - 'a']))
+	if (hk_slice_is_ascii(macros->value['l' - 'a']))
 		return false;
 	while (spec.n && take_piece(&spec, &piece))
 		if (piece.letter && contains(HK_S("sl"), hk_to_lower(piece.letter)))
