@@ -79,6 +79,16 @@ static void json_mail(struct hk_json_writer *w, const struct hk_mail *mail)
 	hk_json_close_array(w);
 }
 
+static void json_marks(struct hk_json_writer *w, unsigned marks)
+{
+	if (marks & HK_SPOOL_HELD)
+		hk_json_bool(w, "held", true);
+	if (marks & HK_SPOOL_RELEASED)
+		hk_json_bool(w, "released", true);
+	if (marks / HK_SPOOL_NOTICE)
+		hk_json_int(w, "notices", marks / HK_SPOOL_NOTICE);
+}
+
 static void json_record(struct hk_json_writer *w, const struct hk_told *t)
 {
 	hk_json_text(w, "record", t->type);
@@ -92,6 +102,7 @@ static void json_record(struct hk_json_writer *w, const struct hk_told *t)
 		hk_json_text(w, "state", outcome_of(t->outcome));
 	} else if (strcmp(t->type, "message") != 0) {
 		hk_json_int(w, "attempts", t->attempts);
+		json_marks(w, t->marks);
 		hk_json_int(w, "next_attempt", t->next_attempt);
 	}
 	if (t->why.n)
@@ -118,6 +129,7 @@ static void json_message(struct hk_json_writer *w, const struct hk_spool_entry *
 	hk_json_int(w, "segment", e->place.segment);
 	hk_json_int(w, "offset", (int64_t)e->place.offset);
 	hk_json_int(w, "attempts", e->attempts);
+	json_marks(w, e->marks);
 	hk_json_int(w, "next_attempt", e->next_attempt);
 	json_mail(w, e->mail);
 }
@@ -174,8 +186,8 @@ static void text_message(const struct hk_spool_entry *e, struct hk_buf *out)
 	size_t i;
 
 	hk_mail_id_format(e->id, id);
-	hk_buf_addf(out, "%s received %s attempts %" PRIu32 " next %s from <%s>", id, cli_time(e->received, received), e->attempts,
-	    e->next_attempt ? cli_time(e->next_attempt, next) : "at once", hk_log_quote(e->mail->mail_from).text);
+	hk_buf_addf(out, "%s received %s attempts %" PRIu32 " next %s%s from <%s>", id, cli_time(e->received, received), e->attempts,
+	    e->next_attempt ? cli_time(e->next_attempt, next) : "at once", e->marks & HK_SPOOL_HELD ? " held" : "", hk_log_quote(e->mail->mail_from).text);
 	for (i = 0; i < e->mail->n_rcpt; i++)
 		hk_buf_addf(out, "\n  %-9s <%s>", outcome_of(e->mail->rcpt[i].outcome), hk_log_quote(e->mail->rcpt[i].address).text);
 }

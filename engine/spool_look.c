@@ -280,7 +280,7 @@ static bool is_same(const struct hk_live *a, const struct hk_live *b)
 {
 	return b && a->place.segment == b->place.segment && a->place.offset == b->place.offset &&
 	       a->place.length == b->place.length && a->n_rcpt == b->n_rcpt && a->pending == b->pending &&
-	       a->next_attempt == b->next_attempt && a->attempts == b->attempts && a->has_file == b->has_file &&
+	       a->next_attempt == b->next_attempt && a->tries == b->tries && a->has_file == b->has_file &&
 	       memcmp(a->outcome, b->outcome, a->n_rcpt) == 0;
 }
 

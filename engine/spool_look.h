@@ -25,6 +25,7 @@ struct hk_told {
 	uint64_t length;      /* of the record */
 	int64_t next_attempt;
 	uint32_t attempts, rcpt;
+	unsigned marks;       /* enum hk_spool_marks */
 	uint8_t outcome;
 	struct hk_slice why;
 	struct hk_mail mail;  /* of message and move */

@@ -43,6 +43,15 @@ static void make(struct made *m, uint64_t id, size_t n_rcpt, struct hk_slice bod
 #endif
 }
 
+static enum hk_status attempt(struct hk_spool *s, uint64_t id, int64_t next, struct hk_slice why)
+{
+#if HK_SPOOL_VERSION >= 2
+	return hk_spool_attempt(s, id, next, 0, why);
+#else
+	return hk_spool_attempt(s, id, next, why);
+#endif
+}
+
 static enum hk_status put_with_file(struct hk_spool *s, struct hk_disk *disk, const char *dir, uint64_t id)
 {
 	struct hk_spool_path path, folder = hk_spool_path(dir, "body");
@@ -94,7 +103,7 @@ static enum hk_status fill(struct hk_spool *s, struct hk_disk *disk, const char 
 	if (status == HK_OK)
 		status = hk_spool_complete(s, FIRST_ID, 1, HK_RCPT_DELIVERED, HK_S("250 ok"));
 	if (status == HK_OK)
-		status = hk_spool_attempt(s, FIRST_ID, RECEIVED + 3600, HK_S("451 later"));
+		status = attempt(s, FIRST_ID, RECEIVED + 3600, HK_S("451 later"));
 	for (i = 0; status == HK_OK && i < FILLERS; i++)
 		status = pass(s, id++);
 	if (status == HK_OK)
@@ -106,7 +115,7 @@ static enum hk_status fill(struct hk_spool *s, struct hk_disk *disk, const char 
 	if (status == HK_OK)
 		status = hk_spool_commit(s);
 	if (status == HK_OK)
-		status = hk_spool_attempt(s, id - 2, RECEIVED + 7200, HK_S("no route to host"));
+		status = attempt(s, id - 2, RECEIVED + 7200, HK_S("no route to host"));
 	return status == HK_OK ? hk_spool_commit(s) : status;
 }
 
