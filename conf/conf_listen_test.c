@@ -77,7 +77,7 @@ static void what_cannot_be_is_refused(void **state)
 	    {HOST "listen a { address unix:/a; } listen b { address unix:/a; }", "two listeners on one address"},
 	    {HOST "listen a { address 1.2.3.4:24; socket-owner mail; }", "socket-owner needs a unix socket"},
 	    {HOST "listen a { address unix:/a; socket-mode 0777; }", "socket-mode knows no \"0777\""},
-	    /* S3-062, RFC 2033 5 */
+	    /* S3-061, RFC 2033 5 */
 	    {HOST "listen a { address unix:/a 1.2.3.4:25; protocol lmtp; }", "lmtp is never spoken on port 25"},
 	};
 	struct hk_conf_error error;

@@ -46,7 +46,7 @@ def lmtp_by_a_unix_socket(t):
             path = root / "lmtp"
             t.equal(stat.S_IMODE(os.lstat(path).st_mode), 0o660, f"{name}: the mode is the one of the default")
             with Lmtp(path) as client:
-                t.equal(client.banner[0], 220, f"{name}: it greets")
+                t.equal(client.banner[0], 220, f"{name}: it greets (S3-061)")
                 t.equal(client.command("EHLO a.test")[0], 500, f"{name}: EHLO is no command of LMTP (RFC 2033 4.1)")
                 first, last = client.hand_over(["user1@b.test", "u@elsewhere.test", "user2@b.test"])
                 t.equal((first, last), ([250, 550, 250], [250, 250]), f"{name}: each recipient has a reply of its own, and nobody relays (S3-062)")
