@@ -209,7 +209,8 @@ enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret
 	    .id = live->id,
 	    .received = mail->received,
 	    .next_attempt = live->next_attempt,
-	    .attempts = live->attempts,
+	    .attempts = live->tries & HK_TRIES_COUNT,
+	    .marks = live->tries >> 24,
 	    .mail = mail,
 	};
 	return HK_OK;

@@ -3,8 +3,8 @@
 
 #include "engine/spool_internal.h"
 
-/* BASE: offset. MESSAGE: id, offset, length, recipients, has_file. MOVE: the same, then attempts,
- * next_attempt and an outcome for each recipient. ATTEMPT: id, next_attempt, attempts. COMPLETE:
+/* BASE: offset. MESSAGE: id, offset, length, recipients, has_file. MOVE: the same, then tries,
+ * next_attempt and an outcome for each recipient. ATTEMPT: id, next_attempt, tries. COMPLETE:
  * id, recipient, outcome. */
 enum { BASE = 0x80 };
 
@@ -34,17 +34,17 @@ void hk_index_message(
 void hk_index_move(struct hk_buf *b, const struct hk_live *live, uint32_t offset, uint32_t length)
 {
 	add_place(b, HK_RECORD_MOVE, live, offset, length);
-	hk_buf_add_u32(b, live->attempts);
+	hk_buf_add_u32(b, live->tries);
 	hk_buf_add_u64(b, (uint64_t)live->next_attempt);
 	hk_buf_add(b, hk_slice_of(live->outcome, live->n_rcpt));
 }
 
-void hk_index_attempt(struct hk_buf *b, uint64_t id, int64_t next_attempt, uint32_t attempts)
+void hk_index_attempt(struct hk_buf *b, uint64_t id, int64_t next_attempt, uint32_t tries)
 {
 	hk_buf_add_u8(b, HK_RECORD_ATTEMPT);
 	hk_buf_add_u64(b, id);
 	hk_buf_add_u64(b, (uint64_t)next_attempt);
-	hk_buf_add_u32(b, attempts);
+	hk_buf_add_u32(b, tries);
 }
 
 void hk_index_complete(struct hk_buf *b, uint64_t id, uint32_t rcpt, uint8_t outcome)
@@ -60,7 +60,7 @@ static enum hk_status index_mail(struct hk_buf *out, const struct hk_record *r, 
 {
 	struct hk_cursor c = hk_cursor_of(r->payload);
 	bool is_move = r->type == HK_RECORD_MOVE;
-	uint32_t attempts = is_move ? hk_cursor_u32(&c) : 0;
+	uint32_t tries = is_move ? hk_cursor_u32(&c) : 0;
 	uint64_t next = is_move ? hk_cursor_u64(&c) : 0;
 	struct hk_mail mail = {0};
 	struct hk_live like;
@@ -75,7 +75,7 @@ static enum hk_status index_mail(struct hk_buf *out, const struct hk_record *r, 
 		    .has_file = mail.body_file.n > 0};
 		add_place(out, r->type, &like, offset, HK_RECORD_HEAD + (uint32_t)r->payload.n);
 		if (is_move) {
-			hk_buf_add_u32(out, attempts);
+			hk_buf_add_u32(out, tries);
 			hk_buf_add_u64(out, next);
 		}
 		for (i = 0; is_move && i < mail.n_rcpt; i++)
@@ -157,14 +157,14 @@ static enum hk_status apply_mail(struct hk_spool *s, struct hk_segment *segment,
     struct hk_cursor *c, bool is_move)
 {
 	struct entry e = read_entry(c);
-	uint32_t attempts, i;
+	uint32_t tries, i;
 	int64_t next;
 	struct hk_slice outcome;
 	struct hk_live *live = NULL;
 	enum hk_status status;
 	bool is_new = false;
 
-	attempts = is_move ? hk_cursor_u32(c) : 0;
+	tries = is_move ? hk_cursor_u32(c) : 0;
 	next = is_move ? (int64_t)hk_cursor_u64(c) : 0;
 	outcome = hk_cursor_take(c, is_move ? e.n_rcpt : 0);
 	if (c->failed || !e.n_rcpt || e.n_rcpt > e.length ||
@@ -183,7 +183,7 @@ static enum hk_status apply_mail(struct hk_spool *s, struct hk_segment *segment,
 		s->last_id = e.id;
 	if (!is_new || !is_move)
 		return HK_OK; /* a move of a known message changes its place only */
-	live->attempts = attempts;
+	live->tries = tries;
 	live->next_attempt = next;
 	memcpy(live->outcome, outcome.p, outcome.n);
 	for (i = 0; i < live->n_rcpt; i++)
@@ -218,14 +218,14 @@ static enum hk_status apply_attempt(struct hk_spool *s, struct hk_cursor *c)
 {
 	uint64_t id = hk_cursor_u64(c);
 	int64_t next = (int64_t)hk_cursor_u64(c);
-	uint32_t attempts = hk_cursor_u32(c);
+	uint32_t tries = hk_cursor_u32(c);
 	struct hk_live *live = hk_id_map_get(&s->live, id);
 
 	if (c->failed)
 		return HK_CORRUPT;
 	if (live) {
 		live->next_attempt = next;
-		live->attempts = attempts;
+		live->tries = tries;
 	}
 	return HK_OK;
 }

@@ -95,7 +95,8 @@ struct hk_live {
 	int64_t next_attempt;
 	struct hk_place place;
 	struct hk_live *next, *before; /* of the same segment */
-	uint32_t attempts, n_rcpt, pending;
+	uint32_t tries;      /* attempts, and marks above them: HK_TRIES_COUNT */
+	uint32_t n_rcpt, pending;
 	bool has_file, is_committed, is_stuck; /* stuck: cannot be read, so not moved */
 	uint8_t outcome[]; /* of each recipient */
 };
@@ -109,6 +110,8 @@ struct hk_segment {
 	struct hk_live *live;
 	bool is_damaged;  /* found after a failed sync: live messages are to be moved out at once */
 };
+
+#define HK_TRIES_COUNT 0xffffffu /* of the word that stands in records for the attempts; the marks are the 8 bits above */
 
 enum hk_batch_use { HK_USE_INTAKE = 1, HK_USE_MOVE = 2 }; /* neither may use the reserve */
 
@@ -161,14 +164,14 @@ void hk_body_remove(struct hk_spool *, uint64_t id);
 void hk_index_base(struct hk_buf *, uint32_t offset); /* offsets of the entries that follow are relative to it */
 void hk_index_message(struct hk_buf *, const struct hk_live *, uint32_t offset, uint32_t length);
 void hk_index_move(struct hk_buf *, const struct hk_live *, uint32_t offset, uint32_t length);
-void hk_index_attempt(struct hk_buf *, uint64_t id, int64_t next_attempt, uint32_t attempts);
+void hk_index_attempt(struct hk_buf *, uint64_t id, int64_t next_attempt, uint32_t tries);
 void hk_index_complete(struct hk_buf *, uint64_t id, uint32_t rcpt, uint8_t outcome);
 /* hk_index_record(out, record, offset): the entry that a record stands for; nothing for SEGMENT and INDEX. CORRUPT. */
 enum hk_status hk_index_record(struct hk_buf *, const struct hk_record *, uint32_t offset) HK_MUSTCHECK;
 /* hk_index_apply(s, segment, entries): CORRUPT, NOMEM. */
 enum hk_status hk_index_apply(struct hk_spool *, struct hk_segment *, struct hk_slice entries) HK_MUSTCHECK;
 
-/* A MOVE's payload: attempts, next_attempt, then the message's. */
+/* A MOVE's payload: tries, next_attempt, then the message's. */
 #define HK_MOVE_HEAD 12u
 
 /* ---- segments ------------------------------------------------------------------ */
