@@ -55,65 +55,104 @@ void hk_index_complete(struct hk_buf *b, uint64_t id, uint32_t rcpt, uint8_t out
 	hk_buf_add_u8(b, outcome);
 }
 
-/* A message's or a move's record as an entry. */
-static enum hk_status index_mail(struct hk_buf *out, const struct hk_record *r, uint32_t offset)
+static void tell_tries(uint32_t tries, struct hk_told *told)
+{
+	told->attempts = tries & HK_TRIES_COUNT;
+	told->marks = tries >> 24;
+}
+
+static uint32_t tries_of(const struct hk_told *told)
+{
+	return told->attempts | told->marks << 24;
+}
+
+static void tell_mail(const struct hk_record *r, struct hk_told *told, enum hk_status *ret)
 {
 	struct hk_cursor c = hk_cursor_of(r->payload);
-	bool is_move = r->type == HK_RECORD_MOVE;
-	uint32_t tries = is_move ? hk_cursor_u32(&c) : 0;
-	uint64_t next = is_move ? hk_cursor_u64(&c) : 0;
-	struct hk_mail mail = {0};
-	struct hk_live like;
-	enum hk_status status;
+
+	if (r->type == HK_RECORD_MOVE) {
+		tell_tries(hk_cursor_u32(&c), told);
+		told->next_attempt = (int64_t)hk_cursor_u64(&c);
+	}
+	*ret = c.failed ? HK_CORRUPT : hk_mail_parse(c.rest, &told->mail);
+	told->id = told->mail.id;
+}
+
+/* Their payloads begin with the entry's fields, in the entry's order. */
+static void tell_change(const struct hk_record *r, struct hk_told *told, enum hk_status *ret)
+{
+	struct hk_cursor c = hk_cursor_of(r->payload);
+
+	told->id = hk_cursor_u64(&c);
+	if (r->type == HK_RECORD_ATTEMPT) {
+		told->next_attempt = (int64_t)hk_cursor_u64(&c);
+		tell_tries(hk_cursor_u32(&c), told);
+	} else {
+		told->rcpt = hk_cursor_u32(&c);
+		told->outcome = hk_cursor_u8(&c);
+	}
+	*ret = c.failed ? HK_CORRUPT : HK_OK;
+	told->why = hk_cursor_block(&c);
+}
+
+enum hk_status hk_record_tell(const struct hk_record *r, struct hk_told *ret)
+{
+	static const struct {
+		const char *name;
+		void (*tell)(const struct hk_record *, struct hk_told *, enum hk_status *);
+	} types[HK_RECORD_TYPES] = {
+	    [HK_RECORD_SEGMENT] = {"segment", NULL},
+	    [HK_RECORD_INDEX] = {"index", NULL},
+	    [HK_RECORD_MESSAGE] = {"message", tell_mail},
+	    [HK_RECORD_MOVE] = {"move", tell_mail},
+	    [HK_RECORD_ATTEMPT] = {"attempt", tell_change},
+	    [HK_RECORD_COMPLETE] = {"complete", tell_change},
+	};
+	enum hk_status status = HK_OK;
+
+	*ret = (struct hk_told){.type = types[r->type].name,
+	    .sequence = r->sequence,
+	    .length = HK_RECORD_HEAD + r->payload.n,
+	    .mail.arena = ret->mail.arena};
+	if (types[r->type].tell)
+		types[r->type].tell(r, ret, &status);
+	return status;
+}
+
+/* A message's or a move's record as an entry. */
+static void index_mail(struct hk_buf *out, const struct hk_record *r, const struct hk_told *told, uint32_t offset)
+{
+	const struct hk_mail *mail = &told->mail;
+	struct hk_live like = {
+	    .id = mail->id, .n_rcpt = (uint32_t)mail->n_rcpt, .has_file = mail->body_file.n > 0};
 	size_t i;
 
-	hk_arena_init(&mail.arena, SIZE_MAX);
-	status = c.failed ? HK_CORRUPT : hk_mail_parse(c.rest, &mail);
-	if (status == HK_OK) {
-		like = (struct hk_live){.id = mail.id,
-		    .n_rcpt = (uint32_t)mail.n_rcpt,
-		    .has_file = mail.body_file.n > 0};
-		add_place(out, r->type, &like, offset, HK_RECORD_HEAD + (uint32_t)r->payload.n);
-		if (is_move) {
-			hk_buf_add_u32(out, tries);
-			hk_buf_add_u64(out, next);
-		}
-		for (i = 0; is_move && i < mail.n_rcpt; i++)
-			hk_buf_add_u8(out, mail.rcpt[i].outcome);
-	}
-	hk_arena_done(&mail.arena);
-	return status;
+	add_place(out, r->type, &like, offset, (uint32_t)told->length);
+	if (r->type != HK_RECORD_MOVE)
+		return;
+	hk_buf_add_u32(out, tries_of(told));
+	hk_buf_add_u64(out, (uint64_t)told->next_attempt);
+	for (i = 0; i < mail->n_rcpt; i++)
+		hk_buf_add_u8(out, mail->rcpt[i].outcome);
 }
 
 enum hk_status hk_index_record(struct hk_buf *out, const struct hk_record *r, uint32_t offset)
 {
-	struct hk_cursor c = hk_cursor_of(r->payload);
-	uint64_t id;
+	struct hk_told told;
+	enum hk_status status;
 
-	switch (r->type) {
-	case HK_RECORD_MESSAGE:
-	case HK_RECORD_MOVE:
-		return index_mail(out, r, offset);
-	case HK_RECORD_ATTEMPT:
-	case HK_RECORD_COMPLETE:
-		/* their payloads begin with the entry's fields, in the entry's order */
-		id = hk_cursor_u64(&c);
-		if (r->type == HK_RECORD_ATTEMPT) {
-			int64_t next = (int64_t)hk_cursor_u64(&c);
-
-			hk_index_attempt(out, id, next, hk_cursor_u32(&c));
-		} else {
-			uint32_t rcpt = hk_cursor_u32(&c);
-
-			hk_index_complete(out, id, rcpt, hk_cursor_u8(&c));
-		}
-		return c.failed ? HK_CORRUPT : HK_OK;
-	case HK_RECORD_SEGMENT:
-	case HK_RECORD_INDEX:
-	case HK_RECORD_TYPES:
-		break;
+	hk_arena_init(&told.mail.arena, SIZE_MAX);
+	status = hk_record_tell(r, &told);
+	if (status == HK_OK) {
+		if (r->type == HK_RECORD_MESSAGE || r->type == HK_RECORD_MOVE)
+			index_mail(out, r, &told, offset);
+		else if (r->type == HK_RECORD_ATTEMPT)
+			hk_index_attempt(out, told.id, told.next_attempt, tries_of(&told));
+		else if (r->type == HK_RECORD_COMPLETE)
+			hk_index_complete(out, told.id, told.rcpt, told.outcome);
 	}
-	return HK_OK;
+	hk_arena_done(&told.mail.arena);
+	return status;
 }
 
 struct entry {
