@@ -30,7 +30,7 @@ from harness import Dns, enter_namespaces, fresh_address, make_certificate, prep
 from relay_meter import COUNT_FILE, Group, PeakMemory, busy, count_syncs, syncs  # noqa: E402
 
 SIZES, CONNECTIONS = (1, 4, 64, 100), (1, 20, 200)
-PATIENCE = 180  # seconds for one run: what is not there by then is not waited for
+PATIENCE = 60  # seconds for one run: what is not there by then is not waited for
 LEAST, MOST = 100, 200000  # messages in a run
 FIGURES = ("accepted_per_s", "delivered_per_s", "cpu_per_1000", "syncs_per_message", "peak_mb", "p50_ms", "p99_ms")
 
@@ -123,7 +123,7 @@ class Bench:
             if name == "raw":
                 continue
             try:
-                self.servers[name] = servers.SERVERS[name](self.root, self.certificate, servers.places(self.sink, self.dns.where)).start()
+                self.servers[name] = servers.SERVERS[name](self.root, self.certificate, servers.Places(self.sink, self.dns.where)).start()
             except (packages.Missing, RuntimeError, OSError) as error:
                 self.skipped[name] = str(error).strip().splitlines()[-1:]
                 say(f"skipped: {name}: {error}")
@@ -160,7 +160,7 @@ class Bench:
                 sink.send_signal(signal.SIGTERM)
         seconds = time.monotonic() - began
         if sent.get("accepted") != messages or taken.get("accepted") != messages:
-            say(f"{name}: {sent.get('accepted')} accepted, {taken.get('accepted')} delivered, of {messages}: {sent}")
+            say(f"{name}: {sent.get('accepted')} accepted, {taken.get('accepted')} delivered, of {messages}: {sent}\n{server.log()[-1500:] if server else ''}")
             sink.wait(10)
             return None
         cpu, tools = group.cpu() - before["cpu"], self.tools.cpu() - before["tools"]

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import peers
 from harness import Daemon, fresh_address
@@ -16,11 +15,15 @@ PORT = peers.PORT
 RCPT = "user%n@relay.sink.test"
 
 
-def places(sink, dns):
-    """What a peer's configuration wants to know; only the sink is used. dns: the resolver, as ours wants it written."""
-    nowhere = (fresh_address(), PORT)
-    submission = {(back, implicit): nowhere[0] for back in ("file", "dovecot") for implicit in (False, True)}
-    return SimpleNamespace(ours=nowhere, sink=sink, nodsn=nowhere, refusing=nowhere, lmtp=nowhere, proxy=nowhere, submission=submission, dns=dns)
+class Places:
+    """What a peer's configuration wants to know: all but the sink is nowhere. dns: the resolver, as ours wants it written."""
+
+    def __init__(self, sink, dns):
+        self.sink, self.dns = sink, dns
+        self.submission = {(back, implicit): "127.0.0.1" for back in ("file", "dovecot") for implicit in (False, True)}
+
+    def __getattr__(self, name):
+        return "/nonexistent" if name.endswith("socket") else ("127.0.0.1", 9)
 
 
 class Measured:
