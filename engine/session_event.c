@@ -95,14 +95,18 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	return (struct hk_policy_reply){451, "4.7.1", room};
 }
 
-/* RFC 1985 5.3. Nothing is begun by it: who may ask is told that it cannot be done now, so that nobody waits for it. */
-static void on_etrn(struct hk_session *s)
+/* RFC 1985 5.3. The mail goes where it would go anyway, only at once: who may send through us may ask for that. */
+static void on_etrn(struct hk_session *s, struct hk_slice node)
 {
-	if (s->client.may_relay || s->client.is_user)
-		hk_smtpd_answer(s->smtpd, 458, "4.3.0",
-		    HK_S("The queue runs by its own times only (RFC 1985 5.3)"));
-	else
+	if (!s->client.may_relay && !s->client.is_user) {
 		hk_smtpd_answer(s->smtpd, 459, "4.7.1", HK_S("Not allowed to you (RFC 1985 5.3)"));
+	} else if (node.n && node.p[0] == '#') {
+		hk_smtpd_answer(s->smtpd, 458, "4.3.0", HK_S("There are no queues with names here (RFC 1985 5.2)"));
+	} else {
+		s->run = node;
+		s->stage = STAGE_RUN;
+		s->wants |= WANT_RUN;
+	}
 }
 
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -195,7 +199,7 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 		auth_cancel(s);
 		break;
 	case HK_SMTPD_ETRN:
-		on_etrn(s);
+		on_etrn(s, e->text);
 		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:
