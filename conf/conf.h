@@ -53,13 +53,21 @@ struct hk_conf_rate {
 	uint32_t most, seconds;
 };
 
+#define HK_CONF_TIMES_MAX 31 /* of one list: a message counts the notices that its sender got in five bits */
+struct hk_conf_times {
+	uint32_t *at; /* seconds */
+	size_t n;
+};
 struct hk_conf_net {
 	struct hk_ip ip;
 	unsigned bits;
 };
+/* sun_path of Linux has 108 octets with its NUL; ten of them are for the name that a socket has before it replaces a stale one */
+#define HK_CONF_UNIX_MAX 97
 struct hk_conf_socket {
 	struct hk_ip ip; /* 0.0.0.0 and :: mean any */
 	uint16_t port;
+	char path[HK_CONF_UNIX_MAX + 1]; /* of a unix socket, which has no IP; "": it is none */
 };
 #define HK_CONF_LISTS_MAX 8 /* of a listener: each is a question for each client */
 enum hk_list_action { HK_LIST_ALLOW, HK_LIST_REJECT, HK_LIST_TAG };
@@ -81,8 +89,10 @@ struct hk_conf_nets {
 /* listen NAME { ... } */
 struct hk_conf_listener {
 	struct hk_slice name;
-	struct hk_conf_socket *socket; /* "address 10.0.0.1:25 [::1]:25;" */
+	struct hk_conf_socket *socket; /* "address 10.0.0.1:25 [::1]:25 unix:/run/hikyaku/lmtp;" */
 	size_t n_sockets;
+	unsigned socket_mode;         /* of the unix ones */
+	struct hk_slice socket_owner; /* USER, USER:GROUP or :GROUP; empty: user */
 	enum hk_role role;
 	struct hk_slice hostname;    /* default: the global one */
 	struct hk_slice authserv_id; /* default: hostname */
@@ -144,6 +154,9 @@ struct hk_conf_route {
 	enum hk_recipients recipients;
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
+	struct hk_conf_times retry;   /* as the global items; theirs where the route has none */
+	uint32_t lifetime;
+	struct hk_conf_times delay_notice;
 	unsigned concurrency;         /* deliveries to this route's hop at once */
 	unsigned connection_messages; /* that one connection serves, one after the other */
 	bool chunking;                /* BDAT where it is offered */
@@ -185,9 +198,9 @@ struct hk_conf {
 	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
 	struct hk_slice mailboxes_file;
 	struct hk_slice postmaster; /* where <postmaster> goes; default postmaster@<first accept> */
-	uint32_t *retry;            /* seconds after each attempt; the last one repeats */
-	size_t n_retry;
-	uint32_t lifetime;      /* seconds until a message is given up */
+	struct hk_conf_times retry; /* seconds after each attempt; the last one repeats */
+	uint32_t lifetime;          /* seconds until a message is given up */
+	struct hk_conf_times delay_notice; /* ages at which the sender is told of a delay; a 0: never */
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */
@@ -238,6 +251,7 @@ void hk_conf_manual(struct hk_buf *out);
 bool hk_conf_needs_restart(
     const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
 
+bool hk_conf_socket_eq(const struct hk_conf_socket *, const struct hk_conf_socket *);
 bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 /* hk_conf_has_tls(listener): it needs certificates. */
 bool hk_conf_has_tls(const struct hk_conf_listener *);

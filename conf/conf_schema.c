@@ -10,6 +10,7 @@ static const struct conf_word roles[] = {
 static const struct conf_word checks[] = {
     {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
     {"none", 0}, {0}};
+static const struct conf_word modes[] = {{"0600", 0600}, {"0660", 0660}, {"0666", 0666}, {0}};
 static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0}};
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
@@ -117,6 +118,10 @@ const struct conf_item conf_items[] = {
         .preset = "5d",
         .manual = "How long delivery is attempted before the sender is told that it failed (RFC "
                   "5321 4.5.4.1: 4 to 5 days)."},
+    {"delay-notice", GLOBAL(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY, .preset = "4h",
+        .manual = "How old a message gets before its sender is told, after the next attempt that fails, that it is late; "
+                  "with several times he is told so often. Whom the sender asked not to hear of is not told of (RFC 3461 "
+                  "4.1). 0 tells nobody."},
     {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0,
         .most = UINT64_C(1) << 44, .preset = "1g", .restart = true,
         .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
@@ -159,7 +164,13 @@ const struct conf_item conf_items[] = {
 
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the member is a pointer, and so wide it is */
     {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true,
-        .manual = "Addresses and ports to listen on."},
+        .manual = "Addresses and ports to listen on, and unix sockets. A socket that nobody listens on any more is replaced; "
+                  "anything else of that name stays, and is an error. Who connects by a unix socket has no address: SPF "
+                  "and what is counted or listed by address do not apply to it, and it is in no relay-from."},
+    {"socket-mode", LISTEN(socket_mode), .kind = CONF_KIND_WORD, .words = modes, .preset = "0660",
+        .manual = "Who may connect to the unix sockets: their mode."},
+    {"socket-owner", LISTEN(socket_owner), .kind = CONF_KIND_TEXT, .preset_words = "user",
+        .manual = "USER, USER:GROUP or :GROUP that the unix sockets belong to."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
         .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "
                   "takes mail for anyone from "
@@ -336,6 +347,12 @@ const struct conf_item conf_items[] = {
         .preset_words = "on for maildir, else off",
         .manual =
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
+    {"retry", ROUTE(retry), .kind = CONF_KIND_DURATIONS, .least = 1, .most = 7 * DAY, .preset_words = "the global times",
+        .manual = "The time from each failed attempt to the next. A message for several routes goes by the shortest of theirs."},
+    {"lifetime", ROUTE(lifetime), .kind = CONF_KIND_DURATION, .least = 1, .most = 30 * DAY,
+        .preset_words = "the global lifetime", .manual = "How long delivery to this route is attempted."},
+    {"delay-notice", ROUTE(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY,
+        .preset_words = "the global times", .manual = "When the sender is told that mail for this route is late."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
     {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,

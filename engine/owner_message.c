@@ -45,8 +45,10 @@ void hk_message_free(struct hk_owner *o, struct hk_message *m)
 
 	hk_id_map_remove(&o->messages, m->id);
 	hk_heap_remove(o, m);
-	for (i = 0; i < m->n_rcpt; i++)
+	for (i = 0; i < m->n_rcpt; i++) {
 		hk_domain_release(o, m->rcpt[i].domain);
+		hk_reason_release(o, m->rcpt[i].reason);
+	}
 	free(m);
 }
 
@@ -54,8 +56,8 @@ bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
 {
 	const struct hk_message_rcpt *r = &m->rcpt[rcpt];
 
-	return r->outcome == HK_RCPT_PENDING && !r->is_out &&
-	       !(m->is_quarantined && r->domain->is_hold);
+	return r->outcome == HK_RCPT_PENDING && !r->is_out && !(m->marks & HK_SPOOL_HELD) &&
+	       !(m->is_quarantined && r->domain->is_hold && !(m->marks & HK_SPOOL_RELEASED));
 }
 
 void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_ms)
@@ -80,4 +82,78 @@ uint64_t hk_message_age_s(const struct hk_owner *o, const struct hk_message *m)
 	int64_t age = ((int64_t)o->now.mono_ms - m->born_ms) / 1000;
 
 	return age > 0 ? (uint64_t)age : 0;
+}
+
+static const struct hk_conf_route *route_of(const struct hk_domain *d)
+{
+	return d->hop ? d->hop->route : NULL;
+}
+
+static bool still_waits(const struct hk_message_rcpt *r)
+{
+	return r->outcome == HK_RCPT_PENDING && !r->is_over;
+}
+
+uint64_t hk_domain_lifetime_s(const struct hk_owner *o, const struct hk_domain *d)
+{
+	return route_of(d) ? route_of(d)->lifetime : o->conf->lifetime;
+}
+
+uint64_t hk_message_lifetime_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t longest = 0, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		one = hk_domain_lifetime_s(o, m->rcpt[i].domain);
+		if (still_waits(&m->rcpt[i]) && one > longest)
+			longest = one;
+	}
+	return longest;
+}
+
+uint64_t hk_message_retry_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t shortest = UINT64_MAX, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		const struct hk_conf_route *route = route_of(m->rcpt[i].domain);
+		const struct hk_conf_times *times = route ? &route->retry : &o->conf->retry;
+
+		if (!still_waits(&m->rcpt[i]))
+			continue;
+		one = times->n ? times->at[m->attempts < times->n ? m->attempts : times->n - 1] : HK_OWNER_RETRY_S;
+		if (one < shortest)
+			shortest = one;
+	}
+	return shortest == UINT64_MAX ? HK_OWNER_RETRY_S : shortest;
+}
+
+uint64_t hk_message_left_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t age = hk_message_age_s(o, m), shortest = UINT64_MAX, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		one = hk_domain_lifetime_s(o, m->rcpt[i].domain);
+		one = one > age ? one - age : 0;
+		if (still_waits(&m->rcpt[i]) && one < shortest)
+			shortest = one;
+	}
+	return shortest;
+}
+
+int64_t hk_message_next_utc(const struct hk_owner *o, const struct hk_message *m)
+{
+	if (m->at == SIZE_MAX)
+		return 0;
+	return o->now.utc + (m->due_ms > o->now.mono_ms ? (int64_t)((m->due_ms - o->now.mono_ms) / 1000) : 0);
+}
+
+bool hk_message_is_committed(const struct hk_owner *o, const struct hk_message *m)
+{
+	struct hk_place place;
+
+	return hk_spool_find(o->spool, m->id, &place) == HK_OK;
 }
