@@ -114,7 +114,7 @@ static void a_hundred_commands_without_effect_are_the_limit(void **state)
 		assert_int_equal(count(&h.out, "421"), 0);
 		harness_feed(&h, hk_slice_str(idle[i]));
 		/* RFC 2034 4: no enhanced code in answer to EHLO */
-		assert_int_equal(count(&h.out, strcmp(idle[i], "EHLO a\r\n") == 0
+		assert_int_equal(count(&h.out, strncmp(idle[i], "EHLO", 4) == 0
 		    ? "421 Too many commands without effect (limit of this host; RFC 5321 7.8) [idle]\r\n"
 		    : "421 4.7.0 Too many commands without effect (limit of this host; RFC 5321 7.8) [idle]\r\n"), 1);
 		assert_int_equal(h.last, HK_END);
