@@ -87,6 +87,7 @@ static const struct provocation provocations[] = {
     {HK_REFUSAL_NO_STORAGE, "mx", "192.0.2.1", MESSAGE("", "A: b"), COMMIT_FAILS, NULL, 0},
     {HK_REFUSAL_HEADER_CONTINUES, "mx", "192.0.2.1", MESSAGE("", " A: b"), NO_SETTING, NULL, 0},
     {HK_REFUSAL_HEADER_FIELDS, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\n", NO_SETTING, "A: b\r\n", HK_HEADER_FIELDS_MAX + 1},
+    {HK_REFUSAL_HEADER_LINE, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\nA: b", NO_SETTING, " 0123456789abcde", 4096},
     {HK_REFUSAL_HEADER_TOO_LARGE, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\nA: b\r\n", NO_SETTING, " 0123456789abc\r\n",
         HK_HEADER_SECTION_MAX / 16},
     {HK_REFUSAL_HOPS, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\n", NO_SETTING, "Received: x\r\n", HK_RECEIVED_MAX},

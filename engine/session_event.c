@@ -152,9 +152,11 @@ static void on_data(struct hk_session *s)
 
 static void on_body(struct hk_session *s, struct hk_slice chunk)
 {
-	struct hk_policy_reply reply = message_chunk(s, chunk);
+	struct hk_policy_reply reply;
 
-	if (reply.why)
+	if (!message_chunk(s, chunk, &reply))
+		s->stage = STAGE_LOOKUP;
+	else if (reply.why)
 		session_refuse(
 		    s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
 	else

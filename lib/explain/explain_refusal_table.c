@@ -193,6 +193,7 @@ static const struct words {
 	R(NO_STORAGE) = {"メールを今は保存できません", WAIT, DISK, ""},
 	R(HEADER_CONTINUES) = {"ヘッダーが継続行で始まっています", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HEADER_FIELDS) = {"ヘッダーのフィールドが多すぎます", RESEND_CLEAN, BY_DESIGN, ""},
+	R(HEADER_LINE) = {"ヘッダーの1行が64 KiBを超えています", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HEADER_TOO_LARGE) = {"ヘッダーが256 KiBを超えています", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HOPS) = {"経由したサーバが多すぎます。メールが循環しています", ASK_POSTMASTER, LOOP, ""},
 	R(AUTHOR_SEVERAL_FIELDS) = {"Fromフィールドが複数あります", MEND_FROM, IN_LOG, "enforce"},

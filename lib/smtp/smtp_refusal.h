@@ -166,7 +166,9 @@
 	X(NO_STORAGE, "no-storage", 451, "4.3.0", "Mail cannot be stored now", "RFC 5321 4.2.2")                      \
 	X(HEADER_CONTINUES, "header-continues", 554, "5.6.0", "The header begins with a continuation line",           \
 	    "RFC 5322 2.2.3")                                                                                         \
-	X(HEADER_FIELDS, "header-fields", 554, "5.6.0", "Too many header fields", "limit of this host: 2000")         \
+	X(HEADER_FIELDS, "header-fields", 552, "5.3.4", "Too many header fields", "limit of this host: 2000")         \
+	X(HEADER_LINE, "header-line", 552, "5.3.4", "A header line is over 64 KiB",                                   \
+	    "limit of this host; RFC 5322 2.1.1")                                                                     \
 	X(HEADER_TOO_LARGE, "header-too-large", 552, "5.3.4", "The header section is over 256 KiB",                   \
 	    "limit of this host; RFC 5321 4.5.3.1.9")                                                                 \
 	X(HOPS, "hops", 554, "5.4.6", "Too many hops, this mail is in a loop", "RFC 5321 6.3")                        \
