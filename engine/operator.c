@@ -126,7 +126,7 @@ static enum hk_status read_member(struct reading *r, struct hk_slice name)
 static enum hk_status check(struct reading *r)
 {
 	const struct hk_operator_request *q = &r->request;
-	unsigned given = (q->n_ids > 0) + (q->domain.n > 0) + q->all;
+	int given = (q->n_ids > 0) + (q->domain.n > 0) + q->all;
 
 	if (!r->has_verb)
 		return wrong(r, "a request has a verb");

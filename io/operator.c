@@ -23,6 +23,7 @@ struct client {
 	int fd;                   /* -1: gone, or no client */
 	bool is_used, has_request, is_listed, is_over;
 	bool is_mute;             /* it says no more */
+	bool is_closing;          /* we say no more: what is still on its way is read, so that our last words are not lost */
 	uint64_t until;           /* mono_ms */
 	struct hk_buf in, out;
 	size_t sent;
@@ -111,7 +112,7 @@ static struct client *free_place(struct hk_operator *o)
 
 static void take_client(struct hk_operator *o, struct client *c)
 {
-	int fd = accept4(o->options.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = c ? accept4(o->options.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 
 	if (fd < 0)
 		return;
@@ -159,9 +160,9 @@ static void read_some(struct hk_operator *o, struct client *c, bool is_gone)
 		drop(c);
 		return;
 	}
-	c->until = hk_clock_mono_ms() + (uint64_t)o->options.ms;
 	if (c->is_over || c->has_request)
 		return;
+	c->until = hk_clock_mono_ms() + (uint64_t)o->options.ms;
 	hk_buf_add(&c->in, hk_slice_of(bytes, (size_t)n));
 	if (hk_buf_status(&c->in) != HK_OK) {
 		finish(c, HK_LIMIT, "the request is too long");
@@ -185,8 +186,10 @@ static void write_some(struct hk_operator *o, struct client *c)
 	}
 	c->sent += (size_t)n;
 	c->until = hk_clock_mono_ms() + (uint64_t)o->options.ms;
-	if (c->sent == c->out.n) {
-		hk_buf_reset(&c->out);
+	if (c->sent * 2 >= c->out.n) {
+		c->out.n -= c->sent;
+		if (c->out.n)
+			memmove(c->out.p, c->out.p + c->sent, c->out.n);
 		c->sent = 0;
 	}
 }
@@ -310,22 +313,47 @@ static bool is_waiting(const struct client *c)
 	return c->post.call != NULL;
 }
 
-static void advance(struct hk_operator *o, struct client *c)
+static void close_gently(struct hk_operator *o, struct client *c)
 {
-	if (c->fd < 0 || is_waiting(c))
+	if (c->is_closing)
 		return;
-	if (hk_buf_status(&c->out) != HK_OK) {
-		drop(c); /* it sees an answer without an end */
+	if (c->is_mute || shutdown(c->fd, SHUT_WR) != 0) {
+		drop(c);
 		return;
 	}
-	if (c->shown && c->out.n - c->sent < OUT_FULL)
-		show_more(o, c);
-	else if (!c->shown && !c->is_over && c->has_request && c->out.n - c->sent < OUT_FULL)
-		go_on(o, c);
-	if (c->fd >= 0 && c->out.n > c->sent)
-		write_some(o, c);
-	if (c->fd >= 0 && c->is_over && c->out.n == c->sent)
-		drop(c);
+	c->is_closing = true;
+	c->until = hk_clock_mono_ms() + (uint64_t)o->options.ms / 10;
+}
+
+static bool has_room(const struct client *c)
+{
+	return c->out.n - c->sent < OUT_FULL;
+}
+
+static bool can_go_on(const struct client *c)
+{
+	return c->fd >= 0 && !is_waiting(c) && has_room(c) && (c->shown || (c->has_request && !c->is_over));
+}
+
+/* Until it waits for the owner, or for its peer. */
+static void advance(struct hk_operator *o, struct client *c)
+{
+	if (c->fd < 0)
+		return;
+	do {
+		if (can_go_on(c) && c->shown)
+			show_more(o, c);
+		else if (can_go_on(c))
+			go_on(o, c);
+		if (hk_buf_status(&c->out) != HK_OK) {
+			drop(c); /* it sees an answer without an end */
+			return;
+		}
+		if (c->out.n > c->sent)
+			write_some(o, c);
+	} while (can_go_on(c));
+	if (c->fd >= 0 && c->is_over && !c->shown && c->out.n == c->sent)
+		close_gently(o, c);
 }
 
 static void take_posts(struct hk_operator *o)
@@ -388,12 +416,8 @@ static void *run(void *argument)
 		for (i = 0; i < HK_OPERATOR_CLIENTS; i++)
 			if (o->client[i].is_used)
 				advance(o, &o->client[i]);
-		if (p[1].revents && !o->stopping) {
-			struct client *c = free_place(o);
-
-			if (c)
-				take_client(o, c);
-		}
+		if (p[1].revents && !o->stopping)
+			take_client(o, free_place(o));
 	}
 	return NULL;
 }
