@@ -289,7 +289,7 @@ const struct conf_item conf_items[] = {
         .preset = "off",
         .manual = "Whether users may authenticate without TLS; else they are told 538 (RFC 4954 4)."},
     {"sender-login", LISTEN(sender_login), .kind = CONF_KIND_WORD, .words = logins,
-        .preset = "envelope",
+        .preset = "header",
         .manual = "Where an authenticated user must use an address of his own: in MAIL FROM "
                   "(envelope), in the field From too (header), nowhere (off). His are those of the "
                   "password file, or where it names none his name, with each accepted domain if it has "

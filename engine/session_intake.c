@@ -178,7 +178,7 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	return status;
 }
 
-/* RFC 8689 3: "TLS-Required: No", once; the parameter REQUIRETLS goes before it. */
+/* RFC 8689 3, 4.1: "TLS-Required: No", once; the parameter REQUIRETLS goes before it. */
 static bool says_tls_is_optional(const struct hk_header *h)
 {
 	size_t i = hk_header_find(h, HK_S("TLS-Required"), 0);
@@ -363,8 +363,13 @@ void message_end(struct hk_session *s)
 	struct message *m = s->message;
 	struct hk_policy_reply reply = {0};
 
-	if (!m->is_header_done)
+	if (!m->is_header_done) {
+		if (message_names_wait(s)) {
+			s->stage = STAGE_LOOKUP;
+			return;
+		}
 		reply = message_header_end(s);
+	}
 	if (reply.code) {
 		refuse(s, &reply);
 		return;

@@ -74,7 +74,7 @@ class World:
         tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
         self.submission = {(back, is_implicit): fresh_address() for back in ("file", "dovecot") for is_implicit in (False, True)}
         backs = {"file": "file %(root)s/users", "dovecot": "dovecot %(root)s/auth"}
-        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; "
+        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; sender-login envelope; "
                              + ("implicit-tls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
                              for (back, is_implicit), address in self.submission.items())
         socket = f"listen unix {{ protocol lmtp; address unix:{self.lmtp_socket}; socket-mode 0666; }}\n"
