@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/bug.h"
 
 enum { DSN_MAIL_MOST = 16 * 1024 * 1024 };
 
@@ -119,8 +120,8 @@ static enum hk_status put_completions(struct hk_owner *o, const struct hk_job *j
 		const struct hk_rcpt_result *r = &job->result[i];
 
 		if (r->outcome != HK_RCPT_PENDING)
-			status = hk_spool_complete(
-			    o->spool, job->id, job->rcpt[i], r->outcome, hk_slice_str(r->text));
+			status = hk_spool_complete(o->spool, job->id, HK_BUG(WRONG_RECIPIENT) ? i : job->rcpt[i],
+			    r->outcome, hk_slice_str(r->text));
 	}
 	return status;
 }
@@ -149,13 +150,14 @@ static uint64_t retry_delay_ms(const struct hk_owner *o, const struct hk_message
 {
 	const struct hk_conf *conf = o->conf;
 	uint64_t age = hk_message_age_s(o, m), delay = HK_OWNER_RETRY_S, left;
+	size_t at = m->attempts + HK_BUG(BACKOFF_OFF_BY_ONE);
 
 	if (!m->was_tried) {
 		delay = (uint64_t)HK_OWNER_RELEASE_S << m->releases;
 		return (delay < HK_OWNER_RELEASE_MOST_S ? delay : HK_OWNER_RELEASE_MOST_S) * 1000;
 	}
 	if (conf->n_retry)
-		delay = conf->retry[m->attempts < conf->n_retry ? m->attempts : conf->n_retry - 1];
+		delay = conf->retry[at < conf->n_retry ? at : conf->n_retry - 1];
 	delay = delay * 1000 + jitter_ms(m, delay);
 	left = age < conf->lifetime ? (conf->lifetime - age) * 1000 : 0;
 	return left && delay > left ? left : delay;
@@ -169,7 +171,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 	if (!r->job->released) {
 		m->was_tried = true;
 		status = put_dsn(o, m, r);
-		if (status == HK_OK)
+		if (status == HK_OK || HK_BUG(DSN_ALONE))
 			status = put_completions(o, r->job);
 	}
 	r->ends_round = m->groups - m->back == 1;
@@ -225,7 +227,8 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 
 	hk_mail_id_format(m->id, id);
 	if (!m->pending) {
-		hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
+		if (!HK_BUG(NO_LAST_LINE) || m->attempts)
+			hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
 		hk_message_free(o, m);
 		return;
 	}
@@ -297,7 +300,7 @@ void hk_results_done(struct hk_owner *o, bool ok)
 			at = &r->next;
 			continue;
 		}
-		if (!ok) {
+		if (!ok && !HK_BUG(APPLY_UNCOMMITTED)) {
 			r->is_in_batch = false;
 			r->dsns = 0;
 			if (m)

@@ -8,6 +8,7 @@
 
 #include "engine/session_internal.h"
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 
 const struct hk_policy_reply reply_no_memory = {
     452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
@@ -56,6 +57,7 @@ void message_release(struct message *m)
 {
 	hk_verify_done(m->verify);
 	m->verify = NULL;
+	dns_forget(m);
 	hk_splitter_done(&m->splitter);
 	hk_buf_done(&m->body);
 	hk_arena_done(&m->arena);
@@ -82,7 +84,8 @@ void message_free(struct hk_session *s, struct message *m)
 	}
 	hk_mail_free(m->mail);
 	message_release(m);
-	hk_buf_done(&m->summary);
+	if (!HK_BUG(SESSION_LEAK))
+		hk_buf_done(&m->summary);
 	free(m);
 }
 
