@@ -22,7 +22,8 @@
  *	smtp*.c     smtp (smtp.h)
  *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
- *	flags.c     their options
+ *	spool.c     the command spool
+ *	flags.c     options of commands that share none
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
 #define HIKYAKU_CLI_INTERNAL_H
@@ -126,6 +127,9 @@ bool cli_read_file(const char *name, size_t max, struct hk_buf *ret);
 bool cli_write_durably(int fd, struct hk_slice);
 /* cli_write(out): all of it to stdout. */
 void cli_write(const struct hk_buf *out);
+/* cli_time(seconds, room): "2026-11-26T01:02:03Z"; returns room. */
+#define CLI_TIME_ROOM 32
+const char *cli_time(int64_t seconds, char room[CLI_TIME_ROOM]);
 /* cli_complain(text, about): one line on stderr, about quoted; about may be NULL. */
 void cli_complain(const char *text, const char *about);
 /* cli_complain_into(out): complaints go there from now on; NULL: to stderr again. */
@@ -240,5 +244,6 @@ enum cli_exit cli_smtp(char **argv);
 enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
+enum cli_exit cli_spool(char **argv);
 
 #endif

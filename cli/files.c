@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli_internal.h"
@@ -79,4 +80,14 @@ bool cli_write_durably(int fd, struct hk_slice s)
 		s = hk_slice_from(s, (size_t)n);
 	}
 	return fsync(fd) == 0;
+}
+
+const char *cli_time(int64_t seconds, char room[CLI_TIME_ROOM])
+{
+	time_t when = (time_t)seconds;
+	struct tm tm;
+
+	if (!gmtime_r(&when, &tm) || !strftime(room, CLI_TIME_ROOM, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(room, CLI_TIME_ROOM, "?");
+	return room;
 }

@@ -58,34 +58,64 @@ static const char *set(const struct flag *f, const char *value, void *ret)
 	return "?";
 }
 
-bool flags_parse(const struct flag *table, size_t n, char **argv, void *ret)
+static bool take_word(struct flag_words *words, const char *given)
 {
-	while (*argv) {
-		const char *given = *argv++, *equals = strchr(given, '='), *value = NULL, *wrong;
-		const struct flag *f = find(table, n, given, equals ? (size_t)(equals - given) : strlen(given));
+	if (!words || words->n == words->room) {
+		cli_complain("this is one word too many", given);
+		return false;
+	}
+	words->word[words->n++] = given;
+	return true;
+}
 
-		if (!f) {
-			cli_complain(given[0] == '-' ? "no such option" : "this is one word too many", given);
+/* One option, and its value where it has one. */
+static bool take_option(const struct flag *table, size_t n, char ***argv, void *ret)
+{
+	const char *given = *(*argv)++, *equals = strchr(given, '='), *value = NULL, *wrong;
+	const struct flag *f = find(table, n, given, equals ? (size_t)(equals - given) : strlen(given));
+
+	if (!f) {
+		cli_complain("no such option", given);
+		return false;
+	}
+	if (f->value) {
+		value = equals ? equals + 1 : **argv;
+		if (!value) {
+			cli_complain("the option needs a value", given);
 			return false;
 		}
-		if (f->value) {
-			value = equals ? equals + 1 : *argv;
-			if (!value) {
-				cli_complain("the option needs a value", given);
+		*argv += !equals;
+	} else if (equals) {
+		cli_complain("the option has no value", given);
+		return false;
+	}
+	wrong = set(f, value, ret);
+	if (wrong)
+		cli_complain(wrong, given);
+	return !wrong;
+}
+
+bool flags_parse_words(const struct flag *table, size_t n, char **argv, void *ret, struct flag_words *words)
+{
+	bool only_words = false;
+
+	while (*argv) {
+		if (!only_words && words && strcmp(*argv, "--") == 0) {
+			only_words = true;
+			argv++;
+		} else if (only_words || (*argv)[0] != '-') {
+			if (!take_word(words, *argv++))
 				return false;
-			}
-			argv += !equals;
-		} else if (equals) {
-			cli_complain("the option has no value", given);
-			return false;
-		}
-		wrong = set(f, value, ret);
-		if (wrong) {
-			cli_complain(wrong, given);
+		} else if (!take_option(table, n, &argv, ret)) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool flags_parse(const struct flag *table, size_t n, char **argv, void *ret)
+{
+	return flags_parse_words(table, n, argv, ret, NULL);
 }
 
 void flags_help(const char *usage, const struct flag *table, size_t n)

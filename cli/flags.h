@@ -20,6 +20,12 @@ struct flag {
 
 /* flags_parse(table, n, argv, ret): over what stands in ret; false: said on stderr what is wrong. */
 bool flags_parse(const struct flag *, size_t n, char **argv, void *ret);
+/* flags_parse_words(table, n, argv, ret, words): what is no option goes to words; behind "--" all is none. */
+struct flag_words {
+	const char **word;
+	size_t n, room;
+};
+bool flags_parse_words(const struct flag *, size_t n, char **argv, void *ret, struct flag_words *);
 /* flags_help(usage, table, n): on stdout. */
 void flags_help(const char *usage, const struct flag *, size_t n);
 

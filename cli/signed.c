@@ -2,8 +2,6 @@
  *
  * With which keys a server of ours signed a message on its way out, and why not with others.
  */
-#include <time.h>
-
 #include <hikyaku/json.h>
 
 #include "conf/key_state.h"
@@ -41,17 +39,13 @@ static size_t steps_of(const struct hk_evidence_signing *s, struct hk_trace_step
 
 static void add_title(const struct cli_options *o, int64_t at, struct hk_buf *out)
 {
-	time_t when = (time_t)at;
-	char text[32] = "?";
-	struct tm tm;
+	char text[CLI_TIME_ROOM];
 
-	if (gmtime_r(&when, &tm))
-		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	hk_buf_add_byte(out, '\n');
 	if (o->language == HK_JAPANESE)
-		hk_buf_addf(out, "送信時の署名 (%s):\n", text);
+		hk_buf_addf(out, "送信時の署名 (%s):\n", cli_time(at, text));
 	else
-		hk_buf_addf(out, "Signed on its way out, %s:\n", text);
+		hk_buf_addf(out, "Signed on its way out, %s:\n", cli_time(at, text));
 }
 
 void cli_signed_add(const struct cli_options *o, const struct cli_checked *c, struct hk_buf *out)

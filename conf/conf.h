@@ -57,9 +57,12 @@ struct hk_conf_net {
 	struct hk_ip ip;
 	unsigned bits;
 };
+/* sun_path of Linux has 108 octets with its NUL; ten of them are for the name that a socket has before it replaces a stale one */
+#define HK_CONF_UNIX_MAX 97
 struct hk_conf_socket {
 	struct hk_ip ip; /* 0.0.0.0 and :: mean any */
 	uint16_t port;
+	char path[HK_CONF_UNIX_MAX + 1]; /* of a unix socket, which has no IP; "": it is none */
 };
 #define HK_CONF_LISTS_MAX 8 /* of a listener: each is a question for each client */
 enum hk_list_action { HK_LIST_ALLOW, HK_LIST_REJECT, HK_LIST_TAG };
@@ -81,8 +84,10 @@ struct hk_conf_nets {
 /* listen NAME { ... } */
 struct hk_conf_listener {
 	struct hk_slice name;
-	struct hk_conf_socket *socket; /* "address 10.0.0.1:25 [::1]:25;" */
+	struct hk_conf_socket *socket; /* "address 10.0.0.1:25 [::1]:25 unix:/run/hikyaku/lmtp;" */
 	size_t n_sockets;
+	unsigned socket_mode;         /* of the unix ones */
+	struct hk_slice socket_owner; /* USER, USER:GROUP or :GROUP; empty: user */
 	enum hk_role role;
 	struct hk_slice hostname;    /* default: the global one */
 	struct hk_slice authserv_id; /* default: hostname */
@@ -238,6 +243,7 @@ void hk_conf_manual(struct hk_buf *out);
 bool hk_conf_needs_restart(
     const struct hk_conf *old, const struct hk_conf *new_conf, struct hk_buf *out);
 
+bool hk_conf_socket_eq(const struct hk_conf_socket *, const struct hk_conf_socket *);
 bool hk_conf_nets_have(const struct hk_conf_nets *, const struct hk_ip *);
 /* hk_conf_has_tls(listener): it needs certificates. */
 bool hk_conf_has_tls(const struct hk_conf_listener *);

@@ -54,7 +54,7 @@ static void by_default_nobody_is_known_and_guesses_are_few(void **state)
 	assert_int_equal(conf->listener[0].auth, HK_AUTH_OFF);
 	assert_false(conf->listener[0].auth_in_clear);
 	assert_int_equal(conf->listener[0].clientid, HK_CLIENTID_OFF);
-	assert_int_equal(conf->listener[0].sender_login, HK_SENDER_ENVELOPE);
+	assert_int_equal(conf->listener[0].sender_login, HK_SENDER_HEADER);
 	assert_int_equal(conf->listener[0].auth_failures.most, 20);
 	assert_int_equal(conf->listener[0].legacy_clients.n, 0);
 	hk_conf_free(conf);

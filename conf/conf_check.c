@@ -43,11 +43,6 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 			r->no_memory = true;
 }
 
-static bool same_socket(const struct hk_conf_socket *a, const struct hk_conf_socket *b)
-{
-	return a->port == b->port && hk_ip_eq(&a->ip, &b->ip);
-}
-
 /* Sockets of listener i that a socket before them has already. */
 static void check_sockets(struct conf_reader *r, const struct conf_places *p, size_t i)
 {
@@ -58,7 +53,7 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 		for (k = 0; k <= i; k++) {
 			other = &r->conf->listener[k];
 			for (m = 0; m < (k == i ? j : other->n_sockets); m++)
-				if (same_socket(&l->socket[j], &other->socket[m]))
+				if (hk_conf_socket_eq(&l->socket[j], &other->socket[m]))
 					conf_error(
 					    r, p->listener[i], "two listeners on one address");
 		}
@@ -110,6 +105,16 @@ static void check_auth(
 		conf_error(r, at, "auth needs TLS: starttls or implicit-tls and a certificate, or auth-without-tls on");
 }
 
+static bool has_unix(const struct hk_conf_listener *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_sockets; i++)
+		if (l->socket[i].path[0])
+			return true;
+	return false;
+}
+
 static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 {
 	const struct hk_conf *c = r->conf;
@@ -142,6 +147,8 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 		for (j = 0; l->lmtp && j < l->n_sockets; j++)
 			if (l->socket[j].port == 25)
 				conf_error(r, p->listener[i], "lmtp is never spoken on port 25");
+		if (l->socket_owner.n && !has_unix(l))
+			conf_error(r, p->listener[i], "socket-owner needs a unix socket among the addresses");
 		check_sockets(r, p, i);
 	}
 }

@@ -6,6 +6,11 @@
 
 #include "conf/conf_internal.h"
 
+bool hk_conf_socket_eq(const struct hk_conf_socket *a, const struct hk_conf_socket *b)
+{
+	return a->port == b->port && hk_ip_eq(&a->ip, &b->ip) && strcmp(a->path, b->path) == 0;
+}
+
 bool hk_conf_nets_have(const struct hk_conf_nets *nets, const struct hk_ip *ip)
 {
 	size_t i;

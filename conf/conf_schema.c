@@ -10,6 +10,7 @@ static const struct conf_word roles[] = {
 static const struct conf_word checks[] = {
     {"spf", HK_CHECK_SPF}, {"dkim", HK_CHECK_DKIM}, {"dmarc", HK_CHECK_DMARC}, {"arc", HK_CHECK_ARC},
     {"none", 0}, {0}};
+static const struct conf_word modes[] = {{"0600", 0600}, {"0660", 0660}, {"0666", 0666}, {0}};
 static const struct conf_word protocols[] = {{"smtp", false}, {"lmtp", true}, {0}};
 static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
@@ -159,7 +160,13 @@ const struct conf_item conf_items[] = {
 
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the member is a pointer, and so wide it is */
     {"address", LISTEN(socket), .kind = CONF_KIND_SOCKETS, .required = true,
-        .manual = "Addresses and ports to listen on."},
+        .manual = "Addresses and ports to listen on, and unix sockets. A socket that nobody listens on any more is replaced; "
+                  "anything else of that name stays, and is an error. Who connects by a unix socket has no address: SPF "
+                  "and what is counted or listed by address do not apply to it, and it is in no relay-from."},
+    {"socket-mode", LISTEN(socket_mode), .kind = CONF_KIND_WORD, .words = modes, .preset = "0660",
+        .manual = "Who may connect to the unix sockets: their mode."},
+    {"socket-owner", LISTEN(socket_owner), .kind = CONF_KIND_TEXT, .preset_words = "user",
+        .manual = "USER, USER:GROUP or :GROUP that the unix sockets belong to."},
     {"role", LISTEN(role), .kind = CONF_KIND_WORD, .words = roles, .preset = "mx",
         .manual = "Whom the listener serves: mx takes mail for accepted domains from anyone, relay "
                   "takes mail for anyone from "
@@ -277,7 +284,7 @@ const struct conf_item conf_items[] = {
         .preset = "off",
         .manual = "Whether users may authenticate without TLS; else they are told 538 (RFC 4954 4)."},
     {"sender-login", LISTEN(sender_login), .kind = CONF_KIND_WORD, .words = logins,
-        .preset = "envelope",
+        .preset = "header",
         .manual = "Where an authenticated user must use an address of his own: in MAIL FROM "
                   "(envelope), in the field From too (header), nowhere (off). His are those of the "
                   "password file, or where it names none his name, with each accepted domain if it has "

@@ -234,7 +234,7 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	    {"hostname a.test; key k { domain a.test; selector s; }",
 	        "t.conf:1:18: this key has no file\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4; }",
-	        "t.conf:1:37: address \"1.2.3.4\" must be IP:PORT or [IPv6]:PORT\n"},
+	        "t.conf:1:37: address \"1.2.3.4\" must be IP:PORT, [IPv6]:PORT or unix:PATH\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; starttls on; }",
 	        "t.conf:1:25: starttls and implicit-tls need certificate and certificate-key\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25; enforce on; }",

@@ -8,6 +8,8 @@
 
 #include "conf/conf_value.h"
 
+#define UNIX HK_S("unix:") /* before the path of a socket */
+
 static void print_ip(struct hk_buf *out, const struct hk_ip *ip)
 {
 	char text[HK_IP_TEXT_MAX];
@@ -247,6 +249,25 @@ static void print_host_port(struct hk_buf *out, struct hk_slice host, uint16_t p
 	hk_buf_addf(out, "%s%.*s%s:%u", v6 ? "[" : "", HK_FMT(host), v6 ? "]" : "", port);
 }
 
+/* What is wrong with the place of a socket; NULL: nothing. */
+static const char *check_unix(struct hk_slice path, size_t most)
+{
+	const char *wrong = conf_check_path(path);
+
+	return !wrong && path.n > most ? "is too long for a socket" : wrong;
+}
+
+static void parse_unix(struct conf_reader *r, const struct conf_token *at, struct hk_conf_socket *ret)
+{
+	struct hk_slice path = hk_slice_from(at->text, UNIX.n);
+	const char *wrong = check_unix(path, HK_CONF_UNIX_MAX);
+
+	if (wrong)
+		conf_error(r, at, "\"%s\" %s", conf_shown(path).text, wrong);
+	else
+		memcpy(ret->path, path.p, path.n);
+}
+
 void conf_parse_sockets(struct conf_reader *r, const struct conf_item *item,
     const struct conf_token *args, size_t n, void *base)
 {
@@ -261,10 +282,22 @@ void conf_parse_sockets(struct conf_reader *r, const struct conf_item *item,
 	}
 	l->n_sockets = n;
 	for (i = 0; i < n; i++)
-		if (!split_port(args[i].text, &host, &l->socket[i].port) ||
-		    hk_ip_parse(host, &l->socket[i].ip) != HK_OK)
-			conf_error(r, &args[i], "%s \"%s\" must be IP:PORT or [IPv6]:PORT",
+		if (hk_slice_starts_nocase(args[i].text, UNIX))
+			parse_unix(r, &args[i], &l->socket[i]);
+		else if (!split_port(args[i].text, &host, &l->socket[i].port) ||
+		         hk_ip_parse(host, &l->socket[i].ip) != HK_OK)
+			conf_error(r, &args[i], "%s \"%s\" must be IP:PORT, [IPv6]:PORT or unix:PATH",
 			    item->name, conf_shown(args[i].text).text);
+}
+
+static void print_unix(struct hk_buf *out, struct hk_slice path)
+{
+	struct hk_buf place;
+
+	hk_buf_init(&place, 8192);
+	hk_buf_addf(&place, "unix:%.*s", HK_FMT(path));
+	conf_word_print(out, hk_buf_slice(&place));
+	hk_buf_done(&place);
 }
 
 void conf_print_sockets(const struct conf_item *item, const void *base, struct hk_buf *out)
@@ -277,6 +310,10 @@ void conf_print_sockets(const struct conf_item *item, const void *base, struct h
 	for (i = 0; i < l->n_sockets; i++) {
 		if (i)
 			hk_buf_add_byte(out, ' ');
+		if (l->socket[i].path[0]) {
+			print_unix(out, hk_slice_str(l->socket[i].path));
+			continue;
+		}
 		hk_ip_format(&l->socket[i].ip, text);
 		print_host_port(out, hk_slice_str(text), l->socket[i].port);
 	}
@@ -295,12 +332,9 @@ static void parse_hop(
 	struct hk_slice host = {0};
 	const char *wrong;
 
-	if (lmtp && hk_slice_starts_nocase(at->text, HK_S("unix:"))) {
-		host = hk_slice_from(at->text, 5);
-		wrong = conf_check_path(host);
-		/* sun_path of Linux has 108 octets with its NUL */
-		if (!wrong && host.n > 107)
-			wrong = "is too long for a socket";
+	if (lmtp && hk_slice_starts_nocase(at->text, UNIX)) {
+		host = hk_slice_from(at->text, UNIX.n);
+		wrong = check_unix(host, 107); /* sun_path of Linux has 108 octets with its NUL */
 		if (wrong)
 			conf_error(r, at, "\"%s\" %s", conf_shown(host).text, wrong);
 		else
@@ -375,11 +409,13 @@ void conf_print_via(const struct conf_item *item, const void *base, struct hk_bu
 	if (route->via == HK_VIA_MX)
 		return;
 	hk_buf_add_byte(out, ' ');
+	if (route->unix_path.n) {
+		print_unix(out, route->unix_path);
+		return;
+	}
 	hk_buf_init(&place, 8192);
 	if (route->via == HK_VIA_MAILDIR)
 		hk_buf_add(&place, route->maildir);
-	else if (route->unix_path.n)
-		hk_buf_addf(&place, "unix:%.*s", HK_FMT(route->unix_path));
 	else
 		print_host_port(&place, route->host, route->port);
 	conf_word_print(out, hk_buf_slice(&place));

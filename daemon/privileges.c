@@ -108,6 +108,43 @@ enum hk_status privileges_find(
 	return HK_OK;
 }
 
+static bool look_up_group(struct hk_slice name, gid_t *ret)
+{
+	const struct group *g;
+	char text[256];
+	uint64_t number;
+
+	if (hk_slice_u64(name, UINT32_MAX - 1, &number) == HK_OK) {
+		*ret = (gid_t)number;
+		return true;
+	}
+	if (!name.n || name.n >= sizeof text)
+		return false;
+	snprintf(text, sizeof text, "%.*s", HK_FMT(name));
+	g = getgrnam(text);
+	if (g)
+		*ret = g->gr_gid;
+	return g != NULL;
+}
+
+enum hk_status privileges_owner(struct hk_slice text, struct hk_buf *why, struct identity *ret)
+{
+	size_t colon = hk_slice_find(text, ':');
+	struct hk_slice user = hk_slice_sub(text, 0, colon), group = hk_slice_from(text, colon + 1);
+	struct identity found = {(uid_t)-1, (gid_t)-1};
+
+	if (user.n && !look_up(user, &found)) {
+		hk_buf_addf(why, "there is no user \"%.*s\" on this host", HK_FMT(user));
+		return HK_NOTFOUND;
+	}
+	if (colon < text.n && !look_up_group(group, &found.gid)) {
+		hk_buf_addf(why, "there is no group \"%.*s\" on this host", HK_FMT(group));
+		return HK_NOTFOUND;
+	}
+	*ret = found;
+	return HK_OK;
+}
+
 bool privileges_become(const struct identity *who)
 {
 	static const struct rlimit none = {0, 0};

@@ -25,6 +25,9 @@ enum hk_status role_find(const char *name, enum role *ret) HK_MUSTCHECK;
  * which must exist and not be root. Not as root: whoever runs this. */
 enum hk_status privileges_find(
     enum role, const struct hk_conf *, struct hk_buf *why, struct identity *ret) HK_MUSTCHECK;
+/* privileges_owner(text, why, ret): USER, USER:GROUP or :GROUP, each a name or a number; -1: it is not given. A user alone
+ * is with his own group. */
+enum hk_status privileges_owner(struct hk_slice text, struct hk_buf *why, struct identity *ret) HK_MUSTCHECK;
 /* privileges_become(identity): groups, ids, no way back, no new privileges, no core files. With one
  * thread only. errno tells why not. */
 bool privileges_become(const struct identity *) HK_MUSTCHECK;

@@ -192,8 +192,7 @@ static int known_socket(const struct server *s, const struct server_socket *want
 	for (i = 0; i < s->now_sockets.n; i++) {
 		const struct server_socket *k = &s->now_sockets.at[i];
 
-		if (k->worker == want->worker && k->socket.port == want->socket.port &&
-		    hk_ip_eq(&k->socket.ip, &want->socket.ip))
+		if (k->worker == want->worker && hk_conf_socket_eq(&k->socket, &want->socket))
 			return k->fd;
 	}
 	return -1;

@@ -6,13 +6,16 @@
 #ifndef HIKYAKU_DAEMON_SOCKETS_H
 #define HIKYAKU_DAEMON_SOCKETS_H
 
-#include "conf/conf.h"
+#include "io/net.h"
 
 struct bound {
 	struct hk_conf_socket socket;
 	unsigned worker;
 	int fd;
 	bool is_new, is_wanted;
+	/* of a unix socket: which file, and who may use it, as it is and as it was before sockets_bind */
+	struct hk_net_file file;
+	struct hk_net_access access, access_before;
 };
 struct sockets {
 	struct bound *at;

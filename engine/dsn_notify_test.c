@@ -158,6 +158,37 @@ static void ret_full_returns_the_message_of_a_failure_only(void **state)
 	}
 }
 
+/* S3-041 RFC 8689 5: what must not be read on the way out is not shown on the way back, whatever RET says; and the notification
+ * asks for TLS as the message did. */
+static void a_message_that_needs_tls_comes_back_as_its_header_alone_and_needs_tls(void **state)
+{
+	static const enum hk_smtp_ret rets[] = {HK_RET_NONE, HK_RET_HDRS, HK_RET_FULL};
+	static const enum hk_rcpt_outcome outcomes[] = {HK_RCPT_FAILED, HK_RCPT_PENDING, HK_RCPT_DELIVERED};
+	size_t i, needs;
+
+	(void)state;
+	for (i = 0; i < COUNT(rets) * COUNT(outcomes); i++) {
+		for (needs = 0; needs < 2; needs++) {
+			struct hk_mail_rcpt rcpt[] = {{HK_S("a@c.test"), 0, {HK_NOTIFY_SUCCESS | HK_NOTIFY_FAILURE | HK_NOTIFY_DELAY, {0}}}};
+			struct hk_rcpt_result result = {
+			    .outcome = outcomes[i / COUNT(rets)], .handing = HK_HANDED_FINAL, .code = 550, .text = "no TLS here"};
+			struct hk_mail mail = failed_mail(rcpt, 1), *m;
+			struct parts p;
+
+			mail.params.ret = rets[i % COUNT(rets)];
+			mail.params.require_tls = needs == 1;
+			m = make_dsn(&mail, &result, 1, &p);
+			assert_int_equal(m->params.require_tls, needs);
+			assert_int_equal(m->mail_from.n, 0);
+			if (needs) {
+				assert_says(p.part[2], "Content-Type: text/rfc822-headers\r\n\r\nSubject: hi\r\n");
+				assert_says_not(m->body, "secret");
+			}
+			done(m, &p);
+		}
+	}
+}
+
 #define JIRO "\xe6\xac\xa1\xe9\x83\x8e@c.test"
 
 /* S3-040 RFC 6533 3, 4.5: nobody knows what the way back has */
@@ -253,6 +284,7 @@ int main(void)
 	    cmocka_unit_test(envid_and_orcpt_come_back_decoded),
 	    cmocka_unit_test(a_delay_names_the_time_of_the_last_attempt),
 	    cmocka_unit_test(ret_full_returns_the_message_of_a_failure_only),
+	    cmocka_unit_test(a_message_that_needs_tls_comes_back_as_its_header_alone_and_needs_tls),
 	    cmocka_unit_test(an_ascii_sender_is_told_in_seven_bits),
 	    cmocka_unit_test(a_sender_in_utf8_is_told_in_utf8),
 	    cmocka_unit_test(no_orcpt_can_add_a_line_to_a_notification),

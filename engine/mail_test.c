@@ -105,7 +105,7 @@ static void a_mail_of_form_1_is_read(void **state)
 	hk_buf_done(&b);
 }
 
-/* T8 of security.md: no byte can end a field or begin another. */
+/* T8 of security.md, SEC-27: no byte can end a field or begin another. */
 static void a_mail_round_trips_with_every_byte_value_in_every_field(void **state)
 {
 	uint8_t all[512];

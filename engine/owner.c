@@ -14,6 +14,7 @@ static void init_lists(struct hk_owner *o)
 	o->last_batch = &o->batch;
 	o->last_returned = &o->returned;
 	o->last_order = &o->orders;
+	o->last_call = &o->calls;
 	o->last_ready = &o->first_ready;
 }
 
@@ -33,6 +34,7 @@ static enum hk_status recover(struct hk_owner *o)
 		if (!m)
 			return HK_NOMEM;
 		m->attempts = e.attempts;
+		m->marks = (uint8_t)e.marks;
 		/* a clock that went back makes nobody wait longer than the longest retry time */
 		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
 		hk_message_schedule(o, m, (wait < longest || HK_BUG(CLOCK_BACK) ? wait : longest) * 1000);
@@ -126,9 +128,13 @@ static void free_lists(struct hk_owner *o)
 		o->returned = r->next;
 		hk_job_free(r->job);
 	}
-	while (hk_owner_next(o, &order))
+	hk_calls_free(o);
+	while (hk_owner_next(o, &order)) {
 		if (order.type == HK_ORDER_DELIVER)
 			hk_job_free(order.job);
+		else if (order.type == HK_ORDER_CALLED)
+			hk_queue_call_free(order.call);
+	}
 }
 
 void hk_owner_free(struct hk_owner *o)
@@ -143,6 +149,7 @@ void hk_owner_free(struct hk_owner *o)
 		hk_message_free(o, m); /* which may move another into its slot */
 	hk_id_map_done(&o->messages);
 	hk_hop_free_all(o);
+	hk_reasons_free(o);
 	free(o->heap);
 	hk_evidence_store_close(o->evidence);
 	hk_spool_close(o->spool);
@@ -222,10 +229,12 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	if (o->stalled_until && now->mono_ms >= o->stalled_until)
 		o->stalled_until = 0;
 	hk_incoming_put(o);
+	hk_calls_put(o);
 	hk_results_put(o);
 	status = commit(o);
 	hk_incoming_done(o, status);
 	hk_results_done(o, status == HK_OK);
+	hk_calls_done(o, status == HK_OK);
 	tidy(o);
 	o->intake = hk_spool_intake(o->spool);
 	hk_round_start_due(o);
@@ -255,7 +264,7 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 		return 0;
 	if (o->stalled_until)
 		return o->stalled_until < at ? o->stalled_until : at;
-	if (o->returned)
+	if (o->returned || o->calls)
 		return 0;
 	if (m && !o->is_stopping && m->due_ms < at)
 		at = m->due_ms;
@@ -269,7 +278,7 @@ void hk_owner_stop(struct hk_owner *o)
 
 bool hk_owner_is_idle(const struct hk_owner *o)
 {
-	return !o->inbox && !o->returned && !o->orders && !o->counts.jobs_out &&
+	return !o->inbox && !o->returned && !o->calls && !o->orders && !o->counts.jobs_out &&
 	       !hk_spool_is_dirty(o->spool);
 }
 

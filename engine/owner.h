@@ -11,7 +11,7 @@
 #include "conf/conf.h"
 #include "engine/key_choice.h"
 #include "engine/evidence_store.h"
-#include "engine/spool.h"
+#include "engine/queue_call.h"
 
 #define HK_RESULT_TEXT_MAX 512
 
@@ -52,7 +52,7 @@ struct hk_job {
 };
 void hk_job_free(struct hk_job *);
 
-enum hk_order_type { HK_ORDER_COMMITTED, HK_ORDER_DELIVER };
+enum hk_order_type { HK_ORDER_COMMITTED, HK_ORDER_DELIVER, HK_ORDER_CALLED };
 struct hk_order {
 	enum hk_order_type type;
 	/* COMMITTED: the answer to hk_owner_put */
@@ -60,6 +60,8 @@ struct hk_order {
 	enum hk_status status; /* OK: durable, say 250. FULL: 452 4.3.1. Anything else: 451 4.3.0 */
 	/* DELIVER: taken by the receiver, given back with hk_owner_result */
 	struct hk_job *job;
+	/* CALLED: the receiver's from now on */
+	struct hk_queue_call *call;
 };
 
 struct hk_owner;
@@ -82,6 +84,8 @@ void hk_owner_reload(struct hk_owner *, struct hk_conf *);
 void hk_owner_put(struct hk_owner *, struct hk_mail *, uint64_t token);
 /* hk_owner_result(o, job): takes the job. */
 void hk_owner_result(struct hk_owner *, struct hk_job *);
+/* hk_owner_call(o, call): takes the call; after a later step an order CALLED gives it back. */
+void hk_owner_call(struct hk_owner *, struct hk_queue_call *);
 /* hk_owner_step(o, now): one commit for all that waits, DSNs that became due, jobs that may start. Blocks for one sync at most. */
 void hk_owner_step(struct hk_owner *, const struct hk_now *);
 /* hk_owner_next(o, ret): the next order, false when there is none now. */

@@ -24,6 +24,7 @@
 #define HK_OWNER_RELEASE_S  5u      /* after a delivery that could not even begin; doubles up to HK_OWNER_RELEASE_MOST_S */
 #define HK_OWNER_RELEASE_MOST_S 300u
 #define HK_OWNER_RETRY_S    900u    /* where the configuration names no retry times */
+#define HK_REASONS_MAX      (16u * 1024 * 1024) /* octets of replies; 100,000 different ones */
 
 struct hk_group;
 struct hk_hop {
@@ -58,6 +59,7 @@ struct hk_message_rcpt {
 	uint8_t outcome;
 	uint8_t notify;                  /* enum hk_smtp_notify: so that no disk is read for what nobody wants to know */
 	bool is_out;
+	uint32_t reason;                 /* hk_reason_get; 0: none is known */
 };
 struct hk_message {
 	uint64_t id;
@@ -68,6 +70,8 @@ struct hk_message {
 	uint32_t groups;                 /* waiting or out in this round */
 	uint32_t back;                   /* of them, those whose results are in the batch */
 	uint8_t releases;                /* in a row */
+	uint8_t marks;                   /* enum hk_spool_marks */
+	uint8_t ending;                  /* enum hk_rcpt_outcome that an operator wants for those that wait; PENDING: nothing */
 	bool is_quarantined, was_tried;
 	struct hk_message_rcpt rcpt[];
 };
@@ -98,6 +102,25 @@ struct hk_returned {
 	int64_t next_attempt;            /* utc, when it ends the round */
 	uint64_t delay_ms;
 	unsigned dsns;
+	struct hk_calling *calling;      /* that waits for it; or NULL */
+};
+/* A call that waits: in call->owner_room. */
+struct hk_calling {
+	struct hk_calling *next;
+	struct hk_queue_call *call;
+	size_t left;                     /* of its results, those that are not durable yet */
+	bool is_begun, is_in_batch;
+	struct hk_order_node node;
+};
+/* Replies, each once: owner_reason.c. Numbers begin with 1. */
+struct hk_reason;
+struct hk_reasons {
+	struct hk_reason **at;
+	uint32_t *slot;                  /* room of them: the first number of each hash */
+	uint32_t n, room;
+	uint32_t *vacant;                /* numbers that are free */
+	uint32_t n_free, room_free;
+	size_t bytes;
 };
 struct hk_owner {
 	struct hk_conf *conf;
@@ -121,6 +144,8 @@ struct hk_owner {
 	struct hk_incoming *batch, **last_batch;
 	struct hk_returned *returned, **last_returned;
 	struct hk_order_node *orders, **last_order;
+	struct hk_calling *calls, **last_call;
+	struct hk_reasons reasons;
 	size_t jobs_max;
 	uint64_t round;
 	size_t inbox_bytes;
@@ -158,14 +183,27 @@ void hk_message_free(struct hk_owner *, struct hk_message *);
 void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms);
 bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */
 uint64_t hk_message_age_s(const struct hk_owner *, const struct hk_message *);
+int64_t hk_message_next_utc(const struct hk_owner *, const struct hk_message *); /* 0: not waiting for a time */
+bool hk_message_is_committed(const struct hk_owner *, const struct hk_message *); /* else it is in the batch */
 
 /* jobs: owner_job.c */
 void hk_round_start_due(struct hk_owner *);
 void hk_jobs_dispatch(struct hk_owner *);
+/* hk_job_end(o, m, outcome, ret): a result, on its way, for the recipients that wait and that no delivery has; NULL: there are none. */
+enum hk_status hk_job_end(struct hk_owner *, struct hk_message *, enum hk_rcpt_outcome, struct hk_returned **ret) HK_MUSTCHECK;
 /* results: owner_result.c */
 void hk_results_put(struct hk_owner *);
 void hk_results_done(struct hk_owner *, bool ok);
 void hk_returned_add(struct hk_owner *, struct hk_returned *);
+/* reasons: owner_reason.c. hk_reason_use(o, result): 0: no memory. hk_reason_get: borrows until the reason is released. */
+uint32_t hk_reason_use(struct hk_owner *, const struct hk_rcpt_result *);
+void hk_reason_release(struct hk_owner *, uint32_t);
+void hk_reason_get(const struct hk_owner *, uint32_t, struct hk_queue_reason *ret);
+void hk_reasons_free(struct hk_owner *);
+/* calls: owner_call.c */
+void hk_calls_put(struct hk_owner *);
+void hk_calls_done(struct hk_owner *, bool ok);
+void hk_calls_free(struct hk_owner *);
 /* mail: owner_mail.c */
 void hk_incoming_put(struct hk_owner *);
 void hk_incoming_done(struct hk_owner *, enum hk_status);

@@ -55,35 +55,80 @@ static void add_rcpt(struct hk_job *job, struct hk_message *m, size_t i)
 
 /* ---- rounds ------------------------------------------------------------------ */
 
+/* A job that goes nowhere: *job is made with the first recipient. What to say of recipient i is the caller's; NULL: NOMEM. */
+static struct hk_rcpt_result *say(struct hk_owner *o, struct hk_message *m, struct hk_job **job, size_t i)
+{
+	if (!*job)
+		*job = job_new(o, m, m->rcpt[i].domain, m->n_rcpt - i);
+	if (!*job)
+		return NULL;
+	add_rcpt(*job, m, i);
+	return &(*job)->result[(*job)->n_rcpt - 1];
+}
+
+static struct hk_returned *said(struct hk_owner *o, struct hk_message *m, struct hk_job *job)
+{
+	if (!job)
+		return NULL;
+	m->groups++;
+	hk_returned_add(o, job->owner_private);
+	return job->owner_private;
+}
+
 /* Recipients without a route are tried, in a way: they wait for a configuration that has one, until
  * they are too old. */
 static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 {
 	struct hk_job *job = NULL;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < m->n_rcpt; i++) {
 		struct hk_rcpt_result *r;
 
 		if (!hk_message_is_waiting_for(m, i) || hk_domain_has_hop(o, m->rcpt[i].domain))
 			continue;
-		if (!job) {
-			job = job_new(o, m, m->rcpt[i].domain, m->n_rcpt - i);
-			if (!job)
-				return HK_NOMEM;
-		}
-		j = job->n_rcpt;
-		add_rcpt(job, m, i);
-		r = &job->result[j];
+		r = say(o, m, &job, i);
+		if (!r)
+			return HK_NOMEM;
 		r->code = 451;
 		snprintf(
 		    r->enhanced, sizeof r->enhanced, "4.4.4"); /* RFC 3463 3.5: unable to route */
 		snprintf(r->text, sizeof r->text, "no route for this domain is configured");
 	}
-	if (job) {
-		m->groups++;
-		hk_returned_add(o, job->owner_private);
+	said(o, m, job);
+	return HK_OK;
+}
+
+static void say_given_up(const struct hk_owner *o, uint32_t reason, struct hk_rcpt_result *r)
+{
+	struct hk_queue_reason last;
+
+	hk_reason_get(o, reason, &last);
+	r->code = last.code ? last.code : 451;
+	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7"); /* RFC 3463 3.5: delivery time expired */
+	snprintf(r->text, sizeof r->text, "given up by the operator%s%.*s", last.text.n ? "; last: " : "",
+	    HK_FMT(last.text));
+	snprintf(r->remote, sizeof r->remote, "%.*s", HK_FMT(last.remote));
+}
+
+enum hk_status hk_job_end(
+    struct hk_owner *o, struct hk_message *m, enum hk_rcpt_outcome outcome, struct hk_returned **ret)
+{
+	struct hk_job *job = NULL;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		struct hk_rcpt_result *r;
+
+		if (m->rcpt[i].outcome != HK_RCPT_PENDING || m->rcpt[i].is_out)
+			continue;
+		r = say(o, m, &job, i);
+		if (!r)
+			return HK_NOMEM;
+		say_given_up(o, m->rcpt[i].reason, r);
+		r->outcome = outcome;
 	}
+	*ret = said(o, m, job);
 	return HK_OK;
 }
 

@@ -45,8 +45,10 @@ void hk_message_free(struct hk_owner *o, struct hk_message *m)
 
 	hk_id_map_remove(&o->messages, m->id);
 	hk_heap_remove(o, m);
-	for (i = 0; i < m->n_rcpt; i++)
+	for (i = 0; i < m->n_rcpt; i++) {
 		hk_domain_release(o, m->rcpt[i].domain);
+		hk_reason_release(o, m->rcpt[i].reason);
+	}
 	free(m);
 }
 
@@ -54,8 +56,8 @@ bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
 {
 	const struct hk_message_rcpt *r = &m->rcpt[rcpt];
 
-	return r->outcome == HK_RCPT_PENDING && !r->is_out &&
-	       !(m->is_quarantined && r->domain->is_hold);
+	return r->outcome == HK_RCPT_PENDING && !r->is_out && !(m->marks & HK_SPOOL_HELD) &&
+	       !(m->is_quarantined && r->domain->is_hold && !(m->marks & HK_SPOOL_RELEASED));
 }
 
 void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_ms)
@@ -80,4 +82,18 @@ uint64_t hk_message_age_s(const struct hk_owner *o, const struct hk_message *m)
 	int64_t age = ((int64_t)o->now.mono_ms - m->born_ms) / 1000;
 
 	return age > 0 ? (uint64_t)age : 0;
+}
+
+int64_t hk_message_next_utc(const struct hk_owner *o, const struct hk_message *m)
+{
+	if (m->at == SIZE_MAX)
+		return 0;
+	return o->now.utc + (m->due_ms > o->now.mono_ms ? (int64_t)((m->due_ms - o->now.mono_ms) / 1000) : 0);
+}
+
+bool hk_message_is_committed(const struct hk_owner *o, const struct hk_message *m)
+{
+	struct hk_place place;
+
+	return hk_spool_find(o->spool, m->id, &place) == HK_OK;
 }

@@ -38,6 +38,26 @@ static void expire(struct hk_rcpt_result *r)
 	    HK_RESULT_TEXT_MAX - 32, last);
 }
 
+/* An operator does not want to wait for those that were not reached; also when nothing could be begun at all. */
+static void end_as_wanted(const struct hk_message *m, struct hk_job *job)
+{
+	size_t i;
+
+	if (m->ending == HK_RCPT_PENDING)
+		return;
+	for (i = 0; i < job->n_rcpt; i++) {
+		struct hk_rcpt_result *r = &job->result[i];
+
+		if (job->released)
+			*r = (struct hk_rcpt_result){.rcpt = job->rcpt[i], .code = 451};
+		if (r->outcome != HK_RCPT_PENDING)
+			continue;
+		expire(r);
+		r->outcome = (enum hk_rcpt_outcome)m->ending;
+	}
+	job->released = false;
+}
+
 /* A temporary error is one as long as the message is not too old; never before (design 7). */
 static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk_job *job)
 {
@@ -167,6 +187,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 {
 	enum hk_status status = HK_OK;
 
+	end_as_wanted(m, r->job);
 	expire_old(o, m, r->job);
 	if (!r->job->released) {
 		m->was_tried = true;
@@ -180,7 +201,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 	r->delay_ms = retry_delay_ms(o, m);
 	if (!m->was_tried || (m->n_rcpt == r->job->n_rcpt && !has_pending(r->job)))
 		return HK_OK;
-	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000),
+	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000), m->marks,
 	    hk_slice_str(r->job->result[0].text));
 }
 
@@ -279,6 +300,9 @@ static void apply(struct hk_owner *o, struct hk_message *m, const struct hk_retu
 		if (job->released)
 			continue;
 		count(o, &job->result[i]);
+		hk_reason_release(o, rcpt->reason);
+		/* what was delivered needs none */
+		rcpt->reason = job->result[i].outcome == HK_RCPT_DELIVERED ? 0 : hk_reason_use(o, &job->result[i]);
 		if (rcpt->outcome == HK_RCPT_PENDING && job->result[i].outcome != HK_RCPT_PENDING) {
 			rcpt->outcome = (uint8_t)job->result[i].outcome;
 			m->pending--;
@@ -309,6 +333,8 @@ void hk_results_done(struct hk_owner *o, bool ok)
 			continue;
 		}
 		keep_signing(o, r->job);
+		if (r->calling)
+			r->calling->left--;
 		if (m)
 			apply(o, m, r);
 		*at = r->next;

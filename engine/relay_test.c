@@ -15,6 +15,15 @@ struct row {
 };
 
 #define RELAY_CONF CONF "route b.test { via maildir /m/%d/%u; }\n"
+/* the same listeners, each with TLS, and one for users */
+#define CHANNEL "starttls on; certificate /c; certificate-key /k; "
+#define MATRIX_CONF                                                                                                    \
+	"hostname imap.b.test; spool /spool; accept b.test dmarc.b.test;\n"                                               \
+	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; " CHANNEL "}\n"             \
+	"listen out { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; " CHANNEL "}\n"                          \
+	"listen tls { address 10.255.2.40:28; reject-early-talkers off; " CHANNEL "}\n"                                    \
+	"listen mua { address 10.255.2.40:587; role submission; auth file /users; " CHANNEL "}\n"                          \
+	"route b.test { via maildir /m/%d/%u; }\n"
 
 /* SEC-101 SEC-102 SEC-52 S4-106 S3-010 */
 static const struct row rows[] = {
@@ -183,9 +192,95 @@ static void is_answered(void **state)
 	srig_done(&r);
 }
 
+/* ---- the matrix ---- */
+
+static const struct {
+	const char *name, *before;
+} channels[] = {
+    {"in clear", ""},
+    {"by TLS", "EHLO a.test\r\nSTARTTLS\r\n"},
+    {"by TLS, AUTH failed", "EHLO a.test\r\nSTARTTLS\r\nEHLO a.test\r\nAUTH PLAIN AHVzZXJAYi50ZXN0ADEyMzU=\r\n"}};
+
+/* Ours: b.test, our literal, and the postmaster of whom no domain is named. */
+static bool is_for_us(struct hk_slice address)
+{
+	return hk_slice_ends_nocase(address, HK_S("@b.test")) || hk_slice_ends_nocase(address, HK_S("@[10.255.2.40]")) ||
+	       hk_slice_ends_nocase(address, HK_S("@[IPv6:::ffff:10.255.2.40]")) || hk_slice_eq_nocase(address, HK_S("postmaster")) ||
+	       hk_slice_eq_nocase(address, HK_S("postmaster@imap.b.test"));
+}
+
+/* One form on one channel, with a message behind it, by DATA or by BDAT: whoever gets it is ours. */
+static size_t relayed(
+    const struct row *row, const char *listener, const char *before, const char *client, const char *message)
+{
+	char text[2048];
+	struct srig r;
+	size_t i, k, n = 0;
+
+	snprintf(text, sizeof text, "%s%sRCPT TO:%s\r\n%s", before, row->before ? row->before : "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\n",
+	    row->rcpt, message);
+	srig_init(&r, MATRIX_CONF, ZONE);
+	r.listener = listener;
+	r.cut = SRIG_BYTES;
+	r.client = client;
+	r.mechanisms = "PLAIN";
+	srig_say(&r, text);
+	for (i = 0; i < r.n_mails; i++)
+		for (k = 0; k < r.mail[i]->n_rcpt; k++)
+			n += !is_for_us(r.mail[i]->rcpt[k].address);
+	if (n)
+		print_message("# %s:\n%s\n%s", row->name, text, srig_replies(&r));
+	srig_done(&r);
+	return n;
+}
+
+/* T24 SEC-101: every form above, in clear, by TLS and after AUTH that failed, from IPv4 and from IPv6, with a message by DATA and
+ * by BDAT: none is relayed. */
+static void no_form_is_relayed_on_any_channel(void **state)
+{
+	static const char *const clients[] = {"192.0.2.9", "2001:db8::9", "::ffff:192.0.2.9", "::1"};
+	static const char *const messages[] = {"DATA\r\n\r\n.\r\n", "BDAT 2 LAST\r\n\r\n"};
+	size_t i, c, k, m, forms = 0;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		if (rows[i].client || strcmp(rows[i].listener, "lmtp") == 0 || strcmp(rows[i].listener, "mua") == 0)
+			continue; /* who is entitled to, or on another port */
+		forms++;
+		for (c = 0; c < COUNT(channels); c++)
+			for (k = 0; k < COUNT(clients); k++)
+				for (m = 0; m < COUNT(messages) * 2; m++)
+					if (relayed(&rows[i], m % 2 ? "mua" : rows[i].listener, channels[c].before, clients[k], messages[m / 2]))
+						fail_msg("%s, %s, from %s", rows[i].name, channels[c].name, clients[k]);
+	}
+	assert_true(forms >= 100);
+}
+
+/* T24: so is the hundred and first recipient, and the one behind a limit. */
+static void no_limit_lets_one_through(void **state)
+{
+	struct hk_buf text;
+	struct srig r;
+	size_t i, k;
+
+	(void)state;
+	hk_buf_init(&text, 1 << 20);
+	hk_buf_add_str(&text, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\n");
+	for (i = 0; i < 1100; i++)
+		hk_buf_addf(&text, "RCPT TO:<user%zu@b.test>\r\n", i);
+	hk_buf_add_str(&text, "RCPT TO:<user@other.test>\r\nDATA\r\n\r\n.\r\n");
+	srig_init(&r, MATRIX_CONF, ZONE);
+	srig_run(&r, hk_buf_slice(&text));
+	assert_int_equal(r.n_mails, 1);
+	for (k = 0; k < r.mail[0]->n_rcpt; k++)
+		assert_true(is_for_us(r.mail[0]->rcpt[k].address));
+	srig_done(&r);
+	hk_buf_done(&text);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[COUNT(rows)];
+	struct CMUnitTest tests[COUNT(rows) + 2];
 	static struct row copies[COUNT(rows)];
 	size_t i;
 
@@ -193,5 +288,7 @@ int main(void)
 	for (i = 0; i < COUNT(rows); i++)
 		tests[i] = (struct CMUnitTest){
 		    .name = rows[i].name, .test_func = is_answered, .initial_state = &copies[i]};
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(no_form_is_relayed_on_any_channel);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(no_limit_lets_one_through);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,8 @@
  * holds the evaluators (HK_VERIFY_ARENA) and 10,000 recipients of 256 octets; its header and its
  * inline body stand beside it, bounded by HK_HEADER_SECTION_MAX and HK_BODY_INLINE_MAX. */
 #define HK_SESSION_ARENA         (64 * 1024)
+/* A line of a header with its CRLF; SMTP itself has no such end (RFC 5321 4.5.3.1.6), and what reads the message later may. */
+#define HK_SESSION_HEADER_LINE_MAX (64 * 1024)
 #define HK_SESSION_MESSAGE_ARENA (8 * 1024 * 1024)
 
 /* One step of an authentication, for whoever knows the users. */

@@ -2,12 +2,16 @@
  *
  * session_client.c - the client before it says anything: who it is behind a balancer, and when it is greeted.
  */
+#include <stdio.h>
+
 #include "engine/session_internal.h"
 
 static void know(struct hk_session *s)
 {
 	s->client = hk_policy_client(s->env.listener, &s->env.client);
 	hk_ip_format(&s->env.client, s->client_text);
+	if (!s->env.client.family)
+		snprintf(s->client_text, sizeof s->client_text, "unix"); /* by a socket of this host */
 }
 
 /* ---- limits ---- */

@@ -86,7 +86,7 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	    .utc = s->now.utc};
 	uint32_t wait;
 
-	if (!s->env.greylist || s->client.may_relay || s->client.is_user || s->client.is_trusted || lookup_allows(s))
+	if (!s->env.greylist || !s->client.ip.family || s->client.may_relay || s->client.is_user || s->client.is_trusted || lookup_allows(s))
 		return (struct hk_policy_reply){0};
 	wait = hk_greylist_wait(s->env.greylist, &q);
 	if (!wait)

@@ -178,7 +178,7 @@ static enum hk_status copy_all(const struct hk_session *s, const struct message 
 	return status;
 }
 
-/* RFC 8689 3: "TLS-Required: No", once; the parameter REQUIRETLS goes before it. */
+/* RFC 8689 3, 4.1: "TLS-Required: No", once; the parameter REQUIRETLS goes before it. */
 static bool says_tls_is_optional(const struct hk_header *h)
 {
 	size_t i = hk_header_find(h, HK_S("TLS-Required"), 0);

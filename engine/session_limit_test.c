@@ -66,6 +66,7 @@ static void a_message_with_a_hundred_received_fields_is_in_a_loop(void **state)
 	}
 }
 
+/* AP-11 */
 static void a_header_section_has_its_limits(void **state)
 {
 	static const struct {
@@ -74,7 +75,7 @@ static void a_header_section_has_its_limits(void **state)
 		const char *tail, *codes;
 	} cases[] = {
 	    {"A: b\r\n", 2000, "\r\n.\r\n", "220 250 250 250 354 250"},
-	    {"A: b\r\n", 2001, "\r\n.\r\n", "220 250 250 250 354 554"},
+	    {"A: b\r\n", 2001, "\r\n.\r\n", "220 250 250 250 354 552"},
 	    {" 0123456789\r\n", 1, "\r\n.\r\n", "220 250 250 250 354 554"},
 	    {"\tspf=pass\r\n", 1, "From: x\r\n\r\n.\r\n", "220 250 250 250 354 554"},
 	    {"no field at all\r\n", 1, ".\r\n", "220 250 250 250 354 250"},
@@ -92,6 +93,43 @@ static void a_header_section_has_its_limits(void **state)
 	}
 }
 
+/* AP-11: 64 KiB with its CRLF are taken, one octet more is refused and its limit named; in a body it is nobody's business. */
+static void a_header_line_over_64_kib_is_refused(void **state)
+{
+	static const struct {
+		size_t n;
+		const char *before, *after, *codes;
+	} rows[] = {
+	    {999, "", "\r\n\r\n.\r\n", "220 250 250 250 354 250"},
+	    {HK_SESSION_HEADER_LINE_MAX - 1, "", "\r\n\r\n.\r\n", "220 250 250 250 354 250"},
+	    {HK_SESSION_HEADER_LINE_MAX, "", "\r\n\r\n.\r\n", "220 250 250 250 354 250"},
+	    {HK_SESSION_HEADER_LINE_MAX + 1, "", "\r\n\r\n.\r\n", "220 250 250 250 354 552"},
+	    {HK_SESSION_HEADER_LINE_MAX + 1, "A: b\r\n ", "\r\nC: d\r\n\r\n.\r\n", "220 250 250 250 354 552"},
+	    {HK_SESSION_HEADER_LINE_MAX + 1, "", "\r\n.\r\n", "220 250 250 250 354 552"}, /* no empty line */
+	    {2 * HK_SESSION_HEADER_LINE_MAX, "A: b\r\n\r\n", "\r\n.\r\n", "220 250 250 250 354 250"},
+	};
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		char head[256];
+		struct srig r;
+
+		/* "X:", the octets and CRLF are a line of n */
+		n = rows[i].n - 4;
+		snprintf(head, sizeof head, HEAD "%sX:", rows[i].before);
+		if (rows[i].before[0] == 'A' && rows[i].before[6] == ' ')
+			n--; /* the blank that goes on with A */
+		srig_init(&r, CONF, ZONE);
+		srig_run(&r, repeated(&r, head, "y", n, rows[i].after));
+		assert_codes(&r, rows[i].codes);
+		if (strstr(rows[i].codes, "552"))
+			assert_has(srig_replies(&r), "552 5.3.4 A header line is over 64 KiB ");
+		srig_done(&r);
+	}
+}
+
+/* AP-11 */
 static void a_header_section_over_256_kib_is_refused(void **state)
 {
 	static const int around[] = {-1, 0, 1};
@@ -285,6 +323,7 @@ int main(void)
 	    cmocka_unit_test(what_can_be_no_mailbox_of_a_maildir_is_refused_at_rcpt),
 	    cmocka_unit_test(a_message_with_a_hundred_received_fields_is_in_a_loop),
 	    cmocka_unit_test(a_header_section_has_its_limits),
+	    cmocka_unit_test(a_header_line_over_64_kib_is_refused),
 	    cmocka_unit_test(a_header_section_over_256_kib_is_refused),
 	    cmocka_unit_test(recipients_are_counted),
 	    cmocka_unit_test(ten_thousand_recipients_of_the_longest_kind_fit),

@@ -144,6 +144,19 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 /* ---- the header -------------------------------------------------------------------------------
  */
 
+/* Deliberate: RFC 5322 2.1.1 has 998 characters, and mail that is longer is sent all the time. */
+static bool has_long_line(struct hk_slice section)
+{
+	while (section.n) {
+		size_t n = hk_slice_find(section, '\n');
+
+		if (n >= HK_SESSION_HEADER_LINE_MAX)
+			return true;
+		section = hk_slice_from(section, n + 1);
+	}
+	return false;
+}
+
 struct hk_policy_reply message_header_end(struct hk_session *s)
 {
 	struct message *m = s->message;
@@ -155,6 +168,9 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	if (section.n && hk_is_wsp(section.p[0]))
 		return (struct hk_policy_reply){
 		    554, "5.6.0", "The header begins with a continuation line (RFC 5322 2.2.3)"};
+	if (has_long_line(section))
+		return (struct hk_policy_reply){
+		    552, "5.3.4", "A header line is over 64 KiB (limit of this host; RFC 5322 2.1.1)"};
 	if (m->verify) {
 		status = hk_verify_header(m->verify, section);
 		m->needs_step = true;
@@ -165,7 +181,7 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	}
 	if (status == HK_LIMIT && m->arena.failed == HK_OK)
 		return (struct hk_policy_reply){
-		    554, "5.6.0", "Too many header fields (limit of this host: 2000)"};
+		    552, "5.3.4", "Too many header fields (limit of this host: 2000)"};
 	if (status != HK_OK)
 		return reply_no_memory;
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)

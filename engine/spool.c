@@ -6,7 +6,6 @@
 #include "engine/spool_internal.h"
 
 enum {
-	DIR_MOST = HK_SPOOL_PATH - 64,
 	BATCH_MOST = 32 * 1024 * 1024,
 	SEGMENT_MOST = 1024 * 1024 * 1024,
 	RECOVERED_ARENA = 64 * 1024 * 1024
@@ -17,7 +16,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static struct hk_spool *make(
+struct hk_spool *hk_spool_make(
     struct hk_disk *disk, const struct hk_spool_options *o, struct hk_log *log)
 {
 	struct hk_spool *s = calloc(1, sizeof *s);
@@ -91,7 +90,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Ids increase, so their order is the order of acceptance. */
-static enum hk_status list_recovered(struct hk_spool *s)
+enum hk_status hk_spool_list_recovered(struct hk_spool *s)
 {
 	struct hk_live *live;
 	size_t i = 0;
@@ -122,7 +121,7 @@ static enum hk_status open_all(struct hk_spool *s)
 	if (status == HK_OK)
 		status = hk_spool_remove_orphans(s);
 	if (status == HK_OK)
-		status = list_recovered(s);
+		status = hk_spool_list_recovered(s);
 	return status;
 }
 
@@ -132,10 +131,10 @@ enum hk_status hk_spool_open(struct hk_disk *disk, const struct hk_spool_options
 	struct hk_spool *s;
 	enum hk_status status;
 
-	if (strlen(o->dir) > DIR_MOST || (o->segment_size && (o->segment_size < HK_SEGMENT_LEAST ||
+	if (strlen(o->dir) > HK_SPOOL_DIR_MOST || (o->segment_size && (o->segment_size < HK_SEGMENT_LEAST ||
 	                                                         o->segment_size > SEGMENT_MOST)))
 		return HK_LIMIT;
-	s = make(disk, o, log);
+	s = hk_spool_make(disk, o, log);
 	if (!s)
 		return HK_NOMEM;
 	status = open_all(s);
@@ -209,7 +208,8 @@ enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret
 	    .id = live->id,
 	    .received = mail->received,
 	    .next_attempt = live->next_attempt,
-	    .attempts = live->attempts,
+	    .attempts = live->tries & HK_TRIES_COUNT,
+	    .marks = live->tries >> 24,
 	    .mail = mail,
 	};
 	return HK_OK;

@@ -30,12 +30,22 @@ struct hk_spool_options {
 	uint64_t batch_max;      /* bytes not yet durable; past it put says FULL; 0: 32 MiB; at most half a segment */
 };
 
+/* What is kept with a message beside its tries; at most 8 bits, with the number of attempts in one word of the journal. */
+enum hk_spool_marks {
+	HK_SPOOL_HELD = 1,     /* by an operator */
+	HK_SPOOL_RELEASED = 2, /* by an operator: that it is quarantined holds it no more */
+	HK_SPOOL_BY_TOLD = 4,  /* DELIVERBY: the sender was told that the time has passed */
+	HK_SPOOL_NOTICE = 8,   /* so many of these: delays that the sender was told of, HK_SPOOL_NOTICES_MAX at most */
+};
+#define HK_SPOOL_NOTICES_MAX 7u
+
 /* What recovery tells of one live message. */
 struct hk_spool_entry {
 	struct hk_place place;
 	uint64_t id;
 	int64_t received, next_attempt; /* 0: at once */
 	uint32_t attempts;
+	unsigned marks;          /* enum hk_spool_marks */
 	const struct hk_mail *mail; /* envelope only, with today's outcomes; header and body slices are empty; borrowed until the next call */
 };
 
@@ -54,8 +64,10 @@ enum hk_status hk_spool_put(struct hk_spool *, const struct hk_mail *) HK_MUSTCH
 bool hk_spool_has_room(const struct hk_spool *, const struct hk_mail *); /* in this batch; an empty batch has room, whatever put says then */
 /* hk_spool_refuse(s, mail): what a failed put does as well: removes the body file of a mail that was never put. */
 void hk_spool_refuse(struct hk_spool *, const struct hk_mail *);
-/* attempt, complete: NOTFOUND when there is no such live message; FULL: the batch. */
-enum hk_status hk_spool_attempt(struct hk_spool *, uint64_t id, int64_t next_attempt, struct hk_slice why) HK_MUSTCHECK;
+/* attempt, mark, complete: NOTFOUND when there is no such live message; FULL: the batch. attempt counts one more, mark does not;
+ * both replace the marks. */
+enum hk_status hk_spool_attempt(struct hk_spool *, uint64_t id, int64_t next_attempt, unsigned marks, struct hk_slice why) HK_MUSTCHECK;
+enum hk_status hk_spool_mark(struct hk_spool *, uint64_t id, int64_t next_attempt, unsigned marks) HK_MUSTCHECK;
 enum hk_status hk_spool_complete(struct hk_spool *, uint64_t id, size_t rcpt, enum hk_rcpt_outcome, struct hk_slice why) HK_MUSTCHECK;
 /* hk_spool_commit(s): all of the batch or nothing. The message's file and space may go after the commit that holds its last completion. FULL, IO. */
 enum hk_status hk_spool_commit(struct hk_spool *) HK_MUSTCHECK;

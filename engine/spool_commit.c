@@ -99,23 +99,44 @@ enum hk_status hk_spool_put(struct hk_spool *s, const struct hk_mail *mail)
 	return status;
 }
 
-enum hk_status hk_spool_attempt(
-    struct hk_spool *s, uint64_t id, int64_t next_attempt, struct hk_slice why)
+static enum hk_status put_attempt(
+    struct hk_spool *s, uint64_t id, int64_t next_attempt, uint32_t tries, struct hk_slice why)
 {
-	const struct hk_live *live = hk_id_map_get(&s->live, id);
 	size_t mark, ops_mark;
 
-	if (!live || !live->is_committed)
-		return HK_NOTFOUND;
 	hk_spool_begin_ops(s);
 	ops_mark = s->ops.n;
 	mark = hk_batch_begin(&s->batch, HK_RECORD_ATTEMPT);
 	hk_buf_add_u64(&s->batch.bytes, id);
 	hk_buf_add_u64(&s->batch.bytes, (uint64_t)next_attempt);
-	hk_buf_add_u32(&s->batch.bytes, live->attempts + 1);
+	hk_buf_add_u32(&s->batch.bytes, tries);
 	hk_buf_add_block(&s->batch.bytes, hk_slice_sub(why, 0, HK_SPOOL_WHY_MAX));
-	hk_index_attempt(&s->ops, id, next_attempt, live->attempts + 1);
+	hk_index_attempt(&s->ops, id, next_attempt, tries);
 	return hk_spool_end_record(s, mark, ops_mark);
+}
+
+enum hk_status hk_spool_attempt(struct hk_spool *s, uint64_t id, int64_t next_attempt,
+    unsigned marks, struct hk_slice why)
+{
+	const struct hk_live *live = hk_id_map_get(&s->live, id);
+	uint32_t count;
+
+	if (!live || !live->is_committed)
+		return HK_NOTFOUND;
+	count = live->tries & HK_TRIES_COUNT;
+	count += count < HK_TRIES_COUNT;
+	return put_attempt(s, id, next_attempt, count | (uint32_t)marks << 24, why);
+}
+
+enum hk_status hk_spool_mark(
+    struct hk_spool *s, uint64_t id, int64_t next_attempt, unsigned marks)
+{
+	const struct hk_live *live = hk_id_map_get(&s->live, id);
+
+	if (!live || !live->is_committed)
+		return HK_NOTFOUND;
+	return put_attempt(s, id, next_attempt,
+	    (live->tries & HK_TRIES_COUNT) | (uint32_t)marks << 24, (struct hk_slice){0});
 }
 
 enum hk_status hk_spool_complete(

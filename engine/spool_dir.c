@@ -39,7 +39,7 @@ static enum hk_status read_version(struct hk_spool *s, uint64_t *ret_version)
 		    version, HK_SPOOL_VERSION);
 		return HK_VERSION;
 	}
-	*ret_version = version;
+	*ret_version = s->version = version;
 	return HK_OK;
 }
 

@@ -75,12 +75,33 @@ static void go_on(struct hk_sim_disk *d, struct hk_spool *s)
 	hk_spool_close(s);
 }
 
+static void see(void *context, const struct hk_spool_sight *sight)
+{
+	*(size_t *)context += sight->kind == HK_SIGHT_MESSAGE;
+}
+
+/* What is seen without a change is what recovery takes. */
+static void look_and_open(struct hk_sim_disk *d)
+{
+	size_t seen = 0;
+	enum hk_status status = hk_spool_look(&d->disk, "spool", NULL, see, &seen);
+	struct hk_spool *s;
+
+	if (test_open(d, &s) != HK_OK) {
+		if (status == HK_OK)
+			abort();
+		return;
+	}
+	if (status == HK_OK && seen != s->live.n)
+		abort();
+	go_on(d, s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hk_slice in = hk_slice_of(data, size);
 	struct hk_sim_disk d;
-	struct hk_spool *s;
 	struct hk_buf file;
 
 	if (!size || size > 65536)
@@ -93,8 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hk_sim_disk_init(&d, HK_SIM_POSIX, 1);
 	hk_sim_disk_place(&d, "spool/VERSION", HK_S("hikyaku-spool 1\n"));
 	hk_sim_disk_place(&d, "spool/journal/00000001.seg", hk_buf_slice(&file));
-	if (test_open(&d, &s) == HK_OK)
-		go_on(&d, s);
+	look_and_open(&d);
 	hk_sim_disk_done(&d);
 	hk_buf_done(&file);
 	return 0;

@@ -3,8 +3,8 @@
 
 #include "engine/spool_internal.h"
 
-/* BASE: offset. MESSAGE: id, offset, length, recipients, has_file. MOVE: the same, then attempts,
- * next_attempt and an outcome for each recipient. ATTEMPT: id, next_attempt, attempts. COMPLETE:
+/* BASE: offset. MESSAGE: id, offset, length, recipients, has_file. MOVE: the same, then tries,
+ * next_attempt and an outcome for each recipient. ATTEMPT: id, next_attempt, tries. COMPLETE:
  * id, recipient, outcome. */
 enum { BASE = 0x80 };
 
@@ -34,17 +34,17 @@ void hk_index_message(
 void hk_index_move(struct hk_buf *b, const struct hk_live *live, uint32_t offset, uint32_t length)
 {
 	add_place(b, HK_RECORD_MOVE, live, offset, length);
-	hk_buf_add_u32(b, live->attempts);
+	hk_buf_add_u32(b, live->tries);
 	hk_buf_add_u64(b, (uint64_t)live->next_attempt);
 	hk_buf_add(b, hk_slice_of(live->outcome, live->n_rcpt));
 }
 
-void hk_index_attempt(struct hk_buf *b, uint64_t id, int64_t next_attempt, uint32_t attempts)
+void hk_index_attempt(struct hk_buf *b, uint64_t id, int64_t next_attempt, uint32_t tries)
 {
 	hk_buf_add_u8(b, HK_RECORD_ATTEMPT);
 	hk_buf_add_u64(b, id);
 	hk_buf_add_u64(b, (uint64_t)next_attempt);
-	hk_buf_add_u32(b, attempts);
+	hk_buf_add_u32(b, tries);
 }
 
 void hk_index_complete(struct hk_buf *b, uint64_t id, uint32_t rcpt, uint8_t outcome)
@@ -55,65 +55,104 @@ void hk_index_complete(struct hk_buf *b, uint64_t id, uint32_t rcpt, uint8_t out
 	hk_buf_add_u8(b, outcome);
 }
 
-/* A message's or a move's record as an entry. */
-static enum hk_status index_mail(struct hk_buf *out, const struct hk_record *r, uint32_t offset)
+static void tell_tries(uint32_t tries, struct hk_told *told)
+{
+	told->attempts = tries & HK_TRIES_COUNT;
+	told->marks = tries >> 24;
+}
+
+static uint32_t tries_of(const struct hk_told *told)
+{
+	return told->attempts | told->marks << 24;
+}
+
+static void tell_mail(const struct hk_record *r, struct hk_told *told, enum hk_status *ret)
 {
 	struct hk_cursor c = hk_cursor_of(r->payload);
-	bool is_move = r->type == HK_RECORD_MOVE;
-	uint32_t attempts = is_move ? hk_cursor_u32(&c) : 0;
-	uint64_t next = is_move ? hk_cursor_u64(&c) : 0;
-	struct hk_mail mail = {0};
-	struct hk_live like;
-	enum hk_status status;
+
+	if (r->type == HK_RECORD_MOVE) {
+		tell_tries(hk_cursor_u32(&c), told);
+		told->next_attempt = (int64_t)hk_cursor_u64(&c);
+	}
+	*ret = c.failed ? HK_CORRUPT : hk_mail_parse(c.rest, &told->mail);
+	told->id = told->mail.id;
+}
+
+/* Their payloads begin with the entry's fields, in the entry's order. */
+static void tell_change(const struct hk_record *r, struct hk_told *told, enum hk_status *ret)
+{
+	struct hk_cursor c = hk_cursor_of(r->payload);
+
+	told->id = hk_cursor_u64(&c);
+	if (r->type == HK_RECORD_ATTEMPT) {
+		told->next_attempt = (int64_t)hk_cursor_u64(&c);
+		tell_tries(hk_cursor_u32(&c), told);
+	} else {
+		told->rcpt = hk_cursor_u32(&c);
+		told->outcome = hk_cursor_u8(&c);
+	}
+	*ret = c.failed ? HK_CORRUPT : HK_OK;
+	told->why = hk_cursor_block(&c);
+}
+
+enum hk_status hk_record_tell(const struct hk_record *r, struct hk_told *ret)
+{
+	static const struct {
+		const char *name;
+		void (*tell)(const struct hk_record *, struct hk_told *, enum hk_status *);
+	} types[HK_RECORD_TYPES] = {
+	    [HK_RECORD_SEGMENT] = {"segment", NULL},
+	    [HK_RECORD_INDEX] = {"index", NULL},
+	    [HK_RECORD_MESSAGE] = {"message", tell_mail},
+	    [HK_RECORD_MOVE] = {"move", tell_mail},
+	    [HK_RECORD_ATTEMPT] = {"attempt", tell_change},
+	    [HK_RECORD_COMPLETE] = {"complete", tell_change},
+	};
+	enum hk_status status = HK_OK;
+
+	*ret = (struct hk_told){.type = types[r->type].name,
+	    .sequence = r->sequence,
+	    .length = HK_RECORD_HEAD + r->payload.n,
+	    .mail.arena = ret->mail.arena};
+	if (types[r->type].tell)
+		types[r->type].tell(r, ret, &status);
+	return status;
+}
+
+/* A message's or a move's record as an entry. */
+static void index_mail(struct hk_buf *out, const struct hk_record *r, const struct hk_told *told, uint32_t offset)
+{
+	const struct hk_mail *mail = &told->mail;
+	struct hk_live like = {
+	    .id = mail->id, .n_rcpt = (uint32_t)mail->n_rcpt, .has_file = mail->body_file.n > 0};
 	size_t i;
 
-	hk_arena_init(&mail.arena, SIZE_MAX);
-	status = c.failed ? HK_CORRUPT : hk_mail_parse(c.rest, &mail);
-	if (status == HK_OK) {
-		like = (struct hk_live){.id = mail.id,
-		    .n_rcpt = (uint32_t)mail.n_rcpt,
-		    .has_file = mail.body_file.n > 0};
-		add_place(out, r->type, &like, offset, HK_RECORD_HEAD + (uint32_t)r->payload.n);
-		if (is_move) {
-			hk_buf_add_u32(out, attempts);
-			hk_buf_add_u64(out, next);
-		}
-		for (i = 0; is_move && i < mail.n_rcpt; i++)
-			hk_buf_add_u8(out, mail.rcpt[i].outcome);
-	}
-	hk_arena_done(&mail.arena);
-	return status;
+	add_place(out, r->type, &like, offset, (uint32_t)told->length);
+	if (r->type != HK_RECORD_MOVE)
+		return;
+	hk_buf_add_u32(out, tries_of(told));
+	hk_buf_add_u64(out, (uint64_t)told->next_attempt);
+	for (i = 0; i < mail->n_rcpt; i++)
+		hk_buf_add_u8(out, mail->rcpt[i].outcome);
 }
 
 enum hk_status hk_index_record(struct hk_buf *out, const struct hk_record *r, uint32_t offset)
 {
-	struct hk_cursor c = hk_cursor_of(r->payload);
-	uint64_t id;
+	struct hk_told told;
+	enum hk_status status;
 
-	switch (r->type) {
-	case HK_RECORD_MESSAGE:
-	case HK_RECORD_MOVE:
-		return index_mail(out, r, offset);
-	case HK_RECORD_ATTEMPT:
-	case HK_RECORD_COMPLETE:
-		/* their payloads begin with the entry's fields, in the entry's order */
-		id = hk_cursor_u64(&c);
-		if (r->type == HK_RECORD_ATTEMPT) {
-			int64_t next = (int64_t)hk_cursor_u64(&c);
-
-			hk_index_attempt(out, id, next, hk_cursor_u32(&c));
-		} else {
-			uint32_t rcpt = hk_cursor_u32(&c);
-
-			hk_index_complete(out, id, rcpt, hk_cursor_u8(&c));
-		}
-		return c.failed ? HK_CORRUPT : HK_OK;
-	case HK_RECORD_SEGMENT:
-	case HK_RECORD_INDEX:
-	case HK_RECORD_TYPES:
-		break;
+	hk_arena_init(&told.mail.arena, SIZE_MAX);
+	status = hk_record_tell(r, &told);
+	if (status == HK_OK) {
+		if (r->type == HK_RECORD_MESSAGE || r->type == HK_RECORD_MOVE)
+			index_mail(out, r, &told, offset);
+		else if (r->type == HK_RECORD_ATTEMPT)
+			hk_index_attempt(out, told.id, told.next_attempt, tries_of(&told));
+		else if (r->type == HK_RECORD_COMPLETE)
+			hk_index_complete(out, told.id, told.rcpt, told.outcome);
 	}
-	return HK_OK;
+	hk_arena_done(&told.mail.arena);
+	return status;
 }
 
 struct entry {
@@ -157,14 +196,14 @@ static enum hk_status apply_mail(struct hk_spool *s, struct hk_segment *segment,
     struct hk_cursor *c, bool is_move)
 {
 	struct entry e = read_entry(c);
-	uint32_t attempts, i;
+	uint32_t tries, i;
 	int64_t next;
 	struct hk_slice outcome;
 	struct hk_live *live = NULL;
 	enum hk_status status;
 	bool is_new = false;
 
-	attempts = is_move ? hk_cursor_u32(c) : 0;
+	tries = is_move ? hk_cursor_u32(c) : 0;
 	next = is_move ? (int64_t)hk_cursor_u64(c) : 0;
 	outcome = hk_cursor_take(c, is_move ? e.n_rcpt : 0);
 	if (c->failed || !e.n_rcpt || e.n_rcpt > e.length ||
@@ -183,7 +222,7 @@ static enum hk_status apply_mail(struct hk_spool *s, struct hk_segment *segment,
 		s->last_id = e.id;
 	if (!is_new || !is_move)
 		return HK_OK; /* a move of a known message changes its place only */
-	live->attempts = attempts;
+	live->tries = tries;
 	live->next_attempt = next;
 	memcpy(live->outcome, outcome.p, outcome.n);
 	for (i = 0; i < live->n_rcpt; i++)
@@ -218,14 +257,14 @@ static enum hk_status apply_attempt(struct hk_spool *s, struct hk_cursor *c)
 {
 	uint64_t id = hk_cursor_u64(c);
 	int64_t next = (int64_t)hk_cursor_u64(c);
-	uint32_t attempts = hk_cursor_u32(c);
+	uint32_t tries = hk_cursor_u32(c);
 	struct hk_live *live = hk_id_map_get(&s->live, id);
 
 	if (c->failed)
 		return HK_CORRUPT;
 	if (live) {
 		live->next_attempt = next;
-		live->attempts = attempts;
+		live->tries = tries;
 	}
 	return HK_OK;
 }

@@ -7,12 +7,14 @@
  *	live, index	which messages live, and what changes them			spool_live.c, spool_index.c
  *	segment		files: begin, fail, recycle					spool_segment.c, spool_recycle.c
  *	recover, commit, tidy, read							the rest
+ *	look		the same, without a change					spool_look.c
  */
 #ifndef HIKYAKU_ENGINE_SPOOL_INTERNAL_H
 #define HIKYAKU_ENGINE_SPOOL_INTERNAL_H
 
 #include "engine/id_map.h"
 #include "engine/spool.h"
+#include "engine/spool_look.h"
 
 #define HK_SPOOL_VERSION   2 /* 2: a message has parameters (mail.c) */
 #define HK_SEGMENT_VERSION 1
@@ -22,6 +24,7 @@
 #define HK_SPOOL_FREE_MIN  (32u * 1024 * 1024) /* intake stops below this much free space, and goes on above twice as much */
 #define HK_SPOOL_WHY_MAX   512u            /* bytes kept of a reason */
 #define HK_SPOOL_PATH      512
+#define HK_SPOOL_DIR_MOST  (HK_SPOOL_PATH - 64)
 #define HK_SEGMENT_LEAST   (64u * 1024)
 #define HK_BATCH_RECORDS   0xffffffu
 
@@ -83,8 +86,9 @@ struct hk_scan {
 bool hk_scan_batch(struct hk_scan *, struct hk_slice *ret);
 /* hk_scan_record(batch, ret): takes the first record off a batch that was found right. */
 bool hk_scan_record(struct hk_slice *batch, struct hk_record *ret);
-/* hk_scan_is_damaged(scan): no right batch here, but one that was written after the sync of what was here. */
-bool hk_scan_is_damaged(const struct hk_scan *);
+/* hk_scan_resume(scan): no right batch here, but one that was written after the sync of what was here: goes there. */
+bool hk_scan_resume(struct hk_scan *);
+bool hk_scan_is_damaged(const struct hk_scan *); /* it would */
 /* hk_scan_is_clean(scan): only zeros from here on. */
 bool hk_scan_is_clean(const struct hk_scan *);
 
@@ -95,7 +99,8 @@ struct hk_live {
 	int64_t next_attempt;
 	struct hk_place place;
 	struct hk_live *next, *before; /* of the same segment */
-	uint32_t attempts, n_rcpt, pending;
+	uint32_t tries;      /* attempts, and marks above them: HK_TRIES_COUNT */
+	uint32_t n_rcpt, pending;
 	bool has_file, is_committed, is_stuck; /* stuck: cannot be read, so not moved */
 	uint8_t outcome[]; /* of each recipient */
 };
@@ -110,12 +115,20 @@ struct hk_segment {
 	bool is_damaged;  /* found after a failed sync: live messages are to be moved out at once */
 };
 
+struct hk_spool_damage {
+	uint32_t segment;
+	uint64_t offset;
+	const char *what;
+};
+#define HK_TRIES_COUNT 0xffffffu /* of the word that stands in records for the attempts; the marks are the 8 bits above */
+
 enum hk_batch_use { HK_USE_INTAKE = 1, HK_USE_MOVE = 2 }; /* neither may use the reserve */
 
 struct hk_spool {
 	struct hk_disk *disk;
 	struct hk_log *log;
 	char *dir;
+	uint64_t version;            /* that was found */
 	uint64_t segment_size, ahead, reserve, free_min;
 	int lock, file;              /* file: of the open segment; -1 */
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
@@ -132,6 +145,8 @@ struct hk_spool {
 	uint64_t last_id;
 	unsigned failures;           /* in a row */
 	bool is_full, is_recovering;
+	bool by_records;             /* recovery believes no index */
+	struct hk_spool_damage damage; /* what recovery found; what: NULL when it found none */
 	bool has_reserve, has_spare, is_dir_in_doubt;
 	struct hk_spool_counts counts;
 	uint64_t *recovered;         /* ids, sorted */
@@ -161,14 +176,16 @@ void hk_body_remove(struct hk_spool *, uint64_t id);
 void hk_index_base(struct hk_buf *, uint32_t offset); /* offsets of the entries that follow are relative to it */
 void hk_index_message(struct hk_buf *, const struct hk_live *, uint32_t offset, uint32_t length);
 void hk_index_move(struct hk_buf *, const struct hk_live *, uint32_t offset, uint32_t length);
-void hk_index_attempt(struct hk_buf *, uint64_t id, int64_t next_attempt, uint32_t attempts);
+void hk_index_attempt(struct hk_buf *, uint64_t id, int64_t next_attempt, uint32_t tries);
 void hk_index_complete(struct hk_buf *, uint64_t id, uint32_t rcpt, uint8_t outcome);
+/* hk_record_tell(record, ret): what it says; slices borrow from it, ret->mail.arena is the caller's. CORRUPT, NOMEM, LIMIT. */
+enum hk_status hk_record_tell(const struct hk_record *, struct hk_told *ret) HK_MUSTCHECK;
 /* hk_index_record(out, record, offset): the entry that a record stands for; nothing for SEGMENT and INDEX. CORRUPT. */
 enum hk_status hk_index_record(struct hk_buf *, const struct hk_record *, uint32_t offset) HK_MUSTCHECK;
 /* hk_index_apply(s, segment, entries): CORRUPT, NOMEM. */
 enum hk_status hk_index_apply(struct hk_spool *, struct hk_segment *, struct hk_slice entries) HK_MUSTCHECK;
 
-/* A MOVE's payload: attempts, next_attempt, then the message's. */
+/* A MOVE's payload: tries, next_attempt, then the message's. */
 #define HK_MOVE_HEAD 12u
 
 /* ---- segments ------------------------------------------------------------------ */
@@ -200,6 +217,11 @@ void hk_spool_recycle(struct hk_spool *);
 void hk_spool_make_reserve(struct hk_spool *);
 void hk_spool_watch_space(struct hk_spool *);
 
+/* The steps of hk_spool_open. hk_spool_make(disk, options, log): returns owned, nothing was looked at yet; NULL: NOMEM.
+ * hk_spool_list_recovered: what hk_spool_recovered gives. */
+struct hk_spool *hk_spool_make(struct hk_disk *, const struct hk_spool_options *, struct hk_log *);
+enum hk_status hk_spool_list_recovered(struct hk_spool *) HK_MUSTCHECK;
+enum hk_status hk_spool_list_segments(struct hk_spool *, struct hk_arena *, uint32_t **ret, size_t *ret_n) HK_MUSTCHECK;
 enum hk_status hk_spool_recover(struct hk_spool *) HK_MUSTCHECK;
 enum hk_status hk_spool_remove_orphans(struct hk_spool *) HK_MUSTCHECK;
 enum hk_status hk_spool_check_version(struct hk_spool *) HK_MUSTCHECK;

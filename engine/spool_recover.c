@@ -9,6 +9,7 @@ enum { HEAD_MOST = 512 * 1024 * 1024 };
 static enum hk_status damaged(
     struct hk_spool *s, uint32_t segment, uint64_t offset, const char *what)
 {
+	s->damage = (struct hk_spool_damage){segment, offset, what};
 	hk_logf(s->log, HK_LOG_ERROR,
 	    "spool: damage in segment %" PRIu32 " at offset %" PRIu64 ": %s", segment, offset,
 	    what);
@@ -86,7 +87,7 @@ static enum hk_status apply_sealed(
 	size_t n;
 
 	segment->used = next->used_before;
-	if (next->has_index) {
+	if (next->has_index && !s->by_records) {
 		status = hk_index_apply(s, segment, next->index);
 		return status == HK_CORRUPT
 		           ? damaged(s, next->number, 0, "an index that contradicts the others")
@@ -199,7 +200,7 @@ static bool parse_name(struct hk_slice name, uint32_t *ret)
 }
 
 /* The numbers of the segments that are there, sorted; notes the spare and the reserve. */
-static enum hk_status list_segments(
+enum hk_status hk_spool_list_segments(
     struct hk_spool *s, struct hk_arena *a, uint32_t **ret, size_t *ret_n)
 {
 	struct hk_spool_path dir = hk_spool_path(s->dir, "journal");
@@ -236,7 +237,7 @@ enum hk_status hk_spool_recover(struct hk_spool *s)
 
 	hk_arena_init(&a, SIZE_MAX);
 	hk_buf_init(&bytes, SIZE_MAX);
-	status = list_segments(s, &a, &number, &n);
+	status = hk_spool_list_segments(s, &a, &number, &n);
 	for (i = 0; status == HK_OK && i < n; i++) {
 		if (i && number[i] != number[i - 1] + 1)
 			status = damaged(s, number[i - 1] + 1, 0, "the segment is missing");

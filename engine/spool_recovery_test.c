@@ -269,7 +269,7 @@ static void the_bytes_of_version_2_are_what_they_were(void **state)
 	assert_int_equal(test_put_with_file(s, &d.disk, 2), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
 	assert_int_equal(hk_spool_complete(s, 1, 2, HK_RCPT_FAILED, HK_S("550 no")), HK_OK);
-	assert_int_equal(hk_spool_attempt(s, 1, 1796000000, HK_S("450 later")), HK_OK);
+	assert_int_equal(hk_spool_attempt(s, 1, 1796000000, 0, HK_S("450 later")), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
 	bytes = hk_sim_disk_bytes(&d, FIRST, NULL);
 	assert_int_equal(hk_spool_last(s)->used, 3 * 4096);

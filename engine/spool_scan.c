@@ -41,7 +41,7 @@ bool hk_scan_record(struct hk_slice *batch, struct hk_record *ret)
 /* A batch is written only after the sync of the one before it. So a first record of a later batch,
  * of this generation, proves that what should stand here was durable once. A torn batch leaves no
  * first record but its own. */
-bool hk_scan_is_damaged(const struct hk_scan *scan)
+bool hk_scan_resume(struct hk_scan *scan)
 {
 	struct hk_record r;
 	size_t at;
@@ -49,11 +49,20 @@ bool hk_scan_is_damaged(const struct hk_scan *scan)
 	for (at = scan->at + HK_SPOOL_BLOCK; at < scan->bytes.n; at += HK_SPOOL_BLOCK) {
 		if (hk_record_read(hk_slice_from(scan->bytes, at), &r) != HK_OK)
 			continue;
-		if (r.generation == scan->generation && r.batch == at &&
-		    r.sequence > scan->sequence)
+		if (r.generation == scan->generation && r.batch == at && r.sequence > scan->sequence) {
+			scan->at = at;
+			scan->sequence = r.sequence;
 			return true;
+		}
 	}
 	return false;
+}
+
+bool hk_scan_is_damaged(const struct hk_scan *scan)
+{
+	struct hk_scan on = *scan;
+
+	return hk_scan_resume(&on);
 }
 
 bool hk_scan_is_clean(const struct hk_scan *scan)

@@ -50,11 +50,11 @@ static void recovery_tells_of_messages_in_the_order_of_their_ids_with_outcomes_a
 		assert_int_equal(test_put(s, id, 2, 10), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
 	assert_int_equal(hk_spool_complete(s, 3, 1, HK_RCPT_DELIVERED, HK_S("250 ok")), HK_OK);
-	assert_int_equal(hk_spool_attempt(s, 3, 99, HK_S("450 later")), HK_OK);
+	assert_int_equal(hk_spool_attempt(s, 3, 99, 0, HK_S("450 later")), HK_OK);
 	assert_int_equal(hk_spool_complete(s, 4, 0, HK_RCPT_DELIVERED, HK_S("")), HK_OK);
 	assert_int_equal(hk_spool_complete(s, 4, 1, HK_RCPT_FAILED, HK_S("")), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
-	assert_int_equal(hk_spool_attempt(s, 3, 199, HK_S("")), HK_OK);
+	assert_int_equal(hk_spool_attempt(s, 3, 199, 0, HK_S("")), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
 	assert_int_equal(hk_spool_complete(s, 4, 0, HK_RCPT_DELIVERED, HK_S("")), HK_NOTFOUND);
 	s = reopen(&d, s);
@@ -295,7 +295,7 @@ static void compaction_bounds_the_journal_and_keeps_what_waits(void **state)
 		if (id == 3) {
 			assert_int_equal(
 			    hk_spool_complete(s, 3, 1, HK_RCPT_FAILED, HK_S("no")), HK_OK);
-			assert_int_equal(hk_spool_attempt(s, 3, 777, HK_S("later")), HK_OK);
+			assert_int_equal(hk_spool_attempt(s, 3, 777, 0, HK_S("later")), HK_OK);
 		} else if (id % 100) {
 			assert_int_equal(
 			    hk_spool_complete(s, id, 0, HK_RCPT_DELIVERED, HK_S("")), HK_OK);

@@ -23,7 +23,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 		hk_spool_begin_ops(s);
 		ops_mark = s->ops.n;
 		mark = hk_batch_begin(&s->batch, HK_RECORD_MOVE);
-		hk_buf_add_u32(&s->batch.bytes, live->attempts);
+		hk_buf_add_u32(&s->batch.bytes, live->tries);
 		hk_buf_add_u64(&s->batch.bytes, (uint64_t)live->next_attempt);
 		hk_mail_format(&mail, &s->batch.bytes);
 		if (hk_buf_status(&s->batch.bytes) == HK_OK)

@@ -59,9 +59,9 @@ static const struct row {
 } table[] = {
     {OFF | REQUIRETLS, 0, {"off-requiretls", "RFC 8689 4.2.1", NO(BOUNCE, VALIDATION)}},
     {OFF, 0, {"off", "the route's tls", YES(NEVER, NONE, NEXT)}},
-    /* What the sender says against TLS overrides the recipient's policy (RFC 8689 4.1), not the operator's. SRV in front of
+    /* What the sender says against TLS overrides the recipient's policy (RFC 8689 4.2.2), not the operator's. SRV in front of
      * it: its port may not know any other way. */
-    {OPTIONAL, STRICT | REQUIRETLS, {"tls-required-no", "RFC 8689 4.1", YES(TRY, NONE, CLEAR)}},
+    {OPTIONAL, STRICT | REQUIRETLS, {"tls-required-no", "RFC 8689 4.2.2", YES(TRY, NONE, CLEAR)}},
     {TLSA_FAILED, 0, {"tlsa-failed", "RFC 7672 2.1.2", NO(NEXT, DNSSEC_INVALID), DANE}},
     {ONLY_DANE, TLSA, {"dane-required", "the route's tls", NO(NEXT, DANE_REQUIRED), DANE}},
     {ONLY_DANE, SECURE, {"dane-required", "the route's tls", NO(NEXT, DANE_REQUIRED), DANE}},

@@ -29,9 +29,10 @@ static void close_now(struct hk_conn *c)
 		hk_timers_leave(&c->loop->timers, &c->linger);
 	hk_tls_free(c->tls);
 	c->tls = NULL;
-	uv_poll_stop(&c->poll);
-	close(c->fd);
+	/* libuv takes the number out of its epoll set once more as it closes the handle: by then it must
+	 * not be another thread's */
 	uv_close((uv_handle_t *)&c->poll, freed);
+	close(c->fd);
 }
 
 static void linger_is_over(struct hk_timer *timer)

@@ -20,6 +20,7 @@ void hk_control_format(const struct hk_control *m, struct hk_buf *out)
 	hk_buf_add_u8(out, m->socket.ip.family);
 	hk_buf_add(out, hk_slice_of(m->socket.ip.bytes, sizeof m->socket.ip.bytes));
 	hk_buf_add_u16(out, m->socket.port);
+	hk_buf_add_block(out, hk_slice_str(m->socket.path));
 	hk_buf_add_block(out, hk_slice_sub(m->text, 0, HK_CONTROL_TEXT_MAX));
 }
 
@@ -27,7 +28,7 @@ enum hk_status hk_control_parse(struct hk_slice s, struct hk_control *ret)
 {
 	struct hk_cursor c = hk_cursor_of(s);
 	struct hk_control m = {.fd = -1};
-	struct hk_slice ip;
+	struct hk_slice ip, path;
 	uint8_t type, alg;
 
 	if (hk_cursor_u8(&c) != HK_CONTROL_VERSION)
@@ -40,12 +41,14 @@ enum hk_status hk_control_parse(struct hk_slice s, struct hk_control *ret)
 	m.socket.ip.family = hk_cursor_u8(&c);
 	ip = hk_cursor_take(&c, sizeof m.socket.ip.bytes);
 	m.socket.port = hk_cursor_u16(&c);
+	path = hk_cursor_block(&c);
 	m.text = hk_cursor_block(&c);
-	if (c.failed || c.rest.n || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 ||
+	if (c.failed || c.rest.n || path.n > HK_CONF_UNIX_MAX || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 ||
 	    type >= HK_CONTROL_TYPES || alg > HK_SIGN_RSA_SHA1 ||
 	    (m.socket.ip.family != 0 && m.socket.ip.family != 4 && m.socket.ip.family != 6))
 		return HK_SYNTAX;
 	memcpy(m.socket.ip.bytes, ip.p, sizeof m.socket.ip.bytes);
+	memcpy(m.socket.path, path.p, path.n);
 	m.type = (enum hk_control_type)type;
 	m.alg = (enum hk_sign_alg)alg;
 	*ret = m;

@@ -14,9 +14,9 @@
 
 #include "conf/conf.h"
 
-#define HK_CONTROL_VERSION  2
+#define HK_CONTROL_VERSION  3
 #define HK_CONTROL_TEXT_MAX 1024
-#define HK_CONTROL_MAX      (64 + HK_CONTROL_TEXT_MAX)
+#define HK_CONTROL_MAX      (64 + HK_CONF_UNIX_MAX + HK_CONTROL_TEXT_MAX)
 
 enum hk_control_type {
 	HK_CONTROL_CONF = 1,        /* generation, fd of the text, text: its name for messages */

@@ -328,6 +328,17 @@ static enum hk_status disk_lock(struct hk_disk *d, int file)
 	return errno == EAGAIN || errno == EACCES ? HK_BUSY : status_of(errno);
 }
 
+bool hk_disk_is_held(const char *path)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool is_held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+
+	if (fd >= 0)
+		close(fd);
+	return is_held;
+}
+
 static enum hk_status disk_find_dir(struct hk_disk *d, const char *path)
 {
 	struct stat st;

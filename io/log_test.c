@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/log_value.h"
 #include "engine/world.h"
 #include "log/line.h"
 #include "tests/unit.h"
@@ -64,12 +65,49 @@ static void long_text_is_cut_and_never_overruns(void **state)
 	hk_logf(NULL, HK_LOG_INFO, "nothing");
 }
 
+/* SEC-25 T15: each length around each limit, of each kind of octet: what comes out is one line of printable ASCII that ends where
+ * it should, whatever was logged and by whatever way (CVE-2010-4344 was a formatter that counted wrongly). */
+static void no_length_of_no_octet_spoils_a_line(void **state)
+{
+	static const uint8_t kinds[] = {0, 1, '\t', '\n', '\r', ' ', '"', '%', '=', '\\', 'a', 0x7f, 0x80, 0xff};
+	struct one_line l = {.log = {keep}};
+	uint8_t bytes[4096];
+	size_t k, n, i, way;
+
+	(void)state;
+	hk_buf_init(&l.text, 1 << 16);
+	for (k = 0; k < sizeof kinds; k++) {
+		memset(bytes, kinds[k], sizeof bytes);
+		for (n = 0; n < sizeof bytes - 1; n += n < 1100 || (n > 1900 && n < 2200) ? 1 : 97) {
+			struct hk_slice s = hk_slice_of(bytes, n);
+
+			for (way = 0; way < 3; way++) {
+				hk_buf_reset(&l.text);
+				bytes[n] = 0;
+				if (way == 2)
+					hk_logf(&l.log, HK_LOG_INFO, "a=%s", (const char *)bytes);
+				else
+					hk_logf(&l.log, HK_LOG_INFO, "a=%s z=1", way ? hk_log_value(s).text : hk_log_quote(s).text);
+				bytes[n] = kinds[k];
+				assert_int_equal(hk_buf_status(&l.text), HK_OK);
+				assert_true(l.text.n < 2200 && l.text.p[l.text.n - 1] == '\n');
+				for (i = 0; i + 1 < l.text.n; i++)
+					assert_in_range(l.text.p[i], ' ', '~');
+				if (way < 2)
+					assert_true(hk_slice_ends_nocase(hk_buf_slice(&l.text), HK_S(" z=1\n")));
+			}
+		}
+	}
+	hk_buf_done(&l.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_line_has_time_level_and_text),
 	    cmocka_unit_test(hostile_bytes_never_break_a_line),
 	    cmocka_unit_test(long_text_is_cut_and_never_overruns),
+	    cmocka_unit_test(no_length_of_no_octet_spoils_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ enum hk_post_type {
 	HK_POST_PUT,        /* struct hk_put_post (owner_thread.h) */
 	HK_POST_RESULT,     /* struct hk_job_post */
 	HK_POST_OWNER_CONF, /* struct hk_conf_post */
+	HK_POST_CALL,       /* struct hk_call_post (owner_thread.h) */
 	/* to a worker */
 	HK_POST_COMMITTED, /* struct hk_put_post, on its way back */
 	HK_POST_DELIVER,   /* struct hk_job_post */
@@ -25,6 +26,8 @@ enum hk_post_type {
 	HK_POST_SETUP,     /* struct hk_setup_post (worker.h) */
 	HK_POST_KEYS,      /* struct hk_keys_post (worker.h) */
 	HK_POST_POLICY,    /* struct hk_policy_post (policies.h); to the policies and back */
+	/* to who posted the CALL */
+	HK_POST_CALLED, /* struct hk_call_post, on its way back */
 	/* to all of them: struct hk_post alone */
 	HK_POST_STOP, /* finish what is under way, begin nothing, then tell the main thread */
 	HK_POST_QUIT, /* end the thread now */

@@ -30,6 +30,12 @@ static void take_conf(struct hk_owner_thread *t, struct hk_conf_post *post)
 	free(post);
 }
 
+static void take_call(struct hk_owner_thread *t, struct hk_call_post *post)
+{
+	post->call->back = post;
+	hk_owner_call(t->owner, post->call);
+}
+
 /* false: end the thread. */
 static bool take(struct hk_owner_thread *t, struct hk_post *post)
 {
@@ -42,6 +48,9 @@ static bool take(struct hk_owner_thread *t, struct hk_post *post)
 		return true;
 	case HK_POST_OWNER_CONF:
 		take_conf(t, (struct hk_conf_post *)post);
+		return true;
+	case HK_POST_CALL:
+		take_call(t, (struct hk_call_post *)post);
 		return true;
 	case HK_POST_STOP:
 		free(post);
@@ -94,6 +103,14 @@ static void give_job(struct hk_owner_thread *t, struct hk_job *job)
 	t->next_worker = (t->next_worker + 1) % t->n_workers;
 }
 
+static void give_called(struct hk_queue_call *call)
+{
+	struct hk_call_post *post = call->back;
+
+	post->post.type = HK_POST_CALLED;
+	hk_mailbox_post(post->back, &post->post);
+}
+
 static void give_all(struct hk_owner_thread *t)
 {
 	struct hk_order order;
@@ -101,6 +118,8 @@ static void give_all(struct hk_owner_thread *t)
 	while (hk_owner_next(t->owner, &order)) {
 		if (order.type == HK_ORDER_COMMITTED)
 			give_committed(&order);
+		else if (order.type == HK_ORDER_CALLED)
+			give_called(order.call);
 		else
 			give_job(t, order.job);
 	}

@@ -20,6 +20,13 @@ struct hk_owner_thread {
 	pthread_t thread;
 };
 
+/* CALL, and the answer to it, with the type CALLED: an operator's question or change; call->back is the owner thread's meanwhile. */
+struct hk_call_post {
+	struct hk_post post;
+	struct hk_queue_call *call; /* goes with the post */
+	struct hk_mailbox *back;
+};
+
 /* hk_owner_thread_open(t, conf, disk): opens and recovers the spool, on the caller's thread: errors
  * come before anything serves. */
 enum hk_status hk_owner_thread_open(

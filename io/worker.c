@@ -91,9 +91,8 @@ static void stop_listening(struct hk_listening **at)
 	struct hk_listening *l = *at;
 
 	*at = l->next;
-	uv_poll_stop(&l->poll);
+	uv_close((uv_handle_t *)&l->poll, free_listening); /* before the number is free: see io/conn.c */
 	close(l->fd);
-	uv_close((uv_handle_t *)&l->poll, free_listening);
 }
 
 static void stop_all_listening(struct hk_worker *w)

@@ -159,13 +159,14 @@ static void one_answer_can_be_for_all_recipients(void **state)
 
 	(void)state;
 	options.lmtp = true;
-	s = hk_smtpd_new(&options);
+	s = must(hk_smtpd_new(&options));
 	hk_buf_init(&in, 1 << 20);
 	hk_buf_init(&out, 1 << 20);
 	hk_buf_add_str(&in, "LHLO a\r\nMAIL FROM:<a@a.test>\r\n");
 	for (i = 0; i < 1000; i++)
 		hk_buf_addf(&in, "RCPT TO:<r%zu@b.test>\r\n", i);
 	hk_buf_add_str(&in, "DATA\r\nhi\r\n.\r\nNOOP\r\n");
+	assert_int_equal(hk_buf_status(&in), HK_OK);
 	do {
 		hk_buf_drop(&in, hk_smtpd_feed(s, hk_buf_slice(&in)));
 		while (hk_smtpd_next(s, &event) == HK_OK) {

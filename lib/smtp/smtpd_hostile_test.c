@@ -488,6 +488,8 @@ static void what_other_programs_expand_is_text(void **state)
 		hk_buf_addf(&in, GREET "MAIL FROM:<\"%s\"@a.test>\r\n", text[i]);
 		hk_buf_addf(&want, "250 2.1.0 Originator <\"%s\"@a.test> ok\r\n", text[i]);
 		hk_buf_add_byte(&want, 0);
+		assert_int_equal(hk_buf_status(&in), HK_OK);
+		assert_int_equal(hk_buf_status(&want), HK_OK);
 		harness_init(&h, &options);
 		harness_run(&h, hk_buf_slice(&in), CUT_WHOLE);
 		if (count(&h.out, (const char *)want.p) != 1)

@@ -58,7 +58,7 @@ static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
 	struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, n, 0, 1}}, .mail_from = HK_S("user@a.test")};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = record};
 	struct hk_dns_answer answer = {.rr = &rr, .n = 1};
-	struct hk_spf *q = hk_spf_new(&arena, &in, NULL);
+	struct hk_spf *q = must(hk_spf_new(&arena, &in, NULL));
 
 	assert_int_equal(hk_spf_step(q), HK_AGAIN);
 	assert_true(hk_spf_question(q, &answer.question));
@@ -77,7 +77,7 @@ static void who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3(void **sta
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, 0, 0, 1}}, .mail_from = HK_S("user@a.test"),
 		    .receiver = hk_slice_str(rows[i].receiver)};
-		struct hk_spf *q = hk_spf_new(&arena, &in, NULL);
+		struct hk_spf *q = must(hk_spf_new(&arena, &in, NULL));
 		struct hk_dns_answer answer = {.rr = &record, .n = 1};
 
 		assert_int_equal(hk_spf_step(q), HK_AGAIN);

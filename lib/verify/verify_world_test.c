@@ -176,7 +176,7 @@ static unsigned next_random(unsigned *seed)
 static void answer_name(struct world *w, const struct hk_dns_question *q, struct hk_dns_answer *ret)
 {
 	const struct hk_slice name = HK_S("b\\195\\188cher.test");
-	struct hk_dns_rr *rr = hk_arena_alloc(&w->arena, sizeof *rr);
+	struct hk_dns_rr *rr = must(hk_arena_alloc(&w->arena, sizeof *rr));
 
 	*ret = (struct hk_dns_answer){.question = *q, .rcode = HK_DNS_NXDOMAIN, .rr = rr};
 	rr->type = q->type;

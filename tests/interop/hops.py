@@ -31,6 +31,7 @@ class FromPeer:
         def add(feature, check):
             self.world.case(self.peer.name, self.peer.version, "to us", feature, check)
         add("LMTP, two recipients", lambda: self.lmtp(PLAIN))
+        add("LMTP over a unix socket, two recipients", lambda: self.lmtp(PLAIN, "unix.test"))
         add("LMTP, 3 MB", lambda: self.lmtp(LARGE))
 
 

@@ -97,6 +97,7 @@ class Postfix(Peer):
         master = (tree / "usr/share/postfix/master.cf.dist").read_text()
         master = master.replace("smtp      inet", f"{self.address}:{PORT} inet")
         master += "tlsonly unix - - n - - smtp -o smtp_tls_security_level=encrypt\nclear unix - - n - - smtp -o smtp_tls_security_level=none\n"
+        master += "lmtphere unix - - n - - lmtp\n"  # the one of the package lives in a chroot, where our socket is not
         # for streams.py: an MX that takes mail for ours.test and keeps nothing, and is not slowed down by errors
         master += f"{self.address}:{STREAM_PORT} inet n - n - - smtpd -o mynetworks=192.0.2.1 -o smtpd_helo_required=yes -o smtpd_tls_security_level=none "
         master += "-o smtpd_relay_restrictions=reject_unauth_destination -o smtpd_data_restrictions=check_client_access,static:DISCARD "
@@ -145,7 +146,7 @@ smtp_dns_support_level = disabled
 transport_maps = inline:{{ {{.ours.test = clear:[{self.ours[0]}]:{self.ours[1]}}}, {{.tls.test = tlsonly:[{self.ours[0]}]:{self.ours[1]}}},
   {{.sink.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.seven.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.nodsn.test = clear:[{nodsn[0]}]:{nodsn[1]}}},
   {{.refused.test = clear:[{refusing[0]}]:{refusing[1]}}}, {{.fail.test = clear:[{self.ours[0]}]:{self.ours[1]}}},
-  {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}}{transports} }}
+  {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}}, {{.unix.test = lmtphere:unix:{self.places.lmtp_socket}}}{transports} }}
 smtp_sasl_password_maps = inline:{{ {", ".join(sorted(passwords))} }}
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {self.certificate}.key, {self.certificate}.crt
@@ -251,6 +252,10 @@ lmtp:
   route_list = * {self.places.lmtp[0]}::{self.places.lmtp[1]} byname
   self = send
   transport = lmtp_tcp
+lmtpunix:
+  driver = accept
+  domains = *.unix.test
+  transport = lmtp_unix
 authplain:
   driver = manualroute
   domains = plain.auth.test
@@ -279,6 +284,10 @@ auth_smtps:
   hosts_require_auth = *
   tls_verify_certificates =
   tls_try_verify_hosts =
+lmtp_unix:
+  driver = lmtp
+  socket = {self.places.lmtp_socket}
+  batch_max = 100
 lmtp_tcp:
   driver = smtp
   protocol = lmtp

@@ -46,10 +46,10 @@ class World:
         self.to_us = Recorder()
         self.to_peer = {name: Recorder() for name in NAMES}
         self.to_seven = Recorder()
-        self.lmtp = self.root / "lmtp"
+        self.lmtp, self.lmtp_socket = self.root / "lmtp", self.root / "ours.lmtp"
         submission.password_file(self.root / "users")
         self.start_dovecot()
-        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test ours.test .fail.test", hostname="hikyaku.test",
+        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test .unix.test ours.test .fail.test", hostname="hikyaku.test",
                              resolver=self.dns.where)
         self.daemon.start()
         self.to_us.target = (self.daemon.address, PORT)
@@ -74,10 +74,11 @@ class World:
         tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
         self.submission = {(back, is_implicit): fresh_address() for back in ("file", "dovecot") for is_implicit in (False, True)}
         backs = {"file": "file %(root)s/users", "dovecot": "dovecot %(root)s/auth"}
-        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; "
+        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; sender-login envelope; "
                              + ("implicit-tls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
                              for (back, is_implicit), address in self.submission.items())
-        return (users + "listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
+        socket = f"listen unix {{ protocol lmtp; address unix:{self.lmtp_socket}; socket-mode 0666; }}\n"
+        return (users + socket + "listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
                 "listen proxy { proxy-from 127.0.0.0/8; " + plain % self.proxy_address +
                 "listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
                 f"listen relay {{ address {self.relay_address}:{PORT}; role relay; relay-from 127.0.0.0/8; " + tls)
@@ -97,7 +98,7 @@ class World:
     def places(self):
         """Where peers send mail to, by its domain: (address, port)."""
         return SimpleNamespace(ours=(self.to_us.address, PORT), sink=(self.sink.address, self.sink.port), nodsn=(self.nodsn.address, self.nodsn.port),
-                               refusing=(self.refusing.address, self.refusing.port), lmtp=(self.lmtp_address, PORT),
+                               refusing=(self.refusing.address, self.refusing.port), lmtp=(self.lmtp_address, PORT), lmtp_socket=self.lmtp_socket,
                                proxy=(self.proxy_address, PORT), submission=self.submission)
 
     # ---- rows ----

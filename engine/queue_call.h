@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * queue_call.h - what an operator asks of the queue, and the answer. hk_owner_call takes a call; the order CALLED brings it
+ * back, after the commit that makes its changes durable.
+ *
+ *	LIST		ids of messages that wait; look at them with SHOW, HK_QUEUE_IDS_MAX at a time
+ *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_read)
+ *	HOLD, RELEASE	in no schedule, and in it again at once; RELEASE lets quarantined mail go too
+ *	RETRY		due now, whatever its time; held mail stays held
+ *	DELETE		without a report to anybody
+ *	EXPIRE		as at the end of its lifetime: the sender gets a report
+ *
+ * What is being delivered meanwhile is not stopped: DELETE and EXPIRE count for a recipient that this attempt does not reach.
+ */
+#ifndef HIKYAKU_ENGINE_QUEUE_CALL_H
+#define HIKYAKU_ENGINE_QUEUE_CALL_H
+
+#include "engine/spool.h"
+
+#define HK_QUEUE_IDS_MAX     1000u /* of one call: their records fit in a batch of the journal */
+#define HK_QUEUE_REASON_MAX  255u  /* octets kept of a reply */
+
+enum hk_queue_verb {
+	HK_QUEUE_LIST,
+	HK_QUEUE_SHOW,
+	HK_QUEUE_HOLD,
+	HK_QUEUE_RELEASE,
+	HK_QUEUE_RETRY,
+	HK_QUEUE_DELETE,
+	HK_QUEUE_EXPIRE,
+};
+enum hk_queue_state {
+	HK_QUEUE_WAITING,     /* for its time */
+	HK_QUEUE_ACTIVE,      /* being delivered, or for its turn */
+	HK_QUEUE_IS_HELD,     /* by an operator */
+	HK_QUEUE_QUARANTINED, /* its routes hold quarantined mail */
+};
+/* Why a recipient was not reached, as far as is known: nothing is right after a start. */
+struct hk_queue_reason {
+	uint16_t code; /* 0: no attempt since the start */
+	char enhanced[12];
+	struct hk_slice text, remote; /* as in hk_rcpt_result, cut */
+};
+struct hk_queue_rcpt {
+	uint8_t outcome; /* enum hk_rcpt_outcome */
+	bool is_out;     /* in a delivery now */
+	struct hk_slice domain;
+	struct hk_queue_reason reason;
+};
+struct hk_queue_entry {
+	uint64_t id;
+	struct hk_place place;
+	enum hk_queue_state state;
+	int64_t next_attempt; /* seconds since 1970, of WAITING; else 0 */
+	uint32_t attempts;
+	uint64_t age;         /* seconds */
+	uint64_t lifetime;    /* seconds, of those routes that keep it longest */
+	struct hk_queue_rcpt *rcpt; /* in the order of the message */
+	size_t n_rcpt;
+};
+
+struct hk_queue_call {
+	struct hk_arena arena;  /* holds the answer and, if wanted, what was asked */
+	enum hk_queue_verb verb;
+	struct hk_slice domain; /* LIST: only of messages with a recipient that waits there; any case; empty: of all */
+	uint64_t *id;           /* whom; of LIST: the answer, in no order */
+	size_t n_ids;
+	/* the answer */
+	enum hk_status status;  /* OK; LIMIT: too many ids, or the answer needs more than the arena may hold; NOMEM */
+	size_t done;            /* messages that were there, and are as wanted now */
+	struct hk_queue_entry *entry; /* SHOW: of those ids that are there, in their order */
+	size_t n_entries;
+	void *back;             /* whoever asked */
+	uint64_t owner_room[16]; /* the owner's while it has the call */
+};
+/* hk_queue_call_new(verb, limit): returns owned, with an arena of that limit; NULL when out of memory. */
+struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb, size_t limit);
+void hk_queue_call_free(struct hk_queue_call *);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "io/net.h"
+#include "tests/unit.h"
+
+static char folder[32], path[64], other[64];
+static const struct hk_net_access ours = {.mode = 0660, .uid = (uid_t)-1, .gid = (gid_t)-1};
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/hikyaku-XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof path, "%s/lmtp", folder);
+	snprintf(other, sizeof other, "%s/other", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	unlink(path);
+	unlink(other);
+	/* empty: no name was left behind */
+	return rmdir(folder);
+}
+
+static int listening(struct hk_net_file *file)
+{
+	int fd = -1;
+
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, file), HK_OK);
+	return fd;
+}
+
+static mode_t mode_of(const char *name)
+{
+	struct stat st;
+
+	return lstat(name, &st) == 0 ? st.st_mode : 0;
+}
+
+static bool answers(void)
+{
+	bool ok;
+	int fd;
+
+	assert_int_equal(hk_net_connect_unix(hk_slice_str(path), &fd), HK_OK);
+	ok = hk_net_connect_error(fd) == 0;
+	close(fd);
+	return ok;
+}
+
+static void a_socket_has_its_mode_whatever_the_umask_and_peers_without_an_address(void **state)
+{
+	struct hk_conf_socket peer = {.port = 1};
+	struct hk_net_file file;
+	mode_t before = umask(0);
+	int fd, out, in;
+
+	(void)state;
+	fd = listening(&file);
+	assert_int_equal(mode_of(path), S_IFSOCK | 0660);
+	close(fd);
+	unlink(path);
+	umask(0777);
+	fd = listening(&file);
+	umask(before);
+	assert_int_equal(mode_of(path), S_IFSOCK | 0660);
+	assert_int_equal(hk_net_accept(fd, &in, &peer), HK_AGAIN);
+	assert_int_equal(hk_net_connect_unix(hk_slice_str(path), &out), HK_OK);
+	assert_int_equal(hk_net_accept(fd, &in, &peer), HK_OK);
+	assert_int_equal(peer.ip.family, 0);
+	assert_int_equal(peer.port, 0);
+	close(in);
+	close(out);
+	close(fd);
+}
+
+static void a_socket_that_nobody_listens_on_is_replaced_and_one_that_somebody_does_is_not(void **state)
+{
+	struct hk_net_file first, second;
+	int fd = listening(&first), again;
+
+	(void)state;
+	assert_int_equal(hk_net_listen_unix(path, &ours, &again, &second), HK_BUSY);
+	assert_int_equal(errno, EADDRINUSE);
+	assert_true(answers());
+	close(fd);
+	fd = listening(&second);
+	assert_true(answers());
+	assert_int_equal(mode_of(path), S_IFSOCK | 0660);
+	/* the one before is not removed by its name, which is another one's now */
+	if (first.ino != second.ino)
+		hk_net_remove_unix(path, &first);
+	assert_true(answers());
+	hk_net_remove_unix(path, &second);
+	assert_int_equal(mode_of(path), 0);
+	close(fd);
+}
+
+static void a_full_queue_and_another_kind_of_socket_are_in_use_too(void **state)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct hk_net_file file;
+	int datagrams = socket(AF_UNIX, SOCK_DGRAM, 0), full = socket(AF_UNIX, SOCK_STREAM, 0), one, fd;
+
+	(void)state;
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	assert_int_equal(bind(datagrams, (struct sockaddr *)&sa, sizeof sa), 0);
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, &file), HK_BUSY);
+	close(datagrams);
+	unlink(path);
+	assert_int_equal(bind(full, (struct sockaddr *)&sa, sizeof sa), 0);
+	assert_int_equal(listen(full, 0), 0);
+	assert_int_equal(hk_net_connect_unix(hk_slice_str(path), &one), HK_OK);
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, &file), HK_BUSY);
+	assert_int_equal(errno, EADDRINUSE);
+	close(one);
+	close(full);
+}
+
+static void what_is_no_socket_stays(void **state)
+{
+	struct hk_net_file file;
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+	(void)state;
+	close(fd);
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, &file), HK_BUSY);
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(mode_of(path), S_IFREG | 0600);
+	/* a link is none either, wherever it leads: SEC-65 */
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, &file), HK_BUSY);
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(mode_of(other), S_IFREG | 0600);
+	unlink(other);
+	assert_int_equal(hk_net_listen_unix(path, &ours, &fd, &file), HK_BUSY);
+	assert_true(S_ISLNK(mode_of(path)));
+	assert_int_equal(hk_net_access_unix(path, &(struct hk_net_file){0}, &ours), HK_NOTFOUND);
+	hk_net_remove_unix(path, &(struct hk_net_file){0});
+	assert_true(S_ISLNK(mode_of(path)));
+}
+
+static void its_access_can_change(void **state)
+{
+	struct hk_net_access wider = {.mode = 0666, .uid = geteuid(), .gid = getegid()};
+	struct hk_net_file file;
+	int fd = listening(&file);
+
+	(void)state;
+	assert_int_equal(hk_net_access_unix(path, &file, &wider), HK_OK);
+	assert_int_equal(mode_of(path), S_IFSOCK | 0666);
+	file.ino++;
+	assert_int_equal(hk_net_access_unix(path, &file, &ours), HK_NOTFOUND);
+	assert_int_equal(mode_of(path), S_IFSOCK | 0666);
+	close(fd);
+}
+
+static void a_path_that_cannot_be_is_refused(void **state)
+{
+	char longest[200];
+	struct hk_net_file file;
+	int fd;
+
+	(void)state;
+	memset(longest, 'x', sizeof longest);
+	memcpy(longest, "/tmp/", 5);
+	longest[108] = '\0';
+	assert_int_equal(hk_net_listen_unix(longest, &ours, &fd, &file), HK_IO);
+	assert_int_equal(errno, ENAMETOOLONG);
+	assert_int_equal(hk_net_listen_unix("/nowhere/of/this/host", &ours, &fd, &file), HK_IO);
+	assert_int_equal(errno, ENOENT);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    CASE(a_socket_has_its_mode_whatever_the_umask_and_peers_without_an_address),
+	    CASE(a_socket_that_nobody_listens_on_is_replaced_and_one_that_somebody_does_is_not),
+	    CASE(a_full_queue_and_another_kind_of_socket_are_in_use_too),
+	    CASE(what_is_no_socket_stays),
+	    CASE(its_access_can_change),
+	    CASE(a_path_that_cannot_be_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
