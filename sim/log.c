@@ -35,12 +35,22 @@ struct seen {
 	struct hk_slice id, event, rcpt, outcome, attempts, next;
 };
 
-/* Whether a retry time is one of this configuration's: what stands there for this attempt, up to an eighth later (docs/queue.md). */
-static bool is_retry(const struct hk_conf *conf, uint64_t attempts, uint64_t next)
+/* Whether a retry time is one of these: what stands there for this attempt, up to an eighth later (docs/queue.md). */
+static bool is_one_of(const struct hk_conf_times *times, uint64_t attempts, uint64_t next)
 {
-	uint64_t wait = conf->retry[attempts <= conf->n_retry ? attempts - 1 : conf->n_retry - 1];
+	uint64_t wait = times->n ? times->at[attempts <= times->n ? attempts - 1 : times->n - 1] : HK_OWNER_RETRY_S;
 
 	return next >= wait && next <= wait + wait / 8;
+}
+
+static bool is_retry(const struct hk_conf *conf, uint64_t attempts, uint64_t next)
+{
+	size_t i;
+
+	for (i = 0; i < conf->n_routes; i++)
+		if (is_one_of(&conf->route[i].retry, attempts, next))
+			return true;
+	return false;
 }
 
 /* I7: when it is tried again follows from the configuration, from how often it could not even be tried, or from when its

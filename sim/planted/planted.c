@@ -34,7 +34,7 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     ROW(SESSION_LEAK, 6, "engine/session_message.c", "a message's summary is not freed"),
     ROW(BODY_FILE_STAYS, 6, "engine/spool_live.c", "the body file of a complete message is not removed"),
     /* without faults the queue drains in time */
-    ROW(BACKOFF_OFF_BY_ONE, 7, "engine/owner_result.c", "the first retry waits for the second retry time"),
+    ROW(BACKOFF_OFF_BY_ONE, 7, "engine/owner_message.c", "the first retry waits for the second retry time"),
     ROW(SLOT_LEAK, 7, "engine/owner_hop.c", "a job that comes back while others wait frees no place"),
     ROW(RELOAD_DROPS, 7, "engine/owner.c", "a reload forgets the messages whose groups it dissolved"),
     ROW(HEAP_ORDER, 7, "engine/owner_heap.c", "the heap of due messages compares with one child only"),
