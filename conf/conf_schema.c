@@ -118,6 +118,10 @@ const struct conf_item conf_items[] = {
         .preset = "5d",
         .manual = "How long delivery is attempted before the sender is told that it failed (RFC "
                   "5321 4.5.4.1: 4 to 5 days)."},
+    {"delay-notice", GLOBAL(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY, .preset = "4h",
+        .manual = "How old a message gets before its sender is told, after the next attempt that fails, that it is late; "
+                  "with several times he is told so often. Whom the sender asked not to hear of is not told of (RFC 3461 "
+                  "4.1). 0 tells nobody."},
     {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0,
         .most = UINT64_C(1) << 44, .preset = "1g", .restart = true,
         .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
@@ -127,6 +131,11 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",
+        .manual = "A unix socket by which hikyaku queue and mailq look into the queue and change it, such as "
+                  "/run/hikyaku/operator. Root may, the user may, and the members of operator-group."},
+    {"operator-group", GLOBAL(operator_group), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "none",
+        .manual = "The group, a name or a number, whose members may use the operator-socket."},
     {"keys-folder", GLOBAL(keys_folder), .kind = CONF_KIND_PATH,
         .manual = "A folder of hikyaku keys: each of its domains signs mail from addresses of the "
                   "domain, with its active keys, or where they are not published those before "
@@ -343,6 +352,12 @@ const struct conf_item conf_items[] = {
         .preset_words = "on for maildir, else off",
         .manual =
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
+    {"retry", ROUTE(retry), .kind = CONF_KIND_DURATIONS, .least = 1, .most = 7 * DAY, .preset_words = "the global times",
+        .manual = "The time from each failed attempt to the next. A message for several routes goes by the shortest of theirs."},
+    {"lifetime", ROUTE(lifetime), .kind = CONF_KIND_DURATION, .least = 1, .most = 30 * DAY,
+        .preset_words = "the global lifetime", .manual = "How long delivery to this route is attempted."},
+    {"delay-notice", ROUTE(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY,
+        .preset_words = "the global times", .manual = "When the sender is told that mail for this route is late."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
     {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
