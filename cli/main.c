@@ -6,7 +6,7 @@
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | -]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
+        "[options] [FILE | - | ID]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
         cli_verify, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_VERIFY},
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",

@@ -14,16 +14,22 @@ static size_t quoted_width(uint8_t c)
 	return c >= 0x20 && c < 0x7f ? 1 : 4;
 }
 
+/* How far a line that is too long is looked back over for a space to end with: a word stays whole, an id above all. */
+enum { WORD_MAX = 100 };
+
 /* The piece of text that makes the next reply line: to the next \n, or as much as fits. */
 static struct hk_slice first_line(struct hk_slice text)
 {
-	size_t i, width = 0, end = hk_slice_find(text, '\n');
+	size_t i, space, width = 0, end = hk_slice_find(text, '\n');
 
 	for (i = 0; i < end; i++) {
 		width += quoted_width(text.p[i]);
 		if (width > LINE_TEXT_MAX)
 			break;
 	}
+	space = hk_slice_rfind(hk_slice_sub(text, 0, i), ' ');
+	if (i < end && space + WORD_MAX > i && space < i)
+		i = space + 1;
 	return hk_slice_sub(text, 0, i);
 }
 
