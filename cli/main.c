@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "cli_internal.h"
+#include "sendmail.h"
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | -]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
+        "[options] [FILE | - | ID]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
         cli_verify, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_VERIFY},
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
@@ -26,6 +27,7 @@ static const struct cli_command commands[] = {
         .run_words = cli_smtp},
     {"users", "keep the password file of a submission server",
         "add|passwd|remove|list --file FILE [options] [NAME]", .run_words = cli_users},
+    {"queue", "look into the queue of a server that runs, and change it", "ACTION [options] [ID...]", .run_words = cli_queue},
     {"spool", "read the spool of a server without changing it, and find damage", "check|dump [options] DIR", .run_words = cli_spool},
     {"load", "send made-up mail over many connections, and tell what it took", "[options]", .run_words = cli_load},
     {"sink", "take all mail and keep none", "[options]", .run_words = cli_sink},
@@ -40,6 +42,7 @@ static void help(FILE *to)
 	fputs("usage: hikyaku COMMAND [options] [FILE | -]\n\ncommands:\n", to);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  sendmail   send a message, with the options of sendmail(1); also mailq and newaliases\n", to);
 	fputs(
 	    "\nhikyaku COMMAND --help lists the options of a command.\n"
 	    "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
@@ -55,11 +58,23 @@ static enum cli_exit flushed(enum cli_exit code)
 	return CLI_USAGE;
 }
 
+/* One program under several names. */
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_options options;
 	size_t i;
 
+	if (argc > 0 && sendmail_is_name(name_of(argv[0])))
+		return sendmail_run(name_of(argv[0]), argv + 1);
+	if (argc > 1 && sendmail_is_name(argv[1]))
+		return sendmail_run(argv[1], argv + 2);
 	if (argc < 2) {
 		help(stderr);
 		return CLI_USAGE;

@@ -91,7 +91,9 @@ const struct conf_item conf_items[] = {
     {"certificate-check", GLOBAL(certificate_check), .kind = CONF_KIND_DURATION, .least = 0, .most = DAY,
         .preset = "1m",
         .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. One "
-                  "that cannot be used is refused, and the one before it stays."},
+                  "that cannot be used is refused, and the one before it stays. So does one that a TLSA record of its "
+                  "listener's names and ports does not fit, where trust-anchor lets that be known: it is looked again as often, and the "
+                  "log has an alarm until it fits. What was in force is not known over a restart."},
     {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
         .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
@@ -131,6 +133,11 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",
+        .manual = "A unix socket by which hikyaku queue and mailq look into the queue and change it, such as "
+                  "/run/hikyaku/operator. Root may, the user may, and the members of operator-group."},
+    {"operator-group", GLOBAL(operator_group), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "none",
+        .manual = "The group, a name or a number, whose members may use the operator-socket."},
     {"keys-folder", GLOBAL(keys_folder), .kind = CONF_KIND_PATH,
         .manual = "A folder of hikyaku keys: each of its domains signs mail from addresses of the "
                   "domain, with its active keys, or where they are not published those before "

@@ -16,10 +16,11 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 {
 	size_t i;
 
-	*s = (struct server){.log = log, .fetch = -1};
+	*s = (struct server){.log = log, .fetch = -1, .operator = -1};
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
+	s->tlsa = (struct hk_tlsa_watch){.log = log, .box = &s->box};
 	if (hk_tls_tickets_new(hk_clock_mono_ms(), &s->tickets) != HK_OK)
 		return HK_NOMEM;
 	return hk_mailbox_init(&s->box);
@@ -45,6 +46,24 @@ void server_fetch(struct server *s, int fd)
 	if (s->fetch >= 0)
 		close(s->fetch);
 	s->fetch = fd;
+}
+
+void server_operator(struct server *s, int fd, gid_t group)
+{
+	if (s->operator >= 0)
+		close(s->operator);
+	s->operator = fd;
+	s->operator_group = group;
+}
+
+/* Mail goes on without it. */
+static void give_operator(struct server *s)
+{
+	if (s->operator < 0)
+		return;
+	if (hk_mta_operator(s->mta, s->operator, s->operator_group) != HK_OK)
+		hk_logf(s->log, HK_LOG_ERROR, "ev=operator what=\"the operator's socket is not served\"");
+	s->operator = -1;
 }
 
 /* Those that came early. */
@@ -220,9 +239,9 @@ enum hk_status server_listen(struct server *s, const struct server_socket *socke
 	return HK_OK;
 }
 
-static enum hk_status start_resolver(struct hk_generation *g, struct hk_buf *why)
+enum hk_status server_start_resolver(const struct hk_conf *conf, struct hk_buf *why, struct hk_resolver **ret)
 {
-	struct hk_slice anchors = {0}, file = g->conf->trust_anchor;
+	struct hk_slice anchors = {0}, file = conf->trust_anchor;
 	enum hk_status status = HK_OK;
 	struct hk_arena a;
 	int fd;
@@ -236,12 +255,12 @@ static enum hk_status start_resolver(struct hk_generation *g, struct hk_buf *why
 		close(fd);
 	}
 	if (status == HK_OK)
-		status = hk_resolver_start(g->conf->resolver, anchors, &g->resolver);
+		status = hk_resolver_start(conf->resolver, anchors, ret);
 	if (status == HK_OK && file.n && !anchors.n)
 		status = HK_SYNTAX;
 	if (status != HK_OK)
 		hk_buf_addf(why, "resolver \"%.*s\", trust-anchor \"%.*s\": %s",
-		    HK_FMT(g->conf->resolver), HK_FMT(file), hk_status_text(status));
+		    HK_FMT(conf->resolver), HK_FMT(file), hk_status_text(status));
 	hk_arena_done(&a);
 	return status;
 }
@@ -257,7 +276,7 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 		hk_resolver_use(g->resolver);
 		return HK_OK;
 	}
-	return start_resolver(g, why);
+	return server_start_resolver(g->conf, why, &g->resolver);
 }
 
 /* Who signs the certificates of mail servers. */
@@ -337,6 +356,7 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 	if (status == HK_OK)
 		status = add_client_tls(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
+	hk_tlsa_watch_carry(s->now, s->next);
 	if (status == HK_OK && !s->mta)
 		status = first_start(s, why);
 	if (status == HK_OK) {
@@ -360,6 +380,8 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	if (hk_key_watch_begin(&s->watch, s->next, hk_clock_mono_ms()) != HK_OK)
 		hk_logf(
 		    s->log, HK_LOG_ERROR, "ev=key what=\"published records are not looked up\"");
+	if (hk_tlsa_watch_begin(&s->tlsa, s->next, hk_clock_mono_ms()) != HK_OK)
+		hk_logf(s->log, HK_LOG_ERROR, "ev=certificate what=\"published TLSA records are not looked up\"");
 	for (i = 0; i < s->next_sockets.n; i++)
 		s->next_sockets.at[i].is_new = false;
 	forget_sockets(&s->now_sockets, false);
@@ -369,18 +391,32 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	s->now = s->next;
 	s->next = NULL;
 	server_drop(s);
+	give_operator(s);
 	return HK_OK;
 }
 
 int server_run(struct server *s)
 {
-	return hk_key_watch_run(&s->watch, hk_clock_mono_ms());
+	uint64_t now = hk_clock_mono_ms();
+	int keys = hk_key_watch_run(&s->watch, now), tlsa = hk_tlsa_watch_run(&s->tlsa, now);
+
+	if (keys < 0 || tlsa < 0)
+		return keys < 0 ? tlsa : keys;
+	return keys < tlsa ? keys : tlsa;
 }
 
 void server_stop(struct server *s)
 {
 	if (s->mta)
 		hk_mta_stop(s->mta);
+}
+
+static void take_answer(struct server *s, struct hk_dns_post *post)
+{
+	if (post->token & HK_TLSA_WATCH_TOKEN)
+		hk_tlsa_watch_take(&s->tlsa, post, hk_clock_mono_ms());
+	else
+		hk_key_watch_take(&s->watch, post, hk_clock_mono_ms());
 }
 
 bool server_take_mail(struct server *s)
@@ -391,8 +427,7 @@ bool server_take_mail(struct server *s)
 	for (post = hk_mailbox_take(&s->box); post; post = next) {
 		next = post->next;
 		if (post->type == HK_POST_DNS)
-			hk_key_watch_take(
-			    &s->watch, (struct hk_dns_post *)post, hk_clock_mono_ms());
+			take_answer(s, (struct hk_dns_post *)post);
 		else if (hk_mta_told(s->mta, post))
 			idle = true;
 	}
@@ -417,12 +452,15 @@ void server_done(struct server *s)
 {
 	server_drop(s);
 	hk_key_watch_end(&s->watch);
+	hk_tlsa_watch_end(&s->tlsa);
 	/* first our use of it: with the workers' its resolver ends, which still answers to them */
 	hk_generation_free(s->now);
 	if (s->mta)
 		hk_mta_end(s->mta);
 	if (s->fetch >= 0)
 		close(s->fetch);
+	if (s->operator >= 0)
+		close(s->operator);
 	forget_sockets(&s->now_sockets, false);
 	drop_mail(s);
 	hk_tls_tickets_free(s->tickets);

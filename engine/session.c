@@ -227,7 +227,7 @@ void hk_session_run_asked(struct hk_session *s, bool ok)
 	if (ok)
 		hk_smtpd_accept(s->smtpd);
 	else
-		hk_smtpd_answer(s->smtpd, 458, "4.3.0", HK_S("The queue cannot be run now (RFC 1985 5.3)"));
+		session_refuse(s, &(struct hk_policy_reply){HK_REFUSAL_ETRN_ABSENT}, (struct hk_slice){0});
 }
 
 void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status status)
