@@ -24,6 +24,7 @@
  *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
  *	spool.c     the command spool
+ *	queue*.c    the command queue (queue.h)
  *	flags.c     options of commands that share none
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
@@ -249,5 +250,6 @@ enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
 enum cli_exit cli_spool(char **argv);
+enum cli_exit cli_queue(char **argv);
 
 #endif

@@ -3,6 +3,7 @@
  * policy.c - who may send to whom, and what a verdict means.
  */
 #include "engine/policy.h"
+#include "lib/base/bug.h"
 
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const struct hk_ip *ip)
 {
@@ -73,7 +74,7 @@ struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct h
 
 	if (where == NOWHERE)
 		return nobody;
-	if (!(may_send_to[l->role][who] & where))
+	if (!(may_send_to[l->role][who] & where) && !(HK_BUG(OPEN_RELAY) && routes_in_local_part(path->local)))
 		return denied;
 	*ret_address = where == POSTMASTER ? conf->postmaster : path->text;
 	return (struct hk_policy_reply){0};

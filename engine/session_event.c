@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/bug.h"
 #include "engine/session_internal.h"
 #include "engine/user.h"
+#include "lib/base/bug.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
@@ -55,7 +55,7 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		return;
 	}
 	s->message = message_new(s, e);
-	if (HK_PLANTED_NO_RESET && last && s->message)
+	if (HK_BUG(NO_RESET) && last && s->message)
 		keep_recipients(s->message, last);
 	message_free(s, last);
 	if (!s->message) {
@@ -167,7 +167,7 @@ static void on_body(struct hk_session *s, struct hk_slice chunk)
 
 static void on_abort(struct hk_session *s)
 {
-	if (!HK_PLANTED_NO_RESET) {
+	if (!HK_BUG(NO_RESET)) {
 		message_free(s, s->message);
 		s->message = NULL;
 	}

@@ -255,6 +255,7 @@ struct hk_policy_reply auth_may_header(struct hk_session *, const struct message
 void dns_begin(struct hk_session *);
 /* dns_gather(s): lets the verdict go on and takes its new questions. */
 void dns_gather(struct hk_session *);
+void dns_forget(struct message *); /* nothing that was asked for its verdict matters any more */
 void dns_answer(struct hk_session *, uint32_t id, const struct hk_dns_answer *);
 /* dns_next(s, ret): the next question to hand out */
 bool dns_next(struct hk_session *, struct hk_session_want *ret);

@@ -8,6 +8,7 @@
 
 #include "engine/session_internal.h"
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 
 const struct hk_policy_reply reply_no_memory = {HK_REFUSAL_NO_MEMORY};
 const struct hk_policy_reply reply_no_space = {HK_REFUSAL_NO_SPACE};
@@ -53,6 +54,7 @@ void message_release(struct message *m)
 {
 	hk_verify_done(m->verify);
 	m->verify = NULL;
+	dns_forget(m);
 	hk_splitter_done(&m->splitter);
 	hk_buf_done(&m->body);
 	hk_arena_done(&m->arena);
@@ -79,7 +81,8 @@ void message_free(struct hk_session *s, struct message *m)
 	}
 	hk_mail_free(m->mail);
 	message_release(m);
-	hk_buf_done(&m->summary);
+	if (!HK_BUG(SESSION_LEAK))
+		hk_buf_done(&m->summary);
 	free(m);
 }
 

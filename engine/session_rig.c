@@ -85,6 +85,9 @@ static void sync_body(struct srig *r, struct hk_session *s, const struct hk_sess
 static void commit(struct srig *r, struct hk_session *s, const struct hk_session_want *w)
 {
 	r->n_commits++;
+	r->now.mono_ms += r->commit_ms;
+	if (r->commit_ms)
+		hk_session_tick(s, &r->now);
 	if (r->commit == HK_OK && r->n_mails < SRIG_MAILS)
 		r->mail[r->n_mails++] = w->mail;
 	else

@@ -414,6 +414,22 @@ static void a_dead_resolver_costs_twenty_seconds_and_makes_temperrors(void **sta
 	srig_done(&r);
 }
 
+/* A tree walk asks for all its names at once, and the first of them may decide (RFC 9989 4.10). */
+static void a_question_whose_answer_nobody_needs_is_forgotten_with_the_verdict(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF,
+	    "fast.test. TXT \"v=spf1 ip4:10.255.1.20\"\n$SERVFAIL _dmarc.fast.test. TXT\n$TIMEOUT _dmarc.test. TXT\n");
+	r.commit_ms = 2 * HK_SESSION_DNS_MS;
+	send(&r, "off", "10.255.1.20", "u@fast.test", "From: u@fast.test\r\n");
+	assert_int_equal(r.n_mails, 1);
+	assert_has(srig_stored(&r, 0), "dmarc=temperror");
+	assert_has(srig_codes(&r), "250 221");
+	srig_done(&r);
+}
+
 /* A name that nobody converts is waited for before anything is judged, by the same clock. A message may also end with its
  * header. */
 static void names_are_waited_for_with_the_header_and_without_a_body(void **state)
@@ -517,6 +533,7 @@ int main(void)
 	    cmocka_unit_test(a_trusted_relay_is_not_judged_by_its_address),
 	    cmocka_unit_test(a_failing_message_meets_what_the_operator_chose),
 	    cmocka_unit_test(a_dead_resolver_costs_twenty_seconds_and_makes_temperrors),
+	    cmocka_unit_test(a_question_whose_answer_nobody_needs_is_forgotten_with_the_verdict),
 	    cmocka_unit_test(names_are_waited_for_with_the_header_and_without_a_body),
 	    cmocka_unit_test(the_time_of_one_message_is_not_that_of_the_next),
 	    cmocka_unit_test(a_message_that_is_dropped_leaves_no_question_behind),

@@ -2,6 +2,7 @@
  *
  * Writing replies (RFC 5321 4.2, RFC 2034 4).
  */
+#include "lib/base/bug.h"
 #include "smtp_internal.h"
 
 /* 512 octets with CRLF (RFC 5321 4.5.3.1.5), less "250-", "5.123.123 " and CRLF. */
@@ -52,7 +53,7 @@ void hk_smtp_reply_add(
 		if (enhanced && *enhanced)
 			hk_buf_addf(out, line.n ? "%s " : "%s", enhanced);
 		hk_quote_add(out, line, line.n);
-		hk_buf_add(out, HK_S("\r\n"));
+		hk_buf_add(out, HK_BUG(BARE_LF_REPLY) && code == 550 ? HK_S("\n") : HK_S("\r\n"));
 		text = rest;
 	} while (!last);
 }

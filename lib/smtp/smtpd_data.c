@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "lib/base/bug.h"
 #include "smtpd_internal.h"
 
 /* How much more than the announced SIZE a client may send before the connection is cut: a client
@@ -90,6 +91,11 @@ static enum hk_status dot_step(struct hk_smtpd *s, struct hk_slice have)
 {
 	if (have.n < 2 || (have.p[1] == '\r' && have.n < 3))
 		return HK_AGAIN;
+	if (HK_BUG(LF_AS_CRLF) && have.p[1] == '\n') {
+		smtpd_consume(s, 2);
+		smtpd_end_of_data(s);
+		return HK_OK;
+	}
 	if (have.p[1] == '\r' && have.p[2] == '\n') {
 		smtpd_consume(s, 3);
 		smtpd_end_of_data(s);
