@@ -82,7 +82,7 @@ static const struct provocation provocations[] = {
         NO_SETTING, NULL, 0},
     {HK_REFUSAL_DNS_LISTED, "mx", "10.0.0.9", TO("u@b.test"), NO_SETTING, NULL, 0},
     {HK_REFUSAL_GREYLISTED, "grey", "192.0.2.1", TO("u@b.test"), GREY, NULL, 0},
-    {HK_REFUSAL_ETRN_ABSENT, "mx", "10.7.0.1", HELLO "ETRN a.test\r\n", NO_SETTING, NULL, 0},
+    {HK_REFUSAL_ETRN_ABSENT, "mx", "10.7.0.1", HELLO "ETRN #a\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_ETRN_DENIED, "mx", "192.0.2.1", HELLO "ETRN a.test\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_NO_MEMORY, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by a test of its own */
     {HK_REFUSAL_NO_SPACE, "mx", "192.0.2.1", MESSAGE("", "A: b"), COMMIT_FULL, NULL, 0},

@@ -158,6 +158,10 @@ enum hk_status hk_session_next(
 		ret->auth = s->who.ask;
 		return HK_OK;
 	}
+	if (take_want(s, WANT_RUN, HK_SESSION_RUN, ret)) {
+		ret->domain = s->run;
+		return HK_OK;
+	}
 	if (take_want(s, WANT_SYNC, HK_SESSION_SYNC, ret)) {
 		ret->id = s->message->want_id;
 		ret->file = s->message->file;
@@ -212,6 +216,18 @@ void hk_session_synced(struct hk_session *s, uint32_t id, enum hk_status status)
 {
 	if (s->stage == STAGE_SYNC && s->message && s->message->want_id == id)
 		message_synced(s, status);
+}
+
+void hk_session_run_asked(struct hk_session *s, bool ok)
+{
+	if (s->stage != STAGE_RUN)
+		return;
+	s->stage = STAGE_CLIENT;
+	s->last_input = s->now.mono_ms;
+	if (ok)
+		hk_smtpd_accept(s->smtpd);
+	else
+		session_refuse(s, &(struct hk_policy_reply){HK_REFUSAL_ETRN_ABSENT}, (struct hk_slice){0});
 }
 
 void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status status)

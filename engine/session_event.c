@@ -99,13 +99,19 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	return (struct hk_policy_reply){HK_REFUSAL_GREYLISTED, {hk_slice_str(room)}};
 }
 
-/* RFC 1985 5.3. Nothing is begun by it: who may ask is told that it cannot be done now, so that nobody waits for it. */
-static void on_etrn(struct hk_session *s)
+/* RFC 1985 5.3. The mail goes where it would go anyway, only at once: who may send through us may ask for that. */
+static void on_etrn(struct hk_session *s, struct hk_slice node)
 {
 	bool may = s->client.may_relay || s->client.is_user;
 	struct hk_policy_reply reply = {may ? HK_REFUSAL_ETRN_ABSENT : HK_REFUSAL_ETRN_DENIED};
 
-	session_refuse(s, &reply, (struct hk_slice){0});
+	if (!may || (node.n && node.p[0] == '#')) { /* queues have no names here */
+		session_refuse(s, &reply, (struct hk_slice){0});
+		return;
+	}
+	s->run = node;
+	s->stage = STAGE_RUN;
+	s->wants |= WANT_RUN;
 }
 
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -200,7 +206,7 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 		auth_cancel(s);
 		break;
 	case HK_SMTPD_ETRN:
-		on_etrn(s);
+		on_etrn(s, e->text);
 		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:

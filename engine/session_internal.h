@@ -28,13 +28,14 @@ enum stage {
 	STAGE_CLIENT,  /* the client's turn */
 	STAGE_LOOKUP,  /* an answer that the pending command needs */
 	STAGE_TLS,     /* a handshake */
+	STAGE_RUN,     /* whoever asks the owner to run the queue of a domain */
 	STAGE_AUTH,    /* whoever knows the users, or the time that a failure costs */
 	STAGE_VERDICT, /* answers for the verdict, or the client's name */
 	STAGE_SYNC,    /* the body file */
 	STAGE_COMMIT,  /* the owner */
 	STAGE_OVER,    /* only output is left */
 };
-enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8, WANT_AUTH = 16 };
+enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8, WANT_AUTH = 16, WANT_RUN = 32 };
 
 /* A DNS question that is open. name lives in the arena of whoever asks. */
 struct open_question {
@@ -122,6 +123,7 @@ struct hk_session {
 	struct hk_now now;
 	enum stage stage;
 	unsigned wants;
+	struct hk_slice run;           /* STAGE_RUN: of the pending ETRN */
 	uint32_t last_id;
 	struct hk_policy_client client;
 	char client_text[HK_IP_TEXT_MAX];

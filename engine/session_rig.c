@@ -150,6 +150,10 @@ static void satisfy(
 	case HK_SESSION_AUTH:
 		authenticate(r, s, w);
 		break;
+	case HK_SESSION_RUN:
+		snprintf(r->ran, sizeof r->ran, "%.*s", HK_FMT(w->domain));
+		hk_session_run_asked(s, !r->run_fails);
+		break;
 	case HK_SESSION_CLOSE:
 		*closing = true;
 		break;

@@ -190,7 +190,7 @@ static const struct words {
 	R(DOMAIN_NO_ALABEL) = {"このドメインは検索できる名前ではありません", FIX_ADDRESS, BY_DESIGN, ""},
 	R(DNS_LISTED) = {"... は ... のリストにあります: ...", ASK_POSTMASTER, LISTED, "dns-list"},
 	R(GREYLISTED) = {"... 秒後にもう一度送ってください。初めての相手にはそうお願いしています", WAIT, ITEM_FREE, "greylist"},
-	R(ETRN_ABSENT) = {"送信待ちの列は、決まった時刻にだけ動きます", WAIT, BY_DESIGN, ""},
+	R(ETRN_ABSENT) = {"この送信待ちの列は、今は動かせません", WAIT, BY_DESIGN, ""},
 	R(ETRN_DENIED) = {"許可されていません", ASK_POSTMASTER, ITEM, "relay-from"},
 	R(NO_MEMORY) = {"このメールのためのメモリが今はありません", WAIT, MEMORY, ""},
 	R(NO_SPACE) = {"メールを保存する場所が今はありません", WAIT, DISK, ""},
