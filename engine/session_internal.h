@@ -74,10 +74,11 @@ struct who {
 /* One question about the client (the first HK_CONF_LISTS_MAX: the listener's lists) or about a command's address. */
 enum lookup_nr { LOOKUP_SENDER = HK_CONF_LISTS_MAX, LOOKUP_ALABEL, LOOKUPS };
 enum lookup_state { LOOKUP_NEW, LOOKUP_OPEN, LOOKUP_DONE };
+#define ALABEL_MAX (HK_DNS_NAME_MAX + 1)
 struct lookup {
 	enum lookup_state state;
 	struct open_question question;
-	char name[HK_DNS_NAME_MAX];
+	uint8_t *name; /* HK_DNS_NAME_MAX octets of the session's arena, once it was needed */
 	uint64_t until; /* mono_ms */
 	bool is_listed, has_answer;
 	struct hk_slice text; /* of a list's TXT record */
@@ -130,7 +131,7 @@ struct hk_session {
 	struct reverse reverse;
 	struct who who;
 	struct lookup lookup[LOOKUPS];
-	char alabel[HK_DNS_NAME_MAX + 1];
+	char *alabel; /* ALABEL_MAX octets of the arena, once it was needed */
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
 	struct hk_buf away;     /* the reply of one that is sent away without a greeting */
