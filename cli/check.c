@@ -3,7 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <hikyaku/names.h>
 
 #include "engine/evidence_store.h"
 #include "engine/mail.h"
@@ -87,18 +86,6 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->authserv_id = c->authserv_id;
 }
 
-/* SPF looks names up, so they go in as A-labels (RFC 8616 4); what has none stays as it is. */
-static enum hk_status to_alabels(struct cli_checked *c, struct hk_slice *address)
-{
-	size_t at = hk_slice_rfind(*address, '@');
-	struct hk_slice domain = at < address->n ? hk_slice_from(*address, at + 1) : *address, converted;
-
-	if (hk_names_alabel(&c->arena, domain, &converted) != HK_OK || hk_slice_eq_nocase(converted, domain))
-		return HK_OK;
-	return hk_arena_fmt(&c->arena, address, "%.*s%.*s",
-	    HK_FMT(hk_slice_sub(*address, 0, address->n - domain.n)), HK_FMT(converted));
-}
-
 static enum hk_status give_header(struct cli_checked *c, struct cli_resolver *r)
 {
 	enum hk_status status = hk_verify_names(c->verify, c->message.header);
@@ -121,11 +108,6 @@ static enum hk_status judge(
 		return status;
 	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), hk_slice_str(o->rcpt), &stored);
 	fill_input(o, c, &stored, &in);
-	status = to_alabels(c, &in.helo);
-	if (status == HK_OK)
-		status = to_alabels(c, &in.mail_from);
-	if (status != HK_OK)
-		return status;
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)
 		return HK_NOMEM;

@@ -38,21 +38,33 @@ static void serve(int signals, role_taker *taker, void *with)
 	}
 }
 
+static bool may_serve(enum role role, struct hk_log_sink *sink)
+{
+	struct hk_buf why;
+	bool may;
+
+	hk_buf_init(&why, 1024);
+	may = privileges_check(role, &why);
+	if (!may)
+		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=%s",
+		    hk_log_value(hk_buf_slice(&why)).text);
+	hk_buf_done(&why);
+	return may;
+}
+
 int role_serve(enum role role, role_taker *taker, void *with)
 {
 	int signals = signals_open();
 	struct hk_log_sink *sink;
-	struct hk_buf why;
+	bool may;
 
-	hk_buf_init(&why, 1024);
 	if (signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_DIRECT, &sink) != HK_OK)
 		return 1;
-	if (!privileges_check(role, &why)) {
-		hk_logf(hk_log_sink_log(sink), HK_LOG_ERROR, "ev=start what=%s",
-		    hk_log_value(hk_buf_slice(&why)).text);
-		return 1;
+	may = may_serve(role, sink);
+	if (may) {
+		fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);
+		serve(signals, taker, with);
 	}
-	fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-	serve(signals, taker, with);
-	return 0;
+	hk_log_sink_close(sink);
+	return may ? 0 : 1;
 }

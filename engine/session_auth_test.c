@@ -20,6 +20,8 @@
 	"certificate-key /k; auth file /users; clientid required; }\n"                             \
 	"listen old { address 10.255.2.40:592; role submission; relay-from 10.0.0.0/8; "           \
 	"legacy-clients 10.0.0.9; }\n"                                                             \
+	"listen hop { address 10.255.2.40:593; role submission; auth file /users; "                \
+	"auth-without-tls on; sender-login off; trusted-relays 10.8.0.0/16; }\n"                    \
 	"listen mx { address 10.255.2.40:25; relay-from 10.0.0.0/8; }\n"
 #define TLS   "EHLO pc.b.test\r\nSTARTTLS\r\nEHLO pc.b.test\r\n"
 #define GOOD  "AHVzZXJAYi50ZXN0ADEyMzQ=" /* \0user@b.test\0001234 */
@@ -510,6 +512,36 @@ static void bare_line_feeds_are_mended_for_the_named_clients_only(void **state)
 	end(&r);
 }
 
+/* RFC 4954 5: from others than trusted relays whatever AUTH= says is treated as <>; where it does not stand, nothing is said. */
+static void who_is_said_to_have_sent_it_first_counts_from_trusted_relays_alone(void **state)
+{
+	static const struct {
+		const char *client, *param, *want;
+	} cases[] = {
+	    {"10.8.0.1", " AUTH=other+3Db@b.test", "other+3Db@b.test"},
+	    {"10.8.0.1", " AUTH=<>", "<>"},
+	    {"10.8.0.1", "", ""},
+	    {"10.0.0.9", " AUTH=other+3Db@b.test", "<>"},
+	    {"10.0.0.9", " AUTH=user@b.test", "<>"},
+	    {"10.0.0.9", " AUTH=<>", "<>"},
+	    {"10.0.0.9", "", ""},
+	};
+	char text[512];
+	struct srig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		begin(&r, "hop");
+		r.client = cases[i].client;
+		snprintf(text, sizeof text, "EHLO h.test\r\n" LOGIN "MAIL FROM:<user@b.test>%s\r\nRCPT TO:<other@c.test>\r\n" DATA, cases[i].param);
+		say(&r, text, "220 250 235 250 250 354 250");
+		assert_int_equal(r.n_mails, 1);
+		assert_text(r.mail[0]->params.auth, cases[i].want);
+		end(&r);
+	}
+}
+
 static void a_back_end_that_is_dead_keeps_nobody_but_its_client(void **state)
 {
 	struct srig r;
@@ -557,6 +589,7 @@ int main(void)
 	        a_device_does_so_much_wherever_it_is, NULL, NULL, NULL},
 	    cmocka_unit_test(a_device_is_here_so_often_at_once),
 	    cmocka_unit_test(bare_line_feeds_are_mended_for_the_named_clients_only),
+	    cmocka_unit_test(who_is_said_to_have_sent_it_first_counts_from_trusted_relays_alone),
 	    cmocka_unit_test(a_back_end_that_is_dead_keeps_nobody_but_its_client),
 	};
 

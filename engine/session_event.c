@@ -149,9 +149,11 @@ static void on_data(struct hk_session *s)
 
 static void on_body(struct hk_session *s, struct hk_slice chunk)
 {
-	struct hk_policy_reply reply = message_chunk(s, chunk);
+	struct hk_policy_reply reply;
 
-	if (reply.code)
+	if (!message_chunk(s, chunk, &reply))
+		s->stage = STAGE_LOOKUP;
+	else if (reply.code)
 		session_refuse(
 		    s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
 	else

@@ -363,8 +363,13 @@ void message_end(struct hk_session *s)
 	struct message *m = s->message;
 	struct hk_policy_reply reply = {0};
 
-	if (!m->is_header_done)
+	if (!m->is_header_done) {
+		if (message_names_wait(s)) {
+			s->stage = STAGE_LOOKUP;
+			return;
+		}
 		reply = message_header_end(s);
+	}
 	if (reply.code) {
 		refuse(s, &reply);
 		return;

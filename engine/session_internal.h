@@ -94,7 +94,8 @@ struct message {
 
 	bool is_receiving; /* DATA was accepted: shutdown waits for its end */
 	struct hk_splitter splitter;
-	bool is_header_done, has_8bit;
+	bool has_asked_names, is_header_done, has_8bit;
+	size_t body_at; /* where the body begins in the chunk that ends the header */
 	struct hk_header header;
 	struct hk_buf body; /* until it is longer than HK_BODY_INLINE_MAX */
 	uint64_t body_size;
@@ -200,10 +201,12 @@ void message_free(struct hk_session *, struct message *);
 /* message_add_rcpt(m, address, params): copies. */
 enum hk_status message_add_rcpt(
     struct message *, struct hk_slice address, const struct hk_smtp_rcpt_params *);
-/* message_begin(s): DATA was accepted. message_chunk(s, chunk): code 0, or why the rest need not
- * come. */
+/* message_begin(s): DATA was accepted. message_chunk(s, chunk, ret): false: an answer is to be waited for, then it is to be
+ * called again with the same chunk; true: *ret has code 0, or says why the rest need not come. */
 struct hk_policy_reply message_begin(struct hk_session *);
-struct hk_policy_reply message_chunk(struct hk_session *, struct hk_slice chunk);
+bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_reply *ret);
+/* message_names_wait(s): the header section is complete; true while A-labels for its From are waited for. */
+bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
 /* message_path(s, m): <spool>/body/<id>; the caller frees it with hk_buf_done. */

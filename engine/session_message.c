@@ -141,6 +141,26 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 /* ---- the header -------------------------------------------------------------------------------
  */
 
+bool message_names_wait(struct hk_session *s)
+{
+	struct message *m = s->message;
+	size_t i;
+
+	if (!m->verify)
+		return false;
+	if (!m->has_asked_names) {
+		m->has_asked_names = true;
+		/* what goes wrong here goes wrong with the header again, and is told there */
+		(void)!hk_verify_names(m->verify, hk_splitter_header(&m->splitter));
+		m->needs_step = true;
+		dns_gather(s);
+	}
+	for (i = 0; i < HK_VERIFY_MAX_QUESTIONS; i++)
+		if (m->question[i].is_open && m->question[i].question.type == HK_DNS_ALABEL)
+			return true;
+	return false;
+}
+
 /* Deliberate: RFC 5322 2.1.1 has 998 characters, and mail that is longer is sent all the time. */
 static bool has_long_line(struct hk_slice section)
 {
@@ -275,21 +295,26 @@ static struct hk_policy_reply add_body(
 	return no_reply;
 }
 
-struct hk_policy_reply message_chunk(struct hk_session *s, struct hk_slice chunk)
+bool message_chunk(struct hk_session *s, struct hk_slice chunk, struct hk_policy_reply *ret)
 {
 	struct message *m = s->message;
-	struct hk_policy_reply reply = no_reply;
-	struct hk_slice body;
-	enum hk_status status = hk_splitter_feed(&m->splitter, chunk, &body);
+	bool has_waited = m->has_asked_names && !m->is_header_done;
+	struct hk_slice body = hk_slice_from(chunk, m->body_at);
+	enum hk_status status = has_waited ? HK_OK : hk_splitter_feed(&m->splitter, chunk, &body);
 
+	*ret = no_reply;
 	if (status == HK_LIMIT)
-		return (struct hk_policy_reply){552, "5.3.4",
+		*ret = (struct hk_policy_reply){552, "5.3.4",
 		    "The header section is over 256 KiB (limit of this host; RFC 5321 4.5.3.1.9)"};
-	if (status != HK_OK)
-		return reply_no_memory;
-	if (!m->is_header_done && hk_splitter_in_body(&m->splitter))
-		reply = message_header_end(s);
-	if (!reply.code && body.n)
-		reply = add_body(s, m, body);
-	return reply;
+	else if (status != HK_OK)
+		*ret = reply_no_memory;
+	if (!ret->code && !m->is_header_done && hk_splitter_in_body(&m->splitter)) {
+		m->body_at = chunk.n - body.n;
+		if (message_names_wait(s))
+			return false;
+		*ret = message_header_end(s);
+	}
+	if (!ret->code && body.n)
+		*ret = add_body(s, m, body);
+	return true;
 }

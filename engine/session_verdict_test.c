@@ -37,6 +37,8 @@
 	"-all\"\n"                                                                                 \
 	"_dmarc.none.test. TXT \"v=DMARC1; p=none\"\nnone.test. TXT \"v=spf1 -all\"\n"             \
 	"soft.test. TXT \"v=spf1 ~all\"\n_dmarc.soft.test. TXT \"v=DMARC1; p=reject\"\n"           \
+	"xn--bcher-kva.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                            \
+	"_dmarc.xn--bcher-kva.test. TXT \"v=DMARC1; p=reject\"\n"                                 \
 	"$TIMEOUT slow.test. TXT\n$TIMEOUT _dmarc.slow.test. TXT\n"                                \
 	"$SERVFAIL broken.test. TXT\n_dmarc.broken.test. TXT \"v=DMARC1; p=reject\"\n"
 
@@ -345,6 +347,13 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, v@a.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n", NULL, true},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
+	    /* AP-10 SEC-79: U-labels are judged as their A-labels (RFC 9989 4.1), also where someone has written them otherwise */
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@b\xc3\xbc" "cher.test\r\n",
+	        "550 5.7.1 Email rejected per DMARC policy for xn--bcher-kva.test", false},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@B\xc3\x9c" "CHER.test\r\n",
+	        "550 5.7.1 Email rejected per DMARC policy for xn--bcher-kva.test", false},
+	    {"hard", "10.255.1.20", "u@xn--bcher-kva.test", "From: u@b\xc3\xbc" "cher.test\r\n", NULL, false},
+	    {"hard", "10.255.1.20", "u@a.test", "From: u@b\xff" "cher.test\r\n", "550 5.7.1 No author ", false},
 	    /* none at all, or none that can be read (RFC 5322 3.6.2) */
 	    {"off", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, true},
@@ -403,6 +412,40 @@ static void a_dead_resolver_costs_twenty_seconds_and_makes_temperrors(void **sta
 	assert_int_equal(r.now.mono_ms - began, HK_SESSION_DNS_MS);
 	assert_true(r.questions < 60);
 	srig_done(&r);
+}
+
+/* A name that nobody converts is waited for before anything is judged, by the same clock. A message may also end with its
+ * header. */
+static void names_are_waited_for_with_the_header_and_without_a_body(void **state)
+{
+	static const char *const end[] = {"\r\nbody\r\n.\r\n", "\r\n.\r\n", ".\r\n", "not a field\r\n.\r\n"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2 * COUNT(end); i++) {
+		struct srig r;
+		char script[1024];
+		uint64_t began;
+
+		srig_init(&r, CONF, ZONE);
+		r.dns_is_dead = i % 2;
+		r.cut = (enum srig_cut)(i / 2 % SRIG_CUTS);
+		r.listener = "off";
+		r.client = "10.255.1.20";
+		began = r.now.mono_ms;
+		snprintf(script, sizeof script,
+		    "EHLO h.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<u@b.test>\r\nDATA\r\n"
+		    "From: u@b\xc3\xbc" "cher.test\r\n%sQUIT\r\n",
+		    end[i / 2]);
+		srig_say(&r, script);
+		assert_int_equal(r.n_mails, 1);
+		assert_has(srig_stored(&r, 0), r.dns_is_dead ? "dmarc=permerror" : "dmarc=fail");
+		if (i / 2 == 0)
+			assert_has(srig_stored(&r, 0), "\r\n\r\nbody\r\n");
+		if (r.dns_is_dead)
+			assert_int_equal(r.now.mono_ms - began, HK_SESSION_DNS_MS);
+		srig_done(&r);
+	}
 }
 
 /* Each message has its own time, and what is late for one is not taken for the next. */
@@ -474,6 +517,7 @@ int main(void)
 	    cmocka_unit_test(a_trusted_relay_is_not_judged_by_its_address),
 	    cmocka_unit_test(a_failing_message_meets_what_the_operator_chose),
 	    cmocka_unit_test(a_dead_resolver_costs_twenty_seconds_and_makes_temperrors),
+	    cmocka_unit_test(names_are_waited_for_with_the_header_and_without_a_body),
 	    cmocka_unit_test(the_time_of_one_message_is_not_that_of_the_next),
 	    cmocka_unit_test(a_message_that_is_dropped_leaves_no_question_behind),
 	    cmocka_unit_test(the_evidence_of_a_mail_replays_its_verdict),

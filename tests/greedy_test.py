@@ -109,7 +109,7 @@ def clients_that_mean_harm_hold_little_and_slow_nobody(t):
                   f" {alone[15] * 1000:.0f} ms alone, {beside[15] * 1000:.0f} ms beside them, {beside[-1] * 1000:.0f} ms at most")
             t.ok(each < KIB_MOST * SLOW, "none holds more than its bound", f"{each:.0f} KiB each")
             t.ok(beside[15] < LATENCY_MOST * SLOW, "one that behaves is served beside them", beside)
-            t.ok(beside[-1] < 4 * SLOW, "and never waits long", beside)
+            t.ok(beside[-1] < 10 * SLOW, "and never waits long", beside)
             t.ok(daemon.process.poll() is None and latencies(daemon, 3), "the daemon goes on when they are gone")
             t.equal(len(daemon.wait_mail(count=63)), 63, "and no message came of theirs")
 

@@ -34,13 +34,13 @@ static void start(struct outcome *o, struct hk_smtpc *c)
 	    .n = 1 + (o->choice >> 3 & 1) * 2,
 	    .mail = {.has_size = true, .size = 30, .body = HK_BODY_8BITMIME, .envid = HK_S("x")}};
 
-	if (o->started++ == 3) {
+	enum hk_status status = o->started++ < 3 ? hk_smtpc_start(c, &t) : HK_LIMIT;
+
+	if (status == HK_LIMIT) /* ours, or the server's (RFC 9422) */
 		hk_smtpc_quit(c);
-		return;
-	}
-	if (hk_smtpc_start(c, &t) != HK_OK)
+	else if (status != HK_OK)
 		abort();
-	o->in_transaction = true;
+	o->in_transaction = status == HK_OK;
 }
 
 static void heed(struct outcome *o, struct hk_smtpc *c, const struct hk_smtpc_event *e)

@@ -516,6 +516,15 @@ static struct hk_slice join_address(
 	return hk_slice_of(text, n);
 }
 
+/* RFC 8616 4: U-labels of MAIL FROM go in as A-labels, for the first lookup and for macros; HELO has none of them. What has no
+ * A-label stays as it is, and is no domain of mail. */
+static bool to_ascii(struct hk_arena *a, struct hk_slice *domain)
+{
+	enum hk_status status = hk_dns_name_to_ascii(a, *domain, domain);
+
+	return status == HK_OK || status == HK_SYNTAX;
+}
+
 /* 2.4, 4.1, 4.3: the sender's parts; postmaster where there is no local part. */
 static bool set_sender(struct hk_spf *q, const struct hk_spf_input *in)
 {
@@ -529,7 +538,7 @@ static bool set_sender(struct hk_spf *q, const struct hk_spf_input *in)
 	local = at == from.n || at == 0 ? HK_S("postmaster") : hk_slice_sub(from, 0, at);
 	if (at < from.n)
 		from = hk_slice_from(from, at + 1);
-	if (hk_arena_dup(q->a, local, &value['l' - 'a']) != HK_OK ||
+	if ((!q->verdict.is_helo && !to_ascii(q->a, &from)) || hk_arena_dup(q->a, local, &value['l' - 'a']) != HK_OK ||
 	    hk_arena_dup_lower(q->a, from, &q->verdict.domain) != HK_OK ||
 	    hk_arena_dup(q->a, from, &value['o' - 'a']) != HK_OK ||
 	    hk_arena_dup(q->a, in->helo, &value['h' - 'a']) != HK_OK)

@@ -203,7 +203,7 @@ static void a_domain_that_dns_cannot_hold_has_no_record_rfc_7208_4_3(void **stat
 {
 	static const char *const from[] = {
 	    "x@", "x@localhost", "x@[192.0.2.1]", "x@[IPv6:::1]", "x@a..test", "x@.a.test", "x@a b.test", "x@a\\.test",
-	    "x@a234567890123456789012345678901234567890123456789012345678901234.test", "x@\xe3\x81\x82.test", "x@a.test\n", "@"};
+	    "x@a234567890123456789012345678901234567890123456789012345678901234.test", "x@\xe3\x81.test", "x@a.test\n", "@"};
 	struct run run = {.zone = "a.test. TXT \"v=spf1 +all\"\n", .ip = "192.0.2.1"};
 	size_t i;
 

@@ -188,6 +188,41 @@ static void macros_expand_as_in_rfc_7208_7_4(void **state)
 	assert_int_equal(hk_spf_expand_name(&arena, &macros, HK_S("%{lr2-}"), &name), HK_NOTFOUND);
 }
 
+/* AP-10 SEC-79. In MAIL FROM a name may stand in U-labels, in HELO it may not. */
+static void u_labels_of_mail_from_are_looked_up_as_a_labels_rfc_8616_4(void **state)
+{
+	static const struct { const char *from, *helo, *name; } rows[] = {
+	    {"u@b\xc3\xbc" "cher.test", "h.test", "xn--bcher-kva.test"},
+	    {"u@B\xc3\xbc" "cher.TEST", "h.test", "xn--bcher-kva.test"},
+	    {"b\xc3\xbc@xn--bcher-kva.test", "h.test", "xn--bcher-kva.test"},
+	    {"u@b\xff" "cher.test", "h.test", NULL},
+	    {"u@xn--\xc3\xbc.test", "h.test", NULL},
+	    {"", "b\xc3\xbc" "cher.test", NULL},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, 0, 0, 1}},
+		    .mail_from = hk_slice_str(rows[i].from), .helo = hk_slice_str(rows[i].helo)};
+		struct hk_spf *q = must(hk_spf_new(&arena, &in, NULL));
+		struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = HK_S("v=spf1 exists:%{o}.x.test -all")};
+		struct hk_dns_answer answer = {.rr = &rr, .n = 1};
+
+		assert_int_equal(hk_spf_step(q), rows[i].name ? HK_AGAIN : HK_OK);
+		if (!rows[i].name) {
+			assert_int_equal(hk_spf_result(q)->result, HK_SPF_NONE);
+			continue;
+		}
+		assert_true(hk_spf_question(q, &answer.question));
+		assert_text(answer.question.name, rows[i].name);
+		assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
+		assert_int_equal(hk_spf_step(q), HK_AGAIN);
+		assert_true(hk_spf_question(q, &answer.question)); /* and in macros */
+		assert_text(answer.question.name, "xn--bcher-kva.test.x.test");
+	}
+}
+
 static void a_local_part_beyond_ascii_makes_no_name_rfc_8616_4(void **state)
 {
 	static const struct { const char *spec; bool is_name; } rows[] = {
@@ -267,6 +302,7 @@ int main(void)
 	    TEST(who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3),
 	    TEST(the_version_stands_alone_rfc_7208_4_5),
 	    TEST(macros_expand_as_in_rfc_7208_7_4),
+	    TEST(u_labels_of_mail_from_are_looked_up_as_a_labels_rfc_8616_4),
 	    TEST(a_local_part_beyond_ascii_makes_no_name_rfc_8616_4),
 	    TEST(long_names_lose_labels_on_the_left_rfc_7208_7_3),
 	    TEST(an_explanation_is_sanitised_and_bounded_rfc_7208_6_2),

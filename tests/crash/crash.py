@@ -19,6 +19,7 @@ import fcntl
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -359,7 +360,16 @@ def can_cut(root):
     return "no loop device, no ext4 or no FS_IOC_SHUTDOWN here"
 
 
+def enter_own_mounts():
+    """A namespace that is copied elsewhere while a disk is mounted keeps it busy: the disk that comes back after a cut would
+    still be the one that was cut."""
+    if os.getuid() == 0 and "HIKYAKU_OWN_MOUNTS" not in os.environ and shutil.which("unshare"):
+        os.environ["HIKYAKU_OWN_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "--", sys.executable, "-B", *sys.argv])
+
+
 def main():
+    enter_own_mounts()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--cuts", type=int, default=100)
