@@ -335,7 +335,7 @@ static bool load_tls(struct sink *s)
 	hk_buf_init(&key, PEM_MAX);
 	hk_buf_init(&why, 1024);
 	if (cli_read_file(s->options.certificate, PEM_MAX, &certificate) && cli_read_file(s->options.key, PEM_MAX, &key)) {
-		status = hk_tls_context_server(&s->tls);
+		status = hk_tls_context_server(HK_S("sink"), NULL, &s->tls);
 		if (status == HK_OK)
 			status = hk_tls_context_add(s->tls, hk_buf_slice(&certificate), hk_buf_slice(&key), &why);
 		hk_buf_add_byte(&why, 0);

@@ -53,6 +53,11 @@ struct hk_conf_rate {
 	uint32_t most, seconds;
 };
 
+#define HK_CONF_TIMES_MAX 31 /* of one list: a message counts the notices that its sender got in five bits */
+struct hk_conf_times {
+	uint32_t *at; /* seconds */
+	size_t n;
+};
 struct hk_conf_net {
 	struct hk_ip ip;
 	unsigned bits;
@@ -149,6 +154,9 @@ struct hk_conf_route {
 	enum hk_recipients recipients;
 	bool sub_addresses;           /* user+detail is user's */
 	bool add_return_path;         /* Maildir: on; LMTP: off, since Dovecot writes it */
+	struct hk_conf_times retry;   /* as the global items; theirs where the route has none */
+	uint32_t lifetime;
+	struct hk_conf_times delay_notice;
 	unsigned concurrency;         /* deliveries to this route's hop at once */
 	unsigned connection_messages; /* that one connection serves, one after the other */
 	bool chunking;                /* BDAT where it is offered */
@@ -190,9 +198,9 @@ struct hk_conf {
 	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
 	struct hk_slice mailboxes_file;
 	struct hk_slice postmaster; /* where <postmaster> goes; default postmaster@<first accept> */
-	uint32_t *retry;            /* seconds after each attempt; the last one repeats */
-	size_t n_retry;
-	uint32_t lifetime;      /* seconds until a message is given up */
+	struct hk_conf_times retry; /* seconds after each attempt; the last one repeats */
+	uint32_t lifetime;          /* seconds until a message is given up */
+	struct hk_conf_times delay_notice; /* ages at which the sender is told of a delay; a 0: never */
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */

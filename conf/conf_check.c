@@ -31,6 +31,12 @@ void conf_finish(struct conf_reader *r, const struct conf_places *p)
 	for (i = 0; i < c->n_routes; i++) {
 		if (!c->route[i].helo.n)
 			c->route[i].helo = c->hostname;
+		if (!c->route[i].retry.n)
+			c->route[i].retry = c->retry;
+		if (!c->route[i].lifetime)
+			c->route[i].lifetime = c->lifetime;
+		if (!c->route[i].delay_notice.n)
+			c->route[i].delay_notice = c->delay_notice;
 		if (!p->return_path_set[i])
 			c->route[i].add_return_path = c->route[i].via == HK_VIA_MAILDIR;
 	}

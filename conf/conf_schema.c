@@ -118,6 +118,10 @@ const struct conf_item conf_items[] = {
         .preset = "5d",
         .manual = "How long delivery is attempted before the sender is told that it failed (RFC "
                   "5321 4.5.4.1: 4 to 5 days)."},
+    {"delay-notice", GLOBAL(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY, .preset = "4h",
+        .manual = "How old a message gets before its sender is told, after the next attempt that fails, that it is late; "
+                  "with several times he is told so often. Whom the sender asked not to hear of is not told of (RFC 3461 "
+                  "4.1). 0 tells nobody."},
     {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0,
         .most = UINT64_C(1) << 44, .preset = "1g", .restart = true,
         .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
@@ -343,6 +347,12 @@ const struct conf_item conf_items[] = {
         .preset_words = "on for maildir, else off",
         .manual =
             "Whether Return-Path is written: by whoever makes the final delivery (RFC 5321 4.4)."},
+    {"retry", ROUTE(retry), .kind = CONF_KIND_DURATIONS, .least = 1, .most = 7 * DAY, .preset_words = "the global times",
+        .manual = "The time from each failed attempt to the next. A message for several routes goes by the shortest of theirs."},
+    {"lifetime", ROUTE(lifetime), .kind = CONF_KIND_DURATION, .least = 1, .most = 30 * DAY,
+        .preset_words = "the global lifetime", .manual = "How long delivery to this route is attempted."},
+    {"delay-notice", ROUTE(delay_notice), .kind = CONF_KIND_DURATIONS, .least = 0, .most = 30 * DAY,
+        .preset_words = "the global times", .manual = "When the sender is told that mail for this route is late."},
     {"concurrency", ROUTE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000,
         .preset = "20", .manual = "How many deliveries go to one next hop at once."},
     {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,

@@ -41,7 +41,7 @@ static const char full[] =
     "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
-    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; evidence-size 10m; evidence-days 7;\n"
+    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
     "log /var/log/hikyaku; pid-file /run/hikyaku.pid; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
@@ -56,7 +56,7 @@ static const char full[] =
     "}\n"
     "listen out { address 0.0.0.0:587; role relay; relay-from 10.0.0.0/8; }\n"
     "route b.test { via lmtp 10.255.2.40:24; return-path on; recipients listed; sub-addresses on; quarantine junk junk-mail@b.test; }\n"
-    "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; }\n"
+    "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; retry 10s 20s; lifetime 1h; delay-notice 0; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
     "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
     "required; }\n"
@@ -78,8 +78,9 @@ static void every_item_is_read(void **state)
 	assert_text(c->resolver, "10.255.0.254@5353");
 	assert_int_equal(c->accept.n, 3);
 	assert_text(c->accept.at[2], "spf.b.test");
-	assert_int_equal(c->n_retry, 3);
-	assert_int_equal(c->retry[1], 90);
+	assert_int_equal(c->retry.n, 3);
+	assert_int_equal(c->retry.at[1], 90);
+	assert_true(c->delay_notice.n == 2 && c->delay_notice.at[1] == 86400);
 	assert_int_equal(c->lifetime, 4 * 86400);
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
 	assert_int_equal(c->port_map_25, 2525);
@@ -105,6 +106,9 @@ static void every_item_is_read(void **state)
 	assert_text(r[0].junk_address, "junk-mail@b.test");
 	assert_text(r[1].unix_path, "/run/dove cot/lmtp");
 	assert_int_equal(r[1].quarantine, HK_QUARANTINE_HOLD);
+	assert_true(r[1].retry.n == 2 && r[1].retry.at[1] == 20 && r[1].lifetime == 3600);
+	assert_true(r[1].delay_notice.n == 1 && !r[1].delay_notice.at[0]);
+	assert_true(r[0].retry.n == 3 && r[0].lifetime == 4 * 86400 && r[0].delay_notice.n == 2);
 	assert_text(r[2].maildir, "/var/mail/%d/%u");
 	assert_text(r[3].host, "2001:db8::1");
 	assert_int_equal(r[3].port, 2525);
@@ -127,7 +131,8 @@ static void defaults_are_those_of_the_table(void **state)
 	assert_text(c->spool, "/var/spool/hikyaku");
 	assert_text(c->postmaster, "postmaster@b.test");
 	assert_int_equal(c->lifetime, 5 * 86400);
-	assert_int_equal(c->n_retry, 7);
+	assert_int_equal(c->retry.n, 7);
+	assert_true(c->delay_notice.n == 1 && c->delay_notice.at[0] == 4 * 3600);
 	assert_int_equal(c->listener->max_message, 50 * 1024 * 1024);
 	assert_int_equal(c->listener->max_recipients, 1000);
 	assert_int_equal(c->listener->enforce, HK_ENFORCE_OFF);

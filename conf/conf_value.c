@@ -343,34 +343,37 @@ void conf_print_number(const struct conf_item *item, const void *base, struct hk
 	print_number(out, item->kind, load(item, base));
 }
 
-/* Only retry is such a list: its count stands beside it. */
 void conf_parse_durations(struct conf_reader *r, const struct conf_item *item,
     const struct conf_token *args, size_t n, void *base)
 {
-	struct hk_conf *conf = base;
+	struct hk_conf_times *times = (void *)((uint8_t *)base + item->offset);
 	uint64_t value = 0;
 	size_t i;
 
-	conf->retry = hk_arena_array(&conf->arena, n, sizeof *conf->retry);
-	if (!conf->retry) {
+	if (n > HK_CONF_TIMES_MAX) {
+		conf_error(r, args, "%s takes at most %d times", item->name, HK_CONF_TIMES_MAX);
+		return;
+	}
+	times->at = hk_arena_array(&r->conf->arena, n, sizeof *times->at);
+	if (!times->at) {
 		r->no_memory = true;
 		return;
 	}
-	conf->n_retry = n;
+	times->n = n;
 	for (i = 0; i < n; i++)
 		if (number(r, item, &args[i], &value))
-			conf->retry[i] = (uint32_t)value;
+			times->at[i] = (uint32_t)value;
 }
 
 void conf_print_durations(const struct conf_item *item, const void *base, struct hk_buf *out)
 {
-	const struct hk_conf *conf = base;
+	const struct hk_conf_times *times = (const void *)((const uint8_t *)base + item->offset);
 	size_t i;
 
-	for (i = 0; i < conf->n_retry; i++) {
+	for (i = 0; i < times->n; i++) {
 		if (i)
 			hk_buf_add_byte(out, ' ');
-		print_number(out, item->kind, conf->retry[i]);
+		print_number(out, item->kind, times->at[i]);
 	}
 }
 

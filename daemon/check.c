@@ -60,7 +60,7 @@ static void check_certificates(
 	struct hk_tls_context *context;
 	size_t i;
 
-	if (hk_tls_context_server(&context) != HK_OK)
+	if (hk_tls_context_server(l->name, NULL, &context) != HK_OK)
 		return;
 	for (i = 0; i < l->certificate.n; i++) {
 		check_pair(context, l, i, why);

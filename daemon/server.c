@@ -20,6 +20,8 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
+	if (hk_tls_tickets_new(hk_clock_mono_ms(), &s->tickets) != HK_OK)
+		return HK_NOMEM;
 	return hk_mailbox_init(&s->box);
 }
 
@@ -113,7 +115,7 @@ enum hk_status server_certificate_key(
 	name = s->next->conf->listener[listener].name;
 	hk_buf_addf(why, "listen %.*s: ", HK_FMT(name));
 	if (!*tls)
-		status = hk_tls_context_server(tls);
+		status = hk_tls_context_server(name, s->tickets, tls);
 	if (status == HK_OK)
 		status = hk_tls_context_add(*tls, s->certificate[listener], pem, why);
 	if (status == HK_OK)
@@ -423,5 +425,6 @@ void server_done(struct server *s)
 		close(s->fetch);
 	forget_sockets(&s->now_sockets, false);
 	drop_mail(s);
+	hk_tls_tickets_free(s->tickets);
 	hk_mailbox_done(&s->box);
 }

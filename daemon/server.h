@@ -32,6 +32,7 @@ struct server {
 	struct hk_log *log;
 	struct hk_mailbox box;
 	struct hk_key_watch watch;
+	struct hk_tls_tickets *tickets; /* of all generations: a reload ends no session */
 	struct hk_mta *mta; /* NULL before the first serve */
 	struct hk_generation *now, *next;
 	struct server_sockets now_sockets, next_sockets;

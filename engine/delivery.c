@@ -169,10 +169,25 @@ void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, un
 	delivery_over(d);
 }
 
+/* A line for the sender, if it comes to that; the last of them stands as the result. */
+static void note_tried(struct hk_delivery *d, const struct reason *why)
+{
+	struct hk_buf *tried = &d->env.job->tried;
+	size_t before = tried->n;
+
+	hk_buf_addf(tried, "%s%s%u %s %s\n", why->remote, why->remote[0] ? ": " : "", why->code, why->enhanced,
+	    why->text);
+	if (hk_buf_status(tried) != HK_OK) { /* more than anybody reads */
+		tried->n = before;
+		tried->failed = HK_OK;
+	}
+}
+
 void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced,
     const char *format, ...)
 {
 	char text[HK_RESULT_TEXT_MAX];
+	struct reason now;
 	va_list args;
 
 	va_start(args, format);
@@ -181,9 +196,11 @@ void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, c
 	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s",
 	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, code, enhanced,
 	    hk_log_value(hk_slice_str(text)).text);
+	reason_set(&now, code, enhanced, d->remote, hk_slice_str(text));
+	note_tried(d, &now);
 	/* one host that may do later outweighs all that never will */
 	if (is_temporary || !d->may_try_again)
-		reason_set(&d->last, code, enhanced, d->remote, hk_slice_str(text));
+		d->last = now;
 	d->may_try_again |= is_temporary;
 }
 

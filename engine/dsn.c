@@ -117,6 +117,22 @@ static void add_reply(const struct hk_rcpt_result *r, struct hk_buf *out)
 	hk_buf_addf(out, "%u %s %s\r\n", r->code, dsn_status_of(r), r->text);
 }
 
+/* What became of the hosts before the last one; once for recipients that went together. */
+static void add_tried(const struct dsn *d, size_t i, struct hk_buf *out)
+{
+	struct hk_slice rest = d->result[i].tried;
+
+	if (!rest.n || (i && d->result[i - 1].tried.p == rest.p))
+		return;
+	hk_buf_add_str(out, "    The last attempt went so:\r\n");
+	while (rest.n) {
+		size_t n = hk_slice_find(rest, '\n');
+
+		hk_buf_addf(out, "      %.*s\r\n", HK_FMT(hk_slice_sub(rest, 0, n)));
+		rest = hk_slice_from(rest, n + 1);
+	}
+}
+
 static void add_text(const struct dsn *d, struct hk_buf *out)
 {
 	static const char *const sentences[DSN_ACTIONS] = {
@@ -140,6 +156,7 @@ static void add_text(const struct dsn *d, struct hk_buf *out)
 		dsn_text_address_add(d, dsn_address(d, i), out);
 		hk_buf_add_str(out, ">\r\n");
 		add_reply(&d->result[i], out);
+		add_tried(d, i, out);
 	}
 	if (i < d->n)
 		hk_buf_addf(

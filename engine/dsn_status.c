@@ -67,6 +67,14 @@ static void add_date(const struct dsn *d, const char *name, int64_t utc, struct 
 	hk_buf_add_str(out, "\r\n");
 }
 
+static int64_t lifetime_of(const struct dsn *d, struct hk_slice address)
+{
+	const struct hk_conf_route *route =
+	    hk_conf_find_route(d->conf, hk_slice_from(address, hk_slice_rfind(address, '@') + 1));
+
+	return route ? route->lifetime : d->conf->lifetime;
+}
+
 static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 {
 	static const char *const actions[] = {"failed", "delayed", "delivered", "relayed"};
@@ -90,7 +98,7 @@ static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 		hk_buf_addf(out, "\r\n %s\r\n", r->text[0] ? r->text : "(no text)");
 	}
 	if (dsn_action_of(r) == DSN_DELAYED)
-		add_date(d, "Will-Retry-Until", d->mail->received + (int64_t)d->conf->lifetime, out);
+		add_date(d, "Will-Retry-Until", d->mail->received + lifetime_of(d, dsn_address(d, i)), out);
 }
 
 static void add_envelope_id(const struct dsn *d, struct hk_buf *out)

@@ -17,17 +17,33 @@ static void init_lists(struct hk_owner *o)
 	o->last_ready = &o->first_ready;
 }
 
+static uint64_t longest_of(const struct hk_conf_times *times, uint64_t longest)
+{
+	size_t i;
+
+	for (i = 0; i < times->n; i++)
+		longest = times->at[i] > longest ? times->at[i] : longest;
+	return longest;
+}
+
+static uint64_t longest_retry(const struct hk_conf *conf)
+{
+	uint64_t longest = longest_of(&conf->retry, 0);
+	size_t i;
+
+	for (i = 0; i < conf->n_routes; i++)
+		longest = longest_of(&conf->route[i].retry, longest);
+	return longest;
+}
+
 /* Every live message of the spool becomes one that waits. */
 static enum hk_status recover(struct hk_owner *o)
 {
 	struct hk_spool_entry e;
 	struct hk_message *m;
 	enum hk_status status;
-	uint64_t wait, longest = 0;
-	size_t i;
+	uint64_t wait, longest = longest_retry(o->conf);
 
-	for (i = 0; i < o->conf->n_retry; i++)
-		longest = o->conf->retry[i] > longest ? o->conf->retry[i] : longest;
 	while ((status = hk_spool_recovered(o->spool, &e)) == HK_OK) {
 		m = hk_message_new(o, e.mail);
 		if (!m)

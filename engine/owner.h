@@ -30,6 +30,7 @@ struct hk_rcpt_result {
 	char enhanced[12];
 	char text[HK_RESULT_TEXT_MAX]; /* quoted: printable ASCII */
 	char remote[300];         /* "name[address]" of the host that said so; "" when none did */
+	struct hk_slice tried;    /* printable ASCII: a line for each host that was tried before; in memory of the job */
 };
 
 /* An order to deliver: some recipients of one message that share a route (and, for MX, a domain). Owned by whoever holds it. */
@@ -47,6 +48,7 @@ struct hk_job {
 	struct hk_key_choice signing[HK_KEY_CHOICES];
 	enum hk_sign_alg signing_alg[HK_KEY_CHOICES];
 	size_t n_signing;
+	struct hk_buf tried;      /* lines: what became of each host that was tried */
 	bool released;            /* the delivery could not be made at all: the message is as if never tried */
 	void *owner_private;
 };

@@ -117,7 +117,7 @@ static enum hk_status show_one(
 	    .state = state_of(m),
 	    .attempts = m->attempts,
 	    .age = hk_message_age_s(o, m),
-	    .lifetime = o->conf->lifetime,
+	    .lifetime = hk_message_lifetime_s(o, m),
 	    .n_rcpt = m->n_rcpt,
 	    .rcpt = hk_arena_array(a, m->n_rcpt, sizeof *ret->rcpt)};
 	if (!ret->rcpt)

@@ -17,6 +17,7 @@
 
 #define HK_OWNER_JOBS_MAX   1000u   /* deliveries out at once, over all hops: sockets */
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
+#define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
 #define HK_OWNER_STALL_MS   1000u   /* after a failed commit, before results are tried again */
 #define HK_OWNER_TIDY_MS    1000u
@@ -59,6 +60,7 @@ struct hk_message_rcpt {
 	uint8_t outcome;
 	uint8_t notify;                  /* enum hk_smtp_notify: so that no disk is read for what nobody wants to know */
 	bool is_out;
+	bool is_over;                    /* by a result that is on its way to the journal */
 	uint32_t reason;                 /* hk_reason_get; 0: none is known */
 };
 struct hk_message {
@@ -99,7 +101,7 @@ struct hk_returned {
 	struct hk_hop *hop;              /* NULL: it went nowhere, there is no route */
 	struct hk_order_node node;       /* on its way out */
 	bool is_in_batch, ends_round;
-	int64_t next_attempt;            /* utc, when it ends the round */
+	uint8_t marks;                   /* of the message, when it ends the round */
 	uint64_t delay_ms;
 	unsigned dsns;
 	struct hk_calling *calling;      /* that waits for it; or NULL */
@@ -184,6 +186,11 @@ void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms)
 bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */
 uint64_t hk_message_age_s(const struct hk_owner *, const struct hk_message *);
 int64_t hk_message_next_utc(const struct hk_owner *, const struct hk_message *); /* 0: not waiting for a time */
+/* What the routes of those that wait want: the longest lifetime, the shortest time to the next try and to their end. */
+uint64_t hk_message_lifetime_s(const struct hk_owner *, const struct hk_message *);
+uint64_t hk_message_retry_s(const struct hk_owner *, const struct hk_message *);
+uint64_t hk_message_left_s(const struct hk_owner *, const struct hk_message *); /* 0: one is too old */
+uint64_t hk_domain_lifetime_s(const struct hk_owner *, const struct hk_domain *);
 bool hk_message_is_committed(const struct hk_owner *, const struct hk_message *); /* else it is in the batch */
 
 /* jobs: owner_job.c */
@@ -195,6 +202,10 @@ enum hk_status hk_job_end(struct hk_owner *, struct hk_message *, enum hk_rcpt_o
 void hk_results_put(struct hk_owner *);
 void hk_results_done(struct hk_owner *, bool ok);
 void hk_returned_add(struct hk_owner *, struct hk_returned *);
+/* reports, in the batch of what they tell: owner_dsn.c. hk_dsn_put: of recipients whose time with us ends with this result.
+ * hk_dsn_put_delay: at the end of a round, of those that still wait; notes in r->marks what was told. */
+enum hk_status hk_dsn_put(struct hk_owner *, const struct hk_message *, struct hk_returned *) HK_MUSTCHECK;
+enum hk_status hk_dsn_put_delay(struct hk_owner *, const struct hk_message *, struct hk_returned *) HK_MUSTCHECK;
 /* reasons: owner_reason.c. hk_reason_use(o, result): 0: no memory. hk_reason_get: borrows until the reason is released. */
 uint32_t hk_reason_use(struct hk_owner *, const struct hk_rcpt_result *);
 void hk_reason_release(struct hk_owner *, uint32_t);

@@ -26,6 +26,7 @@ static struct hk_job *job_new(
 	memcpy(name, domain->name, domain->n + 1);
 	job->domain = hk_slice_of(name, domain->n);
 	r->job = job;
+	hk_buf_init(&job->tried, HK_JOB_TRIED_MAX);
 	job->id = m->id;
 	job->attempt = m->attempts + 1;
 	job->conf = hk_conf_use(o->conf);
@@ -37,6 +38,7 @@ void hk_job_free(struct hk_job *job)
 	if (!job)
 		return;
 	hk_conf_free(job->conf);
+	hk_buf_done(&job->tried);
 	free(job->rcpt);
 	free(job->result);
 	free(job->owner_private);

@@ -84,6 +84,66 @@ uint64_t hk_message_age_s(const struct hk_owner *o, const struct hk_message *m)
 	return age > 0 ? (uint64_t)age : 0;
 }
 
+static const struct hk_conf_route *route_of(const struct hk_domain *d)
+{
+	return d->hop ? d->hop->route : NULL;
+}
+
+static bool still_waits(const struct hk_message_rcpt *r)
+{
+	return r->outcome == HK_RCPT_PENDING && !r->is_over;
+}
+
+uint64_t hk_domain_lifetime_s(const struct hk_owner *o, const struct hk_domain *d)
+{
+	return route_of(d) ? route_of(d)->lifetime : o->conf->lifetime;
+}
+
+uint64_t hk_message_lifetime_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t longest = 0, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		one = hk_domain_lifetime_s(o, m->rcpt[i].domain);
+		if (still_waits(&m->rcpt[i]) && one > longest)
+			longest = one;
+	}
+	return longest;
+}
+
+uint64_t hk_message_retry_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t shortest = UINT64_MAX, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		const struct hk_conf_route *route = route_of(m->rcpt[i].domain);
+		const struct hk_conf_times *times = route ? &route->retry : &o->conf->retry;
+
+		if (!still_waits(&m->rcpt[i]))
+			continue;
+		one = times->n ? times->at[m->attempts < times->n ? m->attempts : times->n - 1] : HK_OWNER_RETRY_S;
+		if (one < shortest)
+			shortest = one;
+	}
+	return shortest == UINT64_MAX ? HK_OWNER_RETRY_S : shortest;
+}
+
+uint64_t hk_message_left_s(const struct hk_owner *o, const struct hk_message *m)
+{
+	uint64_t age = hk_message_age_s(o, m), shortest = UINT64_MAX, one;
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		one = hk_domain_lifetime_s(o, m->rcpt[i].domain);
+		one = one > age ? one - age : 0;
+		if (still_waits(&m->rcpt[i]) && one < shortest)
+			shortest = one;
+	}
+	return shortest;
+}
+
 int64_t hk_message_next_utc(const struct hk_owner *o, const struct hk_message *m)
 {
 	if (m->at == SIZE_MAX)

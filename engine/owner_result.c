@@ -5,8 +5,6 @@
 
 #include "engine/owner_internal.h"
 
-enum { DSN_MAIL_MOST = 16 * 1024 * 1024 };
-
 void hk_returned_add(struct hk_owner *o, struct hk_returned *r)
 {
 	r->next = NULL;
@@ -60,74 +58,22 @@ static void end_as_wanted(const struct hk_message *m, struct hk_job *job)
 /* A temporary error is one as long as the message is not too old; never before (design 7). */
 static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk_job *job)
 {
+	uint64_t age = hk_message_age_s(o, m);
 	size_t i;
 
-	if (job->released || hk_message_age_s(o, m) < o->conf->lifetime)
-		return;
-	for (i = 0; i < job->n_rcpt; i++)
-		if (job->result[i].outcome == HK_RCPT_PENDING)
+	for (i = 0; !job->released && i < job->n_rcpt; i++)
+		if (job->result[i].outcome == HK_RCPT_PENDING &&
+		    age >= hk_domain_lifetime_s(o, m->rcpt[job->rcpt[i]].domain))
 			expire(&job->result[i]);
 }
 
-static enum hk_status make_dsn(struct hk_owner *o, const struct hk_message *m,
-    const struct hk_rcpt_result *told, size_t n, struct hk_mail **ret)
+/* So that what is planned for the others does not count them any more. */
+static void note_over(struct hk_message *m, const struct hk_job *job)
 {
-	struct hk_mail mail = {0};
-	struct hk_place place;
-	enum hk_status status = hk_spool_find(o->spool, m->id, &place);
-
-	if (status != HK_OK)
-		return HK_BUG;
-	hk_arena_init(&mail.arena, DSN_MAIL_MOST);
-	status = hk_spool_read(o->disk, o->dir, &place, &mail);
-	if (status == HK_OK) {
-		uint64_t unix_ms =
-		    (o->now.utc > 0 ? (uint64_t)o->now.utc : 0) * 1000 + o->now.utc_ms;
-
-		status = hk_dsn_make(
-		    o->conf, &mail, told, n, &o->now, hk_ids_next(&o->ids, unix_ms), ret);
-	} else {
-		status = HK_IO; /* no completion without its DSN: it stays, and is tried again */
-	}
-	hk_arena_done(&mail.arena);
-	return status;
-}
-
-/* Whether there is something to tell of a recipient whose time with us ends now. A delay is told elsewhere. */
-static bool is_told(const struct hk_message *m, const struct hk_rcpt_result *r)
-{
-	return r->outcome != HK_RCPT_PENDING && hk_dsn_is_due(r, m->rcpt[r->rcpt].notify);
-}
-
-/* The sender is told in the same batch that ends the recipients: neither is ever there without the
- * other. */
-static enum hk_status put_dsn(struct hk_owner *o, const struct hk_message *m, struct hk_returned *r)
-{
-	const struct hk_job *job = r->job;
-	struct hk_rcpt_result *told;
-	struct hk_mail *dsn = NULL;
-	enum hk_status status;
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < job->n_rcpt; i++)
-		n += is_told(m, &job->result[i]);
-	if (!n)
-		return HK_OK;
-	told = calloc(n, sizeof *told);
-	if (!told)
-		return HK_NOMEM;
-	for (i = n = 0; i < job->n_rcpt; i++)
-		if (is_told(m, &job->result[i]))
-			told[n++] = job->result[i];
-	status = make_dsn(o, m, told, n, &dsn);
-	free(told);
-	if (status == HK_NOTFOUND)
-		return HK_OK;
-	if (status != HK_OK)
-		return status;
-	status = hk_incoming_add_dsn(o, dsn);
-	r->dsns += status == HK_OK;
-	return status;
+		m->rcpt[job->rcpt[i]].is_over = !job->released && job->result[i].outcome != HK_RCPT_PENDING;
 }
 
 static enum hk_status put_completions(struct hk_owner *o, const struct hk_job *job)
@@ -167,18 +113,32 @@ static uint64_t jitter_ms(const struct hk_message *m, uint64_t delay_s)
 /* How long until the next round; the last one comes when the lifetime ends, not much later. */
 static uint64_t retry_delay_ms(const struct hk_owner *o, const struct hk_message *m)
 {
-	const struct hk_conf *conf = o->conf;
-	uint64_t age = hk_message_age_s(o, m), delay = HK_OWNER_RETRY_S, left;
+	uint64_t delay, left;
 
 	if (!m->was_tried) {
 		delay = (uint64_t)HK_OWNER_RELEASE_S << m->releases;
 		return (delay < HK_OWNER_RELEASE_MOST_S ? delay : HK_OWNER_RELEASE_MOST_S) * 1000;
 	}
-	if (conf->n_retry)
-		delay = conf->retry[m->attempts < conf->n_retry ? m->attempts : conf->n_retry - 1];
+	delay = hk_message_retry_s(o, m);
 	delay = delay * 1000 + jitter_ms(m, delay);
-	left = age < conf->lifetime ? (conf->lifetime - age) * 1000 : 0;
-	return left && delay > left ? left : delay;
+	left = hk_message_left_s(o, m);
+	return left && left != UINT64_MAX && delay > left * 1000 ? left * 1000 : delay;
+}
+
+/* When all of a round are back: what is told of a delay, and when the next one is. */
+static enum hk_status put_round(struct hk_owner *o, struct hk_message *m, struct hk_returned *r)
+{
+	enum hk_status status;
+
+	r->marks = m->marks;
+	r->delay_ms = retry_delay_ms(o, m);
+	if (!m->was_tried || (m->n_rcpt == r->job->n_rcpt && !has_pending(r->job)))
+		return HK_OK;
+	status = hk_dsn_put_delay(o, m, r);
+	if (status != HK_OK)
+		return status;
+	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000), r->marks,
+	    hk_slice_str(r->job->result[0].text));
 }
 
 static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct hk_returned *r)
@@ -187,20 +147,15 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 
 	end_as_wanted(m, r->job);
 	expire_old(o, m, r->job);
+	note_over(m, r->job);
 	if (!r->job->released) {
 		m->was_tried = true;
-		status = put_dsn(o, m, r);
+		status = hk_dsn_put(o, m, r);
 		if (status == HK_OK)
 			status = put_completions(o, r->job);
 	}
 	r->ends_round = m->groups - m->back == 1;
-	if (status != HK_OK || !r->ends_round)
-		return status;
-	r->delay_ms = retry_delay_ms(o, m);
-	if (!m->was_tried || (m->n_rcpt == r->job->n_rcpt && !has_pending(r->job)))
-		return HK_OK;
-	return hk_spool_attempt(o->spool, m->id, o->now.utc + (int64_t)(r->delay_ms / 1000), m->marks,
-	    hk_slice_str(r->job->result[0].text));
+	return status == HK_OK && r->ends_round ? put_round(o, m, r) : status;
 }
 
 void hk_results_put(struct hk_owner *o)
@@ -253,6 +208,7 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 	if (m->was_tried) {
 		m->attempts++;
 		m->releases = 0;
+		m->marks = r->marks;
 	} else if (m->releases < 16) {
 		m->releases++;
 	}

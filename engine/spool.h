@@ -35,9 +35,8 @@ enum hk_spool_marks {
 	HK_SPOOL_HELD = 1,     /* by an operator */
 	HK_SPOOL_RELEASED = 2, /* by an operator: that it is quarantined holds it no more */
 	HK_SPOOL_BY_TOLD = 4,  /* DELIVERBY: the sender was told that the time has passed */
-	HK_SPOOL_NOTICE = 8,   /* so many of these: delays that the sender was told of, HK_SPOOL_NOTICES_MAX at most */
+	HK_SPOOL_NOTICE = 8,   /* so many of these: delays that the sender was told of; the rest of the 8 bits, HK_CONF_TIMES_MAX */
 };
-#define HK_SPOOL_NOTICES_MAX 7u
 
 /* What recovery tells of one live message. */
 struct hk_spool_entry {

@@ -85,8 +85,8 @@ enum hk_status tls_context_new(const SSL_METHOD *method, struct hk_tls_context *
 		hk_tls_context_free(c);
 		return HK_NOMEM;
 	}
-	/* No tickets and no cache: a session of one listener must not open another one, whose rules
-	 * may differ. No renegotiation (CVE-2009-3555) and no compression. */
+	/* No tickets but where hk_tls_context_server allows them, and no cache: a session of one listener must not
+	 * open another one, whose rules may differ. No renegotiation (CVE-2009-3555) and no compression. */
 	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 	                                SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
@@ -150,6 +150,7 @@ enum hk_status hk_tls_new(
 	}
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
+	SSL_set_app_data(t->ssl, t);
 	if (SSL_CTX_get_ssl_method(context->ssl) == TLS_client_method()) {
 		SSL_set_connect_state(t->ssl);
 		/* RFC 6066 3: host names only, never addresses */

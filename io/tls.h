@@ -12,6 +12,7 @@
 #include <hikyaku/base.h>
 
 #include "engine/tls_policy.h"
+#include "io/tls_tickets.h"
 
 #define HK_TLS_PEM_MAX      (1024 * 1024) /* a certificate chain, a key, the authorities of a system (220 KiB in Debian 12) */
 #define HK_TLS_HANDSHAKE_MS 60000
@@ -20,8 +21,11 @@
 /* What connections of one listener, or all outgoing ones, share. Counted: each connection holds a
  * use. */
 struct hk_tls_context;
-/* hk_tls_context_server(ret): without a certificate yet. No session is ever resumed. */
-enum hk_status hk_tls_context_server(struct hk_tls_context **ret) HK_MUSTCHECK;
+/* hk_tls_context_server(name, tickets, ret): of the listener of this name, without a certificate yet. A session is resumed by a ticket
+ * only, at a listener of the same name with the same certificates, by a client that asks for the same host; tickets NULL: never.
+ * tickets are borrowed. */
+enum hk_status hk_tls_context_server(
+    struct hk_slice name, struct hk_tls_tickets *, struct hk_tls_context **ret) HK_MUSTCHECK;
 /* hk_tls_context_add(context, certificate, key, why): PEM texts; before the first connection. The first is for whoever names no
  * host that another one is for; of the same names there may be one for each kind of key. CRYPTO, with a sentence in why, when they
  * cannot be used or do not belong together. */

@@ -157,7 +157,7 @@ static struct outcome shake(const struct certificate *c, const struct hk_tls_che
 	X509_free(leaf);
 	hk_buf_init(&why, 1024);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(hk_tls_context_server(&server), HK_OK);
+	assert_int_equal(hk_tls_context_server(HK_S("mx"), NULL, &server), HK_OK);
 	assert_int_equal(hk_tls_context_add(server, hk_slice_str(pem), hk_slice_str(leaf_key_pem), &why), HK_OK);
 	assert_int_equal(hk_tls_context_client(hk_slice_str(ca_pem), &client), HK_OK);
 	assert_int_equal(hk_tls_new(server, pair[0], HK_S(""), &s), HK_OK);

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "io/tls.h"
+#include "io/tls_tickets.h"
 
 #define TLS_SITES HK_CONF_CERTIFICATES_MAX
 #define TLS_KINDS 4 /* of keys: RSA, RSA-PSS, EC, Ed25519 */
@@ -24,6 +25,9 @@ struct hk_tls_context {
 	BIO_METHOD *method;
 	struct tls_site *site; /* of a server: TLS_SITES */
 	size_t n_sites;
+	struct hk_tls_tickets *tickets; /* of a server; NULL: nothing is resumed */
+	uint8_t place[32];              /* the listener and its certificates: what a ticket is for */
+	uint8_t id[32];                 /* the listener */
 };
 struct hk_tls {
 	struct hk_tls_context *context;
@@ -31,6 +35,7 @@ struct hk_tls {
 	int fd;
 	bool wants_write, is_checked;
 	unsigned long error;
+	char name[HK_TLS_NAME_MAX + 1]; /* that the client of a server asked for, in lower case; "": none */
 };
 
 /* tls_context_new(method, ret): what every context has. */

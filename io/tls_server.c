@@ -2,6 +2,7 @@
  *
  * tls_server.c - the certificates of one listener, and which of them a client gets.
  */
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hikyaku/crypto.h>
+
+#include "io/clock.h"
 #include "io/tls_internal.h"
 
 /* ---- PEM ---- */
@@ -60,6 +64,8 @@ static bool read_key(struct pair *p, struct hk_slice text)
 	return p->key && X509_check_private_key(p->leaf, p->key) == 1;
 }
 
+static bool set_up_site(const struct hk_tls_context *, SSL_CTX *);
+
 /* ---- sites: one set of names, a certificate for each kind of key ---- */
 
 /* The first name that it is for; "" for none. */
@@ -108,8 +114,12 @@ static struct tls_site *site_for(struct hk_tls_context *c, const struct pair *p)
 		return NULL;
 	s = &c->site[c->n_sites];
 	s->ssl = c->n_sites ? SSL_CTX_new(TLS_server_method()) : c->ssl;
-	if (!s->ssl)
+	if (!s->ssl || !set_up_site(c, s->ssl)) {
+		if (s->ssl != c->ssl)
+			SSL_CTX_free(s->ssl);
+		*s = (struct tls_site){0};
 		return NULL;
+	}
 	c->n_sites++;
 	return s;
 }
@@ -152,7 +162,8 @@ enum hk_status hk_tls_context_add(
 		        "certificate";
 	else if (!(s = site_for(c, &p)))
 		wrong = "there are too many certificates";
-	else if (SSL_CTX_use_cert_and_key(s->ssl, p.leaf, p.key, p.chain, 0) != 1)
+	else if (SSL_CTX_use_cert_and_key(s->ssl, p.leaf, p.key, p.chain, 0) != 1 ||
+	         hk_hmac_sha256(hk_slice_of(c->place, sizeof c->place), certificate, c->place) != HK_OK)
 		wrong = "the certificate cannot be used (its key may be too short)";
 	if (!wrong) {
 		X509_up_ref(p.leaf);
@@ -167,40 +178,157 @@ enum hk_status hk_tls_context_add(
 	return wrong ? HK_CRYPTO : HK_OK;
 }
 
-/* ---- which one a client gets ---- */
+/* ---- who asks for whom ---- */
 
-/* By the certificates' own names. Nothing is kept for a name, whatever it is (CVE-2017-15130). */
-static int choose_site(SSL *ssl, int *alert, void *user)
+/* RFC 6066 3: a list with one name of the type that there is. False: there is none; what is malformed OpenSSL refuses later. */
+static bool read_name(const uint8_t *p, size_t n, char ret[HK_TLS_NAME_MAX + 1])
 {
-	const struct hk_tls_context *c = user;
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	size_t i;
 
-	(void)alert;
-	for (i = 0; name && i < c->n_sites; i++) {
+	if (n < 5 || p[2] != TLSEXT_NAMETYPE_host_name || n - 5 > HK_TLS_NAME_MAX)
+		return false;
+	for (i = 5; i < n; i++) {
+		if (!p[i])
+			return false;
+		ret[i - 5] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] + ('a' - 'A') : p[i]);
+	}
+	ret[n - 5] = '\0';
+	return true;
+}
+
+/* By the certificates' own names. Nothing is kept for a name, whatever it is (CVE-2017-15130). */
+static void choose_site(SSL *ssl, const struct hk_tls_context *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[0] && i < c->n_sites; i++) {
 		if (X509_check_host(c->site[i].leaf[0], name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1)
 			continue;
 		if (i)
 			SSL_set_SSL_CTX(ssl, c->site[i].ssl);
 		break;
 	}
+}
+
+/* Before OpenSSL looks at a ticket: its callback for the name comes behind that, which is too late for a key that hangs on it. */
+static int on_hello(SSL *ssl, int *alert, void *user)
+{
+	struct hk_tls *t = SSL_get_app_data(ssl);
+	const uint8_t *p;
+	size_t n;
+
+	(void)alert;
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) || !read_name(p, n, t->name))
+		t->name[0] = '\0';
+	choose_site(ssl, user, t->name);
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* RFC 6066 3: the name was used. */
+static int acknowledge(SSL *ssl, int *alert, void *user)
+{
+	(void)ssl;
+	(void)alert;
+	(void)user;
 	return SSL_TLSEXT_ERR_OK;
 }
 
-enum hk_status hk_tls_context_server(struct hk_tls_context **ret)
+/* RFC 7301 3.2: who offers protocols, and none of mail, believes to speak to somebody else: a browser that was led here (ALPACA,
+ * USENIX Security 2021). Deliberate: none is registered for SMTP; these are the names that Exim and others use. */
+static int choose_protocol(
+    SSL *ssl, const uint8_t **ret, uint8_t *ret_n, const uint8_t *offered, unsigned n, void *user)
+{
+	static const uint8_t ours[] = "\4smtp\5esmtp\4lmtp";
+	uint8_t *chosen;
+
+	(void)ssl;
+	(void)user;
+	if (SSL_select_next_proto(&chosen, ret_n, ours, sizeof ours - 1, offered, n) != OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*ret = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* ---- tickets ---- */
+
+static bool use_keys(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, struct hk_tls_ticket_keys *k, const uint8_t *iv, bool encrypts)
+{
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, k->mac, sizeof k->mac),
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)(uintptr_t) "SHA256", 0), OSSL_PARAM_construct_end()};
+
+	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->cipher, iv, encrypts) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* RFC 5077 4, RFC 8446 4.6.1. The certificates in force are part of the place: after a change of them everybody shakes hands anew. */
+static int on_ticket(SSL *ssl, unsigned char key_name[HK_TLS_TICKET_NAME], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int makes)
+{
+	const struct hk_tls *t = SSL_get_app_data(ssl);
+	const struct hk_tls_context *c = t->context;
+	struct hk_tls_ticket_keys keys;
+	uint64_t now = hk_clock_mono_ms();
+	enum hk_status status;
+	bool is_old = false, ok;
+
+	if (makes) {
+		status = hk_tls_tickets_make(c->tickets, now, c->place, hk_slice_str(t->name), &keys);
+		if (status == HK_OK)
+			status = hk_random(iv, (size_t)EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
+		memcpy(key_name, keys.name, sizeof keys.name);
+	} else {
+		status = hk_tls_tickets_find(c->tickets, now, c->place, hk_slice_str(t->name), key_name, &keys, &is_old);
+		if (status == HK_NOTFOUND)
+			return 0;
+	}
+	ok = status == HK_OK && use_keys(cipher, mac, &keys, iv, makes);
+	explicit_bzero(&keys, sizeof keys);
+	return !ok ? -1 : is_old ? 2 : 1;
+}
+
+static void allow_tickets(struct hk_tls_context *c)
+{
+	SSL_CTX_clear_options(c->ssl, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(c->ssl, 1);
+	SSL_CTX_set_timeout(c->ssl, HK_TLS_SESSION_S);
+	SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ssl, on_ticket);
+}
+
+/* ---- the context ---- */
+
+/* What the contexts of all sites have: those of the connection as it is after the choice. */
+static bool set_up_site(const struct hk_tls_context *c, SSL_CTX *ssl)
+{
+	SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
+	return SSL_CTX_set_session_id_context(ssl, c->id, sizeof c->id) == 1;
+}
+
+static enum hk_status set_up(struct hk_tls_context *c, struct hk_slice name)
+{
+	enum hk_status status = hk_hmac_sha256(HK_S("listener"), name, c->id);
+
+	memcpy(c->place, c->id, sizeof c->place);
+	c->site = calloc(TLS_SITES, sizeof *c->site);
+	if (status != HK_OK || !c->site)
+		return status != HK_OK ? status : HK_NOMEM;
+	SSL_CTX_set_client_hello_cb(c->ssl, on_hello, c);
+	SSL_CTX_set_tlsext_servername_callback(c->ssl, acknowledge);
+	if (c->tickets)
+		allow_tickets(c);
+	return set_up_site(c, c->ssl) ? HK_OK : HK_CRYPTO;
+}
+
+enum hk_status hk_tls_context_server(struct hk_slice name, struct hk_tls_tickets *tickets, struct hk_tls_context **ret)
 {
 	struct hk_tls_context *c;
 	enum hk_status status = tls_context_new(TLS_server_method(), &c);
 
 	if (status != HK_OK)
 		return status;
-	c->site = calloc(TLS_SITES, sizeof *c->site);
-	if (!c->site) {
+	c->tickets = tickets;
+	status = set_up(c, name);
+	if (status == HK_OK)
+		*ret = c;
+	else
 		hk_tls_context_free(c);
-		return HK_NOMEM;
-	}
-	SSL_CTX_set_tlsext_servername_callback(c->ssl, choose_site);
-	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
-	*ret = c;
-	return HK_OK;
+	return status;
 }

@@ -98,6 +98,11 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 
 	if (m->has_null_sender)
 		hk_sim_violation(s, "I8: a bounce of mail %zu, which is from <>", number);
+	if (holds(body, "\r\nAction: delayed\r\n") && !holds(body, "\r\nAction: failed\r\n")) {
+		if (m->answer == HK_SIM_ACKED && s->now.mono_ms - m->began_ms < (HK_SIM_NOTICE - 60) * 1000ull)
+			hk_sim_violation(s, "I8: mail %zu is called late before it is", number);
+		return;
+	}
 	for (i = 0; i < m->n_rcpt; i++) {
 		struct hk_sim_rcpt *r = &m->rcpt[i];
 

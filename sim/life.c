@@ -9,13 +9,13 @@
 #include "sim/world.h"
 
 static const char conf_one[] =
-    "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 10s 30s 60s; lifetime 1h;\n"
+    "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 10s 30s 60s; lifetime 1h; delay-notice 10m;\n"
     "listen mx { address 127.0.0.1:25; role mx; }\n"
     "route * { via mx; concurrency 3; }\n";
 static const char conf_two[] =
     "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 5s 90s; lifetime 1h;\n"
     "listen mx { address 127.0.0.1:25; role mx; }\n"
-    "route d1.test { via smtp 192.0.2.1:26; concurrency 1; }\n"
+    "route d1.test { via smtp 192.0.2.1:26; concurrency 1; retry 20s; delay-notice 10m 20m; }\n"
     "route * { via mx; concurrency 5; }\n";
 
 static unsigned chance_of(struct hk_prng *p, unsigned most)

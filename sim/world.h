@@ -14,6 +14,7 @@
 #include "sim/ledger.h"
 
 #define HK_SIM_LIFETIME 3600
+#define HK_SIM_NOTICE   600 /* the first delay-notice of the configurations */
 #define HK_SIM_SPOOL    "/spool"
 
 /* What a seed chose to let go wrong (swarm testing: each on or off, at a rate of its own). */

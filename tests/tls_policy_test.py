@@ -363,13 +363,13 @@ def mta_sts_with_a_server_of_policies(tap):
 # ---- the server ------------------------------------------------------------------------------------------------------
 
 
-def shown(d, port, name=None, session=None, rsa=False):
+def shown(d, port, name=None, session=None, rsa=False, options=()):
     """Subject's name, kind of key, whether it was resumed, and the session, of a handshake after connect."""
     with folder() as root:
         out = root / "session"
         done = subprocess.run(["openssl", "s_client", "-ign_eof", "-connect", f"{d.address}:{port}", *(["-servername", name] if name else ["-noservername"]),
                                *(["-sess_in", str(session)] if session else []), "-sess_out", str(out),
-                               *(["-sigalgs", "rsa_pss_rsae_sha256"] if rsa else [])], input=b"EHLO x\r\nQUIT\r\n", capture_output=True, timeout=20)
+                               *(["-sigalgs", "rsa_pss_rsae_sha256"] if rsa else []), *options], input=b"EHLO x\r\nQUIT\r\n", capture_output=True, timeout=20)
         text = done.stdout.decode(errors="replace")
         kept = out.read_bytes() if out.exists() else b""
     subject = re.search(r"subject=.*CN ?= ?(\S+)", text)
@@ -377,8 +377,38 @@ def shown(d, port, name=None, session=None, rsa=False):
     return (subject and subject[1], kind and kind[1], "Reused," in text, kept, text)
 
 
+def resumption(tap, d, ports):
+    """T3 SEC-12: a ticket is for one listener and one name. ports: two listeners."""
+    with folder() as root:
+        for version in ("-tls1_2", "-tls1_3"):
+            def resumes(port, name, kept):
+                (root / "session").write_bytes(kept)
+                return shown(d, port, name, root / "session", options=(version,))
+            for name in ("one.test", "x.two.test", None):
+                title = f"T3 SEC-12 {version[1:]}, {name or 'no name'}: a session"
+                first = shown(d, ports[0], name, options=(version,))
+                tap.ok(first[3] and not first[2], f"{title} is kept by the client", first[4][-800:])
+                again = resumes(ports[0], name, first[3])
+                tap.ok(again[2] and "220 mx.b.test" in again[4], f"{title} is resumed at its own listener by its own name", again[4][-800:])
+                tap.ok(not resumes(ports[1], name, first[3])[2], f"{title} is not resumed at another listener")
+                for other in {"one.test", "x.two.test", "y.two.test", "nobody.test", None} - {name}:
+                    full = resumes(ports[0], other, first[3])
+                    tap.ok(not full[2] and "220 mx.b.test" in full[4], f"{title} is not resumed by {other or 'no name'}, which gets one of its own", full[4][-500:])
+        kept = shown(d, ports[0], "one.test")[3]
+        return kept
+
+
+def protocols(tap, d):
+    """SEC-12, ALPACA: who offers protocols and none of mail was led here by somebody."""
+    for offered, chosen in (("smtp", "smtp"), ("h2,smtp", "smtp"), ("h2,http/1.1", None), ("ftp", None), ("imap", None)):
+        for name in ("one.test", "x.two.test"):
+            text = shown(d, PORT, name, options=("-alpn", offered))[4]
+            good = f"ALPN protocol: {chosen}" in text and "220 mx.b.test" in text if chosen else "220 mx.b.test" not in text
+            tap.ok(good, f"ALPACA: a client of {name} that offers {offered} {'is served' if chosen else 'is refused (RFC 7301 3.2)'}", text[-800:])
+
+
 def certificates_of_a_listener(tap):
-    """S4-104 SEC-12 SEC-89: implicit TLS, by name, by kind of key, no resumption, reload on change."""
+    """S4-104 SEC-12 SEC-89: implicit TLS, by name, by kind of key, resumption where it belongs, reload on change."""
     with folder() as root:
         authority = Authority(root)
         pairs = [authority.certificate(name) for name in ("one.test", "*.two.test")]
@@ -399,9 +429,11 @@ def certificates_of_a_listener(tap):
             tap.equal(shown(d, PORT, "nobody.test")[0], "one.test", "an unknown name gets the first")
             tap.equal(shown(d, PORT)[0], "one.test", "no name, too")
             tap.equal(shown(d, PORT, "one.test", rsa=True)[:2], ("one.test", "2048"), "a client without ECDSA gets RSA")
-            (root / "session").write_bytes(first[3])
-            for title, port, name in [("its own listener", PORT, "one.test"), ("another listener", 2842, "one.test"), ("another name", PORT, "x.two.test")]:
-                tap.ok(not shown(d, port, name, root / "session" if first[3] else None)[2], f"T3 SEC-12: no session is resumed: {title}")
+            (root / "session").write_bytes(resumption(tap, d, (PORT, 2842)))
+            protocols(tap, d)
+            d.reload()
+            d.wait_log("ev=reload ok=1")
+            tap.ok(shown(d, PORT, "one.test", root / "session")[2], "SEC-12: a reload that changes no certificate ends no session")
             slow = socket.create_connection((d.address, PORT))
             slow.sendall(b"\x16\x03\x01")
             began = time.monotonic()
@@ -412,6 +444,8 @@ def certificates_of_a_listener(tap):
             shutil.copyfile(crt, pairs[1][0])
             shutil.copyfile(key, pairs[1][1])
             tap.ok(wait_until(lambda: shown(d, PORT, "three.test")[0] == "three.test", 10, 0.5), "a new certificate is served without being told", d.log()[-1500:])
+            full = shown(d, PORT, "one.test", root / "session")
+            tap.ok(not full[2] and full[0] == "one.test" and "220 mx.b.test" in full[4], "SEC-12: a session of before another certificate begins anew", full[4][-800:])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The servers that bench/relay.py measures: each relays what comes from 127/8 to one sink, keeps it on the disk meanwhile, and syncs
+before it says 250 as its authors ship it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import peers
+from harness import Daemon, fresh_address
+from relay_meter import Group
+
+PORT = peers.PORT
+RCPT = "user%n@relay.sink.test"
+
+
+class Places:
+    """What a peer's configuration wants to know: all but the sink is nowhere. dns: the resolver, as ours wants it written."""
+
+    def __init__(self, sink, dns):
+        self.sink, self.dns = sink, dns
+        self.submission = {(back, implicit): "127.0.0.1" for back in ("file", "dovecot") for implicit in (False, True)}
+
+    def __getattr__(self, name):
+        return "/nonexistent" if name.endswith("socket") else ("127.0.0.1", 9)
+
+
+class Measured:
+    """A peer of the interoperability tests, in a control group."""
+
+    def prepare(self):
+        self.group = Group(self.key)
+        return self.group.wrap(super().prepare())
+
+    @property
+    def to(self):
+        return f"{self.address}:{PORT}"
+
+
+class Postfix(Measured, peers.Postfix):
+    key = "postfix"
+
+
+class Exim(Measured, peers.Exim):
+    """As shipped it takes 20 clients, and of each ten messages that it delivers at once: that it can be measured, both limits are lifted."""
+
+    key = "exim"
+
+    def prepare(self):
+        command = super().prepare()
+        conf = self.root / "exim.conf"
+        conf.write_text("smtp_accept_max = 0\nsmtp_accept_queue_per_connection = 0\n" + conf.read_text())
+        return command
+
+
+class OpenSmtpd(Measured, peers.OpenSmtpd):
+    key = "opensmtpd"
+
+    def prepare(self):
+        command = super().prepare()
+        spool = self.root / "spool"  # on the disk that all use, over the empty file system of the tests
+        spool.mkdir(mode=0o755)
+        subprocess.run(["mount", "--bind", spool, "/var/spool"], check=True)
+        return command
+
+
+HARAKA_MX = """exports.register = function () { this.register_hook('get_mx', 'to_sink') }
+exports.to_sink = function (next, hmail, domain) { next(OK, [{priority: 0, exchange: '%s', port: %d}]) }
+exports.hook_rcpt = function (next, connection) { connection.relaying = true; next(OK) }
+"""
+
+
+class Haraka(Measured, peers.Peer):
+    """From npm: it takes mail for anybody and hands it to its own queue on the disk."""
+
+    key = name = package = "haraka"
+    folder = None  # where npm put it
+
+    def __init__(self, root, certificate, where):
+        self.address, self.root, self.process = fresh_address(), Path(root) / self.key, None
+        self.sink, self.tree = where.sink, self.folder
+        self.root.mkdir(mode=0o755)
+
+    @property
+    def version(self):
+        text = (self.tree / "node_modules/Haraka/package.json").read_text()
+        return text.split('"version":', 1)[1].split('"')[1]
+
+    def environment(self):
+        return {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self.root)}
+
+    def prepare(self):
+        haraka = self.tree / "node_modules/Haraka/bin/haraka"
+        subprocess.run(["node", haraka, "-i", self.root], check=True, capture_output=True, env=self.environment())
+        for name, text in {"smtp.ini": f"listen={self.address}:{PORT}\nnodes=0\n", "plugins": "to_sink\n", "me": "haraka.test\n",
+                           "log.ini": "[main]\nlevel=info\n", "outbound.ini": "enable_tls=false\nlocal_mx_ok=true\n",
+                           "connection.ini": (self.tree / "node_modules/Haraka/config/connection.ini").read_text()}.items():
+            (self.root / "config" / name).write_text(text)
+        (self.root / "plugins/to_sink.js").write_text(HARAKA_MX % self.sink)
+        self.group = Group(self.key)
+        return self.group.wrap(["node", haraka, "-c", self.root])
+
+
+class Hikyaku:
+    """Ours as it is shipped: supervisor, mail process, keys process; evidence is kept."""
+
+    key = "hikyaku"
+    version = "this tree"
+    listener = "role relay; relay-from 127.0.0.0/8;"
+    settings = {}
+
+    def __init__(self, root, certificate, where):
+        self.root = Path(root) / self.key
+        self.root.mkdir(mode=0o755)
+        self.group = Group(self.key)
+        listeners = f"listen in {{ address %(address)s:%(port)d; {self.listener} starttls on; certificate {certificate}.crt; certificate-key {certificate}.key; }}"
+        route = "route * { via smtp %s:%d; tls off; }" % where.sink
+        self.daemon = Daemon(self.root, listeners, route, single=False, workers=None, retry=None, lifetime=None, accept=None,
+                             resolver_timeout=None, timezone=None, resolver=where.dns, hostname="hikyaku.test", **self.settings)
+
+    @property
+    def to(self):
+        return f"{self.daemon.address}:{PORT}"
+
+    def start(self):
+        self.daemon.start(preexec_fn=self.group.join)
+        return self
+
+    def log(self):
+        return self.daemon.log(all=True)
+
+    def stop(self):
+        self.daemon.stop()
+
+
+SERVERS = {kind.key: kind for kind in (Hikyaku, Postfix, Exim, OpenSmtpd, Haraka)}
+
+
+def remove(root):
+    shutil.rmtree(root, ignore_errors=True)
