@@ -16,6 +16,7 @@
  *	sign.c      the command sign
  *	explain.c   the commands explain and verify
  *	matrix.c    explain --matrix
+ *	replies.c   explain --replies, and explain ID
  *	keys*.c     keys (keys.h)
  *	srs.c       the command srs
  *	authres.c   the command authres
@@ -23,6 +24,7 @@
  *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
  *	spool.c     the command spool
+ *	queue*.c    the command queue (queue.h)
  *	flags.c     options of commands that share none
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H
@@ -80,7 +82,7 @@ struct cli_options {
 	enum hk_srs_mac srs_mac;
 	struct hk_ip client;
 	const char *helo, *mail_from, *authserv_id; /* NULL: not given */
-	bool has_now, has_checks, json, help, matrix, allow_sha1, batch, strict;
+	bool has_now, has_checks, json, help, matrix, replies, allow_sha1, batch, strict;
 	int64_t now;
 	unsigned checks; /* enum hk_check */
 	enum hk_language language;
@@ -233,6 +235,9 @@ enum cli_exit cli_batch(const struct cli_options *, struct cli_resolver *, cli_a
 enum cli_exit cli_explain(const struct cli_options *);
 enum cli_exit cli_verify(const struct cli_options *);
 enum cli_exit cli_matrix(const struct cli_options *);
+/* cli_is_reply(o): what is to be explained is a reply of hikyakud, or the id at its end. cli_replies(o): does it. */
+bool cli_is_reply(const struct cli_options *);
+enum cli_exit cli_replies(const struct cli_options *);
 enum cli_exit cli_check_command(const struct cli_options *);
 enum cli_exit cli_arc(const struct cli_options *);
 enum cli_exit cli_sign(const struct cli_options *);
@@ -245,5 +250,6 @@ enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
 enum cli_exit cli_spool(char **argv);
+enum cli_exit cli_queue(char **argv);
 
 #endif

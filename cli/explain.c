@@ -129,7 +129,9 @@ enum cli_exit cli_explain(const struct cli_options *o)
 		cli_complain("there is no batch of", "explain");
 		return CLI_USAGE;
 	}
-	return o->matrix ? cli_matrix(o) : cli_answer_once(o, answer_explain);
+	if (o->matrix)
+		return cli_matrix(o);
+	return o->replies || cli_is_reply(o) ? cli_replies(o) : cli_answer_once(o, answer_explain);
 }
 
 enum cli_exit cli_verify(const struct cli_options *o)

@@ -6,7 +6,7 @@
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | -]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
+        "[options] [FILE | - | ID]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
         cli_verify, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_VERIFY},
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
@@ -26,6 +26,7 @@ static const struct cli_command commands[] = {
         .run_words = cli_smtp},
     {"users", "keep the password file of a submission server",
         "add|passwd|remove|list --file FILE [options] [NAME]", .run_words = cli_users},
+    {"queue", "look into the queue of a server that runs, and change it", "ACTION [options] [ID...]", .run_words = cli_queue},
     {"spool", "read the spool of a server without changing it, and find damage", "check|dump [options] DIR", .run_words = cli_spool},
     {"load", "send made-up mail over many connections, and tell what it took", "[options]", .run_words = cli_load},
     {"sink", "take all mail and keep none", "[options]", .run_words = cli_sink},

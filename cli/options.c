@@ -288,6 +288,8 @@ static const struct {
         AT(batch)},
     {"--matrix", NULL, EXPLAIN, "explain: print the table of all combinations for DMARC and exit",
         AT(matrix)},
+    {"--replies", NULL, EXPLAIN, "explain: print all 4xx and 5xx that hikyakud says, with what can be done, and exit",
+        AT(replies)},
     {"--help", NULL, ALL, "print this", AT(help)},
 };
 
@@ -429,7 +431,7 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		if (is_option ? !take_option(&argv, &o) : !take_word(command, *argv++, &o))
 			return false;
 	}
-	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix &&
+	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix && !o.replies &&
 	    !o.batch && !o.against) {
 		cli_complain(
 		    "a message is needed: a file, or - for the standard input; see --help of",

@@ -205,6 +205,7 @@ struct hk_conf {
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */
 	struct hk_slice pid_file;
+	struct hk_slice operator_socket, operator_group; /* empty: none */
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and
 	                         tests without root) */
 	struct hk_slice clientid_key; /* a file; empty: a new key at each start */

@@ -131,6 +131,11 @@ const struct conf_item conf_items[] = {
         .manual = "Where log lines go: stderr or a file."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
+    {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",
+        .manual = "A unix socket by which hikyaku queue and mailq look into the queue and change it, such as "
+                  "/run/hikyaku/operator. Root may, the user may, and the members of operator-group."},
+    {"operator-group", GLOBAL(operator_group), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "none",
+        .manual = "The group, a name or a number, whose members may use the operator-socket."},
     {"keys-folder", GLOBAL(keys_folder), .kind = CONF_KIND_PATH,
         .manual = "A folder of hikyaku keys: each of its domains signs mail from addresses of the "
                   "domain, with its active keys, or where they are not published those before "

@@ -194,6 +194,9 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 	case HK_CONTROL_FETCH:
 		server_fetch(&r->server, m->fd);
 		break;
+	case HK_CONTROL_OPERATOR:
+		server_operator(&r->server, m->fd, m->index);
+		break;
 	case HK_CONTROL_LOG:
 		dup2(m->fd, STDERR_FILENO);
 		close(m->fd);

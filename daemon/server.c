@@ -16,7 +16,7 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 {
 	size_t i;
 
-	*s = (struct server){.log = log, .fetch = -1};
+	*s = (struct server){.log = log, .fetch = -1, .operator = -1};
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
@@ -45,6 +45,24 @@ void server_fetch(struct server *s, int fd)
 	if (s->fetch >= 0)
 		close(s->fetch);
 	s->fetch = fd;
+}
+
+void server_operator(struct server *s, int fd, gid_t group)
+{
+	if (s->operator >= 0)
+		close(s->operator);
+	s->operator = fd;
+	s->operator_group = group;
+}
+
+/* Mail goes on without it. */
+static void give_operator(struct server *s)
+{
+	if (s->operator < 0)
+		return;
+	if (hk_mta_operator(s->mta, s->operator, s->operator_group) != HK_OK)
+		hk_logf(s->log, HK_LOG_ERROR, "ev=operator what=\"the operator's socket is not served\"");
+	s->operator = -1;
 }
 
 /* Those that came early. */
@@ -369,6 +387,7 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	s->now = s->next;
 	s->next = NULL;
 	server_drop(s);
+	give_operator(s);
 	return HK_OK;
 }
 
@@ -423,6 +442,8 @@ void server_done(struct server *s)
 		hk_mta_end(s->mta);
 	if (s->fetch >= 0)
 		close(s->fetch);
+	if (s->operator >= 0)
+		close(s->operator);
 	forget_sockets(&s->now_sockets, false);
 	drop_mail(s);
 	hk_tls_tickets_free(s->tickets);

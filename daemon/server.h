@@ -38,6 +38,8 @@ struct server {
 	struct server_sockets now_sockets, next_sockets;
 	struct hk_slice *certificate; /* of next, for each listener; in arena */
 	struct hk_arena arena;
+	int operator; /* the operator's socket, until there is an mta for it; -1 */
+	gid_t operator_group;
 	int fetch; /* to the fetch process, that came before there was an mta; -1 */
 	int channel[HK_SERVER_CHANNELS]; /* to the keys, that came before there was a worker for
 	                                    them; -1: none */
@@ -64,6 +66,8 @@ enum hk_status server_listen(struct server *, const struct server_socket *) HK_M
 void server_channel(struct server *, unsigned worker, int fd);
 /* server_fetch(s, fd): takes fd, a channel to the fetch process. */
 void server_fetch(struct server *, int fd);
+/* server_operator(s, fd, group): takes fd, the operator's socket; before the first serve. */
+void server_operator(struct server *, int fd, gid_t group);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */
 enum hk_status server_serve(struct server *, struct hk_buf *why) HK_MUSTCHECK;
 void server_drop(struct server *);

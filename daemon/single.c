@@ -4,6 +4,7 @@
  * small tests.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "daemon/certificates.h"
 #include "daemon/log_file.h"
 #include "daemon/notify.h"
+#include "daemon/operator_socket.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/roles.h"
@@ -31,6 +33,7 @@ struct single {
 	const struct options *options;
 	struct server server;
 	struct sockets sockets;
+	struct operator_socket operator;
 	struct hk_keys *keys;
 	struct hk_log_sink *sink;
 	struct hk_log *log;
@@ -179,6 +182,19 @@ static enum hk_status start_fetch(struct single *s)
 	return hk_fetch_serve_apart(pair[1]);
 }
 
+static enum hk_status give_operator(struct single *s)
+{
+	int fd;
+
+	if (s->operator.fd < 0)
+		return HK_OK;
+	fd = fcntl(s->operator.fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return HK_FULL;
+	server_operator(&s->server, fd, s->operator.group);
+	return HK_OK;
+}
+
 static enum hk_status start_channels(struct single *s)
 {
 	unsigned i;
@@ -205,6 +221,8 @@ static enum hk_status bind_and_become(struct single *s, const struct bundle *b, 
 		status = spool_dir_make(b->conf, &who, why);
 	if (status == HK_OK)
 		status = sockets_bind(&s->sockets, b->conf, s->workers, why);
+	if (status == HK_OK)
+		status = operator_socket_open(&s->operator, b->conf, &who, why);
 	if (status == HK_OK)
 		status = log_file_use(b->conf, why);
 	if (status == HK_OK && !privileges_become(&who)) {
@@ -233,6 +251,8 @@ static enum hk_status start(struct single *s, struct hk_buf *why)
 	s->keys = hk_keys_new();
 	if (status == HK_OK)
 		status = s->keys ? start_channels(s) : HK_NOMEM;
+	if (status == HK_OK)
+		status = give_operator(s);
 	if (status == HK_OK)
 		status = put_together(s, b, why);
 	if (status == HK_OK)
@@ -357,6 +377,7 @@ static void finish(struct single *s)
 {
 	if (s->has_server)
 		server_done(&s->server);
+	operator_socket_close(&s->operator);
 	sockets_close(&s->sockets);
 	hk_keys_free(s->keys);
 	hk_log_sink_close(s->sink);
@@ -364,7 +385,7 @@ static void finish(struct single *s)
 
 int single_run(const struct options *options)
 {
-	struct single s = {.options = options};
+	struct single s = {.options = options, .operator.fd = -1};
 	int signals = signals_open();
 	enum hk_status status;
 	struct hk_buf why;

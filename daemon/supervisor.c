@@ -49,6 +49,8 @@ static enum hk_status prepare(struct supervisor *s, const struct bundle *b, stru
 	if (status == HK_OK)
 		status = sockets_bind(&s->sockets, b->conf, s->workers, why);
 	if (status == HK_OK)
+		status = operator_socket_open(&s->operator, b->conf, &s->mta.who, why);
+	if (status == HK_OK)
 		status = log_file_use(b->conf, why);
 	return status;
 }
@@ -332,6 +334,7 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 {
 	struct supervisor s = {.options = options,
 	    .next_until = UINT64_MAX,
+	    .operator.fd = -1,
 	    .ready = ready,
 	    .signals = signals_open()};
 	struct hk_log_sink *sink;
@@ -358,6 +361,7 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	end_child(&s.keys);
 	end_child(&s.fetch);
 	remove_pid(&s);
+	operator_socket_close(&s.operator);
 	sockets_close(&s.sockets);
 	bundle_free(s.next);
 	bundle_free(s.now);

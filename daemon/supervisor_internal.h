@@ -11,6 +11,7 @@
 #include "daemon/bundle.h"
 #include "daemon/certificates.h"
 #include "daemon/child.h"
+#include "daemon/operator_socket.h"
 #include "daemon/options.h"
 #include "daemon/sockets.h"
 #include "engine/world.h"
@@ -26,6 +27,7 @@ struct supervisor {
 	int self, signals;
 	struct child mta, keys, fetch;
 	struct sockets sockets;
+	struct operator_socket operator;
 	struct bundle *now, *next; /* in force; being offered */
 	uint64_t next_until;       /* mono_ms */
 	bool next_is_offered;      /* to the mta: the keys have said yes */

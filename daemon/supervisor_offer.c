@@ -101,6 +101,13 @@ static void send_fetch(struct supervisor *s)
 	(void)send_pair(s, &m, &s->fetch);
 }
 
+static void send_operator(struct supervisor *s)
+{
+	if (s->operator.fd >= 0)
+		send_to(s, &s->mta,
+		    &(struct hk_control){.type = HK_CONTROL_OPERATOR, .index = s->operator.group, .fd = s->operator.fd});
+}
+
 /* ---- to the mta
  * --------------------------------------------------------------------------------------- */
 
@@ -198,6 +205,7 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 	if (!s->now) {
 		send_channels(s);
 		send_fetch(s);
+		send_operator(s);
 	}
 	send_keys(s, b);
 	if (bundle_has_all_algs(b))
@@ -213,10 +221,12 @@ void offer_again(struct supervisor *s, struct child *c)
 	if (c->role == ROLE_FETCH)
 		return;
 	send_channels(s);
-	if (c->role == ROLE_KEYS)
+	if (c->role == ROLE_KEYS) {
 		send_keys(s, s->now);
-	else
-		send_bundle(s, s->now, true);
+		return;
+	}
+	send_operator(s);
+	send_bundle(s, s->now, true);
 }
 
 static void end_offer(struct supervisor *s)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "engine/delivery_internal.h"
+#include "lib/base/bug.h"
 
 /* ---- from one address to the next ---- */
 
@@ -109,13 +110,13 @@ static enum hk_rcpt_outcome outcome_of(const struct hk_smtpc_event *e)
 {
 	unsigned code = e->reply.code;
 
-	if (code < 300)
+	if (code < 300 || (HK_BUG(LOST_IS_TAKEN) && code == 421 && e->stage == HK_SMTPC_DOT))
 		return HK_RCPT_DELIVERED;
 	/* RFC 5321 4.5.3.1.10: an old server's word for too many recipients */
 	if (e->stage == HK_SMTPC_RCPT && code == 552 &&
 	    (!e->reply.enhanced[0] || hk_slice_eq(hk_slice_str(e->reply.enhanced), HK_S("5.5.3"))))
 		return HK_RCPT_PENDING;
-	return code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED;
+	return code < 500 && !(HK_BUG(TEMPORARY_IS_FINAL) && e->stage == HK_SMTPC_DOT) ? HK_RCPT_PENDING : HK_RCPT_FAILED;
 }
 
 static void settle_by(struct hk_delivery *d, size_t target, const struct hk_smtpc_event *e)
@@ -129,7 +130,7 @@ static void settle_by(struct hk_delivery *d, size_t target, const struct hk_smtp
 /* The connection went before the dot: nothing was handed over, another host may take it. */
 static bool is_lost_early(const struct hk_smtpc_event *e)
 {
-	return e->reply.code == 421 && e->stage <= HK_SMTPC_DATA;
+	return e->reply.code == 421 && e->stage <= (HK_BUG(NEXT_HOST_AFTER_DOT) ? HK_SMTPC_DOT : HK_SMTPC_DATA);
 }
 
 static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event *e)

@@ -15,6 +15,7 @@
 #include "engine/trace_fields.h"
 #include "engine/utf8_address.h"
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 
 enum { MAIL_ROOM = 512 * 1024, RETURN_ROOM = 2 * DSN_RETURN_MAX };
 
@@ -266,7 +267,7 @@ enum hk_status hk_dsn_make(const struct hk_conf *conf, const struct hk_mail *mai
 
 	/* Never to <> (RFC 5321 4.5.5). And never for a message that failed DMARC: the sender it
 	 * names did not send it, and would be told of somebody else's spam. */
-	if (!mail->mail_from.n || !n || (mail->flags & HK_MAIL_QUARANTINE))
+	if ((!mail->mail_from.n && !HK_BUG(BOUNCE_TO_NOBODY)) || !n || (mail->flags & HK_MAIL_QUARANTINE))
 		return HK_NOTFOUND;
 	d.result = list = sorted(results, n);
 	if (!list)

@@ -6,6 +6,7 @@
 #include <hikyaku/crypto.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/bug.h"
 
 static void init_lists(struct hk_owner *o)
 {
@@ -52,7 +53,7 @@ static enum hk_status recover(struct hk_owner *o)
 		m->marks = (uint8_t)e.marks;
 		/* a clock that went back makes nobody wait longer than the longest retry time */
 		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
-		hk_message_schedule(o, m, (wait < longest ? wait : longest) * 1000);
+		hk_message_schedule(o, m, (wait < longest || HK_BUG(CLOCK_BACK) ? wait : longest) * 1000);
 	}
 	return status == HK_END ? HK_OK : status;
 }
@@ -197,7 +198,7 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	if (hk_hop_reroute(o) != HK_OK)
 		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
 	while ((m = hk_id_map_each(&o->messages, &i)))
-		if (m->at == SIZE_MAX && !m->groups)
+		if (m->at == SIZE_MAX && !m->groups && !HK_BUG(RELOAD_DROPS))
 			hk_message_schedule(o, m, 0);
 	hk_conf_free(old);
 }

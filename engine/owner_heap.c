@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/bug.h"
 
 enum { ROOM_FIRST = 64 };
 
@@ -24,6 +25,8 @@ enum hk_status hk_heap_reserve(struct hk_owner *o, size_t n)
 
 static bool is_before(const struct hk_message *a, const struct hk_message *b)
 {
+	if (HK_BUG(CHANCE_OUTSIDE) && a->due_ms == b->due_ms)
+		return a->rcpt[0].domain < b->rcpt[0].domain || (a->rcpt[0].domain == b->rcpt[0].domain && a < b);
 	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->id < b->id;
 }
 
@@ -47,7 +50,7 @@ static void sink(struct hk_owner *o, size_t at, struct hk_message *m)
 	size_t child;
 
 	while ((child = 2 * at + 1) < o->n_heap) {
-		if (child + 1 < o->n_heap && is_before(o->heap[child + 1], o->heap[child]))
+		if (child + 1 < o->n_heap && is_before(o->heap[child + 1], o->heap[child]) && !HK_BUG(HEAP_ORDER))
 			child++;
 		if (!is_before(o->heap[child], m))
 			break;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/bug.h"
 
 struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail)
 {
@@ -115,7 +116,7 @@ uint64_t hk_message_lifetime_s(const struct hk_owner *o, const struct hk_message
 uint64_t hk_message_retry_s(const struct hk_owner *o, const struct hk_message *m)
 {
 	uint64_t shortest = UINT64_MAX, one;
-	size_t i;
+	size_t i, at = m->attempts + HK_BUG(BACKOFF_OFF_BY_ONE);
 
 	for (i = 0; i < m->n_rcpt; i++) {
 		const struct hk_conf_route *route = route_of(m->rcpt[i].domain);
@@ -123,7 +124,7 @@ uint64_t hk_message_retry_s(const struct hk_owner *o, const struct hk_message *m
 
 		if (!still_waits(&m->rcpt[i]))
 			continue;
-		one = times->n ? times->at[m->attempts < times->n ? m->attempts : times->n - 1] : HK_OWNER_RETRY_S;
+		one = times->n ? times->at[at < times->n ? at : times->n - 1] : HK_OWNER_RETRY_S;
 		if (one < shortest)
 			shortest = one;
 	}

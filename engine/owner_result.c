@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/bug.h"
 
 void hk_returned_add(struct hk_owner *o, struct hk_returned *r)
 {
@@ -85,8 +86,8 @@ static enum hk_status put_completions(struct hk_owner *o, const struct hk_job *j
 		const struct hk_rcpt_result *r = &job->result[i];
 
 		if (r->outcome != HK_RCPT_PENDING)
-			status = hk_spool_complete(
-			    o->spool, job->id, job->rcpt[i], r->outcome, hk_slice_str(r->text));
+			status = hk_spool_complete(o->spool, job->id, HK_BUG(WRONG_RECIPIENT) ? i : job->rcpt[i],
+			    r->outcome, hk_slice_str(r->text));
 	}
 	return status;
 }
@@ -151,7 +152,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 	if (!r->job->released) {
 		m->was_tried = true;
 		status = hk_dsn_put(o, m, r);
-		if (status == HK_OK)
+		if (status == HK_OK || HK_BUG(DSN_ALONE))
 			status = put_completions(o, r->job);
 	}
 	r->ends_round = m->groups - m->back == 1;
@@ -201,7 +202,8 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 
 	hk_mail_id_format(m->id, id);
 	if (!m->pending) {
-		hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
+		if (!HK_BUG(NO_LAST_LINE) || m->attempts)
+			hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
 		hk_message_free(o, m);
 		return;
 	}
@@ -277,7 +279,7 @@ void hk_results_done(struct hk_owner *o, bool ok)
 			at = &r->next;
 			continue;
 		}
-		if (!ok) {
+		if (!ok && !HK_BUG(APPLY_UNCOMMITTED)) {
 			r->is_in_batch = false;
 			r->dsns = 0;
 			if (m)

@@ -3,6 +3,7 @@
  * policy.c - who may send to whom, and what a verdict means.
  */
 #include "engine/policy.h"
+#include "lib/base/bug.h"
 
 struct hk_policy_client hk_policy_client(const struct hk_conf_listener *l, const struct hk_ip *ip)
 {
@@ -17,8 +18,7 @@ struct hk_policy_reply hk_policy_mail(
     const struct hk_conf_listener *l, const struct hk_policy_client *c)
 {
 	if (l->role == HK_ROLE_SUBMISSION && !c->may_relay && !c->is_user)
-		return (struct hk_policy_reply){
-		    530, "5.7.0", "Authentication required (RFC 4954 6)"};
+		return (struct hk_policy_reply){HK_REFUSAL_AUTH_REQUIRED};
 	return (struct hk_policy_reply){0};
 }
 
@@ -77,18 +77,28 @@ static enum where where_to(const struct hk_conf *conf, const struct hk_path *pat
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l,
     const struct hk_policy_client *c, const struct hk_path *path, struct hk_slice *ret_address)
 {
+<<<<<<< HEAD
 	static const struct hk_policy_reply denied = {
 	    550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
 	static const struct hk_policy_reply nobody = {
 	    550, "5.1.1", "This host has no postmaster (RFC 5321 4.5.1)"};
 	static const struct hk_policy_reply no_mailbox = {
 	    550, "5.1.1", "No mailbox but the postmaster's is at this address of the host (RFC 5321 4.5.1)"};
+=======
+	static const struct hk_policy_reply denied = {HK_REFUSAL_RELAY_DENIED};
+	static const struct hk_policy_reply nobody = {HK_REFUSAL_NO_POSTMASTER};
+>>>>>>> main
 	enum who who = c->may_relay || c->is_user ? ENTITLED : ANYONE;
 	enum where where = where_to(conf, path);
 
 	if (where == NOWHERE)
+<<<<<<< HEAD
 		return path->domain.n ? no_mailbox : nobody;
 	if (!(may_send_to[l->role][who] & where))
+=======
+		return nobody;
+	if (!(may_send_to[l->role][who] & where) && !(HK_BUG(OPEN_RELAY) && routes_in_local_part(path->local)))
+>>>>>>> main
 		return denied;
 	*ret_address = where == POSTMASTER ? conf->postmaster : path->text;
 	return (struct hk_policy_reply){0};

@@ -7,12 +7,12 @@
 #define HIKYAKU_ENGINE_POLICY_H
 
 #include "conf/conf.h"
+#include "lib/smtp/smtp_refusal.h"
 
-/* A refusal: reply code, enhanced code, the rule with its RFC section. code 0: none. */
+/* A refusal: its row (lib/smtp/smtp_refusal.h), and what its sentence has places for. HK_REFUSAL_NONE: none. */
 struct hk_policy_reply {
-	unsigned code;
-	const char *enhanced;
-	const char *text; /* static */
+	enum hk_refusal why;
+	struct hk_slice arg[HK_REFUSAL_ARGS]; /* borrowed until it was said */
 };
 
 /* What is known of the client before it says anything. */

@@ -21,14 +21,13 @@ enum {
 };
 
 static const struct hk_policy_reply
-    too_many_failures = {421, "4.7.0",
-        "Authentication failed too often for this client, come back later (RFC 4954 9)"},
-    denied = {535, "5.7.8", "The credentials are not valid (RFC 4954 6)"},
-    malformed = {501, "5.5.2", "This is no response of the mechanism (RFC 4954 4)"},
-    unavailable = {454, "4.7.0", "The users cannot be asked now (RFC 4954 4.7)"},
-    too_many_sessions = {421, "4.7.0", "Too many sessions of this user at once (RFC 5321 7.8)"},
-    too_many_of_device = {421, "4.7.0", "Too many sessions of this device at once (RFC 5321 7.8)"},
-    no_clientid = {530, "5.7.0", "CLIENTID is required before AUTH (draft-storey-smtp-client-id)"};
+    too_many_failures = {HK_REFUSAL_AUTH_FAILURES},
+    denied = {HK_REFUSAL_AUTH_DENIED},
+    malformed = {HK_REFUSAL_AUTH_MALFORMED},
+    unavailable = {HK_REFUSAL_AUTH_UNAVAILABLE},
+    too_many_sessions = {HK_REFUSAL_USER_CONNECTIONS},
+    too_many_of_device = {HK_REFUSAL_DEVICE_CONNECTIONS},
+    no_clientid = {HK_REFUSAL_CLIENTID_REQUIRED};
 
 /* ---- limits ---- */
 
@@ -51,7 +50,7 @@ static const char *device_text(const struct hk_session *s)
 }
 
 bool session_take(struct hk_session *s, enum hk_limit what, struct hk_slice name,
-    struct hk_conf_rate rate, struct hk_policy_reply *ret, const char *text)
+    struct hk_conf_rate rate, struct hk_policy_reply *ret, enum hk_refusal why)
 {
 	uint32_t wait = 0;
 
@@ -61,7 +60,7 @@ bool session_take(struct hk_session *s, enum hk_limit what, struct hk_slice name
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=limit what=%s client=%s user=%s device=%s wait=%u",
 	    hk_limit_name(what), s->client_text, hk_log_value(s->who.user).text, device_text(s),
 	    wait);
-	*ret = (struct hk_policy_reply){450, "4.7.1", text};
+	*ret = (struct hk_policy_reply){why};
 	return false;
 }
 
@@ -118,7 +117,7 @@ static void fail(struct hk_session *s, const struct hk_policy_reply *reply, stru
 	hk_logf(s->env.log, HK_LOG_INFO,
 	    "ev=auth ok=0 client=%s user=%s mechanism=%s tls=%d device=%s code=%u failures=%u",
 	    s->client_text, hk_log_value(user).text, hk_log_value(w->ask.mechanism).text,
-	    hk_smtpd_is_tls(s->smtpd), device_text(s), reply->code, most);
+	    hk_smtpd_is_tls(s->smtpd), device_text(s), hk_refusal_row(reply->why)->code, most);
 	w->refusal = w->failures >= TRIES_MAX || is_locked_out(s) ? too_many_failures : *reply;
 	w->until = s->now.mono_ms + delay_after(most);
 }
@@ -342,8 +341,7 @@ static bool is_own(const struct hk_session *s, struct hk_slice local, struct hk_
 
 struct hk_policy_reply auth_may_mail(struct hk_session *s, const struct hk_path *path)
 {
-	static const struct hk_policy_reply not_own = {
-	    553, "5.7.1", "This address is not one of the user who authenticated (RFC 6409 6.1)"};
+	static const struct hk_policy_reply not_own = {HK_REFUSAL_SENDER_NOT_OWN};
 	const struct hk_conf_listener *l = s->env.listener;
 	struct hk_policy_reply reply = {0};
 
@@ -352,9 +350,9 @@ struct hk_policy_reply auth_may_mail(struct hk_session *s, const struct hk_path 
 	    !is_own(s, path->local, path->domain))
 		return not_own;
 	if (session_take(s, HK_LIMIT_USER_MESSAGES, s->who.user, l->user_messages, &reply,
-	        "Too many messages of this user, try again later (RFC 5321 7.8)"))
+	        HK_REFUSAL_USER_MESSAGES))
 		(void)session_take(s, HK_LIMIT_DEVICE_MESSAGES, auth_device(s), l->device_messages, &reply,
-		    "Too many messages of this device, try again later (RFC 5321 7.8)");
+		    HK_REFUSAL_DEVICE_MESSAGES);
 	return reply;
 }
 
@@ -364,17 +362,17 @@ struct hk_policy_reply auth_may_rcpt(struct hk_session *s)
 	struct hk_policy_reply reply = {0};
 
 	if (session_take(s, HK_LIMIT_USER_RECIPIENTS, s->who.user, l->user_recipients, &reply,
-	        "Too many recipients of this user, try again later (RFC 5321 7.8)"))
+	        HK_REFUSAL_USER_RECIPIENTS))
 		(void)session_take(s, HK_LIMIT_DEVICE_RECIPIENTS, auth_device(s), l->device_recipients,
-		    &reply, "Too many recipients of this device, try again later (RFC 5321 7.8)");
+		    &reply, HK_REFUSAL_DEVICE_RECIPIENTS);
 	return reply;
 }
 
 struct hk_policy_reply auth_may_header(struct hk_session *s, const struct message *m)
 {
 	static const struct hk_policy_reply
-	    not_own = {550, "5.7.1", "From names an address that is not the user's (RFC 6409 6.1)"},
-	    no_from = {550, "5.7.1", "No address of the user stands in From (RFC 6409 8.1)"};
+	    not_own = {HK_REFUSAL_AUTHOR_NOT_OWN},
+	    no_from = {HK_REFUSAL_AUTHOR_MISSING};
 	struct hk_policy_reply reply = {0};
 	struct hk_address_list list;
 	size_t i, j, seen = 0;
@@ -383,17 +381,17 @@ struct hk_policy_reply auth_may_header(struct hk_session *s, const struct messag
 	if (!s->who.user.n || s->env.listener->sender_login != HK_SENDER_HEADER)
 		return reply;
 	hk_arena_init(&a, HK_HEADER_SECTION_MAX * 4);
-	for (i = 0; i < m->header.n && !reply.code; i++) {
+	for (i = 0; i < m->header.n && !reply.why; i++) {
 		if (!hk_slice_eq_nocase(m->header.field[i].name, HK_S("From")))
 			continue;
 		if (hk_address_list_parse(&a, m->header.field[i].value, &list) != HK_OK) {
 			reply = no_from;
 			break;
 		}
-		for (j = 0; j < list.n && !reply.code; j++, seen++)
+		for (j = 0; j < list.n && !reply.why; j++, seen++)
 			if (!is_own(s, list.at[j].local, list.at[j].domain))
 				reply = not_own;
 	}
 	hk_arena_done(&a);
-	return reply.code || seen ? reply : no_from;
+	return reply.why || seen ? reply : no_from;
 }

@@ -23,12 +23,12 @@ static bool is_limited(const struct hk_session *s)
 }
 
 static bool take(struct hk_session *s, enum hk_limit what, struct hk_conf_rate rate, struct hk_policy_reply *ret,
-    const char *text)
+    enum hk_refusal why)
 {
 	uint8_t room[HK_LIMITS_CLIENT_MAX];
 
 	*ret = (struct hk_policy_reply){0};
-	return !is_limited(s) || !rate.most || session_take(s, what, hk_limits_client(&s->client.ip, room), rate, ret, text);
+	return !is_limited(s) || !rate.most || session_take(s, what, hk_limits_client(&s->client.ip, room), rate, ret, why);
 }
 
 struct hk_policy_reply client_may_mail(struct hk_session *s)
@@ -36,7 +36,7 @@ struct hk_policy_reply client_may_mail(struct hk_session *s)
 	struct hk_policy_reply reply;
 
 	(void)take(s, HK_LIMIT_CLIENT_MESSAGES, s->env.listener->client_messages, &reply,
-	    "Too many messages of this client, come back later (RFC 5321 7.8)");
+	    HK_REFUSAL_CLIENT_MESSAGES);
 	return reply;
 }
 
@@ -45,15 +45,20 @@ struct hk_policy_reply client_may_rcpt(struct hk_session *s)
 	struct hk_policy_reply reply;
 
 	(void)take(s, HK_LIMIT_CLIENT_RECIPIENTS, s->env.listener->client_recipients, &reply,
-	    "Too many recipients of this client, come back later (RFC 5321 7.8)");
+	    HK_REFUSAL_CLIENT_RECIPIENTS);
 	return reply;
 }
 
-/* In place of the greeting (RFC 5321 3.1, 4.2.1). */
-static void send_away(struct hk_session *s, const char *text)
+/* In place of the greeting (RFC 5321 3.1, 4.2.1), so without an enhanced code (RFC 2034 4). */
+static void send_away(struct hk_session *s, enum hk_refusal why)
 {
+	struct hk_refusal_said said = {.why = why};
+	const struct hk_refusal_row *row = hk_refusal_row(why);
+
 	hk_buf_init(&s->away, HK_SMTP_REPLY_TEXT_MAX + 100);
-	hk_buf_addf(&s->away, "421 4.7.0 %s [none]\r\n", text);
+	hk_buf_addf(&s->away, "%u ", row->code);
+	hk_refusal_add(&s->away, &said);
+	hk_buf_add_str(&s->away, "\r\n");
 	session_over(s);
 }
 
@@ -66,8 +71,8 @@ static bool let_in(struct hk_session *s)
 	struct hk_policy_reply reply;
 
 	if (!take(s, HK_LIMIT_CLIENT_ARRIVALS, l->client_arrivals, &reply,
-	        "Too many connections of this client in a time, come back later (RFC 5321 7.8)")) {
-		send_away(s, reply.text);
+	        HK_REFUSAL_CLIENT_ARRIVALS)) {
+		send_away(s, reply.why);
 		return false;
 	}
 	if (!is_limited(s) || !l->client_connections)
@@ -78,7 +83,7 @@ static bool let_in(struct hk_session *s)
 		return true;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=limit what=%s client=%s", hk_limit_name(HK_LIMIT_CLIENT_CONNECTIONS),
 	    s->client_text);
-	send_away(s, "Too many connections of this client at once (RFC 5321 7.8)");
+	send_away(s, HK_REFUSAL_CLIENT_CONNECTIONS);
 	return false;
 }
 

@@ -196,7 +196,7 @@ static void a_client_comes_so_often_and_no_oftener(void **state)
 		count(&r, "none", "QUIT\r\n", "220 221");
 	}
 	count(&r, "192.0.2.1", "QUIT\r\n", "421");
-	assert_string_equal(srig_replies(&r), "421 4.7.0 Too many connections of this client in a time, come back later (RFC 5321 7.8) [none]\r\n");
+	assert_string_equal(srig_replies(&r), "421 Too many connections of this client in a time, come back later (RFC 5321 7.8) [client-arrivals]\r\n");
 	assert_true(r.has_ended);
 	count(&r, "2001:db8:0:1::1", "QUIT\r\n", "220 221");
 	r.now.mono_ms += 70000;

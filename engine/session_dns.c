@@ -100,6 +100,16 @@ static void settle(struct hk_session *s, struct message *m, struct open_question
 	m->needs_step = true;
 }
 
+/* A verdict may be there before all that was asked for it is answered (a tree walk asks for all its names at once). */
+void dns_forget(struct message *m)
+{
+	size_t i;
+
+	for (i = 0; i < HK_VERIFY_MAX_QUESTIONS; i++)
+		m->question[i].is_open = false;
+	m->open = 0;
+}
+
 static void give_up(struct hk_session *s, struct message *m)
 {
 	static const struct hk_dns_answer timeout = {.rcode = HK_DNS_TIMEOUT};

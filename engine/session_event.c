@@ -3,28 +3,30 @@
  * session_event.c - what each event of the SMTP server is answered with.
  */
 #include <stdio.h>
+#include <string.h>
 
-#include "engine/bug.h"
 #include "engine/session_internal.h"
 #include "engine/user.h"
+#include "lib/base/bug.h"
 
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
-	const char *id = s->message ? s->message->id_text : "none";
-	struct hk_buf text;
+	const struct hk_refusal_row *row = hk_refusal_row(reply->why);
+	const char *id = s->message ? s->message->id_text : NULL;
+	struct hk_refusal_said said = {.why = reply->why, .about = what, .transaction = id};
+	struct hk_buf text, sentence;
 
+	memcpy(said.arg, reply->arg, sizeof said.arg);
 	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
-	if (what.n) {
-		hk_buf_add_byte(&text, '<');
-		hk_buf_add(&text, hk_slice_sub(what, 0, HK_PATH_MAX)); /* the server quotes it */
-		hk_buf_add_str(&text, ">: ");
-	}
-	hk_buf_addf(&text, "%s [%s]", reply->text, id);
-	hk_smtpd_answer_all(s->smtpd, reply->code, reply->enhanced, hk_buf_slice(&text));
+	hk_refusal_add(&text, &said);
+	hk_smtpd_answer_all(s->smtpd, row->code, row->enhanced, hk_buf_slice(&text));
+	hk_buf_init(&sentence, HK_SMTP_REPLY_TEXT_MAX);
+	hk_refusal_sentence_add(&sentence, &said);
 	hk_logf(s->env.log, HK_LOG_INFO,
-	    "qid=%s ev=refuse code=%u status=%s client=%s helo=%s what=%s why=%s", id, reply->code,
-	    reply->enhanced, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
-	    hk_log_value(what).text, hk_log_value(hk_slice_str(reply->text)).text);
+	    "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s", id ? id : "none",
+	    row->code, row->enhanced, row->id, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
+	    hk_log_value(what).text, hk_log_value(hk_buf_slice(&sentence)).text);
+	hk_buf_done(&sentence);
 	hk_buf_done(&text);
 }
 
@@ -48,12 +50,12 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		s->stage = STAGE_LOOKUP;
 		return;
 	}
-	if (reply.code) {
+	if (reply.why) {
 		session_refuse(s, &reply, e->path.text);
 		return;
 	}
 	s->message = message_new(s, e);
-	if (HK_PLANTED_NO_RESET && last && s->message)
+	if (HK_BUG(NO_RESET) && last && s->message)
 		keep_recipients(s->message, last);
 	message_free(s, last);
 	if (!s->message) {
@@ -61,13 +63,13 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		return;
 	}
 	reply = hk_policy_mail(s->env.listener, &s->client);
-	if (!reply.code)
+	if (!reply.why)
 		reply = client_may_mail(s);
-	if (!reply.code)
+	if (!reply.why)
 		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
 		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
-	if (!reply.code) {
+	if (!reply.why) {
 		hk_smtpd_accept(s->smtpd);
 		return;
 	}
@@ -76,8 +78,10 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	s->message = NULL;
 }
 
+enum { SECONDS_MAX = 12 };
+
 /* RFC 6647 */
-static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_path *path, char room[LOOKUP_TEXT_MAX])
+static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_path *path, char room[SECONDS_MAX])
 {
 	struct hk_greylist_query q = {.client = s->client.ip,
 	    .sender = s->message->mail_from,
@@ -91,18 +95,17 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	wait = hk_greylist_wait(s->env.greylist, &q);
 	if (!wait)
 		return (struct hk_policy_reply){0};
-	snprintf(room, LOOKUP_TEXT_MAX, "Come again in %u seconds, who is new here has to (RFC 6647)", wait);
-	return (struct hk_policy_reply){451, "4.7.1", room};
+	snprintf(room, SECONDS_MAX, "%u", wait);
+	return (struct hk_policy_reply){HK_REFUSAL_GREYLISTED, {hk_slice_str(room)}};
 }
 
 /* RFC 1985 5.3. Nothing is begun by it: who may ask is told that it cannot be done now, so that nobody waits for it. */
 static void on_etrn(struct hk_session *s)
 {
-	if (s->client.may_relay || s->client.is_user)
-		hk_smtpd_answer(s->smtpd, 458, "4.3.0",
-		    HK_S("The queue runs by its own times only (RFC 1985 5.3)"));
-	else
-		hk_smtpd_answer(s->smtpd, 459, "4.7.1", HK_S("Not allowed to you (RFC 1985 5.3)"));
+	bool may = s->client.may_relay || s->client.is_user;
+	struct hk_policy_reply reply = {may ? HK_REFUSAL_ETRN_ABSENT : HK_REFUSAL_ETRN_DENIED};
+
+	session_refuse(s, &reply, (struct hk_slice){0});
 }
 
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -110,27 +113,27 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_policy_reply reply;
 	struct hk_path path = e->path;
 	struct hk_slice address = {0};
-	char room[LOOKUP_TEXT_MAX];
+	char room[SECONDS_MAX];
 
 	if (lookup_lists_wait(s) || !lookup_alabel(s, &path, &s->message->arena, &reply)) {
 		s->stage = STAGE_LOOKUP;
 		return;
 	}
-	if (!reply.code)
-		reply = lookup_lists_say(s, &path, room);
-	if (!reply.code)
+	if (!reply.why)
+		reply = lookup_lists_say(s, &path);
+	if (!reply.why)
 		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
-	if (!reply.code)
+	if (!reply.why)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
-	if (!reply.code)
+	if (!reply.why)
 		reply = client_may_rcpt(s);
-	if (!reply.code)
+	if (!reply.why)
 		reply = auth_may_rcpt(s);
-	if (!reply.code)
+	if (!reply.why)
 		reply = greylisted(s, &path, room);
-	if (!reply.code && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
+	if (!reply.why && message_add_rcpt(s->message, address, &e->rcpt) != HK_OK)
 		reply = reply_no_memory;
-	if (reply.code)
+	if (reply.why)
 		session_refuse(s, &reply, e->path.text);
 	else
 		hk_smtpd_accept(s->smtpd);
@@ -141,7 +144,7 @@ static void on_data(struct hk_session *s)
 	struct hk_policy_reply reply = message_begin(s);
 
 	s->slow_at = s->now.mono_ms + HK_SESSION_IDLE_S * 1000;
-	if (reply.code)
+	if (reply.why)
 		session_refuse(s, &reply, (struct hk_slice){0});
 	else
 		hk_smtpd_accept(s->smtpd);
@@ -153,7 +156,7 @@ static void on_body(struct hk_session *s, struct hk_slice chunk)
 
 	if (!message_chunk(s, chunk, &reply))
 		s->stage = STAGE_LOOKUP;
-	else if (reply.code)
+	else if (reply.why)
 		session_refuse(
 		    s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
 	else
@@ -162,7 +165,7 @@ static void on_body(struct hk_session *s, struct hk_slice chunk)
 
 static void on_abort(struct hk_session *s)
 {
-	if (!HK_PLANTED_NO_RESET) {
+	if (!HK_BUG(NO_RESET)) {
 		message_free(s, s->message);
 		s->message = NULL;
 	}

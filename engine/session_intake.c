@@ -295,28 +295,22 @@ void message_committed(struct hk_session *s, enum hk_status status)
 
 static void refuse_by_dmarc(struct hk_session *s, const struct hk_verify_verdict *v)
 {
-	struct hk_policy_reply reply = {550, "5.7.1", NULL};
-	char text[HK_DOMAIN_MAX * 4 + 80];
+	struct hk_policy_reply reply = {HK_REFUSAL_DMARC_REJECT, {v->author_domain}};
 
 	if (v->from_state != HK_FROM_ONE) {
-		reply.text = v->from_state == HK_FROM_SEVERAL_FIELDS ? "There are several From fields (RFC 5322 3.6)"
+		reply.why = v->from_state == HK_FROM_SEVERAL_FIELDS ? HK_REFUSAL_AUTHOR_SEVERAL_FIELDS
 		             : v->from_state == HK_FROM_SEVERAL_DOMAINS
-		                 ? "From names several domains (RFC 9989 11.5)"
-		                 : "No author can be read from the From field (RFC 5322 3.6.2)";
+		                 ? HK_REFUSAL_AUTHOR_SEVERAL_DOMAINS
+		                 : HK_REFUSAL_AUTHOR_UNREADABLE;
 		refuse(s, &reply);
 		return;
 	}
-	/* the words of RFC 9989 7.2 */
-	snprintf(text, sizeof text, "Email rejected per DMARC policy for %s (RFC 9989 7.2)",
-	    hk_log_quote(v->author_domain).text);
-	reply.text = text;
-	refuse(s, &reply);
+	refuse(s, &reply); /* the words of RFC 9989 7.2 */
 }
 
 static void decide(struct hk_session *s)
 {
-	static const struct hk_policy_reply later = {
-	    451, "4.7.0", "DMARC cannot be evaluated now, the DNS did not answer (RFC 9989 7)"};
+	static const struct hk_policy_reply later = {HK_REFUSAL_DMARC_LATER};
 	struct message *m = s->message;
 	const struct hk_verify_verdict *v = m->verify ? hk_verify_result(m->verify) : NULL;
 	enum hk_action action =
@@ -370,7 +364,7 @@ void message_end(struct hk_session *s)
 		}
 		reply = message_header_end(s);
 	}
-	if (reply.code) {
+	if (reply.why) {
 		refuse(s, &reply);
 		return;
 	}

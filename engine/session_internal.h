@@ -73,7 +73,6 @@ struct who {
 /* One question about the client (the first HK_CONF_LISTS_MAX: the listener's lists) or about a command's address. */
 enum lookup_nr { LOOKUP_SENDER = HK_CONF_LISTS_MAX, LOOKUP_ALABEL, LOOKUPS };
 enum lookup_state { LOOKUP_NEW, LOOKUP_OPEN, LOOKUP_DONE };
-#define LOOKUP_TEXT_MAX 1024 /* a refusal: address, zone, and the reason with all of its bytes as \xHH */
 struct lookup {
 	enum lookup_state state;
 	struct open_question question;
@@ -149,13 +148,13 @@ uint32_t session_id(struct hk_session *);
 /* session_over(s): the peer has HK_SESSION_LINGER_MS for what is in out. */
 void session_over(struct hk_session *);
 
-/* session_take(s, what, name, rate, ret, text): one more of something that a client, a user or a device may do so often in
- * a time; false: *ret is the refusal with this text. (session_auth.c) */
+/* session_take(s, what, name, rate, ret, why): one more of something that a client, a user or a device may do so often in
+ * a time; false: *ret is this refusal. (session_auth.c) */
 bool session_take(struct hk_session *, enum hk_limit what, struct hk_slice name, struct hk_conf_rate, struct hk_policy_reply *ret,
-    const char *text);
+    enum hk_refusal why);
 
 /* ---- session_client.c ---- */
-/* client_may_mail(s), client_may_rcpt(s): whether its limits allow one more; code 0: they do. client_done(s): it goes. */
+/* client_may_mail(s), client_may_rcpt(s): whether its limits allow one more; NONE: they do. client_done(s): it goes. */
 struct hk_policy_reply client_may_mail(struct hk_session *);
 struct hk_policy_reply client_may_rcpt(struct hk_session *);
 void client_done(struct hk_session *);
@@ -170,11 +169,11 @@ void client_time(struct hk_session *);
 
 /* ---- session_lookup.c ---- */
 /* lookup_lists(s): asks them. lookup_lists_wait(s): one of them is not answered yet. lookup_lists_say(s, path, room): whether
- * the client may send there; the text is in room. lookup_lists_add(s, out): fields of those that only tell. lookup_allows(s):
+ * the client may send there. lookup_lists_add(s, out): fields of those that only tell. lookup_allows(s):
  * the client is on an allow list. */
 void lookup_lists(struct hk_session *);
 bool lookup_lists_wait(struct hk_session *);
-struct hk_policy_reply lookup_lists_say(struct hk_session *, const struct hk_path *, char room[LOOKUP_TEXT_MAX]);
+struct hk_policy_reply lookup_lists_say(struct hk_session *, const struct hk_path *);
 void lookup_lists_add(const struct hk_session *, struct hk_buf *out);
 bool lookup_allows(const struct hk_session *);
 /* lookup_sender(s, path, ret), lookup_alabel(s, path, a, ret): false: an answer is to be waited for, then it is to be called
@@ -202,7 +201,7 @@ void message_free(struct hk_session *, struct message *);
 enum hk_status message_add_rcpt(
     struct message *, struct hk_slice address, const struct hk_smtp_rcpt_params *);
 /* message_begin(s): DATA was accepted. message_chunk(s, chunk, ret): false: an answer is to be waited for, then it is to be
- * called again with the same chunk; true: *ret has code 0, or says why the rest need not come. */
+ * called again with the same chunk; true: *ret is NONE, or says why the rest need not come. */
 struct hk_policy_reply message_begin(struct hk_session *);
 bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_reply *ret);
 /* message_names_wait(s): the header section is complete; true while A-labels for its From are waited for. */
@@ -237,8 +236,8 @@ void auth_forget(struct hk_session *);
 void auth_done(struct hk_session *);
 /* auth_device(s): what counts of the CLIENTID; empty: none does. */
 struct hk_slice auth_device(const struct hk_session *);
-/* auth_may_mail(s, path), auth_may_rcpt(s): whether limits and the user's addresses allow it; code
- * 0: they do. auth_may_header(s, m): the same of the field From. */
+/* auth_may_mail(s, path), auth_may_rcpt(s): whether limits and the user's addresses allow it;
+ * NONE: they do. auth_may_header(s, m): the same of the field From. */
 struct hk_policy_reply auth_may_mail(struct hk_session *, const struct hk_path *);
 struct hk_policy_reply auth_may_rcpt(struct hk_session *);
 struct hk_policy_reply auth_may_header(struct hk_session *, const struct message *);
@@ -247,6 +246,7 @@ struct hk_policy_reply auth_may_header(struct hk_session *, const struct message
 void dns_begin(struct hk_session *);
 /* dns_gather(s): lets the verdict go on and takes its new questions. */
 void dns_gather(struct hk_session *);
+void dns_forget(struct message *); /* nothing that was asked for its verdict matters any more */
 void dns_answer(struct hk_session *, uint32_t id, const struct hk_dns_answer *);
 /* dns_next(s, ret): the next question to hand out */
 bool dns_next(struct hk_session *, struct hk_session_want *ret);

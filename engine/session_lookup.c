@@ -118,9 +118,8 @@ bool lookup_lists_wait(struct hk_session *s)
 	return false;
 }
 
-struct hk_policy_reply lookup_lists_say(struct hk_session *s, const struct hk_path *path, char room[LOOKUP_TEXT_MAX])
+struct hk_policy_reply lookup_lists_say(struct hk_session *s, const struct hk_path *path)
 {
-	struct hk_buf text;
 	size_t i;
 
 	/* RFC 5321 4.5.1: whoever is listed by mistake has to be able to say so */
@@ -131,14 +130,8 @@ struct hk_policy_reply lookup_lists_say(struct hk_session *s, const struct hk_pa
 
 		if (!s->lookup[i].is_listed || list->action != HK_LIST_REJECT)
 			continue;
-		hk_buf_init(&text, LOOKUP_TEXT_MAX);
-		hk_buf_addf(&text, "%s is listed by %.*s: ", s->client_text, HK_FMT(list->zone));
-		hk_quote_add(&text, s->lookup[i].text, REASON_MAX);
-		hk_buf_addf(&text, " (RFC 5782)%c", 0);
-		if (hk_buf_status(&text) == HK_OK)
-			memcpy(room, text.p, text.n);
-		hk_buf_done(&text);
-		return (struct hk_policy_reply){554, "5.7.1", room};
+		return (struct hk_policy_reply){HK_REFUSAL_DNS_LISTED,
+		    {hk_slice_str(s->client_text), list->zone, s->lookup[i].text}};
 	}
 	return (struct hk_policy_reply){0};
 }
@@ -180,8 +173,7 @@ static bool wait_for(struct hk_session *s, enum lookup_nr nr, struct hk_slice do
 
 bool lookup_sender(struct hk_session *s, const struct hk_path *path, struct hk_policy_reply *ret)
 {
-	static const struct hk_policy_reply takes_none = {
-	    550, "5.7.27", "The sender's domain takes no mail, so nothing can come from it (RFC 7505 4.2)"};
+	static const struct hk_policy_reply takes_none = {HK_REFUSAL_SENDER_NULL_MX};
 	struct lookup *l = &s->lookup[LOOKUP_SENDER];
 
 	*ret = (struct hk_policy_reply){0};
@@ -198,8 +190,7 @@ bool lookup_sender(struct hk_session *s, const struct hk_path *path, struct hk_p
 
 bool lookup_alabel(struct hk_session *s, struct hk_path *path, struct hk_arena *a, struct hk_policy_reply *ret)
 {
-	static const struct hk_policy_reply none = {
-	    553, "5.1.2", "The domain is none that can be looked up (RFC 5891 5)"};
+	static const struct hk_policy_reply none = {HK_REFUSAL_DOMAIN_NO_ALABEL};
 	struct lookup *l = &s->lookup[LOOKUP_ALABEL];
 	struct hk_slice text;
 

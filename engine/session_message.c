@@ -8,13 +8,11 @@
 
 #include "engine/session_internal.h"
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 
-const struct hk_policy_reply reply_no_memory = {
-    452, "4.3.1", "No memory for this message now (RFC 5321 4.2.2)"};
-const struct hk_policy_reply reply_no_space = {
-    452, "4.3.1", "No space for mail now (RFC 5321 4.2.2)"};
-const struct hk_policy_reply reply_no_storage = {
-    451, "4.3.0", "Mail cannot be stored now (RFC 5321 4.2.2)"};
+const struct hk_policy_reply reply_no_memory = {HK_REFUSAL_NO_MEMORY};
+const struct hk_policy_reply reply_no_space = {HK_REFUSAL_NO_SPACE};
+const struct hk_policy_reply reply_no_storage = {HK_REFUSAL_NO_STORAGE};
 static const struct hk_policy_reply no_reply = {0};
 
 struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -56,6 +54,7 @@ void message_release(struct message *m)
 {
 	hk_verify_done(m->verify);
 	m->verify = NULL;
+	dns_forget(m);
 	hk_splitter_done(&m->splitter);
 	hk_buf_done(&m->body);
 	hk_arena_done(&m->arena);
@@ -82,7 +81,8 @@ void message_free(struct hk_session *s, struct message *m)
 	}
 	hk_mail_free(m->mail);
 	message_release(m);
-	hk_buf_done(&m->summary);
+	if (!HK_BUG(SESSION_LEAK))
+		hk_buf_done(&m->summary);
 	free(m);
 }
 
@@ -126,8 +126,6 @@ struct hk_policy_reply message_begin(struct hk_session *s)
 	    .keys = s->env.public_keys,
 	};
 
-	if (!m->n_rcpt)
-		return (struct hk_policy_reply){554, "5.5.1", "No valid recipients (RFC 5321 3.3)"};
 	if (checks) {
 		m->verify = hk_verify_new(&m->arena, &input);
 		if (!m->verify)
@@ -183,11 +181,9 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 	m->is_header_done = true;
 	/* It would become the end of our own last trace field, and say there what it likes. */
 	if (section.n && hk_is_wsp(section.p[0]))
-		return (struct hk_policy_reply){
-		    554, "5.6.0", "The header begins with a continuation line (RFC 5322 2.2.3)"};
+		return (struct hk_policy_reply){HK_REFUSAL_HEADER_CONTINUES};
 	if (has_long_line(section))
-		return (struct hk_policy_reply){
-		    552, "5.3.4", "A header line is over 64 KiB (limit of this host; RFC 5322 2.1.1)"};
+		return (struct hk_policy_reply){HK_REFUSAL_HEADER_LINE};
 	if (m->verify) {
 		status = hk_verify_header(m->verify, section);
 		m->needs_step = true;
@@ -197,13 +193,11 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 		status = hk_header_parse(&m->arena, section, &m->header);
 	}
 	if (status == HK_LIMIT && m->arena.failed == HK_OK)
-		return (struct hk_policy_reply){
-		    552, "5.3.4", "Too many header fields (limit of this host: 2000)"};
+		return (struct hk_policy_reply){HK_REFUSAL_HEADER_FIELDS};
 	if (status != HK_OK)
 		return reply_no_memory;
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
-		return (struct hk_policy_reply){
-		    554, "5.4.6", "Too many hops, this mail is in a loop (RFC 5321 6.3)"};
+		return (struct hk_policy_reply){HK_REFUSAL_HOPS};
 	return auth_may_header(s, m);
 }
 
@@ -279,7 +273,7 @@ static struct hk_policy_reply add_body(
 	if (!m->has_file && m->body.n + chunk.n > HK_BODY_INLINE_MAX) {
 		struct hk_policy_reply reply = spill(s, m);
 
-		if (reply.code)
+		if (reply.why)
 			return reply;
 	}
 	if (m->has_file) {
@@ -304,17 +298,16 @@ bool message_chunk(struct hk_session *s, struct hk_slice chunk, struct hk_policy
 
 	*ret = no_reply;
 	if (status == HK_LIMIT)
-		*ret = (struct hk_policy_reply){552, "5.3.4",
-		    "The header section is over 256 KiB (limit of this host; RFC 5321 4.5.3.1.9)"};
+		*ret = (struct hk_policy_reply){HK_REFUSAL_HEADER_TOO_LARGE};
 	else if (status != HK_OK)
 		*ret = reply_no_memory;
-	if (!ret->code && !m->is_header_done && hk_splitter_in_body(&m->splitter)) {
+	if (!ret->why && !m->is_header_done && hk_splitter_in_body(&m->splitter)) {
 		m->body_at = chunk.n - body.n;
 		if (message_names_wait(s))
 			return false;
 		*ret = message_header_end(s);
 	}
-	if (!ret->code && body.n)
+	if (!ret->why && body.n)
 		*ret = add_body(s, m, body);
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/render.h"
 #include "engine/session_rig.h"
+#include "lib/smtp/smtp_refusal.h"
 
 enum { ROUNDS_MAX = 20 * 1000 * 1000 };
 
@@ -84,6 +85,9 @@ static void sync_body(struct srig *r, struct hk_session *s, const struct hk_sess
 static void commit(struct srig *r, struct hk_session *s, const struct hk_session_want *w)
 {
 	r->n_commits++;
+	r->now.mono_ms += r->commit_ms;
+	if (r->commit_ms)
+		hk_session_tick(s, &r->now);
 	if (r->commit == HK_OK && r->n_mails < SRIG_MAILS)
 		r->mail[r->n_mails++] = w->mail;
 	else
@@ -210,6 +214,29 @@ static size_t turn(const struct srig *r, struct hk_slice bytes, size_t taken)
 	return bytes.n - taken;
 }
 
+/* Every 4xx and 5xx says what it is, and ends with its id. */
+static void check_refusals(struct srig *r)
+{
+	struct hk_slice rest = hk_buf_slice(&r->replies), transaction;
+
+	while (rest.n) {
+		struct hk_slice line = hk_slice_sub(rest, 0, hk_slice_find(rest, '\n'));
+		unsigned code = line.n > 4 ? hk_refusal_row(hk_refusal_in(line, &transaction))->code : 0;
+		char text[8];
+
+		if (line.n == rest.n)
+			return; /* cut off */
+		rest = hk_slice_from(rest, line.n + 1);
+		if (line.n < 4 || (line.p[0] != '4' && line.p[0] != '5') || line.p[3] != ' ')
+			continue;
+		snprintf(text, sizeof text, "%03u ", code % 1000);
+		if (hk_slice_starts_nocase(line, hk_slice_str(text)))
+			continue;
+		fprintf(stderr, "no id of the table: %.*s\n", HK_FMT(line));
+		abort();
+	}
+}
+
 void srig_run(struct srig *r, struct hk_slice bytes)
 {
 	struct hk_session_env env = {.conf = r->conf,
@@ -281,6 +308,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	r->has_ended = closing;
 	r->left = bytes.n - taken;
 	hk_session_free(s);
+	check_refusals(r);
 }
 
 void srig_say(struct srig *r, const char *text)

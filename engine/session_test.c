@@ -434,8 +434,8 @@ static void every_refusal_says_its_rule_its_section_and_its_id(void **state)
 	(void)state;
 	srig_init(&r, CONF, ZONE);
 	srig_say(&r, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<v@x.test>\r\n");
-	assert_has(srig_replies(&r), "550 5.7.1 <v@x.test>: Relaying denied (RFC 5321 3.6.2) [");
-	assert_has(log_of(&r), " ev=refuse code=550 status=5.7.1 client=10.0.0.9 helo=a.test "
+	assert_has(srig_replies(&r), "550 5.7.1 <v@x.test>: Relaying denied (RFC 5321 3.6.2) [relay-denied/");
+	assert_has(log_of(&r), " ev=refuse code=550 status=5.7.1 rule=relay-denied client=10.0.0.9 helo=a.test "
 	                       "what=v@x.test why=\"Relaying denied (RFC 5321 3.6.2)\"");
 	srig_done(&r);
 }

@@ -319,7 +319,7 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    {"off", "10.255.1.20", "u@a.test", "From: u@x.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@x.test\r\n", NULL, true},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@x.test\r\n",
-	        "550 5.7.1 Email rejected per DMARC policy for x.test (RFC 9989 7.2) [", false},
+	        "550 5.7.1 Email rejected per DMARC policy for x.test (RFC 9989 7.2) [dmarc-reject/", false},
 	    /* p=reject, SPF is a hard fail, no signature */
 	    {"off", "10.255.1.20", "u@x.test", "From: u@x.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@x.test", "From: u@x.test\r\n",
@@ -341,9 +341,9 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\n", NULL, false},
 	    /* AP-1 AP-2 SEC-67: several author domains (RFC 9989 11.5) */
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n",
-	        "550 5.7.1 From names several domains (RFC 9989 11.5) [", false},
+	        "550 5.7.1 From names several domains (RFC 9989 11.5) [author-several-domains/", false},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n",
-	        "550 5.7.1 There are several From fields (RFC 5322 3.6) [", false},
+	        "550 5.7.1 There are several From fields (RFC 5322 3.6) [author-several-fields/", false},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@a.test, v@a.test\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test\r\nFrom: u@x.test\r\n", NULL, true},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@a.test, u@x.test\r\n", NULL, true},
@@ -358,7 +358,7 @@ static void a_failing_message_meets_what_the_operator_chose(void **state)
 	    {"off", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, false},
 	    {"soft", "10.255.1.20", "u@a.test", "Subject: no author\r\n", NULL, true},
 	    {"hard", "10.255.1.20", "u@a.test", "Subject: no author\r\n",
-	        "550 5.7.1 No author can be read from the From field (RFC 5322 3.6.2) [", false},
+	        "550 5.7.1 No author can be read from the From field (RFC 5322 3.6.2) [author-unreadable/", false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: u@@x.test\r\n", NULL, true},
 	    {"hard", "10.255.1.20", "u@a.test", "From: u@@x.test\r\n", "550 5.7.1 No author ", false},
 	    {"soft", "10.255.1.20", "u@a.test", "From: nobody:;\r\n", NULL, true},
@@ -411,6 +411,22 @@ static void a_dead_resolver_costs_twenty_seconds_and_makes_temperrors(void **sta
 	assert_has(srig_stored(&r, 0), "(unknown [10.255.1.20])");
 	assert_int_equal(r.now.mono_ms - began, HK_SESSION_DNS_MS);
 	assert_true(r.questions < 60);
+	srig_done(&r);
+}
+
+/* A tree walk asks for all its names at once, and the first of them may decide (RFC 9989 4.10). */
+static void a_question_whose_answer_nobody_needs_is_forgotten_with_the_verdict(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, CONF,
+	    "fast.test. TXT \"v=spf1 ip4:10.255.1.20\"\n$SERVFAIL _dmarc.fast.test. TXT\n$TIMEOUT _dmarc.test. TXT\n");
+	r.commit_ms = 2 * HK_SESSION_DNS_MS;
+	send(&r, "off", "10.255.1.20", "u@fast.test", "From: u@fast.test\r\n");
+	assert_int_equal(r.n_mails, 1);
+	assert_has(srig_stored(&r, 0), "dmarc=temperror");
+	assert_has(srig_codes(&r), "250 221");
 	srig_done(&r);
 }
 
@@ -517,6 +533,7 @@ int main(void)
 	    cmocka_unit_test(a_trusted_relay_is_not_judged_by_its_address),
 	    cmocka_unit_test(a_failing_message_meets_what_the_operator_chose),
 	    cmocka_unit_test(a_dead_resolver_costs_twenty_seconds_and_makes_temperrors),
+	    cmocka_unit_test(a_question_whose_answer_nobody_needs_is_forgotten_with_the_verdict),
 	    cmocka_unit_test(names_are_waited_for_with_the_header_and_without_a_body),
 	    cmocka_unit_test(the_time_of_one_message_is_not_that_of_the_next),
 	    cmocka_unit_test(a_message_that_is_dropped_leaves_no_question_behind),

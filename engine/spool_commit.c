@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "engine/bug.h"
 #include "engine/spool_internal.h"
+#include "lib/base/bug.h"
 
 void hk_spool_begin_ops(struct hk_spool *s)
 {
@@ -194,7 +194,9 @@ static enum hk_status write_batch(struct hk_spool *s)
 	if (status != HK_OK)
 		return status; /* nothing was written */
 	status = s->disk->ops->write(s->disk, s->file, last->used, hk_buf_slice(&s->batch.bytes));
-	if (status == HK_OK && !HK_PLANTED_ACK_BEFORE_SYNC)
+	if (status == HK_OK && !HK_BUG(ACK_BEFORE_SYNC))
+		status = hk_spool_sync(s, s->file);
+	if (HK_BUG(RETRY_SYNC) && status != HK_OK)
 		status = hk_spool_sync(s, s->file);
 	if (status != HK_OK)
 		hk_segment_fail(s);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/spool_internal.h"
+#include "lib/base/bug.h"
 
 struct hk_live *hk_live_new(struct hk_spool *s, uint64_t id, uint32_t n_rcpt)
 {
@@ -63,7 +64,7 @@ void hk_live_free(struct hk_spool *s, struct hk_live *live)
 	hk_id_map_remove(&s->live, live->id);
 	if (live->is_committed) {
 		hk_live_detach(s, live);
-		if (live->has_file && !s->is_recovering)
+		if (live->has_file && !s->is_recovering && !HK_BUG(BODY_FILE_STAYS))
 			hk_body_remove(s, live->id);
 	}
 	free(live);

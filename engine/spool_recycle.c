@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/spool_internal.h"
+#include "lib/base/bug.h"
 
 static void drop_oldest(struct hk_spool *s)
 {
@@ -36,7 +37,7 @@ void hk_spool_recycle(struct hk_spool *s)
 	drop_oldest(s);
 	/* before its old name is gone for good it must not be written, or recovery would find a
 	 * stranger under that name */
-	s->has_spare |= hk_spool_sync_journal(s) == HK_OK && keeps;
+	s->has_spare |= (HK_BUG(SPARE_TOO_SOON) || hk_spool_sync_journal(s) == HK_OK) && keeps;
 }
 
 static enum hk_status write_reserve(struct hk_spool *s, const char *path)

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/bug.h"
 #include "engine/spool_internal.h"
+#include "lib/base/bug.h"
 
 struct hk_spool_path hk_spool_path(const char *dir, const char *rest)
 {
@@ -126,7 +126,7 @@ enum hk_status hk_spool_sync_journal(struct hk_spool *s)
 	struct hk_spool_path dir = hk_spool_path(s->dir, "journal");
 	enum hk_status status;
 
-	if (HK_PLANTED_SKIP_DIR_SYNC)
+	if (HK_BUG(SKIP_DIR_SYNC))
 		return HK_OK;
 	status = count_sync(s, s->disk->ops->sync_dir(s->disk, dir.text));
 	s->is_dir_in_doubt = status != HK_OK;

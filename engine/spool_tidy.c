@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "engine/spool_internal.h"
+#include "lib/base/bug.h"
 
 enum { MOVE_ARENA = 64 * 1024 * 1024 };
 
@@ -17,7 +18,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 	if (status == HK_OK && (mail.id != live->id || mail.n_rcpt != live->n_rcpt))
 		status = HK_CORRUPT;
 	if (status == HK_OK) {
-		for (i = 0; i < mail.n_rcpt; i++)
+		for (i = 0; i < mail.n_rcpt && !HK_BUG(MOVE_FORGETS); i++)
 			mail.rcpt[i].outcome = live->outcome[i];
 		hk_spool_begin_ops(s);
 		ops_mark = s->ops.n;

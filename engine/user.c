@@ -105,8 +105,8 @@ static enum hk_status find_maildir(struct hk_disk *disk, const struct hk_conf_ro
 
 struct hk_policy_reply hk_user_check(const struct hk_conf *conf, struct hk_disk *disk, struct hk_slice address)
 {
-	static const struct hk_policy_reply none = {550, "5.1.1", "No such mailbox here (RFC 5321 3.3)"};
-	static const struct hk_policy_reply unknown = {451, "4.3.0", "It cannot be told now whether there is such a mailbox (RFC 5321 4.2.2)"};
+	static const struct hk_policy_reply none = {HK_REFUSAL_MAILBOX_UNKNOWN};
+	static const struct hk_policy_reply unknown = {HK_REFUSAL_MAILBOX_UNSURE};
 	size_t at = hk_slice_rfind(address, '@');
 	struct hk_slice local = hk_slice_sub(address, 0, at), domain = hk_slice_from(address, at + 1);
 	const struct hk_conf_route *route = hk_conf_find_route(conf, domain);

@@ -114,8 +114,8 @@ static void an_unknown_mailbox_is_refused_at_rcpt(void **state)
 		if (strcmp(srig_codes(&r) + 12, cases[i].want) != 0)
 			fail_msg("%s: %s", cases[i].address, srig_replies(&r));
 		reply = hk_user_check(r.conf, &r.disk.disk, hk_slice_str(cases[i].address));
-		if (reply.code)
-			assert_string_equal(reply.enhanced, "5.1.1");
+		if (reply.why)
+			assert_int_equal(reply.why, HK_REFUSAL_MAILBOX_UNKNOWN);
 		srig_done(&r);
 	}
 }
@@ -129,9 +129,9 @@ static void a_disk_that_fails_makes_no_mailbox_unknown(void **state)
 	srig_init(&r, ROUTES, "");
 	r.disk.faults.other = 1000000;
 	reply = hk_user_check(r.conf, &r.disk.disk, HK_S("here@d.test"));
-	assert_int_equal(reply.code, 451);
+	assert_int_equal(reply.why, HK_REFUSAL_MAILBOX_UNSURE);
 	reply = hk_user_check(r.conf, &r.disk.disk, HK_S("user1@b.test"));
-	assert_int_equal(reply.code, 0);
+	assert_int_equal(reply.why, HK_REFUSAL_NONE);
 	srig_done(&r);
 }
 

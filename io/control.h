@@ -36,6 +36,7 @@ enum hk_control_type {
 	HK_CONTROL_LOG,     /* fd */
 	HK_CONTROL_STOP,
 	HK_CONTROL_FETCH, /* fd: a channel between the mta and the fetch process */
+	HK_CONTROL_OPERATOR, /* fd: the operator's socket; index: the group that may use it, UINT32_MAX: none */
 	HK_CONTROL_TYPES
 };
 struct hk_control {

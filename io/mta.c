@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "io/disk.h"
 #include "io/greylist_file.h"
 #include "io/mta.h"
+#include "io/operator.h"
 #include "io/owner_thread.h"
 
 enum {
@@ -30,6 +32,8 @@ struct hk_mta {
 	unsigned n, idle;
 	bool is_running, is_owner_idle;
 	struct hk_conf *conf; /* of the start: where the spool is */
+	struct hk_operator *operator;
+	char *spool; /* of conf */
 };
 
 unsigned hk_mta_workers(const struct hk_conf *conf)
@@ -103,6 +107,7 @@ static void end_all(struct hk_mta *m)
 {
 	unsigned i;
 
+	hk_operator_stop(m->operator); /* the owner has calls of it */
 	for (i = 0; i < m->n; i++)
 		post_plain(&m->worker[i]->box, HK_POST_QUIT);
 	for (i = 0; i < m->n; i++)
@@ -129,6 +134,7 @@ static void end_all(struct hk_mta *m)
 	hk_greylist_free(m->world.greylist);
 	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
+	free(m->spool);
 	free(m);
 }
 
@@ -269,6 +275,24 @@ void hk_mta_keys(struct hk_mta *m, unsigned worker, int fd)
 void hk_mta_fetch(struct hk_mta *m, int fd)
 {
 	hk_policies_channel(m->world.policies, fd);
+}
+
+enum hk_status hk_mta_operator(struct hk_mta *m, int fd, gid_t group)
+{
+	struct hk_operator_options options = {
+	    .listening = fd, .group = group, .owner = &m->owner.box, .disk = m->world.disk, .log = m->world.log};
+
+	if (!m->is_running || m->operator) {
+		close(fd);
+		return HK_BUG;
+	}
+	m->spool = strndup((const char *)m->conf->spool.p, m->conf->spool.n);
+	options.spool = m->spool;
+	if (!m->spool) {
+		close(fd);
+		return HK_NOMEM;
+	}
+	return hk_operator_start(&options, &m->operator);
 }
 
 void hk_mta_stop(struct hk_mta *m)

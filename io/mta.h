@@ -10,6 +10,8 @@
 #ifndef HIKYAKU_IO_MTA_H
 #define HIKYAKU_IO_MTA_H
 
+#include <sys/types.h>
+
 #include "engine/world.h"
 #include "io/generation.h"
 #include "io/mailbox.h"
@@ -38,6 +40,8 @@ enum hk_status hk_mta_setup(
 void hk_mta_keys(struct hk_mta *, unsigned worker, int fd);
 /* hk_mta_fetch(m, fd): takes fd, a channel to the fetch process. */
 void hk_mta_fetch(struct hk_mta *, int fd);
+/* hk_mta_operator(m, fd, group): takes fd, the operator's socket; once, and after hk_mta_setup (operator.h). */
+enum hk_status hk_mta_operator(struct hk_mta *, int fd, gid_t group) HK_MUSTCHECK;
 /* hk_mta_stop(m): no new sessions and deliveries. hk_mta_told(m, post): takes a post of the main
  * mailbox; true once all are idle. */
 void hk_mta_stop(struct hk_mta *);

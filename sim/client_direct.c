@@ -37,7 +37,7 @@ static bool write_body_file(struct hk_sim *s, const char *id, struct hk_slice bo
 	if (status == HK_OK)
 		status = ops->sync_dir(&s->disk.disk, HK_SIM_SPOOL "/body");
 	if (status != HK_OK)
-		(void)ops->unlink(&s->disk.disk, path);
+		s->files_left += ops->unlink(&s->disk.disk, path) != HK_OK;
 	return status == HK_OK;
 }
 
@@ -50,7 +50,7 @@ static bool add_body(struct hk_sim *s, size_t number, struct hk_mail *m)
 	hk_buf_init(&body, MAIL_ARENA);
 	hk_sim_body_add(s, number, &body);
 	m->body_size = body.n;
-	if (s->plan.has_body_files && hk_prng_chance(&s->prng, 300000)) {
+	if (s->plan.body_files && hk_prng_chance(&s->prng, 300000)) {
 		hk_mail_id_format(m->id, id);
 		m->body_file = keep(m, hk_slice_str(id));
 		ok = write_body_file(s, id, hk_buf_slice(&body));
@@ -86,6 +86,8 @@ static void act(struct hk_sim *s)
 	m->header = HK_S("Subject: simulated\r\n");
 	m->rcpt = hk_arena_array(&m->arena, n_rcpt, sizeof *m->rcpt);
 	m->n_rcpt = n_rcpt;
+	for (i = 0; i < n_rcpt; i++)
+		entry->rcpt[i].is_taken = true;
 	for (i = 0; i < n_rcpt; i++)
 		m->rcpt[i].address = keep(m, hk_slice_str(entry->rcpt[i].address));
 	hk_sim_trace(s, "client has mail %zu for %u", number, n_rcpt);

@@ -11,10 +11,13 @@
 #include <hikyaku/dns.h>
 
 #include "engine/session.h"
-#include "sim/world.h"
+#include "sim/memory.h"
+#include "sim/net.h"
+#include "sim/zone.h"
 
 enum { CONNS = 4, LINE_MOST = 4096, OUT_MOST = 4 * 1024 * 1024, BURST_MOST = 12 };
-enum stage { GREETING, HELLO, MAIL, RCPT, DATA, DOT, BROKEN_DOT, RESET, QUIT };
+enum stage { GREETING, HELLO, MAIL, RCPT, RELAY, DATA, DOT, BROKEN_DOT, RESET, QUIT };
+enum breach { SOUND, BAD_HEADER, BARE_LF, BREACHES };
 
 struct conn {
 	struct hk_session *session; /* NULL: free */
@@ -23,7 +26,10 @@ struct conn {
 	size_t number; /* of the mail under way */
 	unsigned next_rcpt, n_accepted;
 	unsigned mails_left;
-	bool is_broken;           /* this one will be refused for its content */
+	enum breach breach;       /* this one will be refused for its content */
+	struct hk_sim_net net;
+	uint64_t data_ms;         /* when its DATA was answered: what it asks of the DNS is asked from then on */
+	bool has_dns_trouble;     /* a question of it was answered wrongly, or not */
 	enum hk_status committed; /* what the owner said of it */
 	struct hk_buf out, line;
 	uint32_t want; /* of the commit that is out */
@@ -61,10 +67,12 @@ static void begin_mail(struct hk_sim *s, struct conn *c)
 	c->number = hk_sim_ledger_new(s, 1 + (unsigned)hk_prng_below(&s->prng, HK_SIM_RCPTS));
 	m = &s->ledger.mail[c->number];
 	m->body_n = (size_t)hk_prng_below(&s->prng, hk_prng_coin(&s->prng) ? 4 : 200);
-	if (s->plan.has_body_files && hk_prng_chance(&s->prng, 50000))
+	if (s->plan.body_files && hk_prng_chance(&s->prng, 50000))
 		m->body_n = 7000; /* some 300 KB: a file of its own */
 	c->next_rcpt = c->n_accepted = 0;
-	c->is_broken = hk_prng_chance(&s->prng, 100000);
+	c->breach = SOUND;
+	if (hk_prng_chance(&s->prng, s->plan.hostile ? 200000 : 50000))
+		c->breach = (enum breach)(1 + hk_prng_below(&s->prng, BREACHES - 1));
 	c->committed = HK_OK;
 	c->stage = MAIL;
 	if (m->has_null_sender)
@@ -79,7 +87,10 @@ static void next_rcpt(struct hk_sim *s, struct conn *c)
 	const struct hk_sim_mail *m = &s->ledger.mail[c->number];
 	char text[HK_SIM_ADDRESS * 2];
 
-	if (c->next_rcpt < m->n_rcpt) {
+	if (s->plan.hostile && hk_prng_chance(&s->prng, 50000)) {
+		c->stage = RELAY;
+		say(s, c, hk_prng_coin(&s->prng) ? "RCPT TO:<evil%elsewhere.example@d0.test>" : "RCPT TO:<evil@elsewhere.example>");
+	} else if (c->next_rcpt < m->n_rcpt) {
 		c->stage = RCPT;
 		snprintf(text, sizeof text, "RCPT TO:<%s>", m->rcpt[c->next_rcpt++].address);
 		say(s, c, text);
@@ -92,6 +103,24 @@ static void next_rcpt(struct hk_sim *s, struct conn *c)
 	}
 }
 
+/* As RFC 5321 4.5.2 wants it: a dot more where a line begins with one. */
+static void add_stuffed(struct hk_buf *out, struct hk_slice text)
+{
+	size_t n;
+
+	for (; text.n; text = hk_slice_from(text, n)) {
+		n = hk_slice_find(text, '\n') + 1;
+		n = n < text.n ? n : text.n;
+		if (text.p[0] == '.')
+			hk_buf_add_byte(out, '.');
+		hk_buf_add(out, hk_slice_sub(text, 0, n));
+	}
+}
+
+/* What a client says that hopes for a server which takes LF for CRLF (CVE-2023-51764): a second message, to somebody whom
+ * it may not name. */
+static const char smuggled[] = "one\n.\nMAIL FROM:<evil@a.test>\r\nRCPT TO:<smuggled@d0.test>\r\nDATA\r\nFrom: <evil@a.test>\r\n\r\ntwo\r\n";
+
 static void send_message(struct hk_sim *s, struct conn *c)
 {
 	struct hk_buf body;
@@ -100,13 +129,16 @@ static void send_message(struct hk_sim *s, struct conn *c)
 	hk_sim_body_add(s, c->number, &body);
 	/* a header that begins with a continuation line is refused at the end of the header (RFC
 	 * 5322 2.2.3) */
-	hk_buf_add_str(&c->out, c->is_broken ? " begins badly\r\n" : "Subject: simulated\r\n");
+	hk_buf_add_str(&c->out, c->breach == BAD_HEADER ? " begins badly\r\n" : "Subject: simulated\r\n");
 	hk_buf_addf(&c->out, "From: <s%zu@a.test>\r\nDate: Thu, 26 Nov 2026 01:00:00 +0000\r\n\r\n",
 	    c->number);
-	hk_buf_add(&c->out, hk_buf_slice(&body)); /* no line of it begins with a dot */
+	if (c->breach == BARE_LF)
+		hk_buf_add_str(&c->out, smuggled);
+	add_stuffed(&c->out, hk_buf_slice(&body));
 	hk_buf_add_str(&c->out, ".\r\n");
 	hk_buf_done(&body);
-	c->stage = c->is_broken ? BROKEN_DOT : DOT;
+	c->stage = c->breach ? BROKEN_DOT : DOT;
+	c->data_ms = s->now.mono_ms;
 	hk_sim_trace(s, "client %u: the message", c->serial);
 }
 
@@ -127,11 +159,11 @@ static void answered_dot(struct hk_sim *s, struct conn *c, bool ok, struct hk_sl
 	if (!at || hk_mail_id_parse(
 	               hk_slice_sub(hk_slice_from(line, (size_t)(at - line.p) + word.n), 0, 14),
 	               &id) != HK_OK) {
-		hk_sim_violation(s, "a 250 without a queue id");
+		hk_sim_violation(s, 12, "a 250 without a queue id");
 		return;
 	}
 	if (id != s->ledger.mail[c->number].id)
-		hk_sim_violation(s, "the 250 names another mail than the one that was committed");
+		hk_sim_violation(s, 1, "the 250 names another mail than the one that was committed");
 	hk_sim_ledger_answer(s, c->number, HK_SIM_ACKED);
 }
 
@@ -167,6 +199,12 @@ static void hear(struct hk_sim *s, struct conn *c, struct hk_slice line)
 		break;
 	case RCPT:
 		c->n_accepted += ok;
+		s->ledger.mail[c->number].rcpt[c->next_rcpt - 1].is_taken = ok;
+		next_rcpt(s, c);
+		break;
+	case RELAY:
+		if (ok)
+			hk_sim_violation(s, 4, "a stranger may send elsewhere");
 		next_rcpt(s, c);
 		break;
 	case DATA:
@@ -181,7 +219,7 @@ static void hear(struct hk_sim *s, struct conn *c, struct hk_slice line)
 		break;
 	case BROKEN_DOT:
 		if (ok)
-			hk_sim_violation(s, "a broken header was accepted");
+			hk_sim_violation(s, 4, c->breach == BARE_LF ? "a message with a bare LF was accepted" : "a broken header was accepted");
 		refused(s, c);
 		break;
 	case QUIT:
@@ -197,6 +235,7 @@ static void hear_bytes(struct hk_sim *s, struct conn *c, struct hk_slice bytes)
 		hk_buf_add_byte(&c->line, bytes.p[i]);
 		if (bytes.p[i] != '\n')
 			continue;
+		hk_sim_net_reply(s, hk_buf_slice(&c->line));
 		hear(s, c, hk_slice_trim(hk_buf_slice(&c->line)));
 		hk_buf_reset(&c->line);
 	}
@@ -222,7 +261,7 @@ static void connect_one(struct hk_sim *s, struct conn *c)
 	    .log = &s->log,
 	    .ids = &s->ids,
 	    .intake = &clients(s)->intake,
-	    .client = {4, {192, 0, 2, 99}},
+	    .client = HK_SIM_CLIENT,
 	    .client_port = 4711,
 	};
 
@@ -231,17 +270,26 @@ static void connect_one(struct hk_sim *s, struct conn *c)
 	    .serial = ++clients(s)->serial, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
 	hk_buf_init(&c->out, OUT_MOST);
 	hk_buf_init(&c->line, LINE_MOST);
+	hk_sim_memory_fail(!s->is_healed);
 	c->session = hk_session_new(&env, &s->now);
-	if (!c->session)
-		abort();
-	hk_sim_trace(s, "client %u connects", c->serial);
+	hk_sim_memory_fail(false);
+	hk_sim_trace(s, "client %u connects%s", c->serial, c->session ? "" : ", and there is no memory for it");
 }
 
-static void answer_dns(struct conn *c, const struct hk_session_want *w)
+static void answer_dns(struct hk_sim *s, struct conn *c, const struct hk_session_want *w)
 {
-	struct hk_dns_answer answer = {.question = w->question, .rcode = HK_DNS_NXDOMAIN};
+	enum hk_sim_answering how;
+	struct hk_dns_answer answer;
+	struct hk_arena a;
 
-	hk_session_dns(c->session, w->id, &answer);
+	hk_arena_init(&a, 65536);
+	how = hk_sim_zone_answer(s, &a, &w->question, &answer);
+	c->has_dns_trouble |= how != HK_SIM_ANSWERED;
+	hk_sim_memory_fail(!s->is_healed);
+	if (how != HK_SIM_SILENT)
+		hk_session_dns(c->session, w->id, &answer);
+	hk_sim_memory_fail(false);
+	hk_arena_done(&a);
 }
 
 static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_want *w)
@@ -250,7 +298,7 @@ static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_wa
 
 	switch (w->type) {
 	case HK_SESSION_DNS:
-		answer_dns(c, w);
+		answer_dns(s, c, w);
 		break;
 	case HK_SESSION_TLS:
 		hk_session_tls(c->session, false, (struct hk_slice){0});
@@ -264,6 +312,8 @@ static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_wa
 	case HK_SESSION_COMMIT:
 		c->want = w->id;
 		s->ledger.mail[c->number].id = w->mail->id;
+		s->ledger.mail[c->number].has_dns_trouble =
+		    c->has_dns_trouble || s->now.mono_ms - c->data_ms >= HK_SESSION_DNS_MS / 2;
 		hk_sim_post_mail(s, w->mail, (uint64_t)c->serial << 32 | w->id);
 		break;
 	case HK_SESSION_AUTH: /* nobody has users here */
@@ -281,42 +331,61 @@ static bool move(struct hk_sim *s, struct conn *c)
 	size_t n;
 
 	if (out.n) {
-		n = 1 + (size_t)hk_prng_below(&s->prng, out.n);
+		n = hk_sim_net_piece(s, out.n);
 		hear_bytes(s, c, hk_slice_sub(out, 0, n));
 		hk_session_sent(c->session, n);
 		return true;
 	}
 	if (!c->out.n || !hk_session_wants_input(c->session))
 		return false;
-	n = hk_prng_coin(&s->prng) ? c->out.n : 1 + (size_t)hk_prng_below(&s->prng, c->out.n);
+	n = hk_sim_net_piece(s, c->out.n);
+	hk_sim_memory_fail(!s->is_healed);
 	n = hk_session_feed(c->session, hk_slice_sub(hk_buf_slice(&c->out), 0, n), &s->now);
+	hk_sim_memory_fail(false);
 	hk_buf_drop(&c->out, n);
 	return n > 0;
+}
+
+static enum hk_status next_want(struct hk_sim *s, struct conn *c, struct hk_session_want *w)
+{
+	enum hk_status status;
+
+	hk_sim_memory_fail(!s->is_healed);
+	status = hk_session_next(c->session, &s->now, w);
+	hk_sim_memory_fail(false);
+	return status;
+}
+
+static void gone(struct hk_sim *s, struct conn *c)
+{
+	hk_sim_trace(s, "client %u is gone", c->serial);
+	hk_session_eof(c->session);
+	end(c);
 }
 
 static void go_on(struct hk_sim *s, struct conn *c)
 {
 	unsigned burst = 1 + (unsigned)hk_prng_below(&s->prng, BURST_MOST);
+	enum hk_sim_fate fate = hk_sim_net_fate(s, &c->net);
 	struct hk_session_want w;
 
+	/* clients go away without a word, too */
+	if (fate == HK_SIM_LOST || (!s->is_healed && hk_prng_chance(&s->prng, 5000))) {
+		gone(s, c);
+		return;
+	}
 	while (burst-- && c->session && !s->disk.dead) {
-		enum hk_status status = hk_session_next(c->session, &s->now, &w);
+		enum hk_status status = next_want(s, c, &w);
 
 		if (status == HK_OK) {
 			satisfy(s, c, &w);
-		} else if (!move(s, c)) {
+		} else if (fate == HK_SIM_WAITS || !move(s, c)) {
 			if (status == HK_END)
 				end(c);
 			else if (hk_session_deadline(c->session) <= s->now.mono_ms)
 				hk_session_tick(c->session, &s->now);
 			return;
 		}
-	}
-	/* clients go away without a word */
-	if (c->session && !s->is_healed && hk_prng_chance(&s->prng, 5000)) {
-		hk_sim_trace(s, "client %u is gone", c->serial);
-		hk_session_eof(c->session);
-		end(c);
 	}
 }
 

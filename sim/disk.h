@@ -51,6 +51,8 @@ void hk_sim_disk_kill(struct hk_sim_disk *);
 void hk_sim_disk_cut(struct hk_sim_disk *);
 /* hk_sim_disk_copy_durable(d, ret): what the worst power cut would leave; ret is initialised here. */
 void hk_sim_disk_copy_durable(const struct hk_sim_disk *, struct hk_sim_disk *ret);
+unsigned hk_sim_disk_open_files(const struct hk_sim_disk *);
+unsigned hk_sim_disk_count_in(const struct hk_sim_disk *, const char *dir); /* names */
 /* For tests: the bytes of a file as a process sees them; NULL when there is none. *ret_n may be NULL. */
 uint8_t *hk_sim_disk_bytes(struct hk_sim_disk *, const char *path, size_t *ret_n);
 /* hk_sim_disk_place(d, path, bytes): puts a file there, durable at once. */

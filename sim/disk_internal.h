@@ -33,6 +33,7 @@ struct hk_sim_pending {
 	struct hk_sim_pending *next;
 	char from[HK_SIM_PATH], to[HK_SIM_PATH];
 	struct hk_sim_inode *inode;
+	bool is_chosen, was_chosen; /* to become durable now */
 };
 
 struct hk_sim_handle {

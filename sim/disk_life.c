@@ -125,3 +125,23 @@ uint8_t *hk_sim_disk_bytes(struct hk_sim_disk *d, const char *path, size_t *ret_
 		*ret_n = inode->cache.n;
 	return inode->cache.p;
 }
+
+unsigned hk_sim_disk_open_files(const struct hk_sim_disk *d)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < d->n_handles; i++)
+		n += d->handles[i].inode != NULL;
+	return n;
+}
+
+unsigned hk_sim_disk_count_in(const struct hk_sim_disk *d, const char *dir)
+{
+	const struct hk_sim_name *name;
+	unsigned n = 0;
+
+	for (name = d->names; name; name = name->next)
+		n += name->now && hk_sim_path_is_in(name->path, dir);
+	return n;
+}

@@ -74,22 +74,57 @@ static void make_durable(struct hk_sim_disk *d, const struct hk_sim_pending *p)
 		hk_sim_name_get(d, p->to)->durable = p->inode;
 }
 
-void hk_sim_name_settle(struct hk_sim_disk *d, const char *dir, bool all)
+static bool share_name(const struct hk_sim_pending *a, const struct hk_sim_pending *b)
 {
-	struct hk_sim_pending **at = &d->pending, *p;
+	const char *of_a[2] = {a->from, a->to}, *of_b[2] = {b->from, b->to};
+	int i, j;
 
-	while ((p = *at)) {
-		bool ours = !dir || hk_sim_path_is_in(*p->to ? p->to : p->from, dir);
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 2; j++)
+			if (*of_a[i] && strcmp(of_a[i], of_b[j]) == 0)
+				return true;
+	return false;
+}
 
-		if (ours && (all || hk_prng_coin(&d->prng))) {
-			make_durable(d, p);
-			*at = p->next;
-			free(p);
-		} else {
-			at = &p->next;
+/* Changes of one name reach the medium in their order, whatever becomes of those of others: so one that does takes with it
+ * all before it that share a name with it. Then those that stay go, and are applied. */
+static void apply_chosen(struct hk_sim_disk *d)
+{
+	struct hk_sim_pending **at, *p, *later;
+	bool is_changed = true;
+
+	while (is_changed) {
+		is_changed = false;
+		for (p = d->pending; p; p = p->next) {
+			for (later = p->next; later && !p->is_chosen; later = later->next)
+				p->is_chosen = later->is_chosen && share_name(p, later);
+			/* found late, so those before it are looked at once more */
+			is_changed |= p->is_chosen && !p->was_chosen;
+			p->was_chosen = p->is_chosen;
 		}
 	}
+	for (at = &d->pending; (p = *at);) {
+		if (!p->is_chosen) {
+			at = &p->next;
+			continue;
+		}
+		make_durable(d, p);
+		*at = p->next;
+		free(p);
+	}
 	d->last_pending = at;
+}
+
+void hk_sim_name_settle(struct hk_sim_disk *d, const char *dir, bool all)
+{
+	struct hk_sim_pending *p;
+
+	for (p = d->pending; p; p = p->next) {
+		bool ours = !dir || hk_sim_path_is_in(*p->to ? p->to : p->from, dir);
+
+		p->is_chosen = p->was_chosen = ours && (all || hk_prng_coin(&d->prng));
+	}
+	apply_chosen(d);
 }
 
 /* A name stands only where its directory does. */
@@ -111,7 +146,7 @@ static bool has_dir(struct hk_sim_disk *d, const char *path)
 
 void hk_sim_name_cut(struct hk_sim_disk *d)
 {
-	struct hk_sim_pending *p, *next;
+	struct hk_sim_pending *p;
 	struct hk_sim_name *name;
 	size_t n = 0, keep, i = 0;
 	unsigned chance = (unsigned)hk_prng_below(&d->prng, 3) * 500000;
@@ -119,16 +154,14 @@ void hk_sim_name_cut(struct hk_sim_disk *d)
 	for (p = d->pending; p; p = p->next)
 		n++;
 	keep = (size_t)hk_prng_below(&d->prng, n + 1);
-	for (p = d->pending; p; p = next) {
-		bool stays =
+	for (p = d->pending; p; p = p->next)
+		p->is_chosen = p->was_chosen =
 		    d->profile == HK_SIM_EXT4 ? i++ < keep : hk_prng_chance(&d->prng, chance);
-
-		next = p->next;
-		if (stays)
-			make_durable(d, p);
+	apply_chosen(d);
+	while ((p = d->pending)) {
+		d->pending = p->next;
 		free(p);
 	}
-	d->pending = NULL;
 	d->last_pending = &d->pending;
 	for (name = d->names; name; name = name->next)
 		if (name->durable && !has_dir(d, name->path))

@@ -19,7 +19,7 @@ size_t hk_sim_ledger_new(struct hk_sim *s, unsigned n_rcpt)
 	}
 	m = &l->mail[l->n];
 	*m = (struct hk_sim_mail){.n_rcpt = n_rcpt, .began_ms = s->now.mono_ms};
-	m->has_null_sender = s->plan.has_null_senders && hk_prng_chance(&s->prng, 200000);
+	m->has_null_sender = s->plan.null_senders && hk_prng_chance(&s->prng, 200000);
 	for (i = 0; i < n_rcpt; i++)
 		snprintf(m->rcpt[i].address, sizeof m->rcpt[i].address, "r%zu-%u@d%u.test", l->n, i,
 		    (unsigned)hk_prng_below(&s->prng, 3));
@@ -41,11 +41,13 @@ void hk_sim_ledger_answer(struct hk_sim *s, size_t number, enum hk_sim_answer an
 
 void hk_sim_body_add(const struct hk_sim *s, size_t number, struct hk_buf *out)
 {
+	/* a dot alone, two, and one before a word: all that RFC 5321 4.5.2 is about */
+	static const char *const dots[16] = {"", "", "", "", "", "", "", "", "", "", "", "", ".", ".\r\n", "..\r\n", "...\r\n."};
 	size_t n = s->ledger.mail[number].body_n, i;
 
 	hk_buf_addf(out, "body of %zu\r\n", number);
 	for (i = 0; i < n; i++)
-		hk_buf_addf(out, "%zu.%zu, a line that says where it is from\r\n", number, i);
+		hk_buf_addf(out, "%s%zu.%zu, a line that says where it is from\r\n", dots[(number + i) % 16], number, i);
 }
 
 /* "rN-I@..." or "sN@..."; *ret_rcpt is UINT32_MAX for a sender */
@@ -94,13 +96,14 @@ static bool holds(struct hk_slice text, const char *what)
 static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool arrived)
 {
 	struct hk_sim_mail *m = &s->ledger.mail[number];
+	uint64_t age_ms = s->now.mono_ms - m->began_ms + s->jumped_s * 1000;
 	unsigned i;
 
 	if (m->has_null_sender)
-		hk_sim_violation(s, "I8: a bounce of mail %zu, which is from <>", number);
+		hk_sim_violation(s, 8, "a bounce of mail %zu, which is from <>", number);
 	if (holds(body, "\r\nAction: delayed\r\n") && !holds(body, "\r\nAction: failed\r\n")) {
-		if (m->answer == HK_SIM_ACKED && s->now.mono_ms - m->began_ms < (HK_SIM_NOTICE - 60) * 1000ull)
-			hk_sim_violation(s, "I8: mail %zu is called late before it is", number);
+		if (m->answer == HK_SIM_ACKED && age_ms < (HK_SIM_NOTICE - 60) * 1000ull)
+			hk_sim_violation(s, 8, "mail %zu is called late before it is", number);
 		return;
 	}
 	for (i = 0; i < m->n_rcpt; i++) {
@@ -112,9 +115,8 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;
 		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED &&
-		    s->now.mono_ms - m->began_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
-			hk_sim_violation(
-			    s, "I8: a bounce for the temporary error of %s", r->address);
+		    age_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
+			hk_sim_violation(s, 8, "a bounce for the temporary error of %s", r->address);
 	}
 }
 
@@ -128,15 +130,15 @@ static void check_content(
 	if (!m->has_null_sender)
 		snprintf(sender, sizeof sender, "s%zu@a.test", number);
 	if (!hk_slice_eq(from, hk_slice_str(sender)))
-		hk_sim_violation(s, "I4: mail %zu came from another sender", number);
+		hk_sim_violation(s, 4, "mail %zu came from another sender", number);
 	hk_buf_init(&want, 16 * 1024 * 1024);
 	hk_sim_body_add(s, number, &want);
 	if (!hk_slice_eq(hk_buf_slice(&want), body))
-		hk_sim_violation(s, "I3: the body of mail %zu is not what was sent", number);
+		hk_sim_violation(s, 3, "the body of mail %zu is not what was sent", number);
 	hk_buf_done(&want);
 	if (m->answer == HK_SIM_REFUSED ||
 	    (m->answer == HK_SIM_DOUBTFUL && m->crashes == s->crashes))
-		hk_sim_violation(s, "I4: mail %zu was refused, and is delivered", number);
+		hk_sim_violation(s, 4, "mail %zu was refused, and is delivered", number);
 }
 
 void hk_sim_ledger_delivered(
@@ -152,17 +154,19 @@ void hk_sim_ledger_delivered(
 		return;
 	}
 	r = hk_sim_ledger_find(s, rcpt, &number);
-	if (!r) {
-		hk_sim_violation(s, "I4: mail for %.*s, whom nobody named", HK_FMT(rcpt));
+	if (!r && !from.n && !rcpt.n)
+		hk_sim_violation(s, 8, "a bounce to nobody");
+	else if (!r || !r->is_taken)
+		hk_sim_violation(s, 4, "mail for %.*s, whom nobody named", HK_FMT(rcpt));
+	if (!r)
 		return;
-	}
 	check_content(s, number, from, body);
 	r->deliveries++;
 	r->is_unrecorded = true;
 	s->ledger.delivered++;
 	s->ledger.duplicates += r->deliveries > 1;
 	if (r->deliveries > 1 + r->ambiguous)
-		hk_sim_violation(s, "I2: %s got %u copies, and %u faults allow it", r->address,
+		hk_sim_violation(s, 2, "%s got %u copies, and %u faults allow it", r->address,
 		    r->deliveries, r->ambiguous);
 }
 
@@ -178,9 +182,9 @@ void hk_sim_ledger_failed(struct hk_sim *s, struct hk_slice rcpt, struct hk_slic
 		return;
 	}
 	r = hk_sim_ledger_find(s, rcpt, &number);
-	if (!r)
-		hk_sim_violation(s, "I4: an attempt for %.*s, whom nobody named", HK_FMT(rcpt));
-	else
+	if (!r && rcpt.n)
+		hk_sim_violation(s, 4, "an attempt for %.*s, whom nobody named", HK_FMT(rcpt));
+	else if (r)
 		r->has_failed = true;
 }
 
@@ -190,22 +194,50 @@ void hk_sim_ledger_crashed(struct hk_sim *s)
 	unsigned i;
 
 	for (n = 0; n < s->ledger.n; n++) {
-		for (i = 0; i < s->ledger.mail[n].n_rcpt; i++) {
-			struct hk_sim_rcpt *r = &s->ledger.mail[n].rcpt[i];
+		struct hk_sim_mail *m = &s->ledger.mail[n];
 
+		for (i = 0; i < m->n_rcpt; i++) {
+			struct hk_sim_rcpt *r = &m->rcpt[i];
+
+			m->may_lack_line |= r->is_posted;
 			r->ambiguous += r->is_unrecorded;
 			r->is_unrecorded = r->is_posted = false;
+			r->lines = r->told; /* it will come again, with another line */
 		}
 	}
 }
 
+struct hk_sim_mail *hk_sim_ledger_by_id(struct hk_sim *s, uint64_t id)
+{
+	size_t n;
+
+	for (n = s->ledger.n; n--;)
+		if (s->ledger.mail[n].id == id)
+			return &s->ledger.mail[n];
+	return NULL;
+}
+
+struct hk_sim_rcpt *hk_sim_ledger_taken(struct hk_sim_mail *m, size_t index)
+{
+	unsigned i;
+
+	for (i = 0; i < m->n_rcpt; i++)
+		if (m->rcpt[i].is_taken && !index--)
+			return &m->rcpt[i];
+	return NULL;
+}
+
 void hk_sim_ledger_posted(struct hk_sim *s, const struct hk_job *job)
 {
-	size_t n, i;
+	struct hk_sim_mail *m = hk_sim_ledger_by_id(s, job->id);
+	size_t i;
 
-	for (n = 0; n < s->ledger.n; n++)
-		for (i = 0; s->ledger.mail[n].id == job->id && i < job->n_rcpt; i++)
-			s->ledger.mail[n].rcpt[job->rcpt[i]].is_posted = true;
+	for (i = 0; m && i < job->n_rcpt; i++) {
+		struct hk_sim_rcpt *r = hk_sim_ledger_taken(m, job->rcpt[i]);
+
+		if (r)
+			r->is_posted = true;
+	}
 }
 
 void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
@@ -226,6 +258,21 @@ void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
 }
 
 /* I1: acknowledged means delivered, or its sender told, or nobody to tell. */
+static void check_rcpt(struct hk_sim *s, size_t number, const struct hk_sim_rcpt *r)
+{
+	const struct hk_sim_mail *m = &s->ledger.mail[number];
+	bool is_old = s->now.mono_ms - m->began_ms + s->jumped_s * 1000 >= HK_SIM_LIFETIME * 1000ull;
+
+	if (r->lines != r->told)
+		hk_sim_violation(s, 10, "%s has %u last results and %u lines of them", r->address, r->told, r->lines);
+	if (m->answer != HK_SIM_ACKED || !r->is_taken || r->deliveries || r->dsns || r->may_lack_dsn)
+		return;
+	if (m->has_null_sender && (r->has_failed || is_old))
+		return;
+	hk_sim_violation(
+	    s, 1, "mail %zu was acknowledged; %s got nothing and nobody was told", number, r->address);
+}
+
 void hk_sim_ledger_check(struct hk_sim *s)
 {
 	size_t n;
@@ -233,19 +280,14 @@ void hk_sim_ledger_check(struct hk_sim *s)
 
 	for (n = 0; n < s->ledger.n; n++) {
 		const struct hk_sim_mail *m = &s->ledger.mail[n];
-		bool is_old = s->now.mono_ms - m->began_ms >= HK_SIM_LIFETIME * 1000ull;
+		bool is_acked = m->answer == HK_SIM_ACKED;
 
-		for (i = 0; m->answer == HK_SIM_ACKED && i < m->n_rcpt; i++) {
-			const struct hk_sim_rcpt *r = &m->rcpt[i];
-
-			if (r->deliveries || r->dsns || r->may_lack_dsn)
-				continue;
-			if (m->has_null_sender && (r->has_failed || is_old))
-				continue;
-			hk_sim_violation(s,
-			    "I1: mail %zu was acknowledged; %s got nothing and nobody was told", n,
-			    r->address);
-		}
+		for (i = 0; i < m->n_rcpt; i++)
+			check_rcpt(s, n, &m->rcpt[i]);
+		if (is_acked && !m->removed && !m->may_lack_line)
+			hk_sim_violation(s, 10, "mail %zu is done, and no line says so", n);
+		if (is_acked && s->zone && m->accepts != 1)
+			hk_sim_violation(s, 10, "mail %zu is acknowledged with %u lines", n, m->accepts);
 	}
 }
 

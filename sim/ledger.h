@@ -23,6 +23,8 @@ struct hk_sim_rcpt {
 	char address[HK_SIM_ADDRESS];
 	unsigned deliveries, ambiguous; /* ambiguous: the server went between the sink's 250 and its own record of it */
 	unsigned dsns;
+	bool is_taken;                  /* RCPT was accepted */
+	unsigned told, lines;           /* last results that a delivery gave; lines in the log that say so */
 	bool has_failed;                /* the sink said 5yz */
 	bool is_unrecorded;             /* delivered, and the owner has not committed that yet */
 	bool is_posted;                 /* its result reached the owner */
@@ -36,6 +38,9 @@ struct hk_sim_mail {
 	bool has_null_sender;
 	unsigned n_rcpt;
 	size_t body_n;
+	unsigned removed, accepts;      /* lines in the log */
+	bool may_lack_line;             /* the server went between the commit and the line */
+	bool has_dns_trouble;           /* so its verdict may be temperror */
 	struct hk_sim_rcpt rcpt[HK_SIM_RCPTS];
 };
 struct hk_sim_ledger {
@@ -57,6 +62,9 @@ void hk_sim_ledger_delivered(struct hk_sim *, struct hk_slice mail_from, struct 
 void hk_sim_ledger_failed(struct hk_sim *, struct hk_slice rcpt, struct hk_slice body);
 /* hk_sim_ledger_find(s, address): NULL when it is nobody's. *ret_number may be NULL. */
 struct hk_sim_rcpt *hk_sim_ledger_find(struct hk_sim *, struct hk_slice address, size_t *ret_number);
+struct hk_sim_mail *hk_sim_ledger_by_id(struct hk_sim *, uint64_t id);
+/* hk_sim_ledger_taken(m, index): the recipient that the server knows by this index; NULL. */
+struct hk_sim_rcpt *hk_sim_ledger_taken(struct hk_sim_mail *, size_t index);
 void hk_sim_ledger_crashed(struct hk_sim *);
 /* A job's results reached the owner; and: all that reached it is durable, but for the messages it still holds results of. */
 void hk_sim_ledger_posted(struct hk_sim *, const struct hk_job *);

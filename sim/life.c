@@ -5,55 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/spool_internal.h"
 #include "sim/memory.h"
 #include "sim/world.h"
-
-static const char conf_one[] =
-    "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 10s 30s 60s; lifetime 1h; delay-notice 10m;\n"
-    "listen mx { address 127.0.0.1:25; role mx; }\n"
-    "route * { via mx; concurrency 3; }\n";
-static const char conf_two[] =
-    "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 5s 90s; lifetime 1h;\n"
-    "listen mx { address 127.0.0.1:25; role mx; }\n"
-    "route d1.test { via smtp 192.0.2.1:26; concurrency 1; retry 20s; delay-notice 10m 20m; }\n"
-    "route * { via mx; concurrency 5; }\n";
-
-static unsigned chance_of(struct hk_prng *p, unsigned most)
-{
-	return hk_prng_coin(p) ? (unsigned)hk_prng_below(p, most) : 0;
-}
-
-void hk_sim_plan_make(struct hk_sim *s)
-{
-	struct hk_prng *p = &s->prng;
-	const char *texts[2] = {conf_one, conf_two};
-	unsigned i;
-
-	s->plan = (struct hk_sim_plan){
-	    .has_kills = hk_prng_coin(p),
-	    .has_cuts = hk_prng_coin(p),
-	    .has_call_deaths = hk_prng_coin(p),
-	    .has_full_disk = hk_prng_chance(p, 250000),
-	    .has_reloads = hk_prng_coin(p),
-	    .has_body_files = hk_prng_coin(p),
-	    .has_null_senders = hk_prng_coin(p),
-	    .temporary = chance_of(p, 500000),
-	    .permanent = chance_of(p, 300000),
-	    .released = chance_of(p, 50000),
-	    .events = 100 + (unsigned)hk_prng_below(p, 500),
-	    .segment_size = 65536u << hk_prng_below(p, 3),
-	    .jobs_max = 1 + hk_prng_below(p, 8),
-	};
-	s->plan.misfortune = 1000000;
-	s->plan.faults = (struct hk_sim_faults){.sync = chance_of(p, 100000),
-	    .sync_dir = chance_of(p, 200000),
-	    .write = chance_of(p, 30000),
-	    .other = chance_of(p, 10000)};
-	for (i = 0; i < 2; i++)
-		if (hk_conf_parse("sim", hk_slice_str(texts[i]), &s->conf[i], NULL) != HK_OK)
-			abort();
-	hk_sim_disk_init(&s->disk, hk_prng_coin(p) ? HK_SIM_POSIX : HK_SIM_EXT4, hk_prng_next(p));
-}
 
 struct hk_conf *hk_sim_conf(struct hk_sim *s)
 {
@@ -67,7 +21,7 @@ static bool is_excused(const struct hk_sim *s, enum hk_status status)
 	bool is_faulty =
 	    s->disk.dead || s->disk.capacity || f->sync || f->sync_dir || f->write || f->other;
 
-	if (HK_SIM_HAS_MEMORY_FAULTS && !s->is_healed && status == HK_NOMEM)
+	if (s->plan.memory && !s->is_healed && status == HK_NOMEM)
 		return true;
 	return is_faulty && (status == HK_IO || status == HK_FULL);
 }
@@ -82,7 +36,7 @@ void hk_sim_boot(struct hk_sim *s)
 	enum hk_status status;
 	bool has_died;
 
-	if (!s->is_healed && s->plan.has_call_deaths && hk_prng_chance(&s->prng, 300000))
+	if (!s->is_healed && s->plan.call_deaths && hk_prng_chance(&s->prng, 300000))
 		s->disk.die_at = s->disk.calls + 1 + hk_prng_below(&s->prng, 60);
 	hk_sim_memory_fail(!s->is_healed);
 	status = hk_owner_new_sized(hk_sim_conf(s), &options, &s->owner);
@@ -94,7 +48,7 @@ void hk_sim_boot(struct hk_sim *s)
 		s->owner = NULL;
 		if (!is_excused(s, status))
 			hk_sim_violation(
-			    s, "I1: the spool cannot be opened: %s", hk_status_name(status));
+			    s, 1, "the spool cannot be opened: %s", hk_status_name(status));
 	} else if (!has_died) {
 		s->ids.last = hk_owner_last_id(s->owner);
 	}
@@ -167,7 +121,7 @@ void hk_sim_check_durable(struct hk_sim *s, uint64_t id)
 		return;
 	s->durable_checks++;
 	hk_sim_disk_copy_durable(&s->disk, &copy);
-	status = hk_spool_open(&copy.disk, &options, NULL, &spool);
+	status = hk_spool_open(&copy.disk, &options, s->is_traced ? &s->log : NULL, &spool);
 	if (status == HK_OK) {
 		hk_arena_init(&mail.arena, 4 * 1024 * 1024);
 		status = hk_spool_find(spool, id, &place);
@@ -177,7 +131,37 @@ void hk_sim_check_durable(struct hk_sim *s, uint64_t id)
 		hk_spool_close(spool);
 	}
 	if (status != HK_OK)
-		hk_sim_violation(s, "I5: a mail is acknowledged that a power cut would lose: %s",
+		hk_sim_violation(s, 5, "a mail is acknowledged that a power cut would lose: %s",
 		    hk_status_name(status));
 	hk_sim_disk_done(&copy);
+}
+
+/* Two servers never have one spool: the second one goes away before it looks at anything. */
+void hk_sim_second_instance(struct hk_sim *s)
+{
+	struct hk_spool_options options = {.dir = HK_SIM_SPOOL, .segment_size = s->plan.segment_size};
+	struct hk_spool *spool = NULL;
+	enum hk_status status = hk_spool_open(&s->disk.disk, &options, NULL, &spool);
+
+	hk_sim_trace(s, "another instance starts: %s", hk_status_name(status));
+	if (status == HK_OK || status == HK_CORRUPT)
+		hk_sim_violation(s, 5, "two instances have one spool: %s", hk_status_name(status));
+	if (status == HK_OK)
+		hk_spool_close(spool);
+}
+
+/* The open segment, the lock, the evidence: whatever a server at rest keeps open. */
+enum { FILES_AT_REST = 3, SEGMENTS_AT_REST = 4 };
+
+void hk_sim_check_rest(struct hk_sim *s)
+{
+	unsigned files = hk_sim_disk_open_files(&s->disk), bodies = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL "/body");
+
+	if (files > FILES_AT_REST)
+		hk_sim_violation(s, 6, "%u files are open at rest", files);
+	if (s->owner->spool->n_segments > SEGMENTS_AT_REST)
+		hk_sim_violation(s, 6, "%zu segments, and nothing in the queue", s->owner->spool->n_segments);
+	/* those of a batch that failed wait for the next segment, which says that they are not */
+	if (bodies > s->files_left + s->owner->spool->doubtful.n / sizeof(uint64_t))
+		hk_sim_violation(s, 6, "%u body files, and nothing in the queue", bodies);
 }

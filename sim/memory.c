@@ -1,55 +1,103 @@
-/* SPDX-License-Identifier: MIT
- *
- * The simulator's own files are compiled with malloc named __real_malloc, so only what it calls is
- * wrapped.
- */
+/* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
+
+#include <hikyaku/base.h>
 
 #include "sim/memory.h"
 #include "sim/prng.h"
 
-#ifdef HK_SIM_MEMORY
-enum { CHANCE = 3000 /* per million allocations */ };
-
-static struct hk_prng prng;
+static struct hk_prng prng, random_bytes;
 static bool is_on;
+static unsigned chance;
+static uint64_t blocks;
 
-void *__wrap_malloc(size_t), *__wrap_calloc(size_t, size_t), *__wrap_realloc(void *, size_t),
-    *__wrap_aligned_alloc(size_t, size_t);
+void *__wrap_malloc(size_t), *__wrap_calloc(size_t, size_t), *__wrap_realloc(void *, size_t), *__wrap_aligned_alloc(size_t, size_t);
+void __wrap_free(void *);
+char *__wrap_strdup(const char *), *__wrap_strndup(const char *, size_t);
+enum hk_status __wrap_hk_random(void *, size_t);
 void *__real_aligned_alloc(size_t, size_t);
 
-void hk_sim_memory_seed(uint64_t seed)
+void hk_sim_memory_begin(uint64_t seed, unsigned per_million)
 {
 	hk_prng_init(&prng, ~seed);
+	hk_prng_init(&random_bytes, seed ^ UINT64_C(0x5555555555555555));
+	chance = per_million;
 }
 
 void hk_sim_memory_fail(bool on)
 {
-	is_on = on;
+	is_on = on && chance;
+}
+
+uint64_t hk_sim_memory_blocks(void)
+{
+	return blocks;
 }
 
 static bool fails(void)
 {
-	return is_on && hk_prng_chance(&prng, CHANCE);
+	return is_on && hk_prng_chance(&prng, chance);
+}
+
+static void *count(void *p)
+{
+	blocks += p != NULL;
+	return p;
 }
 
 void *__wrap_malloc(size_t n)
 {
-	return fails() ? NULL : malloc(n);
+	return fails() ? NULL : count(malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : calloc(n, size);
+	return fails() ? NULL : count(calloc(n, size));
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	return fails() ? NULL : realloc(p, n);
+	void *more = fails() ? NULL : realloc(p, n);
+
+	blocks += more && !p;
+	return more;
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t n)
 {
-	return fails() ? NULL : __real_aligned_alloc(alignment, n);
+	return fails() ? NULL : count(__real_aligned_alloc(alignment, n));
 }
-#endif
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+	size_t have = strnlen(s, n);
+	char *copy = __wrap_malloc(have + 1);
+
+	if (copy) {
+		memcpy(copy, s, have);
+		copy[have] = '\0';
+	}
+	return copy;
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return __wrap_strndup(s, strlen(s));
+}
+
+void __wrap_free(void *p)
+{
+	blocks -= p != NULL;
+	free(p);
+}
+
+/* What the product draws follows from the seed as well, or two runs would differ. */
+enum hk_status __wrap_hk_random(void *out, size_t n)
+{
+	uint8_t *p = out;
+
+	while (n--)
+		*p++ = (uint8_t)hk_prng_next(&random_bytes);
+	return HK_OK;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * memory.h - allocations of the engine that fail. Only in hikyaku-sim-memory, whose malloc is wrapped by the linker
- * (planted/meson.build); elsewhere nothing of it is compiled.
+ * memory.h - allocations of the product: counted, and some of them fail; and what it takes for chance. The linker wraps
+ * them; the simulator's own files are compiled with malloc named __real_malloc (meson.build), so what they call is neither.
  */
 #ifndef HIKYAKU_SIM_MEMORY_H
 #define HIKYAKU_SIM_MEMORY_H
@@ -9,20 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#ifdef HK_SIM_MEMORY
-#define HK_SIM_HAS_MEMORY_FAULTS true
-void hk_sim_memory_seed(uint64_t);
+/* hk_sim_memory_begin(seed, per_million): from now on, while it is on, that many allocations fail. */
+void hk_sim_memory_begin(uint64_t seed, unsigned per_million);
 void hk_sim_memory_fail(bool on);
-#else
-#define HK_SIM_HAS_MEMORY_FAULTS false
-static inline void hk_sim_memory_seed(uint64_t seed)
-{
-	(void)seed;
-}
-static inline void hk_sim_memory_fail(bool on)
-{
-	(void)on;
-}
-#endif
+uint64_t hk_sim_memory_blocks(void); /* alive */
 
 #endif

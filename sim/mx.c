@@ -3,16 +3,10 @@
 #include <string.h>
 
 #include "sim/mx.h"
+#include "sim/net.h"
+#include "sim/zone.h"
 
 enum { MESSAGE_MOST = 4 * 1024 * 1024 };
-
-void hk_sim_mx_init(struct hk_sim_mx *m, struct hk_sim *s)
-{
-	*m = (struct hk_sim_mx){.sim = s};
-	hk_buf_init(&m->in, MESSAGE_MOST);
-	hk_buf_init(&m->out, 65536);
-	hk_buf_add_str(&m->out, "220 mx.test ready\r\n");
-}
 
 void hk_sim_mx_done(struct hk_sim_mx *m)
 {
@@ -36,11 +30,67 @@ enum mood { YES, LATER, NO };
 
 static enum mood draw(struct hk_sim *s)
 {
-	uint64_t x = hk_prng_below(&s->prng, 1000000);
+	uint64_t x = hk_prng_below(&s->prng, HK_SIM_CHANCE);
 
 	if (s->is_healed || x >= s->plan.temporary + s->plan.permanent)
 		return YES;
 	return x < s->plan.temporary ? LATER : NO;
+}
+
+/* What a server does in place of the reply that it should give. false: nothing of the kind. */
+static bool misbehaves(struct hk_sim_mx *m)
+{
+	struct hk_sim *s = m->sim;
+
+	if (s->is_healed || !hk_prng_chance(&s->prng, s->plan.peer))
+		return false;
+	switch (hk_prng_below(&s->prng, 6)) {
+	case 0:
+		say(m, "421 4.3.2 closing");
+		m->has_hung_up = true;
+		break;
+	case 1:
+		m->has_hung_up = true;
+		break;
+	case 2:
+		m->is_silent = true;
+		break;
+	case 3:
+		say(m, "this is no reply");
+		break;
+	case 4:
+		say(m, "450-4.3.0 in two\r\n450 4.3.0 lines");
+		break;
+	default:
+		say(m, "451 4.3.0 not now");
+		break;
+	}
+	hk_sim_trace(s, "mx misbehaves");
+	return true;
+}
+
+static void all_failed(const struct hk_sim_mx *m)
+{
+	unsigned i;
+
+	for (i = 0; i < m->whom->n; i++)
+		hk_sim_ledger_failed(m->sim, hk_slice_str(m->whom->address[i]), (struct hk_slice){0});
+}
+
+void hk_sim_mx_init(struct hk_sim_mx *m, struct hk_sim *s, const struct hk_sim_whom *whom)
+{
+	*m = (struct hk_sim_mx){.sim = s, .whom = whom};
+	hk_buf_init(&m->in, MESSAGE_MOST);
+	hk_buf_init(&m->out, 65536);
+	if (misbehaves(m))
+		return;
+	if (!s->is_healed && hk_prng_chance(&s->prng, s->plan.peer / 8)) {
+		all_failed(m);
+		say(m, "521 5.3.2 no mail here");
+		m->has_hung_up = true;
+		return;
+	}
+	say(m, "220 mx.test ready");
 }
 
 /* The address between the angle brackets. */
@@ -54,15 +104,20 @@ static void take_path(struct hk_slice line, char to[HK_SIM_ADDRESS])
 
 static void on_mail(struct hk_sim_mx *m, struct hk_slice line)
 {
+	enum mood mood = draw(m->sim);
+
 	take_path(line, m->from_text);
 	m->from = hk_slice_str(m->from_text);
 	m->n_rcpt = 0;
 	m->has_taken = false;
-	/* a 5yz here would be about every recipient, of whom the server has not heard yet */
-	if (draw(m->sim) == LATER)
+	if (mood == LATER)
 		say(m, "451 4.3.0 not now");
-	else
+	else if (mood == NO && hk_prng_chance(&m->sim->prng, 200000)) {
+		all_failed(m);
+		say(m, "550 5.7.1 not from you");
+	} else {
 		say(m, "250 2.1.0 ok");
+	}
 }
 
 static void on_rcpt(struct hk_sim_mx *m, struct hk_slice line)
@@ -107,12 +162,20 @@ static void on_message(struct hk_sim_mx *m)
 	unsigned i;
 
 	m->in_data = false;
+	if (misbehaves(m)) {
+		hk_buf_reset(&m->in);
+		return;
+	}
 	m->in.n -= 3; /* the dot's line */
 	unstuff(&m->in);
 	text = hk_buf_slice(&m->in);
 	at = memmem(text.p, text.n, gap.p, gap.n);
 	body = at ? hk_slice_from(text, (size_t)(at - text.p) + gap.n) : (struct hk_slice){0};
 	for (i = 0; mood != LATER && i < m->n_rcpt; i++) {
+		size_t number;
+
+		if (mood == YES && hk_sim_ledger_find(m->sim, hk_slice_str(m->rcpt[i]), &number))
+			hk_sim_zone_verdict(m->sim, number, hk_slice_sub(text, 0, text.n - body.n));
 		if (mood == YES)
 			hk_sim_ledger_delivered(m->sim, m->from, hk_slice_str(m->rcpt[i]), body);
 		else
@@ -128,6 +191,8 @@ static void on_message(struct hk_sim_mx *m)
 
 static void on_line(struct hk_sim_mx *m, struct hk_slice line)
 {
+	if (misbehaves(m))
+		return;
 	if (hk_slice_starts_nocase(line, HK_S("EHLO"))) {
 		say(m, hk_prng_coin(&m->sim->prng)
 		           ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000"
@@ -156,17 +221,21 @@ void hk_sim_mx_hear(struct hk_sim_mx *m, struct hk_slice bytes)
 {
 	size_t i;
 
-	for (i = 0; i < bytes.n && !m->has_hung_up; i++) {
+	for (i = 0; i < bytes.n && !m->has_hung_up && !m->is_silent; i++) {
 		hk_buf_add_byte(&m->in, bytes.p[i]);
 		if (bytes.p[i] != '\n')
 			continue;
 		if (m->in_data) {
+			hk_sim_net_text(m->sim, hk_slice_from(hk_buf_slice(&m->in), m->line_at));
+			m->line_at = m->in.n;
 			if (ends_with(&m->in, HK_S("\r\n.\r\n")))
 				on_message(m);
 		} else {
 			struct hk_buf line = m->in;
 
 			m->in = (struct hk_buf){.max = MESSAGE_MOST};
+			m->line_at = 0;
+			hk_sim_net_command(m->sim, hk_buf_slice(&line));
 			on_line(m, hk_slice_trim(hk_buf_slice(&line)));
 			hk_buf_done(&line);
 		}

@@ -6,33 +6,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <hikyaku/dns.h>
-
 #include "engine/delivery.h"
 #include "sim/mx.h"
+#include "sim/net.h"
+#include "sim/zone.h"
 
-enum { BURST_MOST = 16, ZONE_ARENA = 1024 * 1024, MAIL_ARENA = 4 * 1024 * 1024 };
-
-static const char zone_text[] =
-    "$TTL 60\n"
-    "a.test. IN MX 10 mx.a.test.\nmx.a.test. IN A 192.0.2.10\n"
-    "d0.test. IN MX 10 mx.d0.test.\nmx.d0.test. IN A 192.0.2.20\n"
-    "d1.test. IN A 192.0.2.21\n"
-    "d2.test. IN MX 10 mx1.d2.test.\nd2.test. IN MX 20 mx2.d2.test.\nmx1.d2.test. IN A "
-    "192.0.2.22\nmx2.d2.test. IN A 192.0.2.23\n";
+enum { BURST_MOST = 16, ANSWER_ARENA = 65536, MAIL_ARENA = 4 * 1024 * 1024 };
 
 struct link {
 	struct link *next;
 	struct hk_job *job;
 	struct hk_delivery *delivery;
 	struct hk_sim_mx mx;
-	bool is_connected;
+	struct hk_sim_net net;
+	struct hk_sim_whom whom;
+	bool is_connected, is_dsn;
 	int64_t received; /* of the message */
 };
 struct sinks {
 	struct link *links;
-	struct hk_arena arena;
-	struct hk_zone *zone;
 };
 
 static struct sinks *sinks(struct hk_sim *s)
@@ -47,19 +39,38 @@ static void link_free(struct link *l)
 	free(l);
 }
 
+/* Of the message, what the ledger has to know of the attempt. It is the world that looks: no call of this fails. */
+static void look_at(struct hk_sim *s, struct link *l)
+{
+	struct hk_sim_faults faults = s->disk.faults;
+	uint64_t die_at = s->disk.die_at;
+	struct hk_mail m = {0};
+	size_t i;
+
+	s->disk.faults = (struct hk_sim_faults){0};
+	s->disk.die_at = 0;
+	hk_arena_init(&m.arena, MAIL_ARENA);
+	if (hk_spool_read(&s->disk.disk, HK_SIM_SPOOL, &l->job->place, &m) == HK_OK) {
+		l->received = m.received;
+		l->is_dsn = !m.listener.n;
+		for (i = 0; i < l->job->n_rcpt && i < HK_SIM_RCPTS; i++)
+			snprintf(l->whom.address[l->whom.n++], HK_SIM_ADDRESS, "%.*s",
+			    HK_FMT(m.rcpt[l->job->rcpt[i]].address));
+	}
+	hk_arena_done(&m.arena);
+	s->disk.faults = faults;
+	s->disk.die_at = die_at;
+}
+
 static void deliver(struct hk_sim *s, struct hk_job *job)
 {
 	struct hk_delivery_env env = {.job = job, .disk = &s->disk.disk, .log = &s->log};
-	struct hk_mail m = {0};
 	struct link *l = calloc(1, sizeof *l);
 
 	if (!l)
 		abort();
-	hk_arena_init(&m.arena, MAIL_ARENA);
-	if (hk_spool_read(&s->disk.disk, HK_SIM_SPOOL, &job->place, &m) == HK_OK)
-		l->received = m.received;
-	hk_arena_done(&m.arena);
 	l->job = job;
+	look_at(s, l);
 	l->delivery = hk_delivery_new(&env, &s->now);
 	if (!l->delivery)
 		abort();
@@ -69,15 +80,12 @@ static void deliver(struct hk_sim *s, struct hk_job *job)
 
 static void answer_dns(struct hk_sim *s, struct link *l, const struct hk_delivery_want *w)
 {
-	struct hk_dns_answer answer = {.question = w->question, .rcode = HK_DNS_SERVFAIL};
+	struct hk_dns_answer answer;
 	struct hk_arena a;
 
-	hk_arena_init(&a, ZONE_ARENA);
-	if (s->is_healed || !hk_prng_chance(&s->prng, s->plan.temporary / 8)) {
-		if (hk_zone_answer(sinks(s)->zone, &a, &w->question, &answer) != HK_OK)
-			abort();
-	}
-	hk_delivery_dns(l->delivery, w->id, &answer);
+	hk_arena_init(&a, ANSWER_ARENA);
+	if (hk_sim_zone_answer(s, &a, &w->question, &answer) != HK_SIM_SILENT)
+		hk_delivery_dns(l->delivery, w->id, &answer);
 	hk_arena_done(&a);
 }
 
@@ -93,15 +101,13 @@ static void compare(struct hk_sim *s, const struct link *l)
 		n_ok += !l->job->released && l->job->result[i].outcome == HK_RCPT_DELIVERED;
 	if (!mx->has_taken || !mx->from.p) {
 		if (n_ok)
-			hk_sim_violation(
-			    s, "I1: a delivery says that it was taken, but nobody took it");
+			hk_sim_violation(s, 1, "a delivery says that it was taken, but nobody took it");
 		return;
 	}
 	if (n_ok == mx->n_rcpt)
 		return;
 	if (!mx->reply_left && !mx->has_hung_up)
-		hk_sim_violation(
-		    s, "I2: a delivery read the 250 for %u and says so of %zu", mx->n_rcpt, n_ok);
+		hk_sim_violation(s, 2, "a delivery read the 250 for %u and says so of %zu", mx->n_rcpt, n_ok);
 	for (j = 0; j < mx->n_rcpt; j++) {
 		struct hk_sim_rcpt *r = hk_sim_ledger_find(s, hk_slice_str(mx->rcpt[j]), NULL);
 
@@ -115,19 +121,25 @@ static void compare(struct hk_sim *s, const struct link *l)
 /* A DSN that is not taken may by now be given up for its age, and nobody is told of that. */
 static void note_old_dsn(struct hk_sim *s, const struct link *l)
 {
-	const struct hk_sim_mx *mx = &l->mx;
-	char address[HK_SIM_ADDRESS];
-	size_t n;
+	unsigned i;
 
-	if (l->received && s->now.utc - l->received < HK_SIM_LIFETIME / 2)
+	if (!l->is_dsn || l->mx.has_taken || s->now.utc - l->received + (int64_t)s->jumped_s < HK_SIM_LIFETIME / 2)
 		return;
-	if (!hk_slice_eq(l->job->domain, HK_S("a.test")) || mx->has_taken)
-		return;
-	/* whose DSN it is cannot be told from a job; so every open one is excused */
-	for (n = 0; n < s->ledger.n; n++) {
-		snprintf(address, sizeof address, "s%zu@a.test", n);
-		if (!s->ledger.mail[n].has_null_sender)
-			hk_sim_ledger_failed(s, hk_slice_str(address), (struct hk_slice){0});
+	for (i = 0; i < l->whom.n; i++)
+		hk_sim_ledger_failed(s, hk_slice_str(l->whom.address[i]), (struct hk_slice){0});
+}
+
+/* I10 counts the lines that should be there. */
+static void note_told(struct hk_sim *s, const struct link *l)
+{
+	struct hk_sim_mail *m = hk_sim_ledger_by_id(s, l->job->id);
+	size_t i;
+
+	for (i = 0; m && !l->job->released && i < l->job->n_rcpt; i++) {
+		struct hk_sim_rcpt *r = hk_sim_ledger_taken(m, l->job->rcpt[i]);
+
+		if (r)
+			r->told += l->job->result[i].outcome != HK_RCPT_PENDING;
 	}
 }
 
@@ -140,6 +152,7 @@ static void finish(struct hk_sim *s, struct link *l)
 	*at = l->next;
 	compare(s, l);
 	note_old_dsn(s, l);
+	note_told(s, l);
 	hk_sim_post_result(s, l->job);
 	link_free(l);
 }
@@ -154,7 +167,8 @@ static void satisfy(struct hk_sim *s, struct link *l, const struct hk_delivery_w
 		break;
 	case HK_DELIVERY_CONNECT:
 		hk_sim_mx_done(&l->mx);
-		hk_sim_mx_init(&l->mx, s);
+		hk_sim_mx_init(&l->mx, s, &l->whom);
+		l->net = (struct hk_sim_net){0};
 		l->is_connected = is_up;
 		hk_delivery_connected(l->delivery, is_up, HK_S("refused"));
 		break;
@@ -179,32 +193,36 @@ static void satisfy(struct hk_sim *s, struct link *l, const struct hk_delivery_w
 	}
 }
 
-static size_t cut(struct hk_sim *s, size_t n)
+static bool is_lost(struct link *l)
 {
-	return n && hk_prng_coin(&s->prng) ? 1 + (size_t)hk_prng_below(&s->prng, n) : n;
+	l->is_connected = false;
+	hk_delivery_eof(l->delivery);
+	return true;
 }
 
-static bool move(struct hk_sim *s, struct link *l)
+/* Bytes in one of the two directions; false when there are none. */
+static bool move(struct hk_sim *s, struct link *l, enum hk_sim_fate fate)
 {
 	struct hk_slice out = hk_delivery_out(l->delivery);
-	size_t n = cut(s, out.n);
+	size_t n;
 
-	if (!l->is_connected)
+	if (!l->is_connected || fate == HK_SIM_WAITS)
 		return false;
-	if (n && !l->mx.has_hung_up) {
+	if (fate == HK_SIM_LOST || (s->is_healed && l->mx.is_silent))
+		return is_lost(l);
+	if (out.n && !l->mx.has_hung_up) {
+		n = hk_sim_net_piece(s, out.n);
 		hk_sim_mx_hear(&l->mx, hk_slice_sub(out, 0, n));
 		hk_delivery_sent(l->delivery, n);
 		return true;
 	}
 	/* a server that hangs up may take its last words with it */
-	if (l->mx.has_hung_up && (!l->mx.out.n || hk_prng_coin(&s->prng))) {
-		l->is_connected = false;
-		hk_delivery_eof(l->delivery);
-		return true;
-	}
-	n = cut(s, l->mx.out.n);
-	if (n)
-		n = hk_delivery_feed(l->delivery, hk_slice_sub(hk_buf_slice(&l->mx.out), 0, n));
+	if (l->mx.has_hung_up && (!l->mx.out.n || hk_prng_coin(&s->prng)))
+		return is_lost(l);
+	if (!l->mx.out.n)
+		return false;
+	n = hk_sim_net_piece(s, l->mx.out.n);
+	n = hk_delivery_feed(l->delivery, hk_slice_sub(hk_buf_slice(&l->mx.out), 0, n));
 	hk_sim_mx_read(&l->mx, n);
 	return n > 0;
 }
@@ -226,6 +244,7 @@ static void act(struct hk_sim *s)
 {
 	struct link *l = any_link(s);
 	unsigned burst = 1 + (unsigned)hk_prng_below(&s->prng, BURST_MOST);
+	enum hk_sim_fate fate = l && l->is_connected ? hk_sim_net_fate(s, &l->net) : HK_SIM_FLOWS;
 	struct hk_delivery_want w;
 
 	while (l && burst-- && !s->disk.dead) {
@@ -233,7 +252,9 @@ static void act(struct hk_sim *s)
 			satisfy(s, l, &w);
 			if (w.type == HK_DELIVERY_DONE)
 				return;
-		} else if (!move(s, l)) {
+		} else if (move(s, l, fate)) {
+			fate = HK_SIM_FLOWS;
+		} else {
 			if (hk_delivery_deadline(l->delivery) <= s->now.mono_ms)
 				hk_delivery_tick(l->delivery, &s->now);
 			return;
@@ -259,7 +280,6 @@ static bool is_quiet(struct hk_sim *s)
 
 static void done(struct hk_sim *s)
 {
-	hk_arena_done(&sinks(s)->arena);
 	free(s->sink_state);
 }
 
@@ -267,14 +287,8 @@ const struct hk_sim_sink_ops hk_sim_sink_session = {deliver, act, lost, is_quiet
 
 void hk_sim_sink_session_init(struct hk_sim *s)
 {
-	struct sinks *k = calloc(1, sizeof *k);
-	struct hk_zone_error error;
-
-	if (!k)
-		abort();
-	hk_arena_init(&k->arena, ZONE_ARENA);
-	if (hk_zone_parse(&k->arena, hk_slice_str(zone_text), &k->zone, &error) != HK_OK)
-		abort();
 	s->sink = &hk_sim_sink_session;
-	s->sink_state = k;
+	s->sink_state = calloc(1, sizeof(struct sinks));
+	if (!s->sink_state)
+		abort();
 }

@@ -6,8 +6,9 @@
 
 #include "sim/memory.h"
 #include "sim/world.h"
+#include "sim/zone.h"
 
-enum { QUIET_EVENTS_MOST = 50000 };
+enum { QUIET_EVENTS_MOST = 50000, SETTLE_STEPS = 1000, QUIET_MS_MOST = 4 * 3600 * 1000 };
 
 /* ---- what is seen of it --------------------------------------------------------- */
 
@@ -34,23 +35,22 @@ void hk_sim_trace(struct hk_sim *s, const char *format, ...)
 	va_end(args);
 }
 
-void hk_sim_violation(struct hk_sim *s, const char *format, ...)
+void hk_sim_violation(struct hk_sim *s, unsigned invariant, const char *format, ...)
 {
+	char text[500];
 	va_list args;
 
+	if (s->wanted && invariant != s->wanted)
+		return;
 	va_start(args, format);
-	if (!s->has_failed && !s->is_traced) {
-		va_list copy;
-
-		va_copy(copy, args);
-		printf("seed %" PRIu64 ": ", s->seed);
-		vprintf(format, copy);
-		printf("\n");
-		va_end(copy);
-	}
-	s->has_failed = true;
-	say(s, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (!s->has_failed && !s->is_traced && !s->is_quiet)
+		printf("seed %" PRIu64 ": I%u: %s\n", s->seed, invariant, text);
+	if (!s->has_failed)
+		s->broken = invariant;
+	s->has_failed = true;
+	hk_sim_trace(s, "I%u: %s", invariant, text);
 }
 
 static void log_line(struct hk_log *log, enum hk_log_level level, struct hk_slice line)
@@ -59,6 +59,7 @@ static void log_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 
 	(void)level;
 	hk_sim_trace(s, "    log: %.*s", HK_FMT(line));
+	hk_sim_log_line(s, line);
 }
 
 /* ---- mailboxes ---------------------------------------------------------------------- */
@@ -111,52 +112,91 @@ static void take_post(struct hk_sim *s)
 
 /* ---- events ---------------------------------------------------------------------------- */
 
-static void pass_time(struct hk_sim *s, uint64_t ms)
+void hk_sim_pass_time(struct hk_sim *s, uint64_t ms)
 {
 	s->now.mono_ms += ms;
-	s->now.utc = 1796000000 + (int64_t)(s->now.mono_ms / 1000);
+	s->now.utc = 1796000000 + (int64_t)(s->now.mono_ms / 1000) + s->utc_offset;
 	s->now.utc_ms = (unsigned)(s->now.mono_ms % 1000);
+}
+
+/* Somebody sets the clock: by seconds, or by days. */
+static void set_clock(struct hk_sim *s)
+{
+	int64_t by = (int64_t)hk_prng_below(&s->prng, hk_prng_coin(&s->prng) ? 10 : 3 * 86400);
+
+	if (hk_prng_coin(&s->prng))
+		by = -by;
+	s->utc_offset += by;
+	s->jumped_s += by > 0 ? (uint64_t)by : 0;
+	hk_sim_trace(s, "the clock is set by %" PRId64 " s", by);
+	hk_sim_pass_time(s, 0);
+}
+
+/* I7: whatever is due is at the top; what is not seen now would not be seen before something else is due. */
+static void check_due(struct hk_sim *s)
+{
+	const struct hk_owner *o = s->owner;
+	size_t i;
+
+	for (i = 1; i < o->n_heap; i++)
+		if (o->heap[i]->due_ms < o->heap[0]->due_ms)
+			hk_sim_violation(s, 7, "a message is due and waits for one that is not");
 }
 
 static void wait_for_owner(struct hk_sim *s)
 {
 	uint64_t at = hk_owner_deadline(s->owner);
 
+	check_due(s);
 	if (at != UINT64_MAX && at > s->now.mono_ms)
-		pass_time(s, at - s->now.mono_ms);
+		hk_sim_pass_time(s, at - s->now.mono_ms);
+}
+
+static void reload(struct hk_sim *s)
+{
+	s->conf_now ^= 1;
+	hk_sim_trace(s, "reload");
+	hk_sim_memory_fail(!s->is_healed);
+	hk_owner_reload(s->owner, hk_sim_conf(s));
+	hk_sim_memory_fail(false);
+}
+
+static void fill_disk(struct hk_sim *s)
+{
+	s->disk.capacity = s->disk.capacity ? 0 : (4 + hk_prng_below(&s->prng, 10)) * s->plan.segment_size;
+	hk_sim_trace(s, "the disk has %" PRIu64 " bytes", s->disk.capacity);
 }
 
 static void misfortune(struct hk_sim *s)
 {
-	switch (hk_prng_below(&s->prng, 5)) {
+	switch (hk_prng_below(&s->prng, 7)) {
 	case 0:
-		if (s->plan.has_kills)
+		if (s->plan.kills)
 			hk_sim_crash(s, false);
 		break;
 	case 1:
-		if (s->plan.has_cuts)
+		if (s->plan.cuts)
 			hk_sim_crash(s, true);
 		break;
 	case 2:
-		if (s->plan.has_call_deaths)
+		if (s->plan.call_deaths)
 			s->disk.die_at = s->disk.calls + 1 + hk_prng_below(&s->prng, 40);
 		break;
 	case 3:
-		if (s->plan.has_full_disk) {
-			s->disk.capacity = s->disk.capacity ? 0
-			                                    : (4 + hk_prng_below(&s->prng, 10)) *
-			                                          s->plan.segment_size;
-			hk_sim_trace(s, "the disk has %" PRIu64 " bytes", s->disk.capacity);
-		}
+		if (s->plan.full_disk)
+			fill_disk(s);
+		break;
+	case 4:
+		if (s->plan.clock)
+			set_clock(s);
+		break;
+	case 5:
+		if (s->plan.instances)
+			hk_sim_second_instance(s);
 		break;
 	default:
-		if (!s->plan.has_reloads)
-			break;
-		s->conf_now ^= 1;
-		hk_sim_trace(s, "reload");
-		hk_sim_memory_fail(!s->is_healed);
-		hk_owner_reload(s->owner, hk_sim_conf(s));
-		hk_sim_memory_fail(false);
+		if (s->plan.reloads)
+			reload(s);
 		break;
 	}
 }
@@ -166,7 +206,7 @@ static void one_event(struct hk_sim *s)
 	uint64_t x = hk_prng_below(&s->prng, 100);
 
 	if (!s->owner) {
-		pass_time(s, hk_prng_below(&s->prng, 30000));
+		hk_sim_pass_time(s, hk_prng_below(&s->prng, 30000));
 		hk_sim_boot(s);
 	} else if (s->disk.dead) {
 		hk_sim_crash(s, hk_prng_coin(&s->prng));
@@ -182,7 +222,7 @@ static void one_event(struct hk_sim *s)
 		if (hk_prng_coin(&s->prng))
 			wait_for_owner(s);
 		else
-			pass_time(s, hk_prng_below(&s->prng, 20000));
+			hk_sim_pass_time(s, hk_prng_below(&s->prng, 20000));
 	} else {
 		misfortune(s);
 	}
@@ -190,21 +230,26 @@ static void one_event(struct hk_sim *s)
 
 /* ---- a run --------------------------------------------------------------------------------- */
 
-void hk_sim_init(struct hk_sim *s, uint64_t seed, bool with_sessions, bool is_traced)
+void hk_sim_init(struct hk_sim *s, uint64_t seed, const struct hk_sim_cut *cut, bool is_traced)
 {
 	*s = (struct hk_sim){.seed = seed, .is_traced = is_traced, .log = {.line = log_line}};
+	if (cut)
+		s->cut = *cut;
 	hk_prng_init(&s->prng, seed);
-	hk_sim_memory_seed(seed);
-	pass_time(s, 1000000);
+	hk_sim_pass_time(s, 1000000);
 	hk_sim_plan_make(s);
 	s->client = &hk_sim_client_direct;
 	s->sink = &hk_sim_sink_direct;
-	if (with_sessions) {
+	s->plan.misfortune = HK_SIM_CHANCE;
+	if (seed % 2) { /* the odd ones with SMTP on both sides */
+		hk_sim_zone_init(s);
 		hk_sim_client_session_init(s);
 		hk_sim_sink_session_init(s);
 		s->plan.events *= 4; /* a mail takes many */
 		s->plan.misfortune /= 4;
 	}
+	if (s->cut.events)
+		s->plan.events = s->cut.events;
 }
 
 static bool is_quiet(struct hk_sim *s)
@@ -218,9 +263,21 @@ static bool is_quiet(struct hk_sim *s)
 	return counts.queued == 0;
 }
 
-/* I7: when nothing goes wrong any more, everything comes to its end. */
+/* Housekeeping that is due, until there is none. */
+static void settle(struct hk_sim *s)
+{
+	unsigned i;
+
+	for (i = 0; i < SETTLE_STEPS && !s->has_failed && hk_owner_deadline(s->owner) != UINT64_MAX; i++) {
+		wait_for_owner(s);
+		hk_sim_step_owner(s);
+	}
+}
+
+/* I7: when nothing goes wrong any more, everything comes to its end: in the time that a retry and its lateness take. */
 static void come_to_rest(struct hk_sim *s)
 {
+	uint64_t began = s->now.mono_ms;
 	unsigned i;
 
 	s->is_healed = true;
@@ -230,7 +287,13 @@ static void come_to_rest(struct hk_sim *s)
 	for (i = 0; i < QUIET_EVENTS_MOST && !s->has_failed && !is_quiet(s); i++)
 		one_event(s);
 	if (!s->has_failed && i == QUIET_EVENTS_MOST)
-		hk_sim_violation(s, "I7: the queue does not drain");
+		hk_sim_violation(s, 7, "the queue does not drain");
+	else if (s->now.mono_ms - began > QUIET_MS_MOST)
+		hk_sim_violation(s, 7, "the queue drains in %" PRIu64 " s only", (s->now.mono_ms - began) / 1000);
+	if (!s->has_failed)
+		settle(s);
+	if (!s->has_failed)
+		hk_sim_check_rest(s);
 }
 
 bool hk_sim_run(struct hk_sim *s)
@@ -238,9 +301,13 @@ bool hk_sim_run(struct hk_sim *s)
 	unsigned i;
 
 	hk_sim_boot(s);
-	s->disk.faults = s->plan.faults;
-	for (i = 0; i < s->plan.events && !s->has_failed; i++)
-		one_event(s);
+	s->disk.faults = s->plan.disk;
+	for (i = 0; i < s->plan.events && !s->has_failed; i++) {
+		/* each with chances of its own, so that one can be left out and the others stay as they are */
+		hk_prng_init(&s->prng, s->seed * UINT64_C(0x9e3779b97f4a7c15) + i);
+		if (i >= s->cut.n_skip || !s->cut.skip[i])
+			one_event(s);
+	}
 	if (!s->has_failed)
 		come_to_rest(s);
 	/* and once more from the disk alone */
@@ -269,6 +336,7 @@ void hk_sim_done(struct hk_sim *s)
 	hk_owner_free(s->owner);
 	s->client->done(s);
 	s->sink->done(s);
+	hk_sim_zone_done(s);
 	hk_conf_free(s->conf[0]);
 	hk_conf_free(s->conf[1]);
 	hk_sim_disk_done(&s->disk);

@@ -14,18 +14,31 @@
 #include "sim/ledger.h"
 
 #define HK_SIM_LIFETIME 3600
+#define HK_SIM_CHANCE   1000000
 #define HK_SIM_NOTICE   600 /* the first delay-notice of the configurations */
 #define HK_SIM_SPOOL    "/spool"
 
-/* What a seed chose to let go wrong (swarm testing: each on or off, at a rate of its own). */
+/* What a seed chose to let go wrong (swarm testing: each on or off, at a rate of its own). Numbers that say no more are chances
+ * per million; plan.c has a name for each class, so that shrinking, and --without, can switch it off. */
 struct hk_sim_plan {
-	bool has_kills, has_cuts, has_call_deaths, has_full_disk, has_reloads, has_body_files, has_null_senders;
-	struct hk_sim_faults faults;
+	unsigned kills, cuts, call_deaths, full_disk, reloads, clock, instances; /* misfortunes: on or off */
+	unsigned body_files, null_senders, hostile;                             /* what clients bring: on or off */
+	struct hk_sim_faults disk;
+	unsigned memory;             /* of the allocations of owner and sessions */
+	unsigned network, dns, peer; /* connections, questions, what mail servers do */
+	unsigned temporary, permanent, released;
 	unsigned misfortune;
-	unsigned temporary, permanent, released; /* of a sink, per million */
 	unsigned events;
 	uint64_t segment_size;
 	size_t jobs_max;
+	bool is_posix;
+};
+/* To run a seed again with less: classes switched off, fewer events, some of them skipped. */
+struct hk_sim_cut {
+	unsigned without;            /* bits: classes of plan.c */
+	unsigned events;             /* 0: as many as the plan says */
+	const uint8_t *skip;         /* one for each event: not 0: nothing happens in its place */
+	size_t n_skip;
 };
 
 /* Something on its way to the owner. */
@@ -57,31 +70,41 @@ struct hk_sim {
 	uint64_t seed;
 	struct hk_prng prng;
 	struct hk_sim_plan plan;
+	struct hk_sim_cut cut;
 	struct hk_sim_disk disk;
 	struct hk_log log;
 	struct hk_conf *conf[2]; /* a reload changes between them */
 	unsigned conf_now;
 	struct hk_owner *owner;  /* NULL: the server is down */
 	struct hk_now now;
+	int64_t utc_offset;      /* how far the wall clock was moved */
+	uint64_t jumped_s;       /* forward, all in all: by so much mail may seem older than it is */
 	struct hk_ids ids;
 	struct hk_sim_ledger ledger;
+	struct hk_sim_zone *zone; /* the names of this world; NULL without sessions */
 	struct hk_sim_post *posts;
 	const struct hk_sim_client_ops *client;
 	const struct hk_sim_sink_ops *sink;
 	void *client_state, *sink_state;
 	bool is_healed;          /* no more faults: everything must come to its end */
 	bool is_traced;
+	bool is_quiet;           /* prints nothing of what is broken: a try of the shrinking */
 	bool has_failed;
+	unsigned broken;         /* the first invariant that was; 0: none, or one without a number */
+	unsigned wanted;         /* the only one that counts; 0: any */
 	uint64_t hash;           /* of all that happened: the same seed gives the same */
+	unsigned files_left;     /* body files that a failing disk would not remove */
 	uint64_t crashes, durable_checks;
 };
 
-void hk_sim_init(struct hk_sim *, uint64_t seed, bool with_sessions, bool is_traced);
+/* hk_sim_init(s, seed, cut, is_traced): odd seeds have SMTP on both sides. cut may be NULL. */
+void hk_sim_init(struct hk_sim *, uint64_t seed, const struct hk_sim_cut *, bool is_traced);
 /* hk_sim_run(s): true when no invariant was broken. */
 bool hk_sim_run(struct hk_sim *);
 void hk_sim_done(struct hk_sim *);
 void hk_sim_trace(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
-void hk_sim_violation(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
+/* hk_sim_violation(s, invariant, ...): I1 to I12. */
+void hk_sim_violation(struct hk_sim *, unsigned invariant, const char *format, ...) HK_PRINTF(3, 4);
 /* hk_sim_post_mail / _result: on the way to the owner. */
 void hk_sim_post_mail(struct hk_sim *, struct hk_mail *, uint64_t token);
 void hk_sim_post_result(struct hk_sim *, struct hk_job *);
@@ -93,12 +116,22 @@ extern const struct hk_sim_sink_ops hk_sim_sink_direct, hk_sim_sink_session;
 void hk_sim_client_session_init(struct hk_sim *);
 void hk_sim_sink_session_init(struct hk_sim *);
 
-/* life.c */
+/* plan.c */
 void hk_sim_plan_make(struct hk_sim *);
+const char *hk_sim_class_name(unsigned bit); /* NULL behind the last one */
+
+/* life.c */
 void hk_sim_boot(struct hk_sim *);
 void hk_sim_crash(struct hk_sim *, bool with_power);
 void hk_sim_step_owner(struct hk_sim *);
 /* hk_sim_check_durable(s, number): I5: what was just promised is on the medium, whatever the next instant brings. */
 void hk_sim_check_durable(struct hk_sim *, uint64_t id);
+void hk_sim_second_instance(struct hk_sim *);
+void hk_sim_pass_time(struct hk_sim *, uint64_t ms);
+/* hk_sim_check_rest(s): I6, when all is quiet: no file open but the owner's, no body file, a journal that is tidy. */
+void hk_sim_check_rest(struct hk_sim *);
+
+/* log.c: I10 */
+void hk_sim_log_line(struct hk_sim *, struct hk_slice);
 
 #endif

@@ -201,6 +201,27 @@ def check_statuses(folder):
     ok(code == 2 and "\x1b" not in err, "what was typed is quoted in a complaint", repr(err))
 
 
+def check_replies():
+    """Each refusal of hikyakud is explained by its id alone, offline; docs/replies.md is what the table says (S4 E-12)."""
+    reply = "550 5.7.1 <v@x.test>: Relaying denied (RFC 5321 3.6.2) [relay-denied/0019D1F2E4C5000B]"
+    for given in (reply, "[relay-denied/0019D1F2E4C5000B]", "relay-denied/0019D1F2E4C5000B"):
+        status, out, _ = hikyaku("explain", given)
+        ok(status == 0 and "RFC 5321 3.6.2" in out and "relay-from" in out and "0019D1F2E4C5000B" in out, f"explain takes {given}", out)
+    _, out, _ = hikyaku("explain", "--lang", "ja", "line-bare-lf")
+    ok("コマンド行にCRのないLFがあります" in out and "RFC 5321 2.3.8" in out, "and says it in Japanese", out)
+    _, out, _ = hikyaku("explain", "--json", "greylisted")
+    one = json.loads(out)
+    ok((one["code"], one["enhanced"], one["rule"], one["item"]) == (451, "4.7.1", "RFC 6647", "greylist"), "and as JSON", out)
+    status, _, err = hikyaku("explain", "no-such-id")
+    ok(status == 2 and "no-such-id" in err, "what is no id is a file", err)
+    _, out, _ = hikyaku("explain", "--replies", "--lang", "en")
+    ok(out == (ROOT / "docs/replies.md").read_text(), "docs/replies.md is what 'hikyaku explain --replies --lang en' prints")
+    manual = (ROOT / "dist/hikyakud.8").read_text()
+    _, out, _ = hikyaku("explain", "--replies", "--json")
+    unknown = [row["item"] for row in json.loads(out) if row["item"] and f".It Ic {row['item']} " not in manual and f".It Ic {row['item']}\n" not in manual]
+    ok(not unknown, "each item that a row names is one of hikyakud(8)", unknown)
+
+
 def check_matrix():
     _, out, _ = hikyaku("explain", "--matrix")
     rows = [[cell.strip() for cell in line.split("|")[1:]] for line in out.splitlines() if re.match(r"\| (pass|fail)", line)]
@@ -266,6 +287,7 @@ def check_network(folder):
 
 def main():
     check_matrix()
+    check_replies()
     check_manual()
     if not (VECTORS / "recovered_keys.txt").exists():
         tap.skip("the messages of the lab", "no vectors")

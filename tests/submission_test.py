@@ -94,7 +94,7 @@ def test_dialogue(root, tap):
         said = clear.command("EHLO pc.b.test")[1]
         tap.ok("AUTH" not in said, "S0-011: in clear AUTH is not offered", said)
         tap.equal([clear.command(PLAIN), clear.command("MAIL FROM:<alice@b.test>")[0]],
-                  [(538, "5.7.11 Authentication needs TLS first: STARTTLS (RFC 4954 4)"), 530],
+                  [(538, "5.7.11 Authentication needs TLS first: STARTTLS (RFC 4954 4) [auth-needs-tls]"), 530],
                   "S0-011: on a submission port nobody authenticates in clear, nor sends without")
         with Mua(daemon.address) as mua:
             offered = re.search(r"(?m)^AUTH (.*)$", mua.ehlo)[1]

@@ -57,6 +57,16 @@ enum { EXPLAIN_LANGUAGES = HK_JAPANESE + 1 };
 	X(OVERRIDE, "Override reason", "上書きの理由")                                                                                    \
 	X(SEALED_BY, "Sealed by d=", "署名者 d=")                                                                                          \
 	X(SEALERS_TRUSTED, "All sealers trusted", "全署名者の信頼")                                                                        \
+	X(REFUSALS,                                                                                                                       \
+	    "# Every 4xx and 5xx that hikyakud says\n\nEach ends with its id in brackets. `hikyaku explain ID`, or the whole reply in "    \
+	    "its place, prints what stands here; `hikyaku explain --replies` made this page (`--lang ja`, `--json`).",                      \
+	    "# hikyakudの4xx・5xx応答の一覧\n\n応答の末尾の角括弧内がIDです。`hikyaku explain ID`、または応答の全文で、"                \
+	    "同じ説明が表示されます。この一覧は `hikyaku explain --replies` で作りました(`--lang ja`、`--json`)。")                         \
+	X(REFUSAL_RULE, "Rule", "規則")                                                                                                   \
+	X(REFUSAL_TRANSACTION, "Transaction", "処理のID")                                                                                 \
+	X(REFUSAL_IN_LOG, "the lines of the server's log that have it as qid= tell of it", "サーバのログの qid= がこのIDの行に記録があります") \
+	X(REFUSAL_SENDER, "What the sender can do", "送信者にできること")                                                                 \
+	X(REFUSAL_OPERATOR, "What the operator can do", "管理者にできること")                                                             \
 	X(YES, "yes", "はい")                                                                                                             \
 	X(NO, "no", "いいえ")                                                                                                             \
 	X(ARC_MEANING,                                                                                                                    \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "explain_internal.h"
+#include "explain_refusal.h"
 #include "../verify/verify_world_test.h"
 #include "tests/unit.h"
 
@@ -48,6 +49,57 @@ static void every_event_has_a_sentence_in_every_language(void **state)
 		for (language = 0; language < EXPLAIN_LANGUAGES; language++)
 			assert_true(*explain_label((enum explain_label)event,
 			                (enum hk_language)language) != 0);
+}
+
+/* What can be done about a refusal is told in both languages, in words of our own. */
+static void every_refusal_is_explained_in_every_language(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = HK_REFUSAL_NONE + 1; i < HK_REFUSALS; i++) {
+		struct hk_explained_refusal en, ja;
+
+		hk_explain_refusal_of((enum hk_refusal)i, HK_ENGLISH, &en);
+		hk_explain_refusal_of((enum hk_refusal)i, HK_JAPANESE, &ja);
+		assert_string_equal(en.row->id, hk_refusal_row((enum hk_refusal)i)->id);
+		assert_string_equal(en.sentence, en.row->text);
+		assert_true(strlen(en.sender) > 20 && strlen(en.operator) > 20 && strlen(ja.sender) > 20 && strlen(ja.operator) > 20);
+		if (strcmp(ja.sentence, en.sentence) == 0 || strcmp(ja.sender, en.sender) == 0 || strcmp(ja.operator, en.operator) == 0)
+			fail_msg("%s has no words in Japanese", en.row->id);
+		/* where an item is named there is one, and the other way round */
+		assert_int_equal(strstr(en.operator, "{0}") != NULL, strstr(ja.operator, "{0}") != NULL);
+		if ((strstr(en.operator, "{0}") != NULL) != (*en.item != 0) && strcmp(en.item, "auth") != 0)
+			fail_msg("%s: item \"%s\" and \"%s\"", en.row->id, en.item, en.operator);
+	}
+}
+
+static void a_refusal_has_a_page(void **state)
+{
+	struct hk_json_writer w;
+	struct hk_buf out;
+
+	(void)state;
+	hk_buf_init(&out, 1 << 20);
+	hk_explain_refusal(HK_REFUSAL_RELAY_DENIED, HK_S("0A\x1b[1"), HK_ENGLISH, &out);
+	assert_int_equal(hk_buf_status(&out), HK_OK);
+	hk_buf_add_byte(&out, 0);
+	assert_has((const char *)out.p, "relay-denied\n\n  550 5.7.1 Relaying denied\n\n  Rule: RFC 5321 3.6.2\n  Transaction: 0A\\x1B[1 (");
+	assert_has((const char *)out.p, "The item relay-from sets it");
+	hk_buf_reset(&out);
+	hk_explain_refusal(HK_REFUSAL_MESSAGE_BARE_LF, (struct hk_slice){0}, HK_JAPANESE, &out);
+	hk_buf_add_byte(&out, 0);
+	assert_has((const char *)out.p, "550 5.6.0 Message refused: bare LF at line ...\n  メールを拒否しました: ... 行目にCRのないLFがあります\n");
+	hk_buf_reset(&out);
+	hk_json_begin(&w, &out);
+	hk_explain_refusal_json(&w, HK_REFUSAL_HTTP, HK_S("0A"), HK_ENGLISH);
+	hk_buf_add_byte(&out, 0);
+	assert_has((const char *)out.p, "{\"id\":\"http\",\"code\":421,\"enhanced\":\"4.7.0\",\"text\":\"This is SMTP, not HTTP\",");
+	assert_has((const char *)out.p, "\"item\":null,\"transaction\":\"0A\"}");
+	hk_buf_reset(&out);
+	hk_explain_refusals(HK_JAPANESE, &out);
+	assert_int_equal(hk_buf_status(&out), HK_OK);
+	hk_buf_done(&out);
 }
 
 static void a_text_that_is_missing_takes_its_words_along(void **state)
@@ -331,6 +383,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_event_has_a_sentence_in_every_language),
+	    cmocka_unit_test(every_refusal_is_explained_in_every_language),
+	    cmocka_unit_test(a_refusal_has_a_page),
 	    cmocka_unit_test(a_text_that_is_missing_takes_its_words_along),
 	    cmocka_unit_test(hostile_text_is_quoted_rfc_5322_2_2),
 	    cmocka_unit_test(scenario_4_4_is_explained_in_three_sections_tables_and_steps),

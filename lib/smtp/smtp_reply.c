@@ -2,6 +2,7 @@
  *
  * Writing replies (RFC 5321 4.2, RFC 2034 4).
  */
+#include "lib/base/bug.h"
 #include "smtp_internal.h"
 
 /* 512 octets with CRLF (RFC 5321 4.5.3.1.5), less "250-", "5.123.123 " and CRLF. */
@@ -14,16 +15,22 @@ static size_t quoted_width(uint8_t c)
 	return c >= 0x20 && c < 0x7f ? 1 : 4;
 }
 
+/* How far a line that is too long is looked back over for a space to end with: a word stays whole, an id above all. */
+enum { WORD_MAX = 100 };
+
 /* The piece of text that makes the next reply line: to the next \n, or as much as fits. */
 static struct hk_slice first_line(struct hk_slice text)
 {
-	size_t i, width = 0, end = hk_slice_find(text, '\n');
+	size_t i, space, width = 0, end = hk_slice_find(text, '\n');
 
 	for (i = 0; i < end; i++) {
 		width += quoted_width(text.p[i]);
 		if (width > LINE_TEXT_MAX)
 			break;
 	}
+	space = hk_slice_rfind(hk_slice_sub(text, 0, i), ' ');
+	if (i < end && space + WORD_MAX > i && space < i)
+		i = space + 1;
 	return hk_slice_sub(text, 0, i);
 }
 
@@ -46,7 +53,7 @@ void hk_smtp_reply_add(
 		if (enhanced && *enhanced)
 			hk_buf_addf(out, line.n ? "%s " : "%s", enhanced);
 		hk_quote_add(out, line, line.n);
-		hk_buf_add(out, HK_S("\r\n"));
+		hk_buf_add(out, HK_BUG(BARE_LF_REPLY) && code == 550 ? HK_S("\n") : HK_S("\r\n"));
 		text = rest;
 	} while (!last);
 }

@@ -3,6 +3,7 @@
  * The scanner of message text, for both directions. Bodies are large: everything goes through
  * memchr.
  */
+#include "lib/base/bug.h"
 #include "smtp_internal.h"
 
 const char *hk_smtp_stop_text(enum hk_smtp_stop stop)
@@ -47,8 +48,8 @@ size_t hk_smtp_text_scan(struct hk_smtp_text *t, struct hk_slice s, enum hk_smtp
 		if (clean == piece.n)
 			continue;
 		rest = hk_slice_from(rest, clean);
-		if (rest.p[0] == '\r' && rest.n > 1 && rest.p[1] == '\n') {
-			at += 2;
+		if ((rest.p[0] == '\r' && rest.n > 1 && rest.p[1] == '\n') || (HK_BUG(LF_AS_CRLF) && rest.p[0] == '\n')) {
+			at += rest.p[0] == '\r' ? 2 : 1;
 			t->at_line_start = true;
 			t->line++;
 			continue;

@@ -3,6 +3,7 @@
  * Sending the message: dots are stuffed (RFC 5321 4.5.2), or it goes in chunks (RFC 3030), and
  * nothing leaves us that another server could take for a line end that it is not (RFC 5321 2.3.8).
  */
+#include "lib/base/bug.h"
 #include "smtpc_internal.h"
 
 /* Always kept free in the output: a missing CRLF and the dot, or two dots; the head of a chunk. */
@@ -42,7 +43,7 @@ static size_t send_run(struct hk_smtpc *c, struct hk_slice chunk)
 		c->held_cr = true;
 		return n + 1;
 	case HK_SMTP_STOP_DOT:
-		hk_buf_add(&c->out, HK_S(".."));
+		hk_buf_add(&c->out, HK_BUG(NO_DOT_STUFFING) ? HK_S(".") : HK_S(".."));
 		c->text.at_line_start = false;
 		return n + 1;
 	default:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 #include "smtpc_internal.h"
 
 /* Slices, fates and texts of HK_SMTP_RCPTS_MAX recipients, with the arena's rounding. */
@@ -433,7 +434,7 @@ static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_sm
 		if (c->mail_refused)
 			decide(c, reply);
 	} else {
-		rcpt_reply(c, command - COMMAND_RCPT, reply);
+		rcpt_reply(c, (command - COMMAND_RCPT + HK_BUG(REPLY_OFF_BY_ONE)) % c->envelope.n, reply);
 	}
 }
 

@@ -169,19 +169,56 @@ void smtpd_reply(struct hk_smtpd *s, unsigned code, const char *enhanced, const 
 	reply(s, code, enhanced, hk_slice_str(text));
 }
 
-void smtpd_refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+/* RFC 2034 4: the greeting, and what EHLO and HELO are answered with, have no enhanced code. */
+static const char *enhanced_of(const struct hk_smtpd *s, const struct hk_refusal_row *row)
 {
-	smtpd_refuse_slice(s, code, enhanced, hk_slice_str(text));
+	return s->is_hello || s->is_banner_held ? NULL : row->enhanced;
+}
+
+static void say(struct hk_smtpd *s, enum hk_refusal why, struct hk_slice arg)
+{
+	struct hk_refusal_said said = {.why = why, .arg = {arg}};
+	const struct hk_refusal_row *row = hk_refusal_row(why);
+	struct hk_buf text;
+
+	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
+	hk_refusal_add(&text, &said);
+	if (hk_buf_status(&text) != HK_OK)
+		s->no_memory = true;
+	reply(s, row->code, enhanced_of(s, row), hk_buf_slice(&text));
+	hk_buf_done(&text);
+}
+
+void smtpd_refuse_mildly(struct hk_smtpd *s, enum hk_refusal why)
+{
+	say(s, why, (struct hk_slice){0});
+}
+
+/* false: it was the one error too many, and the session ends. */
+static bool count_error(struct hk_smtpd *s)
+{
+	if (++s->errors <= HK_SMTP_ERRORS_MAX)
+		return true;
+	smtpd_give_up(s, HK_REFUSAL_ERRORS);
+	return false;
+}
+
+void smtpd_refuse_word(struct hk_smtpd *s, enum hk_refusal why, const char *word)
+{
+	if (count_error(s))
+		say(s, why, hk_slice_str(word));
+}
+
+void smtpd_refuse(struct hk_smtpd *s, enum hk_refusal why)
+{
+	smtpd_refuse_word(s, why, "");
 }
 
 void smtpd_refuse_slice(
     struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
 {
-	if (++s->errors > HK_SMTP_ERRORS_MAX) {
-		smtpd_give_up(s, 421, "4.7.0", "Too many errors in this session (RFC 5321 7.8)");
-		return;
-	}
-	reply(s, code, enhanced, text);
+	if (count_error(s))
+		reply(s, code, enhanced, text);
 }
 
 /* ---- endings ---- */
@@ -208,22 +245,21 @@ void smtpd_close(struct hk_smtpd *s, const char *reason)
 	s->close_reason = hk_slice_str(reason);
 }
 
-void smtpd_give_up(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+void smtpd_give_up(struct hk_smtpd *s, enum hk_refusal why)
 {
 	/* RFC 5321 3.1: a refusal in place of the greeting */
 	if (s->is_banner_held) {
 		hk_buf_reset(&s->out);
 		s->banner_left = 0;
 	}
-	smtpd_reply(s, code, enhanced, text);
-	smtpd_close(s, text);
+	smtpd_refuse_mildly(s, why);
+	smtpd_close(s, hk_refusal_row(why)->said);
 }
 
 void hk_smtpd_timeout(struct hk_smtpd *s)
 {
 	if (!s->pending && (s->state & (SMTPD_OVER | SMTPD_TLS)) == 0)
-		smtpd_give_up(
-		    s, 421, "4.4.2", "Timeout, closing the connection (RFC 5321 4.5.3.2)");
+		smtpd_give_up(s, HK_REFUSAL_TIMEOUT);
 }
 
 void hk_smtpd_shutdown(struct hk_smtpd *s)
@@ -304,12 +340,11 @@ static enum hk_status step(struct hk_smtpd *s)
 	if (s->state == SMTPD_TLS)
 		return HK_AGAIN;
 	if (s->early) {
-		smtpd_give_up(
-		    s, 554, "5.5.0", "You spoke before the greeting was sent (RFC 5321 3.1)");
+		smtpd_give_up(s, HK_REFUSAL_EARLY_TALKER);
 		return HK_OK;
 	}
 	if (s->shutdown_due) {
-		smtpd_give_up(s, 421, "4.3.2", "Service is shutting down (RFC 5321 3.8)");
+		smtpd_give_up(s, HK_REFUSAL_SHUTDOWN);
 		return HK_OK;
 	}
 	if (is_clogged(s))

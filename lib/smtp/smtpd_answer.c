@@ -144,7 +144,9 @@ static void refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, stru
 		hk_smtp_reply_add(&s->out, code, enhanced, text);
 		return;
 	}
+	s->is_hello = type == HK_SMTPD_HELO;
 	smtpd_refuse_slice(s, code, enhanced, text);
+	s->is_hello = false;
 }
 
 void hk_smtpd_answer_all(
@@ -170,6 +172,8 @@ void hk_smtpd_answer(struct hk_smtpd *s, unsigned code, const char *enhanced, st
 {
 	if (!s->pending)
 		return;
+	if (s->event.type == HK_SMTPD_HELO)
+		enhanced = NULL; /* RFC 2034 4 */
 	if (code == 421 && s->state != SMTPD_OVER && s->state != SMTPD_TLS) {
 		s->pending = false;
 		smtpd_auth_forget(s);

@@ -65,16 +65,15 @@ void smtpd_auth_forget(struct hk_smtpd *s)
 	s->event.data = (struct hk_slice){0};
 }
 
-/* text is base64 without blanks; "=" is the empty response (RFC 4954 4). NULL text of the reply: it
- * is decoded. */
-static const char *decode(struct hk_smtpd *s, struct hk_slice text, struct hk_slice *ret)
+/* text is base64 without blanks; "=" is the empty response (RFC 4954 4). NONE: it is decoded. */
+static enum hk_refusal decode(struct hk_smtpd *s, struct hk_slice text, struct hk_slice *ret)
 {
 	enum hk_status status = HK_OK;
 	size_t i;
 
 	*ret = (struct hk_slice){0};
 	if (hk_slice_eq(text, HK_S("=")))
-		return NULL;
+		return HK_REFUSAL_NONE;
 	for (i = 0; i < text.n; i++)
 		if (!hk_is_graph(text.p[i]))
 			status = HK_SYNTAX;
@@ -83,26 +82,18 @@ static const char *decode(struct hk_smtpd *s, struct hk_slice text, struct hk_sl
 	if (status == HK_NOMEM)
 		s->no_memory = true;
 	s->auth_secret = *ret;
-	return status == HK_OK ? NULL : "The response is no base64 (RFC 4954 4)";
+	return status == HK_OK ? HK_REFUSAL_NONE : HK_REFUSAL_AUTH_BASE64;
 }
 
-static const char *auth_refusal(
-    struct hk_smtpd *s, struct hk_slice name, unsigned *code, const char **enhanced)
+static enum hk_refusal auth_refusal(const struct hk_smtpd *s, struct hk_slice name)
 {
-	*code = 503;
-	*enhanced = "5.5.1";
 	if (s->is_authenticated)
-		return "You are authenticated already (RFC 4954 4)";
-	if (s->options.auth_needs_tls && !s->is_tls) {
-		*code = 538;
-		*enhanced = "5.7.11";
-		return "Authentication needs TLS first: STARTTLS (RFC 4954 4)";
-	}
-	*code = 504;
-	*enhanced = "5.5.4";
+		return HK_REFUSAL_AUTH_AGAIN;
+	if (s->options.auth_needs_tls && !s->is_tls)
+		return HK_REFUSAL_AUTH_NEEDS_TLS;
 	if (name.n > MECHANISM_MAX || !is_listed(s, name))
-		return "This mechanism is not offered (RFC 4954 4)";
-	return NULL;
+		return HK_REFUSAL_AUTH_MECHANISM;
+	return HK_REFUSAL_NONE;
 }
 
 void smtpd_auth(struct hk_smtpd *s, struct hk_slice argument)
@@ -111,18 +102,13 @@ void smtpd_auth(struct hk_smtpd *s, struct hk_slice argument)
 	bool has_data = name.n < argument.n;
 	struct hk_slice data = {0}, upper;
 	struct hk_smtpd_event *event;
-	const char *enhanced, *text;
-	unsigned code;
+	enum hk_refusal why = auth_refusal(s, name);
 	size_t i;
 
-	text = auth_refusal(s, name, &code, &enhanced);
-	if (text) {
-		smtpd_refuse(s, code, enhanced, text);
-		return;
-	}
-	text = has_data ? decode(s, hk_slice_from(argument, name.n + 1), &data) : NULL;
-	if (text) {
-		smtpd_refuse(s, 501, "5.5.2", text);
+	if (!why && has_data)
+		why = decode(s, hk_slice_from(argument, name.n + 1), &data);
+	if (why) {
+		smtpd_refuse(s, why);
 		return;
 	}
 	if (hk_arena_dup(&s->scratch, name, &upper) != HK_OK) {
@@ -138,31 +124,31 @@ void smtpd_auth(struct hk_smtpd *s, struct hk_slice argument)
 }
 
 /* The exchange is over without a result; the reply stands already. */
-static void cancel(struct hk_smtpd *s, unsigned code, const char *enhanced, const char *text)
+static void cancel(struct hk_smtpd *s, enum hk_refusal why)
 {
 	s->state = SMTPD_READY;
 	s->cancel_due = true;
-	smtpd_refuse(s, code, enhanced, text);
+	smtpd_refuse(s, why);
 }
 
 void smtpd_auth_too_long(struct hk_smtpd *s)
 {
-	cancel(s, 500, "5.5.6", "The authentication exchange line is too long (RFC 4954 4)");
+	cancel(s, HK_REFUSAL_AUTH_LINE_TOO_LONG);
 }
 
 void smtpd_auth_line(struct hk_smtpd *s, struct hk_slice line)
 {
 	struct hk_slice data;
-	const char *text;
+	enum hk_refusal why;
 
 	hk_arena_done(&s->scratch);
 	if (hk_slice_eq(line, HK_S("*"))) {
-		cancel(s, 501, "5.7.0", "Authentication cancelled (RFC 4954 4)");
+		cancel(s, HK_REFUSAL_AUTH_CANCELLED);
 		return;
 	}
-	text = decode(s, line, &data);
-	if (text) {
-		cancel(s, 501, "5.5.2", text);
+	why = decode(s, line, &data);
+	if (why) {
+		cancel(s, why);
 		return;
 	}
 	smtpd_pend(s, HK_SMTPD_AUTH_RESPONSE)->data = data;
@@ -210,13 +196,11 @@ void smtpd_clientid(struct hk_smtpd *s, struct hk_slice argument)
 	struct hk_slice token = hk_slice_from(argument, type.n + 1);
 
 	if (!s->is_tls) {
-		smtpd_refuse(s, 530, "5.7.0", "CLIENTID needs TLS first (draft-storey-smtp-client-id)");
+		smtpd_refuse(s, HK_REFUSAL_CLIENTID_NEEDS_TLS);
 	} else if (s->is_authenticated || s->has_clientid) {
-		smtpd_refuse(s, 503, "5.5.1",
-		    "CLIENTID comes once and before AUTH (draft-storey-smtp-client-id)");
+		smtpd_refuse(s, HK_REFUSAL_CLIENTID_AGAIN);
 	} else if (!is_type(type) || !is_token(token)) {
-		smtpd_refuse(s, 501, "5.5.4",
-		    "The form is CLIENTID type token (draft-storey-smtp-client-id)");
+		smtpd_refuse(s, HK_REFUSAL_CLIENTID_FORM);
 	} else {
 		struct hk_smtpd_event *event = smtpd_pend(s, HK_SMTPD_CLIENTID);
 

@@ -38,7 +38,7 @@ void smtpd_bdat(struct hk_smtpd *s, struct hk_slice argument)
 
 	if (!parse(argument, &s->chunk_left, &s->chunk_is_last)) {
 		/* where the chunk ends is unknown, and so is where the next command begins */
-		smtpd_give_up(s, 501, "5.5.4", "The form is BDAT size [LAST] (RFC 3030 2)");
+		smtpd_give_up(s, HK_REFUSAL_BDAT_FORM);
 		return;
 	}
 	s->chunk_size = s->chunk_left;
@@ -50,7 +50,7 @@ void smtpd_bdat(struct hk_smtpd *s, struct hk_slice argument)
 		s->chunks++;
 		s->state = SMTPD_CHUNK;
 		if (are_too_small(s))
-			smtpd_give_up(s, 421, "4.7.0", "Too many small chunks (limit of this host; RFC 3030 2)");
+			smtpd_give_up(s, HK_REFUSAL_BDAT_SMALL);
 	} else {
 		smtpd_pend(s, HK_SMTPD_DATA)->is_bdat = true;
 	}
@@ -75,11 +75,10 @@ enum hk_status smtpd_skip_step(struct hk_smtpd *s)
 	s->chunk_left -= n;
 	s->discarded += n;
 	if (s->discarded > s->options.max_message)
-		smtpd_give_up(s, 421, "4.7.0", "Too much was sent that nobody takes (RFC 3030 2)");
+		smtpd_give_up(s, HK_REFUSAL_BDAT_UNWANTED);
 	else if (s->chunk_left == 0) {
 		s->state = s->chunk_back;
-		smtpd_refuse(s, 503, "5.5.1",
-		    "BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)");
+		smtpd_refuse(s, HK_REFUSAL_BDAT_EARLY);
 		/* its message has failed: what a pipelining client sends next is another one */
 		if (s->chunk_is_last)
 			smtpd_end_transaction(s);

@@ -16,6 +16,7 @@ enum verb_traits {
 	FOREIGN = 16,       /* no SMTP at all: the session ends */
 	SMTP_ONLY = 32,
 	LMTP_ONLY = 64,
+	HELLO = 128,
 };
 
 struct verb {
@@ -23,7 +24,7 @@ struct verb {
 	unsigned states; /* in which it may be given */
 	unsigned traits;
 	void (*run)(struct hk_smtpd *, struct hk_slice argument);
-	const char *too_early, *too_late; /* the texts of 503, before and in a transaction */
+	enum hk_refusal too_early, too_late; /* 503, before and in a transaction */
 	unsigned extension;               /* not 0: absent unless this is configured */
 };
 
@@ -40,38 +41,38 @@ static void run_etrn(struct hk_smtpd *, struct hk_slice);
 static void run_starttls(struct hk_smtpd *, struct hk_slice);
 
 static const struct verb verbs[] = {
-	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY, run_ehlo, NULL, NULL, 0},
-	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY, run_helo, NULL, NULL, 0},
-	{"LHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LMTP_ONLY, run_lhlo, NULL, NULL, 0},
-	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, "STARTTLS needs EHLO first (RFC 3207 4)", NULL, 0},
-	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, "MAIL needs EHLO or HELO first (RFC 5321 4.1.4)",
-	    "MAIL was given already, one sender per transaction (RFC 5321 4.1.4)", 0},
-	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, "RCPT needs MAIL first (RFC 5321 4.1.4)", NULL, 0},
-	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, "DATA needs MAIL and RCPT first (RFC 5321 4.1.4)",
-	    "DATA needs an accepted RCPT first (RFC 5321 3.3)", 0},
-	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, NULL, NULL, 0},
-	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, NULL, NULL, 0},
-	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, NULL, NULL, 0},
-	{"HELP", SMTPD_COMMAND, IDLE, run_help, NULL, NULL, 0},
-	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, NULL, NULL, 0},
-	{"CLIENTID", SMTPD_READY, NEEDS_ARGUMENT | IDLE, smtpd_clientid, "CLIENTID needs EHLO first (RFC 5321 4.1.4)",
-	    "CLIENTID does not belong in a transaction (RFC 5321 4.1.4)", HK_EXT(CLIENTID)},
-	{"AUTH", SMTPD_READY, NEEDS_ARGUMENT, smtpd_auth, "AUTH needs EHLO first (RFC 4954 4)",
-	    "AUTH does not belong in a transaction (RFC 4954 4)", HK_EXT(AUTH)},
+	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO, run_ehlo, 0, 0, 0},
+	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO, run_helo, 0, 0, 0},
+	{"LHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LMTP_ONLY | HELLO, run_lhlo, 0, 0, 0},
+	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, HK_REFUSAL_STARTTLS_EARLY, 0, 0},
+	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, HK_REFUSAL_MAIL_EARLY,
+	    HK_REFUSAL_MAIL_AGAIN, 0},
+	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, HK_REFUSAL_RCPT_EARLY, 0, 0},
+	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, HK_REFUSAL_DATA_EARLY,
+	    HK_REFUSAL_DATA_NO_RCPT, 0},
+	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, 0, 0, 0},
+	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, 0, 0, 0},
+	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, 0, 0, 0},
+	{"HELP", SMTPD_COMMAND, IDLE, run_help, 0, 0, 0},
+	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, 0, 0, 0},
+	{"CLIENTID", SMTPD_READY, NEEDS_ARGUMENT | IDLE, smtpd_clientid, HK_REFUSAL_CLIENTID_EARLY,
+	    HK_REFUSAL_CLIENTID_LATE, HK_EXT(CLIENTID)},
+	{"AUTH", SMTPD_READY, NEEDS_ARGUMENT, smtpd_auth, HK_REFUSAL_AUTH_EARLY,
+	    HK_REFUSAL_AUTH_LATE, HK_EXT(AUTH)},
 	/* its octets follow whatever the state is: it looks at that itself */
-	{"BDAT", SMTPD_COMMAND, NEEDS_ARGUMENT, smtpd_bdat, NULL, NULL, HK_EXT(CHUNKING)},
-	{"ETRN", SMTPD_READY, NEEDS_ARGUMENT | IDLE, run_etrn, "ETRN needs EHLO first (RFC 1985 3)",
-	    "ETRN does not belong in a transaction (RFC 1985 3)", HK_EXT(ETRN)},
-	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
-	{"SAML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
-	{"SEND", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
-	{"SOML", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
-	{"TURN", SMTPD_COMMAND, ABSENT, NULL, NULL, NULL, 0},
+	{"BDAT", SMTPD_COMMAND, NEEDS_ARGUMENT, smtpd_bdat, 0, 0, HK_EXT(CHUNKING)},
+	{"ETRN", SMTPD_READY, NEEDS_ARGUMENT | IDLE, run_etrn, HK_REFUSAL_ETRN_EARLY,
+	    HK_REFUSAL_ETRN_LATE, HK_EXT(ETRN)},
+	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"SAML", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"SEND", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"SOML", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"TURN", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
 	/* a browser or a proxy that was made to speak to us: its body could hold a whole dialogue */
-	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
-	{"GET", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
-	{"POST", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
-	{"PUT", SMTPD_COMMAND, FOREIGN, NULL, NULL, NULL, 0},
+	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
+	{"GET", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
+	{"POST", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
+	{"PUT", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
 };
 
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
@@ -100,15 +101,12 @@ static struct hk_slice first_word(struct hk_slice text)
 
 static bool argument_fits(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
 {
-	char text[64];
-
 	if ((verb->traits & NO_ARGUMENT) && argument.n)
-		snprintf(text, sizeof text, "%s takes no argument (RFC 5321 4.1.1)", verb->name);
+		smtpd_refuse_word(s, HK_REFUSAL_ARGUMENT_UNWANTED, verb->name);
 	else if ((verb->traits & NEEDS_ARGUMENT) && argument.n == 0)
-		snprintf(text, sizeof text, "%s needs an argument (RFC 5321 4.1.1)", verb->name);
+		smtpd_refuse_word(s, HK_REFUSAL_ARGUMENT_MISSING, verb->name);
 	else
 		return true;
-	smtpd_refuse(s, 501, "5.5.4", text);
 	return false;
 }
 
@@ -117,7 +115,7 @@ static bool is_too_idle(struct hk_smtpd *s, const struct verb *verb)
 {
 	if ((verb->traits & IDLE) == 0 || ++s->idle <= HK_SMTP_NOOPS_MAX)
 		return false;
-	smtpd_give_up(s, 421, "4.7.0", "Too many commands without effect (limit of this host; RFC 5321 7.8)");
+	smtpd_give_up(s, HK_REFUSAL_IDLE);
 	return true;
 }
 
@@ -130,20 +128,22 @@ static bool is_absent(const struct hk_smtpd *s, const struct verb *verb)
 
 static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
 {
-	const char *late = s->state == SMTPD_BDAT            ? "A message by BDAT is under way (RFC 3030 2)"
-	                   : (s->state & SMTPD_TRANSACTION) ? verb->too_late
-	                                                     : NULL;
+	enum hk_refusal late = s->state == SMTPD_BDAT           ? HK_REFUSAL_BDAT_UNDER_WAY
+	                       : (s->state & SMTPD_TRANSACTION) ? verb->too_late
+	                                                        : HK_REFUSAL_NONE;
 
+	s->is_hello = (verb->traits & HELLO) != 0;
 	if (verb->traits & FOREIGN)
-		smtpd_give_up(s, 421, "4.7.0", "This is SMTP, not HTTP (RFC 5321 4.1.1)");
+		smtpd_give_up(s, HK_REFUSAL_HTTP);
 	else if ((verb->traits & SMTP_ONLY) && s->options.lmtp)
-		smtpd_refuse(s, 500, "5.5.1", "This is LMTP, which begins with LHLO (RFC 2033 4.1)");
+		smtpd_refuse(s, HK_REFUSAL_LMTP_HELLO);
 	else if (is_absent(s, verb))
-		smtpd_refuse(s, 502, "5.5.1", "Command not implemented (RFC 5321 4.2.4)");
+		smtpd_refuse(s, HK_REFUSAL_COMMAND_ABSENT);
 	else if ((verb->states & s->state) == 0)
-		smtpd_refuse(s, 503, "5.5.1", late ? late : verb->too_early);
+		smtpd_refuse(s, late ? late : verb->too_early);
 	else if (argument_fits(s, verb, argument) && !is_too_idle(s, verb))
 		verb->run(s, argument);
+	s->is_hello = false;
 }
 
 void smtpd_command(struct hk_smtpd *s, struct hk_slice line)
@@ -153,11 +153,11 @@ void smtpd_command(struct hk_smtpd *s, struct hk_slice line)
 
 	hk_arena_done(&s->scratch);
 	if (hk_slice_find(line, '\0') < line.n) {
-		smtpd_refuse(s, 500, "5.5.2", "A NUL stands in the command line (RFC 5321 2.3.1)");
+		smtpd_refuse(s, HK_REFUSAL_LINE_NUL);
 		return;
 	}
 	if (hk_slice_find(line, '\r') < line.n) {
-		smtpd_refuse(s, 500, "5.5.2", "A bare CR stands in the command line (RFC 5321 2.3.8)");
+		smtpd_refuse(s, HK_REFUSAL_LINE_BARE_CR);
 		return;
 	}
 	/* RFC 5321 4.1.1: white space at the end is tolerated */
@@ -170,7 +170,7 @@ void smtpd_command(struct hk_smtpd *s, struct hk_slice line)
 	if (verb)
 		run_verb(s, verb, argument);
 	else
-		smtpd_refuse(s, 500, "5.5.2", "Command not recognised (RFC 5321 4.2.4)");
+		smtpd_refuse(s, HK_REFUSAL_COMMAND_UNKNOWN);
 }
 
 /* ---- HELO, EHLO ---- */
@@ -237,11 +237,11 @@ static void greet(struct hk_smtpd *s, struct hk_slice argument, enum hk_smtp_pro
 	struct hk_smtpd_event *event;
 
 	if (name.n == 0 || name.n < argument.n) {
-		smtpd_refuse(s, 501, "5.5.4", "One name and no further text belong here (RFC 5321 4.1.1.1)");
+		smtpd_refuse(s, HK_REFUSAL_HELO_ARGUMENT);
 		return;
 	}
 	if (name.n > HK_DOMAIN_MAX || (!is_literal(name) && !is_domain(name, s->options.strict_envelopes))) {
-		smtpd_refuse(s, 501, "5.5.4", "Neither a domain name nor an address literal (RFC 5321 4.1.1.1)");
+		smtpd_refuse(s, HK_REFUSAL_HELO_NAME);
 		return;
 	}
 	event = smtpd_pend(s, HK_SMTPD_HELO);
@@ -270,7 +270,7 @@ static void run_data(struct hk_smtpd *s, struct hk_slice argument)
 {
 	(void)argument;
 	if (s->body == HK_BODY_BINARYMIME)
-		smtpd_refuse(s, 503, "5.5.1", "BODY=BINARYMIME goes by BDAT, not by DATA (RFC 3030 3)");
+		smtpd_refuse(s, HK_REFUSAL_DATA_BINARYMIME);
 	else
 		smtpd_pend(s, HK_SMTPD_DATA);
 }
@@ -315,7 +315,7 @@ static void run_etrn(struct hk_smtpd *s, struct hk_slice argument)
 	if (is_domain(hk_slice_from(argument, is_marked ? 1 : 0), false))
 		smtpd_pend(s, HK_SMTPD_ETRN)->text = argument;
 	else
-		smtpd_refuse(s, 501, "5.5.4", "ETRN needs a node name (RFC 1985 5)");
+		smtpd_refuse(s, HK_REFUSAL_ETRN_NAME);
 }
 
 static void run_quit(struct hk_smtpd *s, struct hk_slice argument)
@@ -330,11 +330,11 @@ static void run_starttls(struct hk_smtpd *s, struct hk_slice argument)
 {
 	(void)argument;
 	if (s->is_tls) {
-		smtpd_refuse(s, 503, "5.5.1", "TLS is active already (RFC 3207 4.2)");
+		smtpd_refuse(s, HK_REFUSAL_STARTTLS_ACTIVE);
 		return;
 	}
 	if (!s->options.offer_starttls) {
-		smtpd_refuse(s, 502, "5.5.1", "STARTTLS is not offered (RFC 3207 4)");
+		smtpd_refuse(s, HK_REFUSAL_STARTTLS_ABSENT);
 		return;
 	}
 	smtpd_reply(s, 220, "2.0.0", "Ready to start TLS");

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "lib/base/bug.h"
 #include "smtpd_internal.h"
 
 /* How much more than the announced SIZE a client may send before the connection is cut: a client
@@ -38,13 +39,30 @@ void smtpd_data_refuse(
 		s->no_memory = true;
 }
 
+static void refuse(struct hk_smtpd *s, enum hk_refusal why, const char *word)
+{
+	struct hk_refusal_said said = {.why = why, .arg = {hk_slice_str(word)}};
+	struct hk_buf text;
+
+	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
+	hk_refusal_add(&text, &said);
+	if (hk_buf_status(&text) != HK_OK)
+		s->no_memory = true;
+	smtpd_data_refuse(s, hk_refusal_row(why)->code, hk_refusal_row(why)->enhanced, hk_buf_slice(&text));
+	hk_buf_done(&text);
+}
+
 void smtpd_refuse_byte(struct hk_smtpd *s, enum hk_smtp_stop stop)
 {
-	char text[96];
+	static const enum hk_refusal why[] = {
+	    [HK_SMTP_STOP_BARE_CR] = HK_REFUSAL_MESSAGE_BARE_CR,
+	    [HK_SMTP_STOP_BARE_LF] = HK_REFUSAL_MESSAGE_BARE_LF,
+	    [HK_SMTP_STOP_NUL] = HK_REFUSAL_MESSAGE_NUL,
+	};
+	char line[24];
 
-	snprintf(text, sizeof text, "Message refused: %s at line %llu (RFC 5321 2.3.8)",
-	    hk_smtp_stop_text(stop), (unsigned long long)s->text.line);
-	smtpd_data_refuse(s, 550, "5.6.0", hk_slice_str(text));
+	snprintf(line, sizeof line, "%llu", (unsigned long long)s->text.line);
+	refuse(s, why[stop], line);
 }
 
 void smtpd_end_of_data(struct hk_smtpd *s)
@@ -73,6 +91,11 @@ static enum hk_status dot_step(struct hk_smtpd *s, struct hk_slice have)
 {
 	if (have.n < 2 || (have.p[1] == '\r' && have.n < 3))
 		return HK_AGAIN;
+	if (HK_BUG(LF_AS_CRLF) && have.p[1] == '\n') {
+		smtpd_consume(s, 2);
+		smtpd_end_of_data(s);
+		return HK_OK;
+	}
 	if (have.p[1] == '\r' && have.p[2] == '\n') {
 		smtpd_consume(s, 3);
 		smtpd_end_of_data(s);
@@ -89,8 +112,7 @@ static void hand_out(struct hk_smtpd *s, struct hk_slice chunk)
 
 	if (chunk.n > room) {
 		chunk = hk_slice_sub(chunk, 0, (size_t)room);
-		smtpd_data_refuse(
-		    s, 552, "5.3.4", HK_S("Message exceeds the size limit (RFC 1870 6.3)"));
+		refuse(s, HK_REFUSAL_MESSAGE_TOO_LARGE, "");
 	}
 	s->size += chunk.n;
 	if (chunk.n)

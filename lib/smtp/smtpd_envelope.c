@@ -11,25 +11,27 @@ struct envelope {
 	struct hk_slice keyword;
 	enum hk_smtpd_event_type event;
 	unsigned path_flags;
-	const char *bad_keyword, *bad_path, *path_code;
+	enum hk_refusal bad_keyword, bad_path, long_path, route;
 };
 
 static const struct envelope mail = {
     .keyword = {(const uint8_t *)"FROM:", 5},
     .event = HK_SMTPD_MAIL,
     .path_flags = HK_PATH_NULL,
-    .bad_keyword = "The form is MAIL FROM:<address> (RFC 5321 4.1.1.2)",
-    .bad_path = "The sender is no valid path (RFC 5321 4.1.2)",
-    .path_code = "5.1.7",
+    .bad_keyword = HK_REFUSAL_MAIL_FORM,
+    .bad_path = HK_REFUSAL_MAIL_PATH,
+    .long_path = HK_REFUSAL_MAIL_PATH_TOO_LONG,
+    .route = HK_REFUSAL_MAIL_ROUTE,
 };
 
 static const struct envelope rcpt = {
     .keyword = {(const uint8_t *)"TO:", 3},
     .event = HK_SMTPD_RCPT,
     .path_flags = HK_PATH_POSTMASTER,
-    .bad_keyword = "The form is RCPT TO:<address> (RFC 5321 4.1.1.3)",
-    .bad_path = "The recipient is no valid path (RFC 5321 4.1.2)",
-    .path_code = "5.1.3",
+    .bad_keyword = HK_REFUSAL_RCPT_FORM,
+    .bad_path = HK_REFUSAL_RCPT_PATH,
+    .long_path = HK_REFUSAL_RCPT_PATH_TOO_LONG,
+    .route = HK_REFUSAL_RCPT_ROUTE,
 };
 
 /* ---- limits of RFC 9422 ---- */
@@ -70,7 +72,7 @@ static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struc
 	while (!s->options.strict_envelopes && argument.n && hk_is_wsp(argument.p[0]))
 		argument = hk_slice_from(argument, 1);
 	if (!hk_slice_starts_nocase(argument, form->keyword)) {
-		smtpd_refuse(s, 501, "5.5.4", form->bad_keyword);
+		smtpd_refuse(s, form->bad_keyword);
 		return;
 	}
 	status = hk_path_parse(
@@ -80,29 +82,24 @@ static void take_envelope(struct hk_smtpd *s, const struct envelope *form, struc
 		return;
 	}
 	if (status != HK_OK) {
-		smtpd_refuse(s, 501, form->path_code,
-		    status == HK_LIMIT ? "The path is too long (RFC 5321 4.5.3.1)"
-		                       : form->bad_path);
+		smtpd_refuse(s, status == HK_LIMIT ? form->long_path : form->bad_path);
 		return;
 	}
 	/* RFC 5321 appendix C, F.2: a route is stripped, or refused; never followed */
 	if (event.path.had_route && s->options.refuse_source_routes) {
-		smtpd_refuse(
-		    s, 550, form->path_code, "Source routes are not taken (RFC 5321 appendix F.2)");
+		smtpd_refuse(s, form->route);
 		return;
 	}
 	if (!smtpd_take_params(s, &event, rest))
 		return;
 	/* RFC 6531 3.5 */
 	if (event.path.is_utf8 && !(form == &mail ? event.mail.smtputf8 : s->smtputf8)) {
-		smtpd_refuse(s, 553, "5.6.7",
-		    "An address that is not ASCII needs SMTPUTF8 at MAIL (RFC 6531 3.5)");
+		smtpd_refuse(s, HK_REFUSAL_ADDRESS_UTF8);
 		return;
 	}
 	if (form == &rcpt && s->options.max_domains && event.path.domain.n &&
 	    !domain_fits(s, event.path.domain)) {
-		smtpd_reply(s, 452, "4.5.3",
-		    "Too many recipient domains, send the rest in another session (RFC 9422 4.3)");
+		smtpd_refuse_mildly(s, HK_REFUSAL_LIMIT_DOMAINS);
 		return;
 	}
 	s->event = event;
@@ -113,8 +110,7 @@ void smtpd_mail(struct hk_smtpd *s, struct hk_slice argument)
 {
 	/* RFC 9422 4.1: counted whether or not it succeeds */
 	if (s->options.max_transactions && s->transactions >= s->options.max_transactions) {
-		smtpd_reply(s, 451, "4.5.3",
-		    "Too many transactions, send the rest in another session (RFC 9422 4.1)");
+		smtpd_refuse_mildly(s, HK_REFUSAL_LIMIT_TRANSACTIONS);
 		return;
 	}
 	s->transactions++;
@@ -125,9 +121,7 @@ void smtpd_rcpt(struct hk_smtpd *s, struct hk_slice argument)
 {
 	/* RFC 5321 4.5.3.1.10; no error of the client, which comes again with the rest */
 	if (s->recipients >= s->options.max_recipients) {
-		smtpd_reply(s, 452, "4.5.3",
-		    "Too many recipients, send the rest in another transaction (RFC 5321 "
-		    "4.5.3.1.10)");
+		smtpd_refuse_mildly(s, HK_REFUSAL_LIMIT_RECIPIENTS);
 		return;
 	}
 	take_envelope(s, &rcpt, argument);

@@ -66,8 +66,8 @@ static void a_line_of_an_exchange_may_be_long(void **state)
 			harness_run(&h, hk_buf_slice(&in), (enum cut)cut);
 			check_last("line", &h,
 			    fits         ? "535 5.7.8 Authentication failed\r\n" OK_0
-			    : is_initial ? "500 5.5.2 Line too long (RFC 5321 4.5.3.1.4)\r\n" OK_0
-			                 : "500 5.5.6 The authentication exchange line is too long (RFC 4954 4)\r\n" OK_0);
+			    : is_initial ? "500 5.5.2 Line too long (RFC 5321 4.5.3.1.4) [line-too-long]\r\n" OK_0
+			                 : "500 5.5.6 The authentication exchange line is too long (RFC 4954 4) [auth-line-too-long]\r\n" OK_0);
 			harness_done(&h);
 			hk_buf_done(&in);
 		}
@@ -95,7 +95,7 @@ static void chunks_are_taken_up_to_the_size_limit_and_not_beyond(void **state)
 			harness_init(&h, &options);
 			harness_run(&h, hk_buf_slice(&in), (enum cut)cut);
 			check_last("chunks", &h, n <= 1000 ? QUEUED OK_0
-			        : "552 5.3.4 Message exceeds the size limit (RFC 1870 6.3)\r\n" OK_0);
+			        : "552 5.3.4 Message exceeds the size limit (RFC 1870 6.3) [message-too-large]\r\n" OK_0);
 			harness_done(&h);
 			hk_buf_done(&in);
 		}
@@ -114,7 +114,7 @@ static void a_chunk_that_nobody_takes_is_not_read_for_ever(void **state)
 	add_times(&in, "x", 2000);
 	harness_init(&h, &options);
 	harness_run(&h, hk_buf_slice(&in), CUT_RANDOM);
-	check_last("chunk", &h, "421 4.7.0 Too much was sent that nobody takes (RFC 3030 2)\r\n");
+	check_last("chunk", &h, "421 4.7.0 Too much was sent that nobody takes (RFC 3030 2) [bdat-unwanted]\r\n");
 	assert_true(h.over);
 	harness_done(&h);
 	hk_buf_done(&in);
@@ -211,7 +211,7 @@ static void a_held_banner_goes_out_when_it_is_let_go(void **state)
 	assert_int_equal(hk_smtpd_feed(s, HK_S("EHLO a\r\n")), 8);
 	assert_int_equal(hk_smtpd_next(s, &event), HK_OK);
 	assert_int_equal(event.type, HK_SMTPD_CLOSE);
-	assert_true(hk_slice_starts_nocase(hk_smtpd_out(s), HK_S("554 5.5.0 ")));
+	assert_true(hk_slice_starts_nocase(hk_smtpd_out(s), HK_S("554 You spoke ")));
 	hk_smtpd_free(s);
 }
 

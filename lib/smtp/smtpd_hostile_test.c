@@ -130,11 +130,11 @@ struct dialogue {
 
 #define GREET    "EHLO a.test\r\n"
 #define TO_B     "MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n"
-#define NO_MAIL  "503 5.5.1 RCPT needs MAIL first (RFC 5321 4.1.4)\r\n"
-#define NO_RCPT  "503 5.5.1 DATA needs MAIL and RCPT first (RFC 5321 4.1.4)\r\n"
-#define NO_CHUNK "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2)\r\n"
-#define BEGUN    "503 5.5.1 A message by BDAT is under way (RFC 3030 2)\r\n"
-#define NO_VALID "503 5.5.1 DATA needs an accepted RCPT first (RFC 5321 3.3)\r\n"
+#define NO_MAIL  "503 5.5.1 RCPT needs MAIL first (RFC 5321 4.1.4) [rcpt-early]\r\n"
+#define NO_RCPT  "503 5.5.1 DATA needs MAIL and RCPT first (RFC 5321 4.1.4) [data-early]\r\n"
+#define NO_CHUNK "503 5.5.1 BDAT needs MAIL and an accepted RCPT first (RFC 3030 2) [bdat-early]\r\n"
+#define BEGUN    "503 5.5.1 A message by BDAT is under way (RFC 3030 2) [bdat-under-way]\r\n"
+#define NO_VALID "503 5.5.1 DATA needs an accepted RCPT first (RFC 5321 3.3) [data-no-rcpt]\r\n"
 #define AFTER    "RCPT TO:<b@b.test>\r\nDATA\r\nBDAT 2\r\nx\n"
 #define NOTHING  NO_MAIL NO_RCPT NO_CHUNK
 #define REFUSED  "554 5.7.1 Spam\r\n"
@@ -144,11 +144,11 @@ static const struct dialogue dialogues[] = {
     {"an accepted message", GREET TO_B "DATA\r\nx\r\n.\r\n" AFTER, QUEUED NOTHING},
     {"a refused message", GREET TO_B "DATA\r\nspam\r\n.\r\n" AFTER, REFUSED NOTHING},
     {"a message with a bare LF", GREET TO_B "DATA\r\na\nb\r\n.\r\n" AFTER,
-        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8)\r\n" NOTHING},
+        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8) [message-bare-lf]\r\n" NOTHING},
     {"an accepted chunk", GREET TO_B "BDAT 3 LAST\r\nx\r\n" AFTER, QUEUED NOTHING},
     {"a refused last chunk", GREET TO_B "BDAT 6 LAST\r\nspam\r\n" AFTER, REFUSED NOTHING},
     {"a refused first chunk", GREET TO_B "BDAT 3\r\na\nb" AFTER,
-        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8)\r\n" NOTHING},
+        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8) [message-bare-lf]\r\n" NOTHING},
     {"DATA refused by policy", GREET "MAIL FROM:<a@a.test>\r\nRCPT TO:<nodata@b.test>\r\nDATA\r\nRSET\r\n" AFTER,
         "451 4.3.0 Not now\r\n" OK_0 NOTHING},
     {"BDAT refused by policy", GREET "MAIL FROM:<a@a.test>\r\nRCPT TO:<nodata@b.test>\r\nBDAT 6\r\nQUIT\r\n" AFTER,
@@ -163,15 +163,15 @@ static const struct dialogue dialogues[] = {
         NO_VALID NO_CHUNK},
     {"SMTPUTF8 of an earlier transaction",
         GREET "MAIL FROM:<a@a.test> SMTPUTF8\r\nRSET\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<\xc3\xa9@b.test>\r\n",
-        "553 5.6.7 An address that is not ASCII needs SMTPUTF8 at MAIL (RFC 6531 3.5)\r\n"},
+        "553 5.6.7 An address that is not ASCII needs SMTPUTF8 at MAIL (RFC 6531 3.5) [address-utf8]\r\n"},
     {"BINARYMIME of an earlier transaction",
         GREET "MAIL FROM:<a@a.test> BODY=BINARYMIME\r\nRSET\r\n" TO_B "BDAT 2 LAST\r\na\nNOOP\r\n",
-        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8)\r\n" OK_0},
+        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8) [message-bare-lf]\r\n" OK_0},
     /* SEC-15: what a failed chunk leaves behind is not used by the next message */
     {"a message by chunks behind a failed one", GREET TO_B "BDAT 2\r\na\r" TO_B "BDAT 3 LAST\r\nx\r\nNOOP\r\n",
-        "250 2.0.0 2 octets received\r\n" BEGUN BEGUN "550 5.6.0 Message refused: bare CR at line 1 (RFC 5321 2.3.8)\r\n" OK_0},
+        "250 2.0.0 2 octets received\r\n" BEGUN BEGUN "550 5.6.0 Message refused: bare CR at line 1 (RFC 5321 2.3.8) [message-bare-cr]\r\n" OK_0},
     {"a CR at the end of a dropped message", GREET TO_B "BDAT 2\r\na\rRSET\r\n" TO_B "BDAT 2 LAST\r\n\nxNOOP\r\n",
-        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8)\r\n" OK_0},
+        "550 5.6.0 Message refused: bare LF at line 1 (RFC 5321 2.3.8) [message-bare-lf]\r\n" OK_0},
     {"EHLO between chunks", GREET TO_B "BDAT 2\r\nx\r" GREET "BDAT 2 LAST\r\n\nxNOOP\r\n", NO_CHUNK OK_0},
     {"STARTTLS between chunks", GREET TO_B "BDAT 2\r\nx\rSTARTTLS\r\nRSET\r\n", "220 2.0.0 Ready to start TLS\r\n"},
     {"AUTH between chunks", GREET TO_B "BDAT 2\r\nxyAUTH PLAIN AGEAZ29vZA==\r\nBDAT 0 LAST\r\n",
@@ -180,23 +180,23 @@ static const struct dialogue dialogues[] = {
     {"AUTH that failed, then another mechanism",
         GREET "AUTH LOGIN\r\nYQ==\r\nYmFk\r\nAUTH PLAIN\r\nYmFk\r\nAUTH PLAIN AGEAZ29vZA==\r\nAUTH PLAIN AGEAZ29vZA==\r\n",
         "535 5.7.8 Authentication failed\r\n334 \r\n535 5.7.8 Authentication failed\r\n"
-        "235 2.7.0 Authentication successful\r\n503 5.5.1 You are authenticated already (RFC 4954 4)\r\n"},
+        "235 2.7.0 Authentication successful\r\n503 5.5.1 You are authenticated already (RFC 4954 4) [auth-again]\r\n"},
     {"a command in an exchange is no command", GREET "AUTH LOGIN\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n",
-        "501 5.5.2 The response is no base64 (RFC 4954 4)\r\n" NO_MAIL},
+        "501 5.5.2 The response is no base64 (RFC 4954 4) [auth-base64]\r\n" NO_MAIL},
     {"an exchange that is cancelled", GREET "AUTH PLAIN\r\n*\r\nAGEAZ29vZA==\r\nMAIL FROM:<>\r\n",
-        "501 5.7.0 Authentication cancelled (RFC 4954 4)\r\n500 5.5.2 Command not recognised (RFC 5321 4.2.4)\r\n" OK_MAIL},
+        "501 5.7.0 Authentication cancelled (RFC 4954 4) [auth-cancelled]\r\n500 5.5.2 Command not recognised (RFC 5321 4.2.4) [command-unknown]\r\n" OK_MAIL},
     /* SEC-44: no text of SQL, no shell, no anything: a name or 501 */
     {"ETRN with quotes", GREET "ETRN a'b.test\r\nETRN @x;y\r\nETRN #\"a\"\r\n",
-        "501 5.5.4 ETRN needs a node name (RFC 1985 5)\r\n501 5.5.4 ETRN needs a node name (RFC 1985 5)\r\n"
-        "501 5.5.4 ETRN needs a node name (RFC 1985 5)\r\n"},
+        "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n"
+        "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n"},
     /* SEC-52: no fallback takes what the grammar refused */
     {"a command for a shell", GREET "MAIL FROM:<;for i in 0 1;do read r;done;sh;exit 0;>\r\nRCPT TO:<;x;>\r\n",
-        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n" NO_MAIL},
+        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2) [mail-path]\r\n" NO_MAIL},
     {"a local part alone", GREET "MAIL FROM:<;x;@>\r\nMAIL FROM:<a b@a.test>\r\nMAIL FROM:<|x@>\r\nMAIL FROM:<a@-;x>\r\n",
-        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n"
-        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2)\r\n"},
+        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2) [mail-path]\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2) [mail-path]\r\n"
+        "501 5.1.7 The sender is no valid path (RFC 5321 4.1.2) [mail-path]\r\n501 5.1.7 The sender is no valid path (RFC 5321 4.1.2) [mail-path]\r\n"},
     /* the way of a browser */
-    {"HTTP", "GET / HTTP/1.1\r\nMAIL FROM:<a@a.test>\r\n", "421 4.7.0 This is SMTP, not HTTP (RFC 5321 4.1.1)\r\n"},
+    {"HTTP", "GET / HTTP/1.1\r\nMAIL FROM:<a@a.test>\r\n", "421 4.7.0 This is SMTP, not HTTP (RFC 5321 4.1.1) [http]\r\n"},
 };
 
 static void a_failure_leaves_nothing_behind(void **state)
@@ -242,7 +242,7 @@ static void tiny_chunks_end_the_session_and_hold_no_memory(void **state)
 		assert_false(h.over);
 		assert_int_equal(h.session->in_cap, 0);
 		harness_feed(&h, hk_slice_str(chunk[k]));
-		assert_int_equal(count(&h.out, "421 4.7.0 Too many small chunks (limit of this host; RFC 3030 2)\r\n"), 1);
+		assert_int_equal(count(&h.out, "421 4.7.0 Too many small chunks (limit of this host; RFC 3030 2) [bdat-small]\r\n"), 1);
 		assert_true(h.over);
 		harness_done(&h);
 	}

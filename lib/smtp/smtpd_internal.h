@@ -17,6 +17,7 @@
 #define HIKYAKU_SMTPD_INTERNAL_H
 
 #include "smtp_internal.h"
+#include "smtp_refusal.h"
 
 /* Bits, so that the table of verbs can name sets of them. */
 enum smtpd_state {
@@ -62,6 +63,7 @@ struct hk_smtpd {
 	enum hk_smtp_body body; /* of this transaction */
 	bool smtputf8;
 	bool is_authenticated, has_clientid;
+	bool is_hello; /* the command is EHLO, HELO or LHLO */
 	struct hk_slice auth_secret; /* decoded, in scratch: wiped when it was answered */
 
 	struct hk_smtpd_event event;
@@ -104,10 +106,12 @@ void smtpd_drop_input(struct hk_smtpd *);
 /* smtpd_pend(s, type): makes it the pending event; the caller fills in the rest of s->event. */
 struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *, enum hk_smtpd_event_type);
 void smtpd_reply(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
-/* smtpd_refuse(s, code, enhanced, text): a reply that counts as an error; 421 instead of the one
- * error too many. */
-void smtpd_refuse(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
-/* smtpd_refuse_slice(s, ...): the same for text of the caller. */
+/* smtpd_refuse(s, why): a reply that counts as an error; 421 instead of the one error too many. smtpd_refuse_word(s, why,
+ * word): the same with the word that the sentence has a place for. smtpd_refuse_mildly(s, why): one that counts as none. */
+void smtpd_refuse(struct hk_smtpd *, enum hk_refusal);
+void smtpd_refuse_word(struct hk_smtpd *, enum hk_refusal, const char *word);
+void smtpd_refuse_mildly(struct hk_smtpd *, enum hk_refusal);
+/* smtpd_refuse_slice(s, ...): as smtpd_refuse for text of the caller. */
 void smtpd_refuse_slice(
     struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 /* smtpd_end_transaction(s): as after RSET; HK_SMTPD_ABORT is due when one was open. */
@@ -115,8 +119,8 @@ void smtpd_end_transaction(struct hk_smtpd *);
 /* smtpd_close(s, reason): no input is parsed any more; HK_SMTPD_CLOSE is due. The last reply is
  * queued already. */
 void smtpd_close(struct hk_smtpd *, const char *reason);
-/* smtpd_give_up(s, code, enhanced, text): the reply and the end. */
-void smtpd_give_up(struct hk_smtpd *, unsigned code, const char *enhanced, const char *text);
+/* smtpd_give_up(s, why): the reply and the end. */
+void smtpd_give_up(struct hk_smtpd *, enum hk_refusal);
 
 /* ---- the steps: OK when something happened, AGAIN when more input is needed ---- */
 enum hk_status smtpd_line_step(struct hk_smtpd *);

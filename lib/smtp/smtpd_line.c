@@ -31,8 +31,7 @@ static enum hk_status skip_step(struct hk_smtpd *s)
 	s->skipped += n;
 	smtpd_consume(s, n);
 	if (s->skipping && s->skipped == HK_SMTP_SKIP_MAX)
-		smtpd_give_up(
-		    s, 421, "4.7.0", "The command line does not end (RFC 5321 4.5.3.1.4)");
+		smtpd_give_up(s, HK_REFUSAL_LINE_ENDLESS);
 	return HK_OK;
 }
 
@@ -66,15 +65,14 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 		if (s->state == SMTPD_AUTH)
 			smtpd_auth_too_long(s);
 		else
-			smtpd_refuse(s, 500, "5.5.2", "Line too long (RFC 5321 4.5.3.1.4)");
+			smtpd_refuse(s, HK_REFUSAL_LINE_TOO_LONG);
 		return HK_OK;
 	}
 	s->scanned = 0;
 	smtpd_consume(s, lf + 1);
 	if (lf == 0 || have.p[lf - 1] != '\r') {
 		skip_line(s);
-		smtpd_refuse(s, 500, "5.5.2",
-		    "A bare LF stands in the command line; only CRLF ends a line (RFC 5321 2.3.8)");
+		smtpd_refuse(s, HK_REFUSAL_LINE_BARE_LF);
 		return HK_OK;
 	}
 	if (s->state == SMTPD_AUTH)

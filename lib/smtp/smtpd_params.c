@@ -8,9 +8,9 @@
 /* A parameter that is taken: the value is in the event. Else the reply was given. */
 enum verdict { FINE, REFUSED };
 
-static enum verdict refuse(struct hk_smtpd *s, const char *text)
+static enum verdict refuse(struct hk_smtpd *s, enum hk_refusal why)
 {
-	smtpd_refuse(s, 501, "5.5.4", text);
+	smtpd_refuse(s, why);
 	return REFUSED;
 }
 
@@ -36,11 +36,9 @@ static enum verdict take_size(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 
 	/* RFC 1870 3: 1*20DIGIT */
 	if (status == HK_SYNTAX || value.n > 20 || event->mail.has_size)
-		return refuse(s, "SIZE needs one number (RFC 1870 3)");
-	if (status == HK_LIMIT) {
-		smtpd_refuse(s, 552, "5.3.4", "Message exceeds the size limit (RFC 1870 6.1)");
-		return REFUSED;
-	}
+		return refuse(s, HK_REFUSAL_SIZE_FORM);
+	if (status == HK_LIMIT)
+		return refuse(s, HK_REFUSAL_SIZE_EXCEEDED);
 	event->mail.has_size = true;
 	return FINE;
 }
@@ -66,14 +64,13 @@ static enum verdict take_body(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 		}
 	}
 	return refuse(s, smtpd_offered(s) & HK_EXT(BINARYMIME)
-	                     ? "BODY is 7BIT, 8BITMIME or BINARYMIME, once (RFC 6152 2, RFC 3030 3)"
-	                     : "BODY is 7BIT or 8BITMIME, once (RFC 6152 2)");
+	                     ? HK_REFUSAL_BODY_FORM_BINARY : HK_REFUSAL_BODY_FORM);
 }
 
 static enum verdict take_smtputf8(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
 	if (value.n || event->mail.smtputf8)
-		return refuse(s, "SMTPUTF8 has no value and comes once (RFC 6531 3.4)");
+		return refuse(s, HK_REFUSAL_SMTPUTF8_FORM);
 	event->mail.smtputf8 = true;
 	return FINE;
 }
@@ -81,7 +78,7 @@ static enum verdict take_smtputf8(struct hk_smtpd *s, struct hk_smtpd_event *eve
 static enum verdict take_requiretls(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
 	if (value.n || event->mail.require_tls)
-		return refuse(s, "REQUIRETLS has no value and comes once (RFC 8689 2)");
+		return refuse(s, HK_REFUSAL_REQUIRETLS_FORM);
 	event->mail.require_tls = true;
 	return FINE;
 }
@@ -91,7 +88,7 @@ static enum verdict take_ret(struct hk_smtpd *s, struct hk_smtpd_event *event, s
 	bool is_full = hk_slice_eq_nocase(value, HK_S("FULL"));
 
 	if ((!is_full && !hk_slice_eq_nocase(value, HK_S("HDRS"))) || event->mail.ret)
-		return refuse(s, "RET is FULL or HDRS, once (RFC 3461 4.3)");
+		return refuse(s, HK_REFUSAL_RET_FORM);
 	event->mail.ret = is_full ? HK_RET_FULL : HK_RET_HDRS;
 	return FINE;
 }
@@ -103,7 +100,7 @@ static enum verdict take_envid(struct hk_smtpd *s, struct hk_smtpd_event *event,
 	if (status == HK_NOMEM)
 		return out_of_memory(s);
 	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ENVID_MAX || event->mail.envid.n)
-		return refuse(s, "ENVID is xtext of at most 100 characters, once (RFC 3461 4.4)");
+		return refuse(s, HK_REFUSAL_ENVID_FORM);
 	event->mail.envid = value;
 	return FINE;
 }
@@ -116,7 +113,7 @@ static enum verdict take_auth(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 	if (status == HK_NOMEM)
 		return out_of_memory(s);
 	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ORCPT_MAX || event->mail.auth.n)
-		return refuse(s, "AUTH is <> or a mailbox in xtext, once (RFC 4954 5)");
+		return refuse(s, HK_REFUSAL_AUTH_FORM);
 	event->mail.auth = value;
 	return FINE;
 }
@@ -124,7 +121,6 @@ static enum verdict take_auth(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 /* RFC 2852 4: ["-"] 1*9DIGIT ";" ("N" / "R") ["T"] */
 static enum verdict take_by(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
-	static const char text[] = "BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4)";
 	struct hk_slice number = hk_slice_sub(value, 0, hk_slice_find(value, ';'));
 	struct hk_slice mode = hk_slice_from(value, number.n + 1);
 	bool is_negative = number.n && number.p[0] == '-';
@@ -136,9 +132,9 @@ static enum verdict take_by(struct hk_smtpd *s, struct hk_smtpd_event *event, st
 	if (event->mail.has_by || number.n > 9 || hk_slice_u64(number, 999999999, &seconds) != HK_OK ||
 	    mode.n == 0 || mode.n > 2 || (!is_return && hk_to_upper(mode.p[0]) != 'N') ||
 	    (mode.n == 2 && hk_to_upper(mode.p[1]) != 'T'))
-		return refuse(s, text);
+		return refuse(s, HK_REFUSAL_BY_FORM);
 	if (is_return && (is_negative || seconds == 0 || seconds < s->options.min_by))
-		return refuse(s, "BY with R needs the advertised time at least (RFC 2852 4)");
+		return refuse(s, HK_REFUSAL_BY_TOO_SOON);
 	event->mail.has_by = true;
 	event->mail.by_seconds = is_negative ? -(int32_t)seconds : (int32_t)seconds;
 	event->mail.by_return = is_return;
@@ -155,8 +151,6 @@ static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event
 		unsigned bit;
 	} words[] = {{"NEVER", HK_NOTIFY_NEVER}, {"SUCCESS", HK_NOTIFY_SUCCESS},
 	    {"FAILURE", HK_NOTIFY_FAILURE}, {"DELAY", HK_NOTIFY_DELAY}};
-	static const char text[] =
-	    "NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY, once (RFC 3461 4.1)";
 	bool more = true;
 	unsigned bits = 0;
 
@@ -169,13 +163,13 @@ static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event
 			if (hk_slice_eq_nocase(word, hk_slice_str(words[i].word)))
 				bit = words[i].bit;
 		if (bit == 0)
-			return refuse(s, text);
+			return refuse(s, HK_REFUSAL_NOTIFY_FORM);
 		bits |= bit;
 		more = word.n < value.n;
 		value = hk_slice_from(value, word.n + 1);
 	}
 	if (event->rcpt.notify || ((bits & HK_NOTIFY_NEVER) && bits != HK_NOTIFY_NEVER))
-		return refuse(s, text);
+		return refuse(s, HK_REFUSAL_NOTIFY_FORM);
 	event->rcpt.notify = bits;
 	return FINE;
 }
@@ -195,7 +189,7 @@ static enum verdict take_orcpt(struct hk_smtpd *s, struct hk_smtpd_event *event,
 	/* Deliberate: "utf-8" addresses (RFC 6533 3) are taken in their xtext-like forms only. */
 	if (status != HK_OK || type.n == 0 || address.n == 0 || value.n > HK_SMTP_ORCPT_MAX ||
 	    event->rcpt.orcpt.n)
-		return refuse(s, "ORCPT is a type, a semicolon and xtext, once (RFC 3461 4.2)");
+		return refuse(s, HK_REFUSAL_ORCPT_FORM);
 	event->rcpt.orcpt = value;
 	return FINE;
 }
@@ -235,9 +229,7 @@ static enum verdict take_parameter(
 		    hk_slice_eq_nocase(name, hk_slice_str(p->name)))
 			return p->take(s, event, value);
 	}
-	smtpd_refuse(
-	    s, 555, "5.5.4", "Parameter not recognised or not implemented (RFC 5321 4.1.1.11)");
-	return REFUSED;
+	return refuse(s, HK_REFUSAL_PARAMETER_UNKNOWN);
 }
 
 /* Mail-parameters of RFC 5321 4.1.2, each behind a space. */

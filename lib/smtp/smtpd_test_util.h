@@ -26,7 +26,7 @@
 #define ENVELOPE  "EHLO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n"
 #define ENV_REPLY EHLO_REPLY OK_MAIL OK_RCPT GO
 #define ENV_LOG   "EHLO a.test\nMAIL <a@a.test>\nRCPT <b@b.test>\nDATA\n"
-#define TOO_MANY  "421 4.7.0 Too many errors in this session (RFC 5321 7.8)\r\n"
+#define TOO_MANY  "421 4.7.0 Too many errors in this session (RFC 5321 7.8) [errors]\r\n"
 
 static const struct hk_smtpd_options plain = {.size = sizeof plain,
 	.hostname = S("mx.test"),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/base_internal.h"
+#include "lib/base/bug.h"
 #include "spf_internal.h"
 
 static hk_spf_stage start, ask_record, read_answer, next_term, end_of_terms, run_redirect, explain,
@@ -92,18 +93,20 @@ static enum hk_status conclude(struct hk_spf *q, enum hk_spf_result result)
 {
 	while (q->frame->up) {
 		struct hk_slice left = q->frame->domain;
+		enum effect effect;
 
 		q->frame = q->frame->up;
 		q->depth--;
 		note(q, HK_TRACE_SPF_LEAVE, HK_S("include"), left,
 		    hk_slice_str(hk_spf_result_name(result)));
 		note_term(q, include_effect[result].outcome);
-		if (include_effect[result].effect == DOES_NOT) {
+		effect = HK_BUG(INCLUDE_OF_NEUTRAL) && result == HK_SPF_NEUTRAL ? MATCHES : include_effect[result].effect;
+		if (effect == DOES_NOT) {
 			q->verdict.mechanism = q->verdict.reason = (struct hk_slice){0};
 			q->next = next_term;
 			return HK_OK;
 		}
-		if (include_effect[result].effect == MATCHES) {
+		if (effect == MATCHES) {
 			q->verdict.mechanism = q->frame->term.text;
 			result = q->frame->term.result;
 		} else {

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How many recipients wait for each domain, by the age of their messages: the table that qshape of Postfix prints.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue.h"
+
+enum { AGES = 10, DOMAINS_MAX = 100000, DOMAIN_ROOM = 256, SHOWN = 40 };
+
+static const int64_t minutes[AGES - 1] = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+
+struct row {
+	char domain[DOMAIN_ROOM];
+	uint64_t total, age[AGES];
+};
+struct queue_shape {
+	int64_t now;
+	struct row *row;   /* sorted by name while it grows */
+	size_t n, room;
+	struct row all;    /* and those that found no row */
+};
+
+struct queue_shape *queue_shape_new(int64_t now)
+{
+	struct queue_shape *s = calloc(1, sizeof *s);
+
+	if (s) {
+		s->now = now;
+		memcpy(s->all.domain, "TOTAL", sizeof "TOTAL");
+	}
+	return s;
+}
+
+void queue_shape_free(struct queue_shape *s)
+{
+	if (s)
+		free(s->row);
+	free(s);
+}
+
+/* The row of a domain, made where there is none; NULL: no room. */
+static struct row *row_of(struct queue_shape *s, const char *domain)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(s->row[mid].domain, domain);
+
+		if (order == 0)
+			return &s->row[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (s->n == DOMAINS_MAX)
+		return NULL;
+	if (s->n == s->room) {
+		size_t room = s->room ? s->room * 2 : 64;
+		struct row *more = realloc(s->row, room * sizeof *more);
+
+		if (!more)
+			return NULL;
+		s->row = more;
+		s->room = room;
+	}
+	memmove(s->row + low + 1, s->row + low, (s->n - low) * sizeof *s->row);
+	s->n++;
+	s->row[low] = (struct row){0};
+	memcpy(s->row[low].domain, domain, strlen(domain) + 1);
+	return &s->row[low];
+}
+
+static void count(struct row *r, size_t age)
+{
+	if (!r)
+		return;
+	r->total++;
+	r->age[age]++;
+}
+
+void queue_shape_add(struct queue_shape *s, const struct hk_operator_entry *e)
+{
+	int64_t old = (s->now - e->arrival_time) / 60;
+	char domain[DOMAIN_ROOM];
+	size_t age = 0, i, k;
+
+	while (age < AGES - 1 && old >= minutes[age])
+		age++;
+	for (i = 0; i < e->n_rcpt; i++) {
+		struct hk_slice address = e->rcpt[i].address;
+		struct hk_slice name = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
+
+		for (k = 0; k < name.n && k < sizeof domain - 1; k++)
+			domain[k] = hk_is_graph(name.p[k]) ? (char)hk_to_lower(name.p[k]) : '?';
+		domain[k] = '\0';
+		count(row_of(s, domain), age);
+		count(&s->all, age);
+	}
+}
+
+static int most_first(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->total != y->total)
+		return x->total < y->total ? 1 : -1;
+	return strcmp(x->domain, y->domain);
+}
+
+static void text_row(const struct row *r, struct hk_buf *out)
+{
+	size_t i;
+
+	hk_buf_addf(out, "%-32s %7" PRIu64, r->domain, r->total);
+	for (i = 0; i < AGES; i++)
+		hk_buf_addf(out, " %6" PRIu64, r->age[i]);
+	hk_buf_add_byte(out, '\n');
+}
+
+static void print_text(const struct queue_shape *s, struct hk_buf *out)
+{
+	size_t i;
+
+	hk_buf_addf(out, "%-32s %7s", "domain", "T");
+	for (i = 0; i < AGES - 1; i++)
+		hk_buf_addf(out, " %6" PRId64, minutes[i]);
+	hk_buf_addf(out, "  %" PRId64 "+\n", minutes[AGES - 2]);
+	text_row(&s->all, out);
+	for (i = 0; i < s->n && i < SHOWN; i++)
+		text_row(&s->row[i], out);
+	if (s->n > SHOWN)
+		hk_buf_addf(out, "and %zu more domains; --json has them\n", s->n - SHOWN);
+}
+
+static void json_row(struct hk_json_writer *w, const struct row *r)
+{
+	size_t i;
+
+	hk_json_object(w, NULL);
+	hk_json_text(w, "domain", r->domain);
+	hk_json_int(w, "total", (int64_t)r->total);
+	hk_json_array(w, "by_age");
+	for (i = 0; i < AGES; i++)
+		hk_json_int(w, NULL, (int64_t)r->age[i]);
+	hk_json_close_array(w);
+	hk_json_close_object(w);
+}
+
+static void print_json(const struct queue_shape *s, struct hk_buf *out)
+{
+	struct hk_json_writer w;
+	size_t i;
+
+	hk_json_begin(&w, out);
+	hk_json_object(&w, NULL);
+	hk_json_int(&w, "total", (int64_t)s->all.total);
+	hk_json_array(&w, "minutes");
+	for (i = 0; i < AGES - 1; i++)
+		hk_json_int(&w, NULL, minutes[i]);
+	hk_json_close_array(&w);
+	hk_json_array(&w, "domains");
+	for (i = 0; i < s->n; i++)
+		json_row(&w, &s->row[i]);
+	hk_json_close_array(&w);
+	hk_json_close_object(&w);
+	hk_buf_add_byte(out, '\n');
+}
+
+void queue_shape_print(struct queue_shape *s, bool json, struct hk_buf *out)
+{
+	if (s->n)
+		qsort(s->row, s->n, sizeof *s->row, most_first);
+	(json ? print_json : print_text)(s, out);
+}
