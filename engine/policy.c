@@ -53,10 +53,10 @@ static const uint8_t may_send_to[][WHO] = {
     [HK_ROLE_SUBMISSION] = {[ANYONE] = POSTMASTER, [ENTITLED] = POSTMASTER | OURS | ELSEWHERE},
 };
 
-/* An address of ours is this host: where "route *" goes to another one, it is not for mail to it. */
-static bool leads_away(const struct hk_conf *conf, struct hk_slice literal)
+/* An address of ours is this host; where "route *" takes mail for it to another one, that is relaying. */
+static bool leads_away(const struct hk_conf *conf, struct hk_slice domain)
 {
-	const struct hk_conf_route *route = hk_conf_find_route(conf, literal);
+	const struct hk_conf_route *route = domain.p[0] == '[' ? hk_conf_find_route(conf, domain) : NULL;
 
 	return route && (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP);
 }
@@ -67,38 +67,22 @@ static enum where where_to(const struct hk_conf *conf, const struct hk_path *pat
 		return POSTMASTER;
 	if (!path->domain.n)
 		return NOWHERE; /* <postmaster>, and this host has none */
-	if (!hk_conf_accepts(conf, path->domain))
+	if (!hk_conf_accepts(conf, path->domain) || leads_away(conf, path->domain))
 		return ELSEWHERE;
-	if (path->domain.p[0] == '[' && leads_away(conf, path->domain))
-		return NOWHERE;
 	return routes_in_local_part(path->local) ? ELSEWHERE : OURS;
 }
 
 struct hk_policy_reply hk_policy_rcpt(const struct hk_conf *conf, const struct hk_conf_listener *l,
     const struct hk_policy_client *c, const struct hk_path *path, struct hk_slice *ret_address)
 {
-<<<<<<< HEAD
-	static const struct hk_policy_reply denied = {
-	    550, "5.7.1", "Relaying denied (RFC 5321 3.6.2)"};
-	static const struct hk_policy_reply nobody = {
-	    550, "5.1.1", "This host has no postmaster (RFC 5321 4.5.1)"};
-	static const struct hk_policy_reply no_mailbox = {
-	    550, "5.1.1", "No mailbox but the postmaster's is at this address of the host (RFC 5321 4.5.1)"};
-=======
 	static const struct hk_policy_reply denied = {HK_REFUSAL_RELAY_DENIED};
 	static const struct hk_policy_reply nobody = {HK_REFUSAL_NO_POSTMASTER};
->>>>>>> main
 	enum who who = c->may_relay || c->is_user ? ENTITLED : ANYONE;
 	enum where where = where_to(conf, path);
 
 	if (where == NOWHERE)
-<<<<<<< HEAD
-		return path->domain.n ? no_mailbox : nobody;
-	if (!(may_send_to[l->role][who] & where))
-=======
 		return nobody;
 	if (!(may_send_to[l->role][who] & where) && !(HK_BUG(OPEN_RELAY) && routes_in_local_part(path->local)))
->>>>>>> main
 		return denied;
 	*ret_address = where == POSTMASTER ? conf->postmaster : path->text;
 	return (struct hk_policy_reply){0};
