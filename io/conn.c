@@ -16,6 +16,7 @@ struct hk_conn {
 	struct hk_timer linger; /* joined once we close gently */
 	size_t lingered;
 	bool is_lingering;
+	bool is_dry; /* nothing is to be read before epoll, which is level-triggered, says so again */
 };
 
 static void freed(uv_handle_t *handle)
@@ -58,7 +59,8 @@ static void ready(uv_poll_t *poll, int error, int events)
 {
 	struct hk_conn *c = poll->data;
 
-	(void)events;
+	if (error || (events & UV_READABLE))
+		c->is_dry = false;
 	hk_loop_wake(c->loop);
 	if (error)
 		c->waiting_for =
@@ -99,9 +101,13 @@ enum hk_status hk_conn_read(struct hk_conn *c, void *to, size_t n, size_t *ret)
 
 	if (c->tls)
 		return hk_tls_read(c->tls, to, n, ret);
+	if (c->is_dry)
+		return HK_AGAIN;
 	do
 		got = recv(c->fd, to, n, 0);
 	while (got < 0 && errno == EINTR);
+	/* less than there was room for: a call that only says "nothing more" is spared */
+	c->is_dry = got > 0 ? (size_t)got < n : got < 0 && errno == EAGAIN;
 	if (got < 0)
 		return plain_status();
 	if (got == 0)

@@ -13,6 +13,8 @@
 enum {
 	WRITE_MAX = 4096,    /* PIPE_BUF: after POLLOUT a write of this size does not block */
 	LAST_WAIT_MS = 1000, /* how long close waits for a reader that does not read */
+	GATHER_MS = 10,      /* lines wait so long for others, so that one write takes them all */
+	GATHER_MAX = 64 * 1024,
 };
 
 struct hk_log_sink {
@@ -23,7 +25,7 @@ struct hk_log_sink {
 	pthread_cond_t filled;
 	struct hk_buf waiting, writing;
 	uint64_t dropped, told;
-	bool stopping;
+	bool stopping, is_urgent; /* is_urgent: an error waits, and what comes next may be the end */
 	pthread_t thread;
 };
 
@@ -78,6 +80,23 @@ static void swap(struct hk_log_sink *s)
 	hk_buf_reset(&s->waiting);
 }
 
+/* Not by the wall clock, which may jump. */
+static void gather(struct hk_log_sink *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += GATHER_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	while (!s->stopping && !s->is_urgent && s->waiting.n < GATHER_MAX)
+		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	s->is_urgent = false;
+}
+
 static void *writer(void *argument)
 {
 	struct hk_log_sink *s = argument;
@@ -90,6 +109,7 @@ static void *writer(void *argument)
 			pthread_cond_wait(&s->filled, &s->mutex);
 		if (!s->waiting.n)
 			break;
+		gather(s);
 		swap(s);
 		last = s->stopping;
 		pthread_mutex_unlock(&s->mutex);
@@ -121,8 +141,10 @@ static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 	if (s->how == HK_LOG_DIRECT) {
 		write_out(s->fd, hk_buf_slice(&s->waiting), LAST_WAIT_MS);
 		hk_buf_reset(&s->waiting);
-	} else if (!before) {
-		pthread_cond_signal(&s->filled);
+	} else {
+		s->is_urgent |= level == HK_LOG_ERROR;
+		if (!before || s->is_urgent || (before < GATHER_MAX && s->waiting.n >= GATHER_MAX))
+			pthread_cond_signal(&s->filled);
 	}
 	pthread_mutex_unlock(&s->mutex);
 }

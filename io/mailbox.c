@@ -33,25 +33,25 @@ void hk_mailbox_post(struct hk_mailbox *box, struct hk_post *post)
 	was_empty = !box->first;
 	*box->last = post;
 	box->last = &post->next;
-	/* Inside the lock: the taker clears the descriptor inside it too, so "readable" and "not
-	 * empty" never part. The counter cannot overflow: only the first post of a batch adds to
-	 * it. */
+	pthread_mutex_unlock(&box->mutex);
+	/* After the lock: whom this wakes need not wait for it. The counter cannot overflow: only the first post of a
+	 * batch adds to it. */
 	if (was_empty)
 		eventfd_write(box->fd, 1);
-	pthread_mutex_unlock(&box->mutex);
 }
 
+/* The descriptor is cleared before the posts are taken: a post that finds the box empty after that writes again, and one that finds
+ * it not empty is among those taken. A box that is readable and empty is possible, and harmless. */
 struct hk_post *hk_mailbox_take(struct hk_mailbox *box)
 {
 	struct hk_post *first;
 	eventfd_t n;
 
+	eventfd_read(box->fd, &n);
 	pthread_mutex_lock(&box->mutex);
 	first = box->first;
 	box->first = NULL;
 	box->last = &box->first;
-	if (first)
-		eventfd_read(box->fd, &n);
 	pthread_mutex_unlock(&box->mutex);
 	return first;
 }

@@ -43,7 +43,7 @@ struct hk_post {
 struct hk_mailbox {
 	pthread_mutex_t mutex;
 	struct hk_post *first, **last;
-	int fd; /* an eventfd, readable while the box is not empty: for poll or uv_poll */
+	int fd; /* an eventfd, readable soon after the box is not empty any more: for poll or uv_poll */
 };
 
 enum hk_status hk_mailbox_init(struct hk_mailbox *) HK_MUSTCHECK;
