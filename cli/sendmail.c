@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <ctype.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,7 +365,7 @@ static int flush(struct sendmail *s)
 		r.n_ids = 1;
 	} else if (s->flush[0] == 'R' && s->flush[1]) {
 		r.domain = hk_slice_str(s->flush + 1);
-	} else if (s->flush[0] && !isdigit((unsigned char)s->flush[0])) {
+	} else if (s->flush[0] && !hk_is_digit((uint8_t)s->flush[0])) {
 		return sendmail_complain(s, "-q, -qID or -qRSITE", s->flush), EX_USAGE;
 	} else {
 		r.all = true;
