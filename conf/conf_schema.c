@@ -91,7 +91,9 @@ const struct conf_item conf_items[] = {
     {"certificate-check", GLOBAL(certificate_check), .kind = CONF_KIND_DURATION, .least = 0, .most = DAY,
         .preset = "1m",
         .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. One "
-                  "that cannot be used is refused, and the one before it stays."},
+                  "that cannot be used is refused, and the one before it stays. So does one that a TLSA record of its "
+                  "listener's names and ports does not fit, where trust-anchor lets that be known: it is looked again as often, and the "
+                  "log has an alarm until it fits. What was in force is not known over a restart."},
     {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
         .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",

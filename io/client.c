@@ -191,7 +191,7 @@ static bool wants(struct hk_drive *d)
 		hk_ask_dns(d, want.id, &want.question);
 		break;
 	case HK_SESSION_TLS:
-		hk_drive_start_tls(d, c->generation->tls[c->listener], &(struct hk_tls_check){0});
+		hk_drive_start_tls(d, hk_generation_tls(c->generation, c->listener), &(struct hk_tls_check){0});
 		break;
 	case HK_SESSION_SYNC:
 		begin_sync(c, &want);

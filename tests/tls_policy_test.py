@@ -118,10 +118,12 @@ class Zones:
     def __init__(self, root, rows):
         self.root = root / "zones"
         self.root.mkdir()
+        self.keys = {}
         self.address, self.port = fresh_address(), 5355
         head = "$TTL 60\n@ IN SOA ns.test. root.test. 1 3600 900 86400 60\n@ IN NS ns.test.\n"
         ds = self.sign("old.test", head + "@ MX 1 mx.old.test.\nmx A 127.0.0.1\n", ["-e", "20210101", "-i", "20200101"])
-        anchor = self.sign("test", head + f"ns A {self.address}\nold NS ns.test.\n{ds}\n" + rows, [])
+        self.text = head + f"ns A {self.address}\nold NS ns.test.\n{ds}\n"
+        anchor = self.sign("test", self.text + rows, [])
         self.anchor = root / "anchor"
         self.anchor.write_text("; ours\n" + anchor + "\n")
         self.spoil()
@@ -130,9 +132,16 @@ class Zones:
     def sign(self, name, text, options):
         path = self.root / name
         path.write_text(text)
-        key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", name, cwd=self.root).decode().strip()
+        key = self.keys.get(name) or run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", name, cwd=self.root).decode().strip()
+        self.keys[name] = key
         run("ldns-signzone", *options, "-o", name, "-f", self.root / (name + ".signed"), path, key, cwd=self.root)
         return (self.root / (key + ".ds")).read_text().strip()
+
+    def publish(self, rows):
+        """Other rows in test., which go out at once."""
+        self.sign("test", self.text + rows, [])
+        self.close()
+        self.start()
 
     def spoil(self):
         """The TLSA of bogus.test, and of bogus-x.test, is another one than was signed."""
@@ -398,6 +407,60 @@ def resumption(tap, d, ports):
         return kept
 
 
+def held_back(tap):
+    """S4-104: a certificate that does not fit the published TLSA record waits; the one before it is served on."""
+    with world(tap, []) as w:
+        if not w:
+            return
+        host, crt, key = "mx.hold.test", w.root / "served.crt", w.root / "served.key"
+
+        def install(kind, name=host):
+            for source, target in zip(w.authority.certificate(name, kind), (crt, key)):
+                target.write_bytes(source.read_bytes())
+                target.chmod(0o644)
+
+        def record(*kinds):
+            return "".join(f"_25._tcp.{host.removesuffix('.test')} 1 TLSA {w.authority.tlsa(host, kind)}\n" for kind in kinds)
+
+        def serial(d):
+            text = shown(d, PORT, host)[4]
+            return re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)[0].split()
+
+        def of(kind):
+            return w.authority.certificate(host, kind)[0].read_text().split()
+
+        bogus = "_25._tcp.mx.bogus TLSA 3 1 1 " + "ab" * 32 + "\n"
+        w.zones.publish(record("good") + bogus)
+        listener = f"listen mx {{ address %(address)s:%(port)d; implicit-tls on; hostname {host}; reject-early-talkers off; certificate {crt}; certificate-key {key}; }}"
+        for name, single in (("--single", True), ("the processes", False)):
+            spool = w.root / name.replace(" ", "-").strip("-")
+            spool.mkdir()
+            install("good")
+            with Daemon(spool, listener, resolver=w.zones.where, trust_anchor=w.zones.anchor, port_map_25=PORT, certificate_check="1s", single=single) as d:
+                checked = subprocess.run([*d.command(), "--check-config"], capture_output=True, text=True, timeout=60)
+                tap.ok("TLSA" not in checked.stderr and checked.returncode == 0, f"{name}: --check-config finds that it fits", checked.stderr)
+                tap.equal(serial(d), of("good"), f"{name}: the certificate that fits is served")
+                install("self")
+                alarm = d.wait_log(r"ev=alarm id=(TLSA-[0-9A-F]{8}) listener=mx name=_25._tcp.mx.hold.test over=0 what=\"the new certificate does not fit", 30)
+                tap.ok(alarm, f"{name}: a new one that does not fit is an alarm", d.log()[-1500:])
+                tap.equal(serial(d), of("good"), f"{name}: and the one before it is served on")
+                checked = subprocess.run([*d.command(), "--check-config"], capture_output=True, text=True, timeout=60)
+                tap.ok("_25._tcp.mx.hold.test: the certificate does not fit" in checked.stderr, f"{name}: --check-config says so", checked.stderr)
+                d.reload()
+                d.wait_log("ev=reload ok=1", count=2)
+                tap.equal((serial(d), len(d.wait_log("over=0"))), (of("good"), 1), f"{name}: it stays so over a reload, and is not told twice")
+                w.zones.publish(record("good", "self") + bogus)
+                tap.ok(d.wait_log(r"ev=certificate listener=mx what=\"the new certificate is in force", 60), f"{name}: once it is published it comes into force", d.log()[-1500:])
+                tap.equal(serial(d), of("self"), f"{name}: and is served")
+                tap.equal(d.wait_log(r"ev=alarm id=(TLSA-[0-9A-F]{8}) .*over=1"), alarm, f"{name}: the alarm ends by its id")
+                install("expired", "mx.other.test")
+                wait_until(lambda: "over=0" in d.log().split("over=1")[-1], 30)
+                tap.equal(serial(d), of("self"), f"{name}: another that does not fit waits again")
+                w.zones.publish(bogus)
+                tap.ok(d.wait_log("the new certificate is in force", 60, count=2), f"{name}: where nothing is published any more nothing is held back", d.log()[-1500:])
+                w.zones.publish(record("good") + bogus)
+
+
 def protocols(tap, d):
     """SEC-12, ALPACA: who offers protocols and none of mail was led here by somebody."""
     for offered, chosen in (("smtp", "smtp"), ("h2,smtp", "smtp"), ("h2,http/1.1", None), ("ftp", None), ("imap", None)):
@@ -449,4 +512,4 @@ def certificates_of_a_listener(tap):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([certificates_of_a_listener, dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))
+    sys.exit(run_cases([certificates_of_a_listener, held_back, dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))
