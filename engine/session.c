@@ -280,6 +280,8 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 		return s->last_input + HK_SESSION_PROXY_MS;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
 		at = client_deadline(s);
+	if (s->stage == STAGE_CLIENT && client_is_held(s) && s->held_until < at)
+		at = s->held_until;
 	if (s->stage == STAGE_AUTH && s->who.until)
 		at = s->who.until;
 	if (is_timed(s) && s->slow_at < at)
@@ -322,5 +324,5 @@ void hk_session_shutdown(struct hk_session *s)
 
 bool hk_session_wants_input(const struct hk_session *s)
 {
-	return s->stage == STAGE_PROXY || (s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n);
+	return s->stage == STAGE_PROXY || (s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n && !client_is_held(s));
 }

@@ -131,6 +131,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
 	if (!reply.why)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
+	if (reply.why == HK_REFUSAL_MAILBOX_UNKNOWN && client_knows_nobody(s))
+		reply = (struct hk_policy_reply){HK_REFUSAL_UNKNOWN_RECIPIENTS};
 	if (!reply.why)
 		reply = client_may_rcpt(s);
 	if (!reply.why)
@@ -257,9 +259,10 @@ void session_run(struct hk_session *s)
 		s->stage = STAGE_CLIENT; /* the event is still pending */
 	dns_gather(s);
 	stop_if_told(s);
-	while (s->stage == STAGE_CLIENT) {
+	while (s->stage == STAGE_CLIENT && !client_is_held(s)) {
 		enum hk_status status = hk_smtpd_next(s->smtpd, &e);
 
+		client_errors(s);
 		if (status == HK_AGAIN)
 			break;
 		if (status != HK_OK) {
@@ -267,6 +270,7 @@ void session_run(struct hk_session *s)
 			break;
 		}
 		on_event(s, &e);
+		client_errors(s);
 		stop_if_told(s);
 	}
 	dns_gather(s);

@@ -113,6 +113,8 @@ static void authenticate(struct srig *r, struct hk_session *s, const struct hk_s
 	if (!ask->has_data) {
 		a.outcome = HK_AUTH_CONTINUE;
 		a.challenge = r->auth_mechanism == 'L' ? HK_S("User Name") : (struct hk_slice){0};
+	} else if (r->auth_mechanism == 'E') { /* ENDLESS */
+		a.outcome = HK_AUTH_CONTINUE;
 	} else if (r->auth_mechanism == 'T') { /* TEMPORARY */
 		a.outcome = HK_AUTH_LATER;
 	} else if (r->auth_mechanism == 'S') { /* SYNTAX */

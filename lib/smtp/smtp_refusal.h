@@ -123,6 +123,10 @@
 	    "RFC 5321 7.8")                                                                                           \
 	X(CLIENT_RECIPIENTS, "client-recipients", 450, "4.7.1",                                                       \
 	    "Too many recipients of this client, come back later", "RFC 5321 7.8")                                    \
+	X(UNKNOWN_RECIPIENTS, "unknown-recipients", 421, "4.7.0", "Too many unknown recipients in this session",      \
+	    "RFC 5321 7.8")                                                                                           \
+	X(SERVER_FULL, "server-full", 421, "4.3.2", "Too many sessions at this host, come back later",                \
+	    "RFC 5321 4.2.2")                                                                                         \
 	X(USER_CONNECTIONS, "user-connections", 421, "4.7.0", "Too many sessions of this user at once",               \
 	    "RFC 5321 7.8")                                                                                           \
 	X(USER_MESSAGES, "user-messages", 450, "4.7.1", "Too many messages of this user, try again later",            \
