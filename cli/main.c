@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli_internal.h"
+#include "sendmail.h"
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
@@ -41,6 +42,7 @@ static void help(FILE *to)
 	fputs("usage: hikyaku COMMAND [options] [FILE | -]\n\ncommands:\n", to);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  sendmail   send a message, with the options of sendmail(1); also mailq and newaliases\n", to);
 	fputs(
 	    "\nhikyaku COMMAND --help lists the options of a command.\n"
 	    "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
@@ -56,11 +58,23 @@ static enum cli_exit flushed(enum cli_exit code)
 	return CLI_USAGE;
 }
 
+/* One program under several names. */
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 int main(int argc, char **argv)
 {
 	struct cli_options options;
 	size_t i;
 
+	if (argc > 0 && sendmail_is_name(name_of(argv[0])))
+		return sendmail_run(name_of(argv[0]), argv + 1);
+	if (argc > 1 && sendmail_is_name(argv[1]))
+		return sendmail_run(argv[1], argv + 2);
 	if (argc < 2) {
 		help(stderr);
 		return CLI_USAGE;
