@@ -112,7 +112,8 @@ struct hk_conf_listener {
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
 	uint32_t client_connections; /* at once; 0: any number */
-	struct hk_conf_rate client_arrivals, client_messages, client_recipients;
+	struct hk_conf_rate client_arrivals, client_messages, client_recipients, client_errors;
+	uint32_t unknown_recipients; /* of a session; 0: any number */
 	uint32_t greylist; /* seconds; 0: off */
 	bool check_sender_domain;
 	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
@@ -196,6 +197,7 @@ struct hk_conf {
 	struct hk_slice sts_server;      /* "IP@PORT" of all policies, for tests; empty: their own */
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
+	uint32_t sessions; /* at once; 0: as many as there are descriptors for */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
 	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
 	struct hk_slice mailboxes_file;

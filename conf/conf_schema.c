@@ -16,7 +16,7 @@ static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
     {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"requiretls", HK_EXT(REQUIRETLS)}, {"dsn", HK_EXT(DSN)},
-    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {0}};
+    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {"deliverby", HK_EXT(DELIVERBY)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -93,13 +93,19 @@ const struct conf_item conf_items[] = {
     {"certificate-check", GLOBAL(certificate_check), .kind = CONF_KIND_DURATION, .least = 0, .most = DAY,
         .preset = "1m",
         .manual = "How often it is looked whether files of certificates have changed, which is then a reload; 0 never looks. One "
-                  "that cannot be used is refused, and the one before it stays."},
+                  "that cannot be used is refused, and the one before it stays. So does one that a TLSA record of its "
+                  "listener's names and ports does not fit, where trust-anchor lets that be known: it is looked again as often, and the "
+                  "log has an alarm until it fits. What was in force is not known over a restart."},
     {"fetch-user", GLOBAL(fetch_user), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "user",
         .manual = "Whom the process becomes that fetches MTA-STS policies."},
     {"timezone", GLOBAL(timezone), .kind = CONF_KIND_TEXT, .restart = true, .preset_words = "the system's zone",
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
     {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
         .restart = true, .manual = "How many threads serve sessions; 0 is one for each processor."},
+    {"sessions", GLOBAL(sessions), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "0",
+        .restart = true,
+        .manual = "How many sessions of clients there are at once, in equal parts for each of the workers; one more gets 421 in place "
+                  "of the greeting. 0 is as many as the system grants descriptors for."},
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
         .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
                   "below the domain."},
@@ -258,15 +264,22 @@ const struct conf_item conf_items[] = {
                   "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
-    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "0",
+    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "50",
         .manual = "How many sessions one client may have at once, an IPv6 one by its /64; the next gets 421 4.7.0 in place of "
-                  "the greeting. 0 is any number. None of the client limits is for relay-from, trusted-relays or users."},
-    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "0",
+                  "the greeting. 0 is any number. None of the client limits is for loopback, relay-from, trusted-relays or users: name hosts of your own there."},
+    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "600/1m",
         .manual = "How many sessions one client may begin in a time."},
-    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "0",
+    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "1200/1m",
         .manual = "How many messages one client may bring in a time; more get 450 4.7.1."},
-    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "12000/1m",
         .manual = "How many recipients one client may name in a time."},
+    {"client-errors", LISTEN(client_errors), .kind = CONF_KIND_RATE, .preset = "100/10m",
+        .manual = "How many refused commands, addresses and messages one client may have in a time. From then on it waits a second "
+                  "after each further one, two after the next, up to ten. Over ten in one session it waits a second in any case; "
+                  "over twenty the session ends with 421."},
+    {"unknown-recipients", LISTEN(unknown_recipients), .kind = CONF_KIND_NUMBER, .least = 0, .most = 10000, .preset = "25",
+        .manual = "How many recipients that do not exist a client may name in one session; the next gets 421 4.7.0 and the session "
+                  "ends. 0 is any number. Accepted messages in between make no difference."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
         .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
                   "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},

@@ -7,6 +7,7 @@
 
 #include "conf/users.h"
 #include "daemon/bundle.h"
+#include "daemon/check_tlsa.h"
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
 #include "io/clock.h"
@@ -55,17 +56,23 @@ static void check_pair(struct hk_tls_context *context, const struct hk_conf_list
 }
 
 static void check_certificates(
-    const struct options *o, const struct hk_conf_listener *l, struct hk_buf *why)
+    const struct options *o, const struct hk_conf *conf, size_t listener, struct hk_buf *why)
 {
+	const struct hk_conf_listener *l = &conf->listener[listener];
 	struct hk_tls_context *context;
+	bool all = true;
 	size_t i;
 
 	if (hk_tls_context_server(l->name, NULL, &context) != HK_OK)
 		return;
 	for (i = 0; i < l->certificate.n; i++) {
 		check_pair(context, l, i, why);
+		all &= !why->n;
 		warn(o, why);
 	}
+	if (all)
+		check_tlsa(conf, listener, context, why);
+	warn(o, why);
 	hk_tls_context_free(context);
 }
 
@@ -139,7 +146,7 @@ static void check_host(const struct options *o, const struct hk_conf *conf)
 	warn(o, &why);
 	for (i = 0; i < conf->n_listeners; i++) {
 		if (hk_conf_has_tls(&conf->listener[i]))
-			check_certificates(o, &conf->listener[i], &why);
+			check_certificates(o, conf, i, &why);
 		warn(o, &why);
 	}
 	for (i = 0; i < conf->n_listeners; i++)

@@ -20,6 +20,7 @@ enum hk_status server_init(struct server *s, struct hk_log *log)
 	for (i = 0; i < HK_SERVER_CHANNELS; i++)
 		s->channel[i] = -1;
 	s->watch = (struct hk_key_watch){.log = log, .box = &s->box};
+	s->tlsa = (struct hk_tlsa_watch){.log = log, .box = &s->box};
 	if (hk_tls_tickets_new(hk_clock_mono_ms(), &s->tickets) != HK_OK)
 		return HK_NOMEM;
 	return hk_mailbox_init(&s->box);
@@ -238,9 +239,9 @@ enum hk_status server_listen(struct server *s, const struct server_socket *socke
 	return HK_OK;
 }
 
-static enum hk_status start_resolver(struct hk_generation *g, struct hk_buf *why)
+enum hk_status server_start_resolver(const struct hk_conf *conf, struct hk_buf *why, struct hk_resolver **ret)
 {
-	struct hk_slice anchors = {0}, file = g->conf->trust_anchor;
+	struct hk_slice anchors = {0}, file = conf->trust_anchor;
 	enum hk_status status = HK_OK;
 	struct hk_arena a;
 	int fd;
@@ -254,12 +255,12 @@ static enum hk_status start_resolver(struct hk_generation *g, struct hk_buf *why
 		close(fd);
 	}
 	if (status == HK_OK)
-		status = hk_resolver_start(g->conf->resolver, anchors, &g->resolver);
+		status = hk_resolver_start(conf->resolver, anchors, ret);
 	if (status == HK_OK && file.n && !anchors.n)
 		status = HK_SYNTAX;
 	if (status != HK_OK)
 		hk_buf_addf(why, "resolver \"%.*s\", trust-anchor \"%.*s\": %s",
-		    HK_FMT(g->conf->resolver), HK_FMT(file), hk_status_text(status));
+		    HK_FMT(conf->resolver), HK_FMT(file), hk_status_text(status));
 	hk_arena_done(&a);
 	return status;
 }
@@ -275,7 +276,7 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 		hk_resolver_use(g->resolver);
 		return HK_OK;
 	}
-	return start_resolver(g, why);
+	return server_start_resolver(g->conf, why, &g->resolver);
 }
 
 /* Who signs the certificates of mail servers. */
@@ -355,6 +356,7 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 	if (status == HK_OK)
 		status = add_client_tls(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
+	hk_tlsa_watch_carry(s->now, s->next);
 	if (status == HK_OK && !s->mta)
 		status = first_start(s, why);
 	if (status == HK_OK) {
@@ -378,6 +380,8 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	if (hk_key_watch_begin(&s->watch, s->next, hk_clock_mono_ms()) != HK_OK)
 		hk_logf(
 		    s->log, HK_LOG_ERROR, "ev=key what=\"published records are not looked up\"");
+	if (hk_tlsa_watch_begin(&s->tlsa, s->next, hk_clock_mono_ms()) != HK_OK)
+		hk_logf(s->log, HK_LOG_ERROR, "ev=certificate what=\"published TLSA records are not looked up\"");
 	for (i = 0; i < s->next_sockets.n; i++)
 		s->next_sockets.at[i].is_new = false;
 	forget_sockets(&s->now_sockets, false);
@@ -393,13 +397,26 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 
 int server_run(struct server *s)
 {
-	return hk_key_watch_run(&s->watch, hk_clock_mono_ms());
+	uint64_t now = hk_clock_mono_ms();
+	int keys = hk_key_watch_run(&s->watch, now), tlsa = hk_tlsa_watch_run(&s->tlsa, now);
+
+	if (keys < 0 || tlsa < 0)
+		return keys < 0 ? tlsa : keys;
+	return keys < tlsa ? keys : tlsa;
 }
 
 void server_stop(struct server *s)
 {
 	if (s->mta)
 		hk_mta_stop(s->mta);
+}
+
+static void take_answer(struct server *s, struct hk_dns_post *post)
+{
+	if (post->token & HK_TLSA_WATCH_TOKEN)
+		hk_tlsa_watch_take(&s->tlsa, post, hk_clock_mono_ms());
+	else
+		hk_key_watch_take(&s->watch, post, hk_clock_mono_ms());
 }
 
 bool server_take_mail(struct server *s)
@@ -410,8 +427,7 @@ bool server_take_mail(struct server *s)
 	for (post = hk_mailbox_take(&s->box); post; post = next) {
 		next = post->next;
 		if (post->type == HK_POST_DNS)
-			hk_key_watch_take(
-			    &s->watch, (struct hk_dns_post *)post, hk_clock_mono_ms());
+			take_answer(s, (struct hk_dns_post *)post);
 		else if (hk_mta_told(s->mta, post))
 			idle = true;
 	}
@@ -436,6 +452,7 @@ void server_done(struct server *s)
 {
 	server_drop(s);
 	hk_key_watch_end(&s->watch);
+	hk_tlsa_watch_end(&s->tlsa);
 	/* first our use of it: with the workers' its resolver ends, which still answers to them */
 	hk_generation_free(s->now);
 	if (s->mta)

@@ -13,6 +13,7 @@
 #include "io/control.h"
 #include "io/key_watch.h"
 #include "io/mta.h"
+#include "io/tlsa_watch.h"
 
 #define HK_SERVER_CHANNELS 16
 
@@ -32,6 +33,7 @@ struct server {
 	struct hk_log *log;
 	struct hk_mailbox box;
 	struct hk_key_watch watch;
+	struct hk_tlsa_watch tlsa;
 	struct hk_tls_tickets *tickets; /* of all generations: a reload ends no session */
 	struct hk_mta *mta; /* NULL before the first serve */
 	struct hk_generation *now, *next;
@@ -66,6 +68,8 @@ enum hk_status server_listen(struct server *, const struct server_socket *) HK_M
 void server_channel(struct server *, unsigned worker, int fd);
 /* server_fetch(s, fd): takes fd, a channel to the fetch process. */
 void server_fetch(struct server *, int fd);
+/* server_start_resolver(conf, why, ret): as it says, with the trust anchors of its file. */
+enum hk_status server_start_resolver(const struct hk_conf *, struct hk_buf *why, struct hk_resolver **ret) HK_MUSTCHECK;
 /* server_operator(s, fd, group): takes fd, the operator's socket; before the first serve. */
 void server_operator(struct server *, int fd, gid_t group);
 /* server_serve(s, why): all or nothing: on failure the generation before is served on. */

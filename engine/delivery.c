@@ -78,6 +78,8 @@ static enum hk_handing handing_of(const struct hk_delivery *d)
 		return HK_HANDED_ON;
 	if (via == HK_VIA_MAILDIR)
 		return HK_HANDED_FINAL;
+	if (delivery_is_traced(d))
+		return HK_HANDED_TRACED;
 	if (d->client && (hk_smtpc_offered(d->client) & HK_EXT(DSN)))
 		return HK_HANDED_ON;
 	return via == HK_VIA_LMTP ? HK_HANDED_FINAL : HK_HANDED_RELAYED;

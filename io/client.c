@@ -191,7 +191,7 @@ static bool wants(struct hk_drive *d)
 		hk_ask_dns(d, want.id, &want.question);
 		break;
 	case HK_SESSION_TLS:
-		hk_drive_start_tls(d, c->generation->tls[c->listener], &(struct hk_tls_check){0});
+		hk_drive_start_tls(d, hk_generation_tls(c->generation, c->listener), &(struct hk_tls_check){0});
 		break;
 	case HK_SESSION_SYNC:
 		begin_sync(c, &want);
@@ -201,6 +201,9 @@ static bool wants(struct hk_drive *d)
 		break;
 	case HK_SESSION_AUTH:
 		authenticate(c, want.id, &want.auth);
+		break;
+	case HK_SESSION_RUN:
+		hk_session_run_asked(c->session, hk_ask_run(d->worker, want.domain));
 		break;
 	case HK_SESSION_CLOSE:
 		hk_drive_close(d);

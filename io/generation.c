@@ -17,6 +17,8 @@ struct hk_generation *hk_generation_new(struct hk_conf *conf, uint32_t number)
 	g->conf = conf;
 	/* one more than needed: calloc of nothing may be NULL */
 	g->tls = calloc(conf->n_listeners + 1, sizeof(struct hk_tls_context *));
+	g->tls_before = calloc(conf->n_listeners + 1, sizeof(struct hk_tls_context *));
+	g->holds = calloc(conf->n_listeners + 1, sizeof *g->holds);
 	g->accounts = calloc(conf->n_listeners + 1, sizeof(struct hk_users *));
 	g->mechanisms = calloc(conf->n_listeners + 1, sizeof *g->mechanisms);
 	g->key_algs = calloc(conf->n_keys + 1, sizeof *g->key_algs);
@@ -24,10 +26,15 @@ struct hk_generation *hk_generation_new(struct hk_conf *conf, uint32_t number)
 	g->key_sights = calloc(conf->n_keys + 1, sizeof *g->key_sights);
 	hk_arena_init(&g->arena, HK_GENERATION_ARENA);
 	g->key_record = calloc(conf->n_keys + 1, sizeof *g->key_record);
-	if (g->tls && g->accounts && g->mechanisms && g->key_record && g->key_algs && g->key_known && g->key_sights)
+	if (g->tls && g->tls_before && g->holds && g->accounts && g->mechanisms && g->key_record && g->key_algs && g->key_known && g->key_sights)
 		return g;
 	hk_generation_free(g);
 	return NULL;
+}
+
+struct hk_tls_context *hk_generation_tls(const struct hk_generation *g, size_t listener)
+{
+	return g->holds[listener] ? g->tls_before[listener] : g->tls[listener];
 }
 
 struct hk_generation *hk_generation_use(struct hk_generation *g)
@@ -44,6 +51,8 @@ void hk_generation_free(struct hk_generation *g)
 		return;
 	for (i = 0; g->tls && i < g->conf->n_listeners; i++)
 		hk_tls_context_free(g->tls[i]);
+	for (i = 0; g->tls_before && i < g->conf->n_listeners; i++)
+		hk_tls_context_free(g->tls_before[i]);
 	for (i = 0; g->accounts && i < g->conf->n_listeners; i++)
 		hk_users_free(g->accounts[i]);
 	if (g->device_key.n)
@@ -52,6 +61,8 @@ void hk_generation_free(struct hk_generation *g)
 	hk_resolver_free(g->resolver);
 	hk_conf_free(g->conf);
 	free(g->tls);
+	free(g->tls_before);
+	free(g->holds);
 	free(g->accounts);
 	free(g->mechanisms);
 	free(g->key_algs);

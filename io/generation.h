@@ -27,6 +27,8 @@ struct hk_generation {
 	struct hk_arena arena;
 	struct hk_resolver *resolver;
 	struct hk_tls_context **tls; /* one for each listener; NULL where it offers none */
+	struct hk_tls_context **tls_before; /* with the certificates of before; NULL: there is none to go back to */
+	_Atomic bool *holds; /* of each listener: tls_before is served; changed by the main thread (tlsa_watch.h) */
 	struct hk_users **accounts;  /* one for each listener; NULL where no file knows them */
 	struct hk_slice *mechanisms; /* of each listener; in arena; empty: no AUTH */
 	struct hk_slice device_key;  /* in arena; empty: the world's */
@@ -40,6 +42,8 @@ struct hk_generation {
 /* hk_generation_new(conf, number): takes conf, also on failure; no TLS, keys or resolver yet. NULL
  * when out of memory. */
 struct hk_generation *hk_generation_new(struct hk_conf *, uint32_t number);
+/* hk_generation_tls(g, listener): what it serves now; NULL: no TLS. */
+struct hk_tls_context *hk_generation_tls(const struct hk_generation *, size_t listener);
 struct hk_generation *hk_generation_use(struct hk_generation *);
 void hk_generation_free(struct hk_generation *); /* lets go; NULL allowed */
 /* hk_generation_missing(g, why): true, with a sentence in why, when a key or a certificate that the

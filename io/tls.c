@@ -98,6 +98,12 @@ enum hk_status tls_context_new(const SSL_METHOD *method, struct hk_tls_context *
 	return HK_OK;
 }
 
+struct hk_tls_context *hk_tls_context_use(struct hk_tls_context *c)
+{
+	c->users++;
+	return c;
+}
+
 void hk_tls_context_free(struct hk_tls_context *c)
 {
 	if (!c || --c->users)

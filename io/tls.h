@@ -10,6 +10,7 @@
 #define HIKYAKU_IO_TLS_H
 
 #include <hikyaku/base.h>
+#include <hikyaku/dns.h>
 
 #include "engine/tls_policy.h"
 #include "io/tls_tickets.h"
@@ -37,7 +38,20 @@ enum hk_status hk_tls_context_client(struct hk_slice ca, struct hk_tls_context *
 /* hk_tls_context_checked(ca, ret): a client whose connections know whether the certificate is trusted (hk_tls_peer); the
  * handshake goes on in any case. ca: PEM texts of authorities; empty: the system's. CRYPTO: none can be read. */
 enum hk_status hk_tls_context_checked(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;
+struct hk_tls_context *hk_tls_context_use(struct hk_tls_context *);
 void hk_tls_context_free(struct hk_tls_context *); /* lets go; NULL allowed */
+
+/* Of a server: hk_tls_context_same(a, b): the same certificates, of a listener of the same name. */
+bool hk_tls_context_same(const struct hk_tls_context *, const struct hk_tls_context *);
+/* hk_tls_context_names(c, ret): the host names of its certificates, without those with a wildcard; each once. */
+#define HK_TLS_NAMES_MAX 64
+struct hk_tls_names {
+	char at[HK_TLS_NAMES_MAX][HK_DNS_NAME_MAX + 1];
+	size_t n;
+};
+void hk_tls_context_names(const struct hk_tls_context *, struct hk_tls_names *ret);
+/* hk_tls_context_fits(c, check): whether each certificate that a client of check->name may get is as its TLSA records say. */
+bool hk_tls_context_fits(const struct hk_tls_context *, const struct hk_tls_check *) HK_MUSTCHECK;
 
 struct hk_tls;
 /* hk_tls_new(context, fd, name, ret): fd stays the caller's. name: SNI of a client, when it is a

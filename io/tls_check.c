@@ -77,7 +77,7 @@ static bool expect_name(SSL *ssl, const char *name)
 }
 
 /* RFC 7672 3.1.1: for usage 3 neither the name nor the date counts. OpenSSL skips the date by itself. */
-static bool expect_tlsa(SSL *ssl, const char *name, const char *other, const struct hk_tls_check *check)
+bool tls_expect_tlsa(SSL *ssl, const char *name, const char *other, const struct hk_tls_check *check)
 {
 	size_t i, n = 0;
 
@@ -104,7 +104,7 @@ enum hk_status hk_tls_expect(struct hk_tls *t, const struct hk_tls_check *check)
 		return HK_CRYPTO;
 	snprintf(name, sizeof name, "%.*s", HK_FMT(check->name));
 	snprintf(other, sizeof other, "%.*s", HK_FMT(check->other_name));
-	ok = check->verify == HK_VERIFY_DANE ? expect_tlsa(t->ssl, name, other, check)
+	ok = check->verify == HK_VERIFY_DANE ? tls_expect_tlsa(t->ssl, name, other, check)
 	                                     : expect_name(t->ssl, name);
 	ERR_clear_error();
 	if (!ok)

@@ -138,7 +138,7 @@ static int drop_authorities(void **state)
 /* ---- one handshake ---- */
 
 struct outcome {
-	bool connected;
+	bool connected, fits;
 	enum hk_tls_result result;
 };
 
@@ -148,12 +148,13 @@ static struct outcome shake(const struct certificate *c, const struct hk_tls_che
 	enum hk_status at_server = HK_AGAIN, at_client = HK_AGAIN;
 	struct hk_tls *s, *t;
 	X509 *leaf = leaf_new(c);
-	char pem[4096];
+	char pem[2 * sizeof ca_pem];
 	struct hk_buf why;
 	struct outcome ret;
 	int pair[2], i;
 
-	pem_of(leaf, NULL, pem, sizeof pem);
+	pem_of(leaf, NULL, pem, sizeof pem - sizeof ca_pem);
+	memcpy(pem + strlen(pem), ca_pem, sizeof ca_pem);
 	X509_free(leaf);
 	hk_buf_init(&why, 1024);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
@@ -168,7 +169,7 @@ static struct outcome shake(const struct certificate *c, const struct hk_tls_che
 		if (at_server == HK_AGAIN)
 			at_server = hk_tls_handshake(s);
 	}
-	ret = (struct outcome){at_client == HK_OK, hk_tls_result(t)};
+	ret = (struct outcome){.connected = at_client == HK_OK, .fits = hk_tls_context_fits(server, check), .result = hk_tls_result(t)};
 	hk_tls_free(t);
 	hk_tls_free(s);
 	hk_tls_context_free(client);
@@ -294,6 +295,9 @@ static void a_tlsa_is_fit_or_the_handshake_fails(void **state)
 	    {"3 1 1, another name", {SELF_SIGNED, "x", DNS("mx.b.test")}, 3, false, true},
 	    {"3 1 1, its time is over", {EXPIRED, "x", DNS("mx.a.test")}, 3, false, true},
 	    {"2 1 1 of a key that is not in the chain", {GOOD, "x", DNS("mx.a.test")}, 2, true, false},
+	    {"2 1 1 of the authority in the chain", {GOOD, "x", DNS("mx.a.test")}, 2, false, true},
+	    {"2 1 1 of the authority, another name", {GOOD, "x", DNS("mx.b.test")}, 2, false, false},
+	    {"2 1 1 of the authority, its time is over", {EXPIRED, "x", DNS("mx.a.test")}, 2, false, false},
 	    {"2 1 1 of the leaf's own key", {SELF_SIGNED, "x", DNS("mx.a.test")}, 2, false, false},
 	};
 	size_t i;
@@ -305,10 +309,13 @@ static void a_tlsa_is_fit_or_the_handshake_fails(void **state)
 		struct hk_tls_check check = {.name = HK_S("mx.a.test"), .verify = HK_VERIFY_DANE, .tlsa = &tlsa, .n_tlsa = 1};
 		struct outcome got;
 
-		digest_of(leaf_key, rows[i].spoil, digest);
+		digest_of(rows[i].usage == 2 && rows[i].c.kind != SELF_SIGNED ? ca_key : leaf_key, rows[i].spoil, digest);
 		got = shake(&rows[i].c, &check);
 		if (got.connected != rows[i].may || (got.result == HK_TLS_RESULT_NONE) != rows[i].may)
 			fail_msg("%s: %s, %s", rows[i].what, got.connected ? "connected" : "not", hk_tls_result_word(got.result));
+		/* what we say of our own certificate is what a sender finds */
+		if (got.fits != got.connected)
+			fail_msg("%s: %s", rows[i].what, got.fits ? "fits" : "fits not");
 	}
 }
 

@@ -17,6 +17,7 @@
 struct tls_site {
 	SSL_CTX *ssl; /* of the first: the context's own */
 	X509 *leaf[TLS_KINDS];
+	STACK_OF(X509) * chain[TLS_KINDS]; /* what goes with each */
 	size_t n_leaves;
 };
 struct hk_tls_context {
@@ -40,6 +41,10 @@ struct hk_tls {
 
 /* tls_context_new(method, ret): what every context has. */
 enum hk_status tls_context_new(const SSL_METHOD *, struct hk_tls_context **ret) HK_MUSTCHECK;
+/* tls_expect_tlsa(ssl, name, other, check): before a handshake, or a check as one would make it. */
+bool tls_expect_tlsa(SSL *, const char *name, const char *other, const struct hk_tls_check *);
+/* tls_find_site(c, name): whom a client of this name gets. */
+const struct tls_site *tls_find_site(const struct hk_tls_context *, const char *name);
 void tls_sites_done(struct hk_tls_context *);
 /* tls_use_pem(ssl, text, use): text as a BIO; false for an empty or too long one, or as use says. */
 bool tls_use_pem(SSL_CTX *, struct hk_slice text, bool (*use)(SSL_CTX *, BIO *));

@@ -139,8 +139,10 @@ void tls_sites_done(struct hk_tls_context *c)
 	size_t i, j;
 
 	for (i = 0; i < c->n_sites; i++) {
-		for (j = 0; j < c->site[i].n_leaves; j++)
+		for (j = 0; j < c->site[i].n_leaves; j++) {
 			X509_free(c->site[i].leaf[j]);
+			sk_X509_pop_free(c->site[i].chain[j], X509_free);
+		}
 		if (c->site[i].ssl != c->ssl)
 			SSL_CTX_free(c->site[i].ssl);
 	}
@@ -166,8 +168,10 @@ enum hk_status hk_tls_context_add(
 	         hk_hmac_sha256(hk_slice_of(c->place, sizeof c->place), certificate, c->place) != HK_OK)
 		wrong = "the certificate cannot be used (its key may be too short)";
 	if (!wrong) {
-		X509_up_ref(p.leaf);
-		s->leaf[s->n_leaves++] = p.leaf;
+		s->leaf[s->n_leaves] = p.leaf;
+		s->chain[s->n_leaves++] = p.chain;
+		p.leaf = NULL;
+		p.chain = NULL;
 	} else if (s) {
 		drop_empty(c, s);
 	}
@@ -197,17 +201,14 @@ static bool read_name(const uint8_t *p, size_t n, char ret[HK_TLS_NAME_MAX + 1])
 }
 
 /* By the certificates' own names. Nothing is kept for a name, whatever it is (CVE-2017-15130). */
-static void choose_site(SSL *ssl, const struct hk_tls_context *c, const char *name)
+const struct tls_site *tls_find_site(const struct hk_tls_context *c, const char *name)
 {
 	size_t i;
 
-	for (i = 0; name[0] && i < c->n_sites; i++) {
-		if (X509_check_host(c->site[i].leaf[0], name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1)
-			continue;
-		if (i)
-			SSL_set_SSL_CTX(ssl, c->site[i].ssl);
-		break;
-	}
+	for (i = 0; name[0] && i < c->n_sites; i++)
+		if (X509_check_host(c->site[i].leaf[0], name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1)
+			return &c->site[i];
+	return &c->site[0];
 }
 
 /* Before OpenSSL looks at a ticket: its callback for the name comes behind that, which is too late for a key that hangs on it. */
@@ -220,7 +221,7 @@ static int on_hello(SSL *ssl, int *alert, void *user)
 	(void)alert;
 	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) || !read_name(p, n, t->name))
 		t->name[0] = '\0';
-	choose_site(ssl, user, t->name);
+	SSL_set_SSL_CTX(ssl, tls_find_site(user, t->name)->ssl);
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 

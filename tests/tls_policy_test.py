@@ -49,7 +49,9 @@ class Authority:
         key, crt, csr = (path.with_name(path.name + end) for end in (".key", ".crt", ".csr"))
         if crt.exists():
             return crt, key
-        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name]
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name]
+        if kind != "cn":  # no name but that of the subject
+            new += ["-addext", "subjectAltName=DNS:" + name]
         if kind == "self":
             run("openssl", "req", "-x509", *new, "-days", "30", "-keyout", key, "-out", crt)
             return crt, key
@@ -116,10 +118,12 @@ class Zones:
     def __init__(self, root, rows):
         self.root = root / "zones"
         self.root.mkdir()
+        self.keys = {}
         self.address, self.port = fresh_address(), 5355
         head = "$TTL 60\n@ IN SOA ns.test. root.test. 1 3600 900 86400 60\n@ IN NS ns.test.\n"
         ds = self.sign("old.test", head + "@ MX 1 mx.old.test.\nmx A 127.0.0.1\n", ["-e", "20210101", "-i", "20200101"])
-        anchor = self.sign("test", head + f"ns A {self.address}\nold NS ns.test.\n{ds}\n" + rows, [])
+        self.text = head + f"ns A {self.address}\nold NS ns.test.\n{ds}\n"
+        anchor = self.sign("test", self.text + rows, [])
         self.anchor = root / "anchor"
         self.anchor.write_text("; ours\n" + anchor + "\n")
         self.spoil()
@@ -128,15 +132,22 @@ class Zones:
     def sign(self, name, text, options):
         path = self.root / name
         path.write_text(text)
-        key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", name, cwd=self.root).decode().strip()
+        key = self.keys.get(name) or run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", name, cwd=self.root).decode().strip()
+        self.keys[name] = key
         run("ldns-signzone", *options, "-o", name, "-f", self.root / (name + ".signed"), path, key, cwd=self.root)
         return (self.root / (key + ".ds")).read_text().strip()
 
+    def publish(self, rows):
+        """Other rows in test., which go out at once."""
+        self.sign("test", self.text + rows, [])
+        self.close()
+        self.start()
+
     def spoil(self):
-        """The TLSA of bogus.test is another one than was signed."""
+        """The TLSA of bogus.test, and of bogus-x.test, is another one than was signed."""
         path = self.root / "test.signed"
         text = path.read_text()
-        changed = re.sub(r"(?m)^(_25\._tcp\.mx\.bogus\.test\.\s.*\bTLSA\s+3 1 1 )(..)", lambda m: m[1] + ("00" if m[2] != "00" else "11"), text)
+        changed = re.sub(r"(?m)^(_25\._tcp\.mx\.bogus[-\w]*\.test\.\s.*\bTLSA\s+3 1 1 )(..)", lambda m: m[1] + ("00" if m[2] != "00" else "11"), text)
         assert changed != text
         path.write_text(changed)
 
@@ -170,7 +181,7 @@ class Policies:
     """An HTTPS server: answers[domain] is what it says to GET, in full; asked counts. Certificates by SNI."""
 
     def __init__(self, authority, kinds):
-        self.answers, self.asked = {}, []
+        self.answers, self.asked, self.stop = {}, [], threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -178,6 +189,9 @@ class Policies:
                 domain = self.headers["Host"].split(":")[0].removeprefix("mta-sts.")
                 outer.asked.append((domain, self.path))
                 status, headers, body = outer.answers.get(domain, (404, {}, b"none"))
+                if status is None:  # never
+                    outer.stop.wait()
+                    return
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -192,7 +206,7 @@ class Policies:
         contexts = {}
         for domain, kind in kinds.items():
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*authority.certificate("mta-sts." + domain, kind))
+            context.load_cert_chain(*(kind if isinstance(kind, tuple) else authority.certificate("mta-sts." + domain, kind)))
             contexts["mta-sts." + domain] = context
         first = next(iter(contexts.values()))
         first.sni_callback = lambda connection, name, _: setattr(connection, "context", contexts.get(name, first))
@@ -206,6 +220,7 @@ class Policies:
         self.answers[domain] = (status, {"Content-Type": "text/plain", **{k.replace("_", "-"): v for k, v in headers.items()}}, body)
 
     def close(self):
+        self.stop.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -214,13 +229,17 @@ class Policies:
 
 
 class World:
-    """Domains with one mail server each: kind is that of its certificate, tlsa None or the kind of certificate it is made of."""
+    """Domains with one mail server each: kind is that of its certificate, or a function of the authority that gives the server;
+    tlsa None or the kind of certificate it is made of; more(self) is what else stands in the zone."""
 
-    def __init__(self, root, domains, sts=()):
+    def __init__(self, root, domains, sts=(), more=lambda world: ""):
         self.root, self.authority, self.sinks = root, Authority(root), {}
         rows = ""
         for domain, kind, tlsa in domains:
-            sink = TlsSink(self.authority.certificate(f"mx.{domain}.test", kind)) if kind != "plain" else Sink()
+            if callable(kind):
+                sink = kind(self.authority)
+            else:
+                sink = TlsSink(self.authority.certificate(f"mx.{domain}.test", kind)) if kind != "plain" else Sink()
             self.sinks[domain] = sink
             rows += f"{domain} MX 1 mx.{domain}.test.\nmx.{domain} A {sink.address}\n"
             if tlsa:
@@ -229,7 +248,8 @@ class World:
             rows += f'_mta-sts.{domain} TXT "v=STSv1; id={number};"\n'
         if "bogus" not in self.sinks:
             rows += "_25._tcp.mx.bogus TLSA 3 1 1 " + "ab" * 32 + "\n"
-        self.zones = Zones(root, rows)
+        self.rows = rows + more(self)
+        self.zones = Zones(root, self.rows)
 
     def daemon(self, rest="route * { via mx; }", **settings):
         settings.setdefault("mta_sts", "off")
@@ -367,14 +387,14 @@ def shown(d, port, name=None, session=None, rsa=False, options=()):
 
 
 def resumption(tap, d, ports):
-    """SEC-12: a ticket is for one listener and one name. ports: two listeners."""
+    """T3 SEC-12: a ticket is for one listener and one name. ports: two listeners."""
     with folder() as root:
         for version in ("-tls1_2", "-tls1_3"):
             def resumes(port, name, kept):
                 (root / "session").write_bytes(kept)
                 return shown(d, port, name, root / "session", options=(version,))
             for name in ("one.test", "x.two.test", None):
-                title = f"SEC-12 {version[1:]}, {name or 'no name'}: a session"
+                title = f"T3 SEC-12 {version[1:]}, {name or 'no name'}: a session"
                 first = shown(d, ports[0], name, options=(version,))
                 tap.ok(first[3] and not first[2], f"{title} is kept by the client", first[4][-800:])
                 again = resumes(ports[0], name, first[3])
@@ -385,6 +405,60 @@ def resumption(tap, d, ports):
                     tap.ok(not full[2] and "220 mx.b.test" in full[4], f"{title} is not resumed by {other or 'no name'}, which gets one of its own", full[4][-500:])
         kept = shown(d, ports[0], "one.test")[3]
         return kept
+
+
+def held_back(tap):
+    """S4-104: a certificate that does not fit the published TLSA record waits; the one before it is served on."""
+    with world(tap, []) as w:
+        if not w:
+            return
+        host, crt, key = "mx.hold.test", w.root / "served.crt", w.root / "served.key"
+
+        def install(kind, name=host):
+            for source, target in zip(w.authority.certificate(name, kind), (crt, key)):
+                target.write_bytes(source.read_bytes())
+                target.chmod(0o644)
+
+        def record(*kinds):
+            return "".join(f"_25._tcp.{host.removesuffix('.test')} 1 TLSA {w.authority.tlsa(host, kind)}\n" for kind in kinds)
+
+        def serial(d):
+            text = shown(d, PORT, host)[4]
+            return re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.S)[0].split()
+
+        def of(kind):
+            return w.authority.certificate(host, kind)[0].read_text().split()
+
+        bogus = "_25._tcp.mx.bogus TLSA 3 1 1 " + "ab" * 32 + "\n"
+        w.zones.publish(record("good") + bogus)
+        listener = f"listen mx {{ address %(address)s:%(port)d; implicit-tls on; hostname {host}; reject-early-talkers off; certificate {crt}; certificate-key {key}; }}"
+        for name, single in (("--single", True), ("the processes", False)):
+            spool = w.root / name.replace(" ", "-").strip("-")
+            spool.mkdir()
+            install("good")
+            with Daemon(spool, listener, resolver=w.zones.where, trust_anchor=w.zones.anchor, port_map_25=PORT, certificate_check="1s", single=single) as d:
+                checked = subprocess.run([*d.command(), "--check-config"], capture_output=True, text=True, timeout=60)
+                tap.ok("TLSA" not in checked.stderr and checked.returncode == 0, f"{name}: --check-config finds that it fits", checked.stderr)
+                tap.equal(serial(d), of("good"), f"{name}: the certificate that fits is served")
+                install("self")
+                alarm = d.wait_log(r"ev=alarm id=(TLSA-[0-9A-F]{8}) listener=mx name=_25._tcp.mx.hold.test over=0 what=\"the new certificate does not fit", 30)
+                tap.ok(alarm, f"{name}: a new one that does not fit is an alarm", d.log()[-1500:])
+                tap.equal(serial(d), of("good"), f"{name}: and the one before it is served on")
+                checked = subprocess.run([*d.command(), "--check-config"], capture_output=True, text=True, timeout=60)
+                tap.ok("_25._tcp.mx.hold.test: the certificate does not fit" in checked.stderr, f"{name}: --check-config says so", checked.stderr)
+                d.reload()
+                d.wait_log("ev=reload ok=1", count=2)
+                tap.equal((serial(d), len(d.wait_log("over=0"))), (of("good"), 1), f"{name}: it stays so over a reload, and is not told twice")
+                w.zones.publish(record("good", "self") + bogus)
+                tap.ok(d.wait_log(r"ev=certificate listener=mx what=\"the new certificate is in force", 60), f"{name}: once it is published it comes into force", d.log()[-1500:])
+                tap.equal(serial(d), of("self"), f"{name}: and is served")
+                tap.equal(d.wait_log(r"ev=alarm id=(TLSA-[0-9A-F]{8}) .*over=1"), alarm, f"{name}: the alarm ends by its id")
+                install("expired", "mx.other.test")
+                wait_until(lambda: "over=0" in d.log().split("over=1")[-1], 30)
+                tap.equal(serial(d), of("self"), f"{name}: another that does not fit waits again")
+                w.zones.publish(bogus)
+                tap.ok(d.wait_log("the new certificate is in force", 60, count=2), f"{name}: where nothing is published any more nothing is held back", d.log()[-1500:])
+                w.zones.publish(record("good") + bogus)
 
 
 def protocols(tap, d):
@@ -438,4 +512,4 @@ def certificates_of_a_listener(tap):
 
 
 if __name__ == "__main__":
-    sys.exit(run_cases([certificates_of_a_listener, dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))
+    sys.exit(run_cases([certificates_of_a_listener, held_back, dane_with_a_signed_zone, mta_sts_with_a_server_of_policies], Tap()))

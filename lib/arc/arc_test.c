@@ -158,9 +158,14 @@ static void a_broken_structure_fails_before_any_question(void **state)
 {
 	static const struct {
 		const char *from, *to, *reason;
+		unsigned highest; /* 0: 2 */
 	} rows[] = {
-	    {"ARC-Seal: i=2;", "ARC-Seal: i=3;", "set 2: a field of the set is missing"},
+	    {"ARC-Seal: i=2;", "ARC-Seal: i=3;", "set 2: a field of the set is missing", 3},
 	    {"ARC-Seal: i=2;", "ARC-Seal: i=1;", "set 1: a field of the set stands twice"},
+	    {"ARC-Authentication-Results: i=2;",
+	        "ARC-Authentication-Results: i=1; x\r\nARC-Authentication-Results: i=1; x\r\n"
+	        "ARC-Authentication-Results: i=3;",
+	        "set 1: a field of the set stands twice", 3}, /* and what stands below is read too */
 	    {"ARC-Seal: i=2;", "ARC-Seal: i=51;", "bad instance in i="},
 	    {"ARC-Seal: i=2;", "ARC-Seal: i=0;", "bad instance in i="},
 	    {"ARC-Seal: i=2;", "ARC-Seal: i=002;", "bad instance in i="},
@@ -198,6 +203,7 @@ static void a_broken_structure_fails_before_any_question(void **state)
 		arc_check_run(&c, changed(&f.arena, f.two, rows[i].from, rows[i].to), &at_now,
 		    &f.world, CUT_WHOLE);
 		expect_chain(&c, HK_ARC_FAIL, rows[i].reason);
+		assert_int_equal(c.verdict->highest, rows[i].highest ? rows[i].highest : 2);
 		assert_int_equal(c.questions, 0);
 		assert_int_equal(c.verdict->n, 0);
 		arc_check_done(&c);
