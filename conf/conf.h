@@ -18,6 +18,8 @@
 #include <hikyaku/base.h>
 #include <hikyaku/crypto.h>
 #include <hikyaku/smtp.h>
+
+#include "log/format.h"
 #include <hikyaku/verify.h>
 
 #define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
@@ -111,7 +113,8 @@ struct hk_conf_listener {
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
 	uint32_t client_connections; /* at once; 0: any number */
-	struct hk_conf_rate client_arrivals, client_messages, client_recipients;
+	struct hk_conf_rate client_arrivals, client_messages, client_recipients, client_errors;
+	uint32_t unknown_recipients; /* of a session; 0: any number */
 	uint32_t greylist; /* seconds; 0: off */
 	bool check_sender_domain;
 	struct hk_conf_nets proxy_from; /* balancers that put a PROXY header in front */
@@ -195,6 +198,7 @@ struct hk_conf {
 	struct hk_slice sts_server;      /* "IP@PORT" of all policies, for tests; empty: their own */
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
+	uint32_t sessions; /* at once; 0: as many as there are descriptors for */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
 	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
 	struct hk_slice mailboxes_file;
@@ -205,6 +209,7 @@ struct hk_conf {
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */
+	enum hk_log_format log_format;
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and

@@ -16,7 +16,7 @@ static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
     {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"requiretls", HK_EXT(REQUIRETLS)}, {"dsn", HK_EXT(DSN)},
-    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {0}};
+    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {"deliverby", HK_EXT(DELIVERBY)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -40,6 +40,8 @@ static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
 
 static const struct conf_word unconvertible[] = {
     {"as-is", HK_UNCONVERTIBLE_AS_IS}, {"bounce", HK_UNCONVERTIBLE_BOUNCE}, {0}};
+
+static const struct conf_word log_formats[] = {{"own", HK_LOG_OWN}, {"json", HK_LOG_JSON}, {"postfix", HK_LOG_POSTFIX}, {0}};
 
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
@@ -100,6 +102,10 @@ const struct conf_item conf_items[] = {
         .manual = "The time zone of dates in trace fields, such as Asia/Tokyo."},
     {"workers", GLOBAL(workers), .kind = CONF_KIND_NUMBER, .least = 0, .most = 15, .preset = "0",
         .restart = true, .manual = "How many threads serve sessions; 0 is one for each processor."},
+    {"sessions", GLOBAL(sessions), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "0",
+        .restart = true,
+        .manual = "How many sessions of clients there are at once, in equal parts for each of the workers; one more gets 421 in place "
+                  "of the greeting. 0 is as many as the system grants descriptors for."},
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
         .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
                   "below the domain."},
@@ -131,6 +137,9 @@ const struct conf_item conf_items[] = {
         .preset = "30", .restart = true, .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr or a file."},
+    {"log-format", GLOBAL(log_format), .kind = CONF_KIND_WORD, .words = log_formats, .preset = "own",
+        .manual = "The form of its lines: own, json (an object a line), or postfix: those that Postfix would write, which "
+                  "pflogsumm and fail2ban's filter for Postfix read. The words of a refusal are ours there."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
     {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",
@@ -259,15 +268,22 @@ const struct conf_item conf_items[] = {
                   "allows. 0 asks nobody to wait."},
     {"check-sender-domain", LISTEN(check_sender_domain), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether MAIL FROM is refused with 550 5.7.27 where its domain has a null MX (RFC 7505)."},
-    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "0",
+    {"client-connections", LISTEN(client_connections), .kind = CONF_KIND_NUMBER, .least = 0, .most = 65535, .preset = "50",
         .manual = "How many sessions one client may have at once, an IPv6 one by its /64; the next gets 421 4.7.0 in place of "
-                  "the greeting. 0 is any number. None of the client limits is for relay-from, trusted-relays or users."},
-    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "0",
+                  "the greeting. 0 is any number. None of the client limits is for loopback, relay-from, trusted-relays or users: name hosts of your own there."},
+    {"client-arrivals", LISTEN(client_arrivals), .kind = CONF_KIND_RATE, .preset = "600/1m",
         .manual = "How many sessions one client may begin in a time."},
-    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "0",
+    {"client-messages", LISTEN(client_messages), .kind = CONF_KIND_RATE, .preset = "1200/1m",
         .manual = "How many messages one client may bring in a time; more get 450 4.7.1."},
-    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "0",
+    {"client-recipients", LISTEN(client_recipients), .kind = CONF_KIND_RATE, .preset = "12000/1m",
         .manual = "How many recipients one client may name in a time."},
+    {"client-errors", LISTEN(client_errors), .kind = CONF_KIND_RATE, .preset = "100/10m",
+        .manual = "How many refused commands, addresses and messages one client may have in a time. From then on it waits a second "
+                  "after each further one, two after the next, up to ten. Over ten in one session it waits a second in any case; "
+                  "over twenty the session ends with 421."},
+    {"unknown-recipients", LISTEN(unknown_recipients), .kind = CONF_KIND_NUMBER, .least = 0, .most = 10000, .preset = "25",
+        .manual = "How many recipients that do not exist a client may name in one session; the next gets 421 4.7.0 and the session "
+                  "ends. 0 is any number. Accepted messages in between make no difference."},
     {"greet-delay", LISTEN(greet_delay), .kind = CONF_KIND_DURATION, .least = 0, .most = 60, .preset = "0",
         .manual = "How long a client waits for the banner, unless it is in relay-from or trusted-relays. With "
                   "reject-early-talkers one that talks meanwhile is sent away, as much of what sends spam does."},

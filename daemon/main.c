@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
@@ -82,9 +83,24 @@ static void print_manual(void)
 	hk_buf_done(&text);
 }
 
+static int run(const struct options *o)
+{
+	if (o->role)
+		return run_role(o->role);
+	if (o->check)
+		return check_run(o);
+	/* whoever debugs or tests wants the process that was started */
+	if (o->single)
+		return single_run(o);
+	if (!o->foreground)
+		go_to_background();
+	return supervisor_run(o, o->foreground ? nothing : let_parent_go);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
+	int status;
 
 	if (!options_parse(argc, argv, &o))
 		return 2;
@@ -96,14 +112,8 @@ int main(int argc, char **argv)
 		print_manual();
 	if (o.help || o.version || o.manual)
 		return 0;
-	if (o.role)
-		return run_role(o.role);
-	if (o.check)
-		return check_run(&o);
-	/* whoever debugs or tests wants the process that was started */
-	if (o.single)
-		return single_run(&o);
-	if (!o.foreground)
-		go_to_background();
-	return supervisor_run(&o, o.foreground ? nothing : let_parent_go);
+	status = run(&o);
+	/* the threads of the pool end while libcrypto can still give back what it keeps for each thread */
+	uv_library_shutdown();
+	return status;
 }

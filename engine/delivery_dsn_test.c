@@ -124,6 +124,73 @@ static void nothing_is_said_of_the_junk_address(void **state)
 	rig_done(&r);
 }
 
+#define BY_SCRIPT "220 hi|250-h\n250-DELIVERBY\n250 DSN|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
+
+/* S3-036 RFC 2852 4: the hop gets what is left of the time; without the extension it gets no mail that is to come back, and where
+ * the time is not kept any more, or a trace is wanted, the sender hears that it was passed on. */
+static void a_time_goes_on_with_the_seconds_that_are_left(void **state)
+{
+	static const struct {
+		int32_t seconds;
+		bool is_return, is_trace;
+		const char *route, *script;
+		enum hk_rcpt_outcome outcome;
+		enum hk_handing handing;
+		const char *command, *status;
+	} rows[] = {
+	    {100, true, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_ON, " BY=40;R\r\n", ""},
+	    {100, true, true, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_TRACED, " BY=40;RT\r\n", ""},
+	    {61, true, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_ON, " BY=1;R\r\n", ""},
+	    {60, true, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_FAILED, HK_HANDED_ON, NULL, "5.4.7"},
+	    {100, true, false, "via smtp plain.test;", DSN_SCRIPT, HK_RCPT_FAILED, HK_HANDED_ON, NULL, "5.3.3"},
+	    {100, true, false, "via lmtp plain.test:24;", OK_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_FINAL, NULL, ""},
+	    {100, false, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_ON, " BY=40;N\r\n", ""},
+	    {10, false, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_ON, " BY=-50;N\r\n", ""},
+	    {-999999999, false, false, "via smtp plain.test;", BY_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_ON,
+	        " BY=-999999999;N\r\n", ""},
+	    {100, false, false, "via smtp plain.test;", DSN_SCRIPT, HK_RCPT_DELIVERED, HK_HANDED_TRACED, NULL, ""},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct rig_peer peer = {.script = rows[i].script};
+		struct rig_mail mail = simple;
+		char conf[1024];
+		struct rig r;
+
+		snprintf(conf, sizeof conf, CONF "route * { %s }", rows[i].route);
+		mail.params.has_by = true;
+		mail.params.by_seconds = rows[i].seconds;
+		mail.params.by_return = rows[i].is_return;
+		mail.params.by_trace = rows[i].is_trace;
+		rig_begin(&r, conf, &peer);
+		rig_put(&r, &mail);
+		r.job.born_ms = (int64_t)r.now.mono_ms - 60000;
+		rig_run(&r);
+		assert_int_equal(r.result->outcome, rows[i].outcome);
+		if (rows[i].outcome == HK_RCPT_DELIVERED)
+			assert_int_equal(r.result->handing, rows[i].handing);
+		if (rows[i].status[0])
+			assert_string_equal(r.result->enhanced, rows[i].status);
+		if (rows[i].command ? !got(&peer, rows[i].command) : got(&peer, " BY="))
+			fail_msg("%zu: %.*s", i, HK_FMT(hk_buf_slice(&peer.got)));
+		rig_done(&r);
+	}
+}
+
+/* RFC 2852, RFC 3461 4.1: a trace is told of like success, whatever NOTIFY has but NEVER */
+static void a_trace_is_due_unless_nobody_wants_to_hear(void **state)
+{
+	static const unsigned notify[] = {0, HK_NOTIFY_SUCCESS, HK_NOTIFY_FAILURE, HK_NOTIFY_NEVER};
+	struct hk_rcpt_result r = {.outcome = HK_RCPT_DELIVERED, .handing = HK_HANDED_TRACED};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(notify); i++)
+		assert_int_equal(hk_dsn_is_due(&r, notify[i]), notify[i] != HK_NOTIFY_NEVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +198,8 @@ int main(void)
 	    cmocka_unit_test(orcpt_is_added_where_nobody_named_one),
 	    cmocka_unit_test(who_tells_of_success_goes_by_the_hop),
 	    cmocka_unit_test(nothing_is_said_of_the_junk_address),
+	    cmocka_unit_test(a_time_goes_on_with_the_seconds_that_are_left),
+	    cmocka_unit_test(a_trace_is_due_unless_nobody_wants_to_hear),
 	};
 
 	return cmocka_run_group_tests_name("delivery-dsn", tests, NULL, NULL);

@@ -242,6 +242,11 @@ bool link_can_stay(const struct hk_delivery *);
 /* ---- delivery_transaction.c ---- */
 /* transaction_ready(d): the client is: the message is rendered in the form of this hop, or the next transaction begins. */
 void transaction_ready(struct hk_delivery *);
+/* DELIVERBY (RFC 2852 4): delivery_by_left(d): seconds until the sender's time. delivery_wants_by(d): only a host that keeps the
+ * time will do. delivery_is_traced(d): the sender is told where it was handed on. */
+int64_t delivery_by_left(const struct hk_delivery *);
+bool delivery_wants_by(const struct hk_delivery *);
+bool delivery_is_traced(const struct hk_delivery *);
 /* talk_rendered(d): the message can be sent. */
 void talk_rendered(struct hk_delivery *);
 

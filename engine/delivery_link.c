@@ -6,10 +6,11 @@
 
 #include "engine/delivery_internal.h"
 
-/* REQUIRETLS and TLS-Required make a policy of the message's own (RFC 8689). */
+/* REQUIRETLS and TLS-Required make a policy of the message's own (RFC 8689); a time by which it comes back asks more of the
+ * host than a connection to it tells. */
 static bool is_special(const struct hk_delivery *d)
 {
-	return d->mail.params.require_tls || (d->mail.flags & HK_MAIL_TLS_OPTIONAL);
+	return d->mail.params.require_tls || (d->mail.flags & HK_MAIL_TLS_OPTIONAL) || delivery_wants_by(d);
 }
 
 bool link_begin(struct hk_delivery *d)

@@ -286,6 +286,11 @@ bool policy_ready(struct hk_delivery *d)
 		policy_count(d, HK_TLS_RESULT_NONE);
 	else if (c->need != HK_TLS_NEVER)
 		policy_count(d, HK_TLS_RESULT_NO_STARTTLS);
+	if (delivery_wants_by(d) && !(hk_smtpc_offered(d->client) & HK_EXT(DELIVERBY))) {
+		delivery_trouble(d, false, 550, "5.3.3",
+		    "DELIVERBY is not offered by this host, and the sender wants the message back after his time (RFC 2852)");
+		return false;
+	}
 	if (!c->needs_requiretls || (hk_smtpc_offered(d->client) & HK_EXT(REQUIRETLS)))
 		return true;
 	delivery_trouble(d, false, 550, "5.7.30", "REQUIRETLS is not offered by this host (RFC 8689 4.2.1)");

@@ -7,6 +7,8 @@
 #include "engine/utf8_address.h"
 #include "lib/base/base_internal.h"
 
+enum { BY_MOST = 999999999 /* RFC 2852 4: nine digits */ };
+
 /* ---- the form -------------------------------------------------------------------------------- */
 
 static bool offers(const struct hk_delivery *d, unsigned extensions)
@@ -153,11 +155,39 @@ static size_t gather_batch(
 	return d->n_batch;
 }
 
+/* ---- DELIVERBY ---------------------------------------------------------------------------------- */
+
+/* By the clock that does not jump. */
+int64_t delivery_by_left(const struct hk_delivery *d)
+{
+	return d->mail.params.by_seconds - ((int64_t)d->now.mono_ms - d->env.job->born_ms) / 1000;
+}
+
+/* LMTP is the last hop: who answers there has delivered. */
+static bool is_relayed(const struct hk_delivery *d)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+
+	return d->mail.params.has_by && !d->is_junk && route && (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP);
+}
+
+bool delivery_wants_by(const struct hk_delivery *d)
+{
+	return is_relayed(d) && d->mail.params.by_return;
+}
+
+bool delivery_is_traced(const struct hk_delivery *d)
+{
+	return is_relayed(d) && d->client && (d->mail.params.by_trace || !offers(d, HK_EXT(DELIVERBY)));
+}
+
 static struct hk_smtp_mail_params mail_params(const struct hk_delivery *d)
 {
 	struct hk_smtp_mail_params p = d->mail.params;
+	int64_t left = delivery_by_left(d);
 
 	p.require_tls = policy_says_requiretls(d);
+	p.by_seconds = (int32_t)(left < -BY_MOST ? -BY_MOST : left > BY_MOST ? BY_MOST : left);
 	p.has_size = true;
 	p.size = hk_render_size(&d->render);
 	if (d->form == FORM_7BIT)
@@ -193,6 +223,11 @@ static void start(struct hk_delivery *d)
 	enum hk_status status = HK_SYNTAX;
 
 	d->talk_began = d->now.mono_ms;
+	if (delivery_wants_by(d) && delivery_by_left(d) <= 0) {
+		/* RFC 2852 4.1 */
+		delivery_settle_all(d, HK_RCPT_FAILED, 550, "5.4.7", "The time that the sender gave has passed");
+		return;
+	}
 	if (t.mail.smtputf8 && !offers(d, HK_EXT(SMTPUTF8)) && drop_utf8(d))
 		t.mail.smtputf8 = false;
 	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {

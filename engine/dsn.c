@@ -34,6 +34,8 @@ bool hk_dsn_is_due(const struct hk_rcpt_result *r, unsigned notify)
 	case HK_RCPT_FAILED:
 		return !notify || (notify & HK_NOTIFY_FAILURE);
 	case HK_RCPT_DELIVERED:
+		if (r->handing == HK_HANDED_TRACED)
+			return !(notify & HK_NOTIFY_NEVER);
 		return (notify & HK_NOTIFY_SUCCESS) && r->handing != HK_HANDED_ON;
 	case HK_RCPT_PENDING:
 		return !notify || (notify & HK_NOTIFY_DELAY);

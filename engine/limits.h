@@ -27,6 +27,7 @@
 	X(CLIENT_ARRIVALS, "client-arrivals")       /* connections in a time */                    \
 	X(CLIENT_MESSAGES, "client-messages")                                                      \
 	X(CLIENT_RECIPIENTS, "client-recipients")                                                  \
+	X(CLIENT_ERRORS, "client-errors")                                                          \
 	X(CLIENT_FAILURES, "client-failures") /* of authentication */                              \
 	X(USER_CONNECTIONS, "user-connections")                                                    \
 	X(USER_MESSAGES, "user-messages")                                                          \

@@ -19,6 +19,7 @@
 enum hk_handing {
 	HK_HANDED_ON,      /* the next hop, which offers DSN; or nobody may */
 	HK_HANDED_RELAYED, /* we: the next hop knows nothing of DSN */
+	HK_HANDED_TRACED,  /* we, whatever NOTIFY has but NEVER: the sender set a time, and wants a trace or nobody keeps it further on (RFC 2852) */
 	HK_HANDED_FINAL,   /* we: this was the final delivery */
 };
 /* How an attempt ended for one recipient. */
@@ -38,6 +39,7 @@ struct hk_job {
 	uint64_t id;              /* message */
 	struct hk_place place;
 	uint32_t attempt;         /* 1 for the first */
+	int64_t born_ms;          /* mono: when the message was accepted, however the calendar jumped */
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
 	struct hk_slice domain;   /* of the recipients; in memory of the job */

@@ -48,6 +48,18 @@ void hk_owner_call(struct hk_owner *o, struct hk_queue_call *c)
 
 /* ---- questions --------------------------------------------------------------------------- */
 
+/* "@domain" is the domain and all below it (RFC 1985 5.2). */
+static bool fits(struct hk_slice name, struct hk_slice domain)
+{
+	struct hk_slice rest = hk_slice_from(domain, 1);
+
+	if (!domain.n || domain.p[0] != '@')
+		return hk_slice_eq_nocase(name, domain);
+	return hk_slice_eq_nocase(name, rest) ||
+	       (name.n > rest.n && name.p[name.n - rest.n - 1] == '.' &&
+	           hk_slice_eq_nocase(hk_slice_from(name, name.n - rest.n), rest));
+}
+
 static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 {
 	size_t i;
@@ -56,7 +68,7 @@ static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 		const struct hk_domain *d = m->rcpt[i].domain;
 
 		if (m->rcpt[i].outcome == HK_RCPT_PENDING &&
-		    hk_slice_eq_nocase(hk_slice_of(d->name, d->n), domain))
+		    fits(hk_slice_of(d->name, d->n), domain))
 			return true;
 	}
 	return false;
@@ -193,7 +205,8 @@ static enum hk_status end(struct hk_owner *o, struct hk_message *m, struct hk_ca
 {
 	enum hk_rcpt_outcome outcome = in->call->verb == HK_QUEUE_DELETE ? HK_RCPT_REMOVED : HK_RCPT_FAILED;
 	struct hk_returned *r;
-	enum hk_status status = hk_job_end(o, m, outcome, &r);
+	struct hk_job_ending ending = {outcome, "4.4.7", "given up by the operator"};
+	enum hk_status status = hk_job_end(o, m, &ending, &r);
 
 	if (status != HK_OK)
 		return status;
@@ -247,6 +260,21 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 	return HK_OK;
 }
 
+/* No record of it: after a start mail goes by its times again. */
+static void run(struct hk_owner *o, struct hk_queue_call *c)
+{
+	struct hk_message *m;
+	size_t i = 0;
+
+	while ((m = hk_id_map_each(&o->messages, &i))) {
+		if (m->at == SIZE_MAX || !waits_at(m, c->domain))
+			continue;
+		hk_message_schedule(o, m, 0);
+		c->done++;
+	}
+	hk_logf(o->log, HK_LOG_INFO, "ev=run domain=%s messages=%zu", hk_log_quote(c->domain).text, c->done);
+}
+
 static bool is_question(const struct hk_queue_call *c)
 {
 	return c->verb == HK_QUEUE_LIST || c->verb == HK_QUEUE_SHOW;
@@ -261,7 +289,7 @@ void hk_calls_put(struct hk_owner *o)
 	for (in = o->calls; in; in = in->next) {
 		enum hk_status status;
 
-		if (in->call->status != HK_OK || is_question(in->call) || in->is_in_batch)
+		if (in->call->status != HK_OK || is_question(in->call) || in->call->verb == HK_QUEUE_RUN || in->is_in_batch)
 			continue;
 		status = put_changes(o, in);
 		if (status == HK_FULL)
@@ -277,6 +305,10 @@ static bool is_done(struct hk_owner *o, struct hk_calling *in, bool ok)
 
 	if (c->status != HK_OK)
 		return !in->left;
+	if (c->verb == HK_QUEUE_RUN) {
+		run(o, c);
+		return true;
+	}
 	if (is_question(c)) {
 		c->status = c->verb == HK_QUEUE_LIST ? list(o, c) : show(o, c);
 		return true;

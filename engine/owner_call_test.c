@@ -201,6 +201,42 @@ static void retry_makes_mail_due_now(void **state)
 	finish(&r);
 }
 
+/* S3-042 RFC 1985 5.2 */
+static void run_makes_the_mail_of_a_domain_due_and_with_an_at_what_is_below(void **state)
+{
+	static const struct {
+		struct hk_slice domain;
+		size_t n;
+	} rows[] = {{S("b.test"), 1}, {S("@b.test"), 2}, {S("@B.TEST"), 2}, {S("test"), 0}, {S("@test"), 3}, {S("@"), 0}};
+	size_t i, n;
+	struct rig r;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct hk_queue_call *c = hk_queue_call_new(HK_QUEUE_RUN, ANSWER_MOST);
+		struct hk_order order;
+		struct hk_job *job;
+
+		start_deferred(&r, "u@b.test");
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@x.b.test", 0)), HK_OK);
+		give_back(&r, next_job(&r), HK_RCPT_PENDING);
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@ab.test", 0)), HK_OK);
+		give_back(&r, next_job(&r), HK_RCPT_PENDING);
+		pass(&r, 0);
+		c->domain = rows[i].domain;
+		hk_owner_call(r.owner, c);
+		hk_owner_step(r.owner, &r.now);
+		assert_true(hk_owner_next(r.owner, &order));
+		assert_ptr_equal(order.call, c);
+		assert_int_equal(c->done, rows[i].n);
+		hk_queue_call_free(c);
+		for (n = 0; (job = next_job(&r)); n++)
+			hk_job_free(job);
+		assert_int_equal(n, rows[i].n);
+		finish(&r);
+	}
+}
+
 static void deleted_mail_is_gone_for_good_and_nobody_is_told(void **state)
 {
 	struct rig r;
@@ -357,6 +393,7 @@ int main(void)
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
 	    cmocka_unit_test(retry_makes_mail_due_now),
+	    cmocka_unit_test(run_makes_the_mail_of_a_domain_due_and_with_an_at_what_is_below),
 	    cmocka_unit_test(deleted_mail_is_gone_for_good_and_nobody_is_told),
 	    cmocka_unit_test(a_delivery_that_is_under_way_decides_before_delete_does),
 	    cmocka_unit_test(expired_mail_goes_back_with_the_last_reply),

@@ -196,6 +196,89 @@ static void a_failure_tells_what_became_of_each_host(void **state)
 	finish(&r);
 }
 
+static struct hk_mail *with_by(struct hk_mail *m, int32_t seconds, bool is_return)
+{
+	m->params.has_by = true;
+	m->params.by_seconds = seconds;
+	m->params.by_return = is_return;
+	return m;
+}
+
+/* S3-036 RFC 2852 4.1: R: the message comes back at its time, without another attempt */
+static void mail_by_return_comes_back_at_its_time_also_over_a_restart(void **state)
+{
+	char report[8192] = "";
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		start(&r, CONF_DELAY);
+		assert_int_equal(put(&r, with_by(make(&r, "s@a.test", "u@far.test", 0), 600, true)), HK_OK);
+		assert_int_equal(let_pass(&r, 9, NULL, 0), 0);
+		if (i)
+			restart(&r);
+		assert_int_equal(let_pass(&r, 5, report, sizeof report), 1);
+		assert_int_equal(count_of(hk_slice_str(report), "Action: failed\r\nStatus: 5.4.7\r\n"), 1);
+		assert_int_equal(counts(&r).queued, 0);
+		finish(&r);
+	}
+}
+
+static void mail_by_return_whose_time_comes_in_a_delivery_goes_by_what_that_says(void **state)
+{
+	static const enum hk_rcpt_outcome outcomes[] = {HK_RCPT_DELIVERED, HK_RCPT_PENDING};
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(outcomes); i++) {
+		struct hk_job *job;
+
+		start(&r, CONF_DELAY);
+		assert_int_equal(put(&r, with_by(make(&r, "s@a.test", "u@far.test", 0), 1, true)), HK_OK);
+		job = next_job(&r);
+		pass(&r, 100);
+		assert_null(next_job(&r));
+		give_back(&r, job, outcomes[i]);
+		assert_int_equal(let_pass(&r, 2, NULL, 0), i);
+		assert_int_equal(counts(&r).queued, 0);
+		finish(&r);
+	}
+}
+
+/* S3-036 RFC 2852 4.1: N: the sender is told once that it is late, and it goes on */
+static void mail_by_notify_is_told_of_once_and_goes_on(void **state)
+{
+	static const struct {
+		int32_t seconds;
+		unsigned notify, told;
+	} rows[] = {{600, 0, 1}, {0, 0, 1}, {-5, 0, 1}, {600, HK_NOTIFY_DELAY, 1}, {600, HK_NOTIFY_NEVER, 0},
+	    {600, HK_NOTIFY_FAILURE, 0}};
+	char report[8192];
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		report[0] = 0;
+		start(&r, CONF_DELAY);
+		assert_int_equal(
+		    put(&r, with_notify(with_by(make(&r, "s@a.test", "u@far.test", 0), rows[i].seconds, false), 0,
+		                rows[i].notify)),
+		    HK_OK);
+		assert_int_equal(let_pass(&r, 9, NULL, 0), rows[i].seconds < 600 ? 1 : 0);
+		assert_int_equal(
+		    let_pass(&r, 5, report, sizeof report), rows[i].seconds < 600 ? 0 : rows[i].told);
+		assert_int_equal(count_of(hk_slice_str(report), "Action: delayed\r\n"),
+		    rows[i].seconds < 600 ? 0 : rows[i].told);
+		restart(&r);
+		assert_int_equal(let_pass(&r, 200, NULL, 0), 0);
+		assert_int_equal(counts(&r).queued, 1);
+		finish(&r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -205,6 +288,9 @@ int main(void)
 	    cmocka_unit_test(a_route_has_times_of_its_own),
 	    cmocka_unit_test(recipients_of_one_message_end_at_the_times_of_their_routes),
 	    cmocka_unit_test(a_failure_tells_what_became_of_each_host),
+	    cmocka_unit_test(mail_by_return_comes_back_at_its_time_also_over_a_restart),
+	    cmocka_unit_test(mail_by_return_whose_time_comes_in_a_delivery_goes_by_what_that_says),
+	    cmocka_unit_test(mail_by_notify_is_told_of_once_and_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,8 @@ static struct hk_rcpt_result last_result(
 enum hk_status hk_dsn_put_delay(struct hk_owner *o, const struct hk_message *m, struct hk_returned *r)
 {
 	unsigned before = m->marks / HK_SPOOL_NOTICE, most = before, due;
+	/* RFC 2852 4.1: once, at the sender's own time */
+	bool is_late = m->by == HK_BY_NOTIFY && hk_message_is_late(o, m) && !(m->marks & HK_SPOOL_BY_TOLD);
 	struct hk_rcpt_result *told = NULL;
 	enum hk_status status = HK_OK;
 	size_t i, n = 0;
@@ -133,7 +135,7 @@ enum hk_status hk_dsn_put_delay(struct hk_owner *o, const struct hk_message *m, 
 		if (rcpt->outcome != HK_RCPT_PENDING || rcpt->is_over)
 			continue;
 		due = notices_due(o, m, rcpt->domain);
-		if (due <= before)
+		if (due <= before && !is_late)
 			continue;
 		most = due > most ? due : most;
 		if (!told)
@@ -147,5 +149,7 @@ enum hk_status hk_dsn_put_delay(struct hk_owner *o, const struct hk_message *m, 
 		status = put(o, m, r, told, n);
 	free(told);
 	r->marks = (uint8_t)(m->marks % HK_SPOOL_NOTICE + most * HK_SPOOL_NOTICE);
+	if (is_late)
+		r->marks |= HK_SPOOL_BY_TOLD;
 	return status;
 }

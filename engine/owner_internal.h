@@ -48,6 +48,8 @@ struct hk_domain {
 	uint8_t name[];                  /* lower case */
 };
 
+/* What the sender wants at his time (RFC 2852 4): nothing; to be told; the message back. */
+enum hk_by { HK_BY_NONE, HK_BY_NOTIFY, HK_BY_RETURN };
 struct hk_message;
 struct hk_group {
 	struct hk_group *next;
@@ -73,6 +75,8 @@ struct hk_message {
 	uint32_t back;                   /* of them, those whose results are in the batch */
 	uint8_t releases;                /* in a row */
 	uint8_t marks;                   /* enum hk_spool_marks */
+	uint8_t by;                      /* enum hk_by, of DELIVERBY */
+	int32_t by_s;                    /* after its acceptance */
 	uint8_t ending;                  /* enum hk_rcpt_outcome that an operator wants for those that wait; PENDING: nothing */
 	bool is_quarantined, was_tried;
 	struct hk_message_rcpt rcpt[];
@@ -185,6 +189,8 @@ void hk_message_free(struct hk_owner *, struct hk_message *);
 void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms);
 bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */
 uint64_t hk_message_age_s(const struct hk_owner *, const struct hk_message *);
+/* hk_message_is_late(o, m): DELIVERBY's time has passed. */
+bool hk_message_is_late(const struct hk_owner *, const struct hk_message *);
 int64_t hk_message_next_utc(const struct hk_owner *, const struct hk_message *); /* 0: not waiting for a time */
 /* What the routes of those that wait want: the longest lifetime, the shortest time to the next try and to their end. */
 uint64_t hk_message_lifetime_s(const struct hk_owner *, const struct hk_message *);
@@ -196,8 +202,13 @@ bool hk_message_is_committed(const struct hk_owner *, const struct hk_message *)
 /* jobs: owner_job.c */
 void hk_round_start_due(struct hk_owner *);
 void hk_jobs_dispatch(struct hk_owner *);
-/* hk_job_end(o, m, outcome, ret): a result, on its way, for the recipients that wait and that no delivery has; NULL: there are none. */
-enum hk_status hk_job_end(struct hk_owner *, struct hk_message *, enum hk_rcpt_outcome, struct hk_returned **ret) HK_MUSTCHECK;
+/* hk_job_end(o, m, end, ret): a result, on its way, for the recipients that wait and that no delivery has; NULL: there are none. */
+struct hk_job_ending {
+	enum hk_rcpt_outcome outcome;
+	const char *enhanced, *text;
+};
+enum hk_status hk_job_end(struct hk_owner *, struct hk_message *, const struct hk_job_ending *, struct hk_returned **ret) HK_MUSTCHECK;
+extern const struct hk_job_ending hk_job_too_late; /* of DELIVERBY */
 /* results: owner_result.c */
 void hk_results_put(struct hk_owner *);
 void hk_results_done(struct hk_owner *, bool ok);

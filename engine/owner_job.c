@@ -29,6 +29,7 @@ static struct hk_job *job_new(
 	hk_buf_init(&job->tried, HK_JOB_TRIED_MAX);
 	job->id = m->id;
 	job->attempt = m->attempts + 1;
+	job->born_ms = m->born_ms;
 	job->conf = hk_conf_use(o->conf);
 	return job;
 }
@@ -101,20 +102,23 @@ static enum hk_status defer_unroutable(struct hk_owner *o, struct hk_message *m)
 	return HK_OK;
 }
 
-static void say_given_up(const struct hk_owner *o, uint32_t reason, struct hk_rcpt_result *r)
+/* RFC 3463 3.5, RFC 2852 4.1: delivery time expired */
+const struct hk_job_ending hk_job_too_late = {HK_RCPT_FAILED, "5.4.7", "the time that the sender gave has passed"};
+
+static void say_given_up(
+    const struct hk_owner *o, uint32_t reason, const struct hk_job_ending *ending, struct hk_rcpt_result *r)
 {
 	struct hk_queue_reason last;
 
 	hk_reason_get(o, reason, &last);
 	r->code = last.code ? last.code : 451;
-	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7"); /* RFC 3463 3.5: delivery time expired */
-	snprintf(r->text, sizeof r->text, "given up by the operator%s%.*s", last.text.n ? "; last: " : "",
-	    HK_FMT(last.text));
+	snprintf(r->enhanced, sizeof r->enhanced, "%s", ending->enhanced);
+	snprintf(r->text, sizeof r->text, "%s%s%.*s", ending->text, last.text.n ? "; last: " : "", HK_FMT(last.text));
 	snprintf(r->remote, sizeof r->remote, "%.*s", HK_FMT(last.remote));
 }
 
 enum hk_status hk_job_end(
-    struct hk_owner *o, struct hk_message *m, enum hk_rcpt_outcome outcome, struct hk_returned **ret)
+    struct hk_owner *o, struct hk_message *m, const struct hk_job_ending *ending, struct hk_returned **ret)
 {
 	struct hk_job *job = NULL;
 	size_t i;
@@ -127,8 +131,8 @@ enum hk_status hk_job_end(
 		r = say(o, m, &job, i);
 		if (!r)
 			return HK_NOMEM;
-		say_given_up(o, m->rcpt[i].reason, r);
-		r->outcome = outcome;
+		say_given_up(o, m->rcpt[i].reason, ending, r);
+		r->outcome = ending->outcome;
 	}
 	*ret = said(o, m, job);
 	return HK_OK;
@@ -156,6 +160,18 @@ static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 	return HK_OK;
 }
 
+/* Mail that comes back at its time (RFC 2852 4.1) is not tried again then. */
+static enum hk_status start_round(struct hk_owner *o, struct hk_message *m)
+{
+	struct hk_returned *r;
+	enum hk_status status;
+
+	if (m->by == HK_BY_RETURN && hk_message_is_late(o, m))
+		return hk_job_end(o, m, &hk_job_too_late, &r);
+	status = defer_unroutable(o, m);
+	return status == HK_OK ? make_groups(o, m) : status;
+}
+
 void hk_round_start_due(struct hk_owner *o)
 {
 	struct hk_message *m;
@@ -167,7 +183,7 @@ void hk_round_start_due(struct hk_owner *o)
 		m->was_tried = false;
 		/* without memory: what could be made goes, the end of that round brings the rest
 		 * back */
-		if ((defer_unroutable(o, m) != HK_OK || make_groups(o, m) != HK_OK) && !m->groups)
+		if (start_round(o, m) != HK_OK && !m->groups)
 			hk_message_schedule(o, m, HK_OWNER_STALL_MS);
 	}
 }

@@ -21,6 +21,9 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	m->at = SIZE_MAX;
 	m->n_rcpt = m->pending = (uint32_t)mail->n_rcpt;
 	m->is_quarantined = mail->flags & HK_MAIL_QUARANTINE;
+	if (mail->params.has_by)
+		m->by = mail->params.by_return ? HK_BY_RETURN : HK_BY_NOTIFY;
+	m->by_s = mail->params.by_seconds;
 	m->born_ms = (int64_t)o->now.mono_ms -
 	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
 	for (i = 0; i < m->n_rcpt; i++) {
@@ -61,8 +64,22 @@ bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
 	       !(m->is_quarantined && r->domain->is_hold && !(m->marks & HK_SPOOL_RELEASED));
 }
 
+/* Until the sender's time, as long as something is to be done about it then; negative: there is not. */
+static int64_t by_left_ms(const struct hk_owner *o, const struct hk_message *m)
+{
+	if (!m->by || (m->by == HK_BY_NOTIFY && (m->marks & HK_SPOOL_BY_TOLD)))
+		return -1;
+	return m->born_ms + (int64_t)m->by_s * 1000 - (int64_t)o->now.mono_ms;
+}
+
+bool hk_message_is_late(const struct hk_owner *o, const struct hk_message *m)
+{
+	return m->by && (int64_t)o->now.mono_ms >= m->born_ms + (int64_t)m->by_s * 1000;
+}
+
 void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_ms)
 {
+	int64_t left;
 	size_t i;
 
 	hk_heap_remove(o, m);
@@ -73,6 +90,9 @@ void hk_message_schedule(struct hk_owner *o, struct hk_message *m, uint64_t in_m
 			break;
 	if (i == m->n_rcpt)
 		return; /* all that is left is held */
+	left = by_left_ms(o, m);
+	if (left >= 0 && (uint64_t)left < in_ms)
+		in_ms = (uint64_t)left;
 	m->due_ms = o->now.mono_ms + in_ms;
 	hk_heap_push(o, m);
 }

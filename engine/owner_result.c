@@ -36,6 +36,13 @@ static void expire(struct hk_rcpt_result *r)
 	    HK_RESULT_TEXT_MAX - 32, last);
 }
 
+static void be_too_late(struct hk_rcpt_result *r)
+{
+	expire(r);
+	snprintf(r->enhanced, sizeof r->enhanced, "%s", hk_job_too_late.enhanced);
+	snprintf(r->text, sizeof r->text, "%s", hk_job_too_late.text);
+}
+
 /* An operator does not want to wait for those that were not reached; also when nothing could be begun at all. */
 static void end_as_wanted(const struct hk_message *m, struct hk_job *job)
 {
@@ -66,6 +73,9 @@ static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk
 		if (job->result[i].outcome == HK_RCPT_PENDING &&
 		    age >= hk_domain_lifetime_s(o, m->rcpt[job->rcpt[i]].domain))
 			expire(&job->result[i]);
+	for (i = 0; !job->released && m->by == HK_BY_RETURN && hk_message_is_late(o, m) && i < job->n_rcpt; i++)
+		if (job->result[i].outcome == HK_RCPT_PENDING)
+			be_too_late(&job->result[i]);
 }
 
 /* So that what is planned for the others does not count them any more. */

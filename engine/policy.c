@@ -53,13 +53,21 @@ static const uint8_t may_send_to[][WHO] = {
     [HK_ROLE_SUBMISSION] = {[ANYONE] = POSTMASTER, [ENTITLED] = POSTMASTER | OURS | ELSEWHERE},
 };
 
+/* An address of ours is this host; where "route *" takes mail for it to another one, that is relaying. */
+static bool leads_away(const struct hk_conf *conf, struct hk_slice domain)
+{
+	const struct hk_conf_route *route = domain.p[0] == '[' ? hk_conf_find_route(conf, domain) : NULL;
+
+	return route && (route->via == HK_VIA_MX || route->via == HK_VIA_SMTP);
+}
+
 static enum where where_to(const struct hk_conf *conf, const struct hk_path *path)
 {
 	if (is_postmaster(conf, path))
 		return POSTMASTER;
 	if (!path->domain.n)
 		return NOWHERE; /* <postmaster>, and this host has none */
-	if (!hk_conf_accepts(conf, path->domain))
+	if (!hk_conf_accepts(conf, path->domain) || leads_away(conf, path->domain))
 		return ELSEWHERE;
 	return routes_in_local_part(path->local) ? ELSEWHERE : OURS;
 }

@@ -7,6 +7,7 @@
  *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_read)
  *	HOLD, RELEASE	in no schedule, and in it again at once; RELEASE lets quarantined mail go too
  *	RETRY		due now, whatever its time; held mail stays held
+ *	RUN		RETRY of all that have a recipient that waits at `domain`; "@" in front: or below it (RFC 1985 5.2)
  *	DELETE		without a report to anybody
  *	EXPIRE		as at the end of its lifetime: the sender gets a report
  *
@@ -28,6 +29,7 @@ enum hk_queue_verb {
 	HK_QUEUE_RETRY,
 	HK_QUEUE_DELETE,
 	HK_QUEUE_EXPIRE,
+	HK_QUEUE_RUN,
 };
 enum hk_queue_state {
 	HK_QUEUE_WAITING,     /* for its time */

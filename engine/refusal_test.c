@@ -13,7 +13,7 @@
 	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size; " \
 	"  check-sender-domain on; dns-list bl.test reject; }\n"                                                    \
 	"listen arrive { address 10.255.2.40:26; client-arrivals 1/1m; }\n"                                         \
-	"listen one { address 10.255.2.40:27; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
+	"listen one { address 10.255.2.40:27; unknown-recipients 1; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
 	"listen mua { address 10.255.2.40:587; role submission; auth file /users; auth-without-tls on; sender-login header; " \
 	"  user-connections 1; user-messages 1/1h; user-recipients 1/1h; auth-failures 9/10m; }\n"                  \
 	"listen lock { address 10.255.2.40:588; role submission; auth file /users; auth-without-tls on; auth-failures 1/10m; }\n" \
@@ -52,6 +52,8 @@ static const struct provocation provocations[] = {
     {HK_REFUSAL_CLIENT_CONNECTIONS, "one", "192.0.2.1", "", CLIENT_IS_IN, NULL, 0},
     {HK_REFUSAL_CLIENT_MESSAGES, "one", "192.0.2.1", SENDER "RSET\r\nMAIL FROM:<>\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_CLIENT_RECIPIENTS, "one", "192.0.2.1", TO("u@b.test") "RCPT TO:<v@b.test>\r\n", NO_SETTING, NULL, 0},
+    {HK_REFUSAL_UNKNOWN_RECIPIENTS, "one", "192.0.2.1", TO("a@d.test") "RCPT TO:<b@d.test>\r\n", NO_SETTING, NULL, 0},
+    {HK_REFUSAL_SERVER_FULL, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by the worker: tests/listen_test.py */
     {HK_REFUSAL_USER_CONNECTIONS, "mua", "192.0.2.1", HELLO LOGIN, USER_IS_IN, NULL, 0},
     {HK_REFUSAL_USER_MESSAGES, "mua", "192.0.2.1", HELLO LOGIN "MAIL FROM:<>\r\nRSET\r\nMAIL FROM:<>\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_USER_RECIPIENTS, "mua", "192.0.2.1",
@@ -80,7 +82,7 @@ static const struct provocation provocations[] = {
         NO_SETTING, NULL, 0},
     {HK_REFUSAL_DNS_LISTED, "mx", "10.0.0.9", TO("u@b.test"), NO_SETTING, NULL, 0},
     {HK_REFUSAL_GREYLISTED, "grey", "192.0.2.1", TO("u@b.test"), GREY, NULL, 0},
-    {HK_REFUSAL_ETRN_ABSENT, "mx", "10.7.0.1", HELLO "ETRN a.test\r\n", NO_SETTING, NULL, 0},
+    {HK_REFUSAL_ETRN_ABSENT, "mx", "10.7.0.1", HELLO "ETRN #a\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_ETRN_DENIED, "mx", "192.0.2.1", HELLO "ETRN a.test\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_NO_MEMORY, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by a test of its own */
     {HK_REFUSAL_NO_SPACE, "mx", "192.0.2.1", MESSAGE("", "A: b"), COMMIT_FULL, NULL, 0},
@@ -176,7 +178,7 @@ static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 		struct srig r;
 
 		assert_int_equal(p->why, HK_REFUSALS_OF_SMTP + i); /* in the table's order, so none is left out */
-		if (p->why == HK_REFUSAL_NO_MEMORY)
+		if (p->why == HK_REFUSAL_NO_MEMORY || p->why == HK_REFUSAL_SERVER_FULL)
 			continue;
 		provoke(&r, p);
 		if (!has_refusal(&r, p->why))

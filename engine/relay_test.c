@@ -14,7 +14,7 @@ struct row {
 	const char *want;
 };
 
-#define RELAY_CONF CONF "route b.test { via maildir /m/%d/%u; }\n"
+#define RELAY_CONF CONF "route b.test { via maildir /m/%d/%u; } route * { via mx; }\n"
 /* the same listeners, each with TLS, and one for users */
 #define CHANNEL "starttls on; certificate /c; certificate-key /k; "
 #define MATRIX_CONF                                                                                                    \
@@ -23,7 +23,7 @@ struct row {
 	"listen out { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; " CHANNEL "}\n"                          \
 	"listen tls { address 10.255.2.40:28; reject-early-talkers off; " CHANNEL "}\n"                                    \
 	"listen mua { address 10.255.2.40:587; role submission; auth file /users; " CHANNEL "}\n"                          \
-	"route b.test { via maildir /m/%d/%u; }\n"
+	"route b.test { via maildir /m/%d/%u; } route * { via mx; }\n"
 
 /* SEC-101 SEC-102 SEC-52 S4-106 S3-010 */
 static const struct row rows[] = {
@@ -70,6 +70,8 @@ static const struct row rows[] = {
     /* literals */
     {"our literal", "mx", NULL, NULL, "<postmaster@[10.255.2.40]>", "250"},
     {"our literal, mapped into IPv6", "mx", NULL, NULL, "<postmaster@[IPv6:::ffff:10.255.2.40]>", "250"},
+    {"a user at our literal, for whom the route of all others would be", "mx", NULL, NULL, "<user@[10.255.2.40]>", "550"},
+    {"a user at our literal, from a client of ours", "mx", "10.7.0.1", NULL, "<user@[10.255.2.40]>", "250"},
     {"another literal", "mx", NULL, NULL, "<user@[192.0.2.1]>", "550"},
     {"the loopback literal", "mx", NULL, NULL, "<user@[127.0.0.1]>", "550"},
     {"the unspecified literal", "mx", NULL, NULL, "<user@[0.0.0.0]>", "550"},

@@ -158,6 +158,10 @@ enum hk_status hk_session_next(
 		ret->auth = s->who.ask;
 		return HK_OK;
 	}
+	if (take_want(s, WANT_RUN, HK_SESSION_RUN, ret)) {
+		ret->domain = s->run;
+		return HK_OK;
+	}
 	if (take_want(s, WANT_SYNC, HK_SESSION_SYNC, ret)) {
 		ret->id = s->message->want_id;
 		ret->file = s->message->file;
@@ -214,6 +218,18 @@ void hk_session_synced(struct hk_session *s, uint32_t id, enum hk_status status)
 		message_synced(s, status);
 }
 
+void hk_session_run_asked(struct hk_session *s, bool ok)
+{
+	if (s->stage != STAGE_RUN)
+		return;
+	s->stage = STAGE_CLIENT;
+	s->last_input = s->now.mono_ms;
+	if (ok)
+		hk_smtpd_accept(s->smtpd);
+	else
+		session_refuse(s, &(struct hk_policy_reply){HK_REFUSAL_ETRN_ABSENT}, (struct hk_slice){0});
+}
+
 void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status status)
 {
 	if (!s->message || s->message->want_id != id)
@@ -264,6 +280,8 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 		return s->last_input + HK_SESSION_PROXY_MS;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
 		at = client_deadline(s);
+	if (s->stage == STAGE_CLIENT && client_is_held(s) && s->held_until < at)
+		at = s->held_until;
 	if (s->stage == STAGE_AUTH && s->who.until)
 		at = s->who.until;
 	if (is_timed(s) && s->slow_at < at)
@@ -306,5 +324,5 @@ void hk_session_shutdown(struct hk_session *s)
 
 bool hk_session_wants_input(const struct hk_session *s)
 {
-	return s->stage == STAGE_PROXY || (s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n);
+	return s->stage == STAGE_PROXY || (s->stage == STAGE_CLIENT && !hk_smtpd_out(s->smtpd).n && !client_is_held(s));
 }

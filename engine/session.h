@@ -69,6 +69,8 @@ enum hk_session_want_type {
 	HK_SESSION_COMMIT, /* mail is taken: hand it to the owner, then hk_session_committed(id,
 	                      status) */
 	HK_SESSION_AUTH,   /* auth: answer with hk_session_auth(id), unless its step is END */
+	HK_SESSION_RUN,    /* the mail that waits for `domain` is to go now; "@" in front: also for what is below it. At once:
+	                      hk_session_run_asked */
 	HK_SESSION_CLOSE,  /* drain out and close */
 };
 struct hk_session_want {
@@ -79,6 +81,7 @@ struct hk_session_want {
 	const char *path;
 	struct hk_mail *mail;
 	struct hk_auth_ask auth; /* borrowed until the answer */
+	struct hk_slice domain;  /* borrowed until the answer */
 };
 
 /* What a session shares with its worker. */
@@ -114,6 +117,8 @@ void hk_session_dns(struct hk_session *, uint32_t id, const struct hk_dns_answer
 void hk_session_tls(struct hk_session *, bool ok,
     struct hk_slice description); /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 void hk_session_synced(struct hk_session *, uint32_t id, enum hk_status);
+/* hk_session_run_asked(s, ok): whether the owner was asked. */
+void hk_session_run_asked(struct hk_session *, bool ok);
 void hk_session_committed(struct hk_session *, uint32_t id, enum hk_status);
 /* hk_session_auth(s, id, answer): copies. */
 void hk_session_auth(struct hk_session *, uint32_t id, const struct hk_auth_answer *);

@@ -14,7 +14,8 @@
 #include "engine/session_internal.h"
 
 enum {
-	TRIES_MAX = 5,         /* failures of one session, then 421 */
+	TRIES_MAX = 5,         /* failures of one session, then 421; an exchange that was broken off is one */
+	STEPS_MAX = 10,        /* responses in one exchange: SCRAM needs two, LOGIN two, OAUTHBEARER two */
 	DELAY_FIRST_MS = 500,  /* doubled with each failure */
 	DELAY_MOST_MS = 30000, /* a client that means well still waits for it (RFC 5321 4.5.3.2) */
 	DELAY_DOUBLINGS = 6,
@@ -175,7 +176,7 @@ void auth_begin(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct who *w = &s->who;
 	const struct hk_policy_reply *reply = NULL;
 
-	if (is_locked_out(s))
+	if (is_locked_out(s) || w->failures >= TRIES_MAX)
 		reply = &too_many_failures;
 	else if (s->env.listener->clientid == HK_CLIENTID_REQUIRED && !auth_device(s).n)
 		reply = &no_clientid;
@@ -183,6 +184,7 @@ void auth_begin(struct hk_session *s, const struct hk_smtpd_event *e)
 		session_refuse(s, reply, (struct hk_slice){0});
 		return;
 	}
+	w->steps = 0;
 	w->ask = (struct hk_auth_ask){.step = HK_AUTH_BEGIN,
 	    .data = e->data,
 	    .has_data = e->has_data,
@@ -202,6 +204,14 @@ void auth_begin(struct hk_session *s, const struct hk_smtpd_event *e)
 
 void auth_go_on(struct hk_session *s, const struct hk_smtpd_event *e)
 {
+	/* A mechanism asks again for a response that is empty: somebody who never says anything would be asked for ever. */
+	if (++s->who.steps > STEPS_MAX) {
+		fail(s, &malformed, (struct hk_slice){0});
+		end_outside(s);
+		s->stage = STAGE_AUTH;
+		auth_time(s);
+		return;
+	}
 	s->who.ask.step = HK_AUTH_GO_ON;
 	s->who.ask.data = e->data;
 	s->who.ask.has_data = true;
@@ -210,8 +220,13 @@ void auth_go_on(struct hk_session *s, const struct hk_smtpd_event *e)
 
 void auth_cancel(struct hk_session *s)
 {
+	uint8_t client[HK_LIMITS_CLIENT_MAX];
+
 	hk_smtpd_accept(s->smtpd);
 	end_outside(s);
+	/* counted as a guess, or guesses would be free for whoever breaks off in time; its reply was given, so it waits for none */
+	(void)count_failure(s, HK_LIMIT_CLIENT_FAILURES, hk_limits_client(&s->client.ip, client));
+	s->who.failures++;
 }
 
 static void pass(struct hk_session *s, const struct hk_auth_answer *a)

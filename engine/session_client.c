@@ -16,10 +16,23 @@ static void know(struct hk_session *s)
 
 /* ---- limits ---- */
 
+/* Whoever is on this host, or by a unix socket of it. */
+static bool is_local(const struct hk_ip *ip)
+{
+	static const struct hk_ip four = {.family = 4, .bytes = {127}}, six = {.family = 6, .bytes = {[15] = 1}};
+
+	return !ip->family || hk_ip_in(ip, &four, 8) || hk_ip_in(ip, &six, 128);
+}
+
+bool client_is_ours(const struct hk_session *s)
+{
+	return is_local(&s->client.ip) || s->client.may_relay || s->client.is_trusted || s->client.is_user;
+}
+
 /* Our own hosts and users have other limits, if any. */
 static bool is_limited(const struct hk_session *s)
 {
-	return s->env.limits && s->client.ip.family && !s->client.may_relay && !s->client.is_trusted && !s->client.is_user;
+	return s->env.limits && !client_is_ours(s);
 }
 
 static bool take(struct hk_session *s, enum hk_limit what, struct hk_conf_rate rate, struct hk_policy_reply *ret,
@@ -47,6 +60,58 @@ struct hk_policy_reply client_may_rcpt(struct hk_session *s)
 	(void)take(s, HK_LIMIT_CLIENT_RECIPIENTS, s->env.listener->client_recipients, &reply,
 	    HK_REFUSAL_CLIENT_RECIPIENTS);
 	return reply;
+}
+
+/* ---- errors ---- */
+
+enum {
+	ERRORS_SOFT = 10,       /* of a session, before each one more costs DELAY_STEP_MS (SEC 2.6; Postfix's soft limit) */
+	DELAY_STEP_MS = 1000,
+	DELAY_MOST_MS = 10000,  /* a client that means well still waits for it (RFC 5321 4.5.3.2) */
+};
+
+static uint64_t delay_of(struct hk_session *s, unsigned in_session, unsigned more)
+{
+	struct hk_conf_rate rate = s->env.listener->client_errors;
+	uint8_t room[HK_LIMITS_CLIENT_MAX];
+	uint64_t ms = in_session > ERRORS_SOFT ? DELAY_STEP_MS : 0, over;
+	uint32_t all = rate.most ? hk_limits_add(s->env.limits, HK_LIMIT_CLIENT_ERRORS, hk_limits_client(&s->client.ip, room), more,
+	                               rate.seconds, s->now.mono_ms)
+	                         : 0;
+
+	if (all <= rate.most)
+		return ms;
+	over = (uint64_t)(all - rate.most) * DELAY_STEP_MS;
+	hk_logf(s->env.log, HK_LOG_INFO, "ev=limit what=%s client=%s errors=%u", hk_limit_name(HK_LIMIT_CLIENT_ERRORS), s->client_text,
+	    all);
+	return over < DELAY_MOST_MS ? over : DELAY_MOST_MS;
+}
+
+void client_errors(struct hk_session *s)
+{
+	unsigned now = hk_smtpd_errors(s->smtpd), more = now > s->errors_seen ? now - s->errors_seen : 0;
+	uint64_t delay;
+
+	s->errors_seen = now; /* an accepted message makes it zero */
+	if (!more || !is_limited(s))
+		return;
+	delay = delay_of(s, now, more);
+	if (!delay)
+		return;
+	s->held_until = s->now.mono_ms + delay;
+	s->last_input = s->held_until; /* the wait is ours */
+}
+
+bool client_is_held(const struct hk_session *s)
+{
+	return s->held_until > s->now.mono_ms;
+}
+
+bool client_knows_nobody(struct hk_session *s)
+{
+	uint32_t most = s->env.listener->unknown_recipients;
+
+	return most && !client_is_ours(s) && ++s->n_unknown > most;
 }
 
 /* In place of the greeting (RFC 5321 3.1, 4.2.1), so without an enhanced code (RFC 2034 4). */

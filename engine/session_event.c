@@ -99,13 +99,19 @@ static struct hk_policy_reply greylisted(struct hk_session *s, const struct hk_p
 	return (struct hk_policy_reply){HK_REFUSAL_GREYLISTED, {hk_slice_str(room)}};
 }
 
-/* RFC 1985 5.3. Nothing is begun by it: who may ask is told that it cannot be done now, so that nobody waits for it. */
-static void on_etrn(struct hk_session *s)
+/* RFC 1985 5.3. The mail goes where it would go anyway, only at once: who may send through us may ask for that. */
+static void on_etrn(struct hk_session *s, struct hk_slice node)
 {
 	bool may = s->client.may_relay || s->client.is_user;
 	struct hk_policy_reply reply = {may ? HK_REFUSAL_ETRN_ABSENT : HK_REFUSAL_ETRN_DENIED};
 
-	session_refuse(s, &reply, (struct hk_slice){0});
+	if (!may || (node.n && node.p[0] == '#')) { /* queues have no names here */
+		session_refuse(s, &reply, (struct hk_slice){0});
+		return;
+	}
+	s->run = node;
+	s->stage = STAGE_RUN;
+	s->wants |= WANT_RUN;
 }
 
 static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
@@ -125,6 +131,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = hk_policy_rcpt(s->env.conf, s->env.listener, &s->client, &path, &address);
 	if (!reply.why)
 		reply = hk_user_check(s->env.conf, s->env.disk, address);
+	if (reply.why == HK_REFUSAL_MAILBOX_UNKNOWN && client_knows_nobody(s))
+		reply = (struct hk_policy_reply){HK_REFUSAL_UNKNOWN_RECIPIENTS};
 	if (!reply.why)
 		reply = client_may_rcpt(s);
 	if (!reply.why)
@@ -198,7 +206,7 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 		auth_cancel(s);
 		break;
 	case HK_SMTPD_ETRN:
-		on_etrn(s);
+		on_etrn(s, e->text);
 		break;
 	case HK_SMTPD_HELO:
 	case HK_SMTPD_VRFY:
@@ -251,9 +259,10 @@ void session_run(struct hk_session *s)
 		s->stage = STAGE_CLIENT; /* the event is still pending */
 	dns_gather(s);
 	stop_if_told(s);
-	while (s->stage == STAGE_CLIENT) {
+	while (s->stage == STAGE_CLIENT && !client_is_held(s)) {
 		enum hk_status status = hk_smtpd_next(s->smtpd, &e);
 
+		client_errors(s);
 		if (status == HK_AGAIN)
 			break;
 		if (status != HK_OK) {
@@ -261,6 +270,7 @@ void session_run(struct hk_session *s)
 			break;
 		}
 		on_event(s, &e);
+		client_errors(s);
 		stop_if_told(s);
 	}
 	dns_gather(s);

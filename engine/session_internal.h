@@ -28,13 +28,14 @@ enum stage {
 	STAGE_CLIENT,  /* the client's turn */
 	STAGE_LOOKUP,  /* an answer that the pending command needs */
 	STAGE_TLS,     /* a handshake */
+	STAGE_RUN,     /* whoever asks the owner to run the queue of a domain */
 	STAGE_AUTH,    /* whoever knows the users, or the time that a failure costs */
 	STAGE_VERDICT, /* answers for the verdict, or the client's name */
 	STAGE_SYNC,    /* the body file */
 	STAGE_COMMIT,  /* the owner */
 	STAGE_OVER,    /* only output is left */
 };
-enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8, WANT_AUTH = 16 };
+enum { WANT_TLS = 1, WANT_SYNC = 2, WANT_COMMIT = 4, WANT_CLOSE = 8, WANT_AUTH = 16, WANT_RUN = 32 };
 
 /* A DNS question that is open. name lives in the arena of whoever asks. */
 struct open_question {
@@ -65,7 +66,7 @@ struct who {
 	struct hk_auth_ask ask;
 	uint32_t id;
 	bool is_open; /* somebody outside keeps its state */
-	unsigned failures; /* in this session */
+	unsigned failures, steps; /* in this session; responses in this exchange */
 	struct hk_policy_reply refusal; /* after until */
 	uint64_t until;                 /* mono_ms; 0: no time is to pass */
 };
@@ -73,10 +74,11 @@ struct who {
 /* One question about the client (the first HK_CONF_LISTS_MAX: the listener's lists) or about a command's address. */
 enum lookup_nr { LOOKUP_SENDER = HK_CONF_LISTS_MAX, LOOKUP_ALABEL, LOOKUPS };
 enum lookup_state { LOOKUP_NEW, LOOKUP_OPEN, LOOKUP_DONE };
+#define ALABEL_MAX (HK_DNS_NAME_MAX + 1)
 struct lookup {
 	enum lookup_state state;
 	struct open_question question;
-	char name[HK_DNS_NAME_MAX];
+	uint8_t *name; /* HK_DNS_NAME_MAX octets of the session's arena, once it was needed */
 	uint64_t until; /* mono_ms */
 	bool is_listed, has_answer;
 	struct hk_slice text; /* of a list's TXT record */
@@ -122,17 +124,21 @@ struct hk_session {
 	struct hk_now now;
 	enum stage stage;
 	unsigned wants;
+	struct hk_slice run;           /* STAGE_RUN: of the pending ETRN */
 	uint32_t last_id;
 	struct hk_policy_client client;
 	char client_text[HK_IP_TEXT_MAX];
 	struct reverse reverse;
 	struct who who;
 	struct lookup lookup[LOOKUPS];
-	char alabel[HK_DNS_NAME_MAX + 1];
+	char *alabel; /* ALABEL_MAX octets of the arena, once it was needed */
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
 	struct hk_buf away;     /* the reply of one that is sent away without a greeting */
 	bool is_client_counted;
+	unsigned errors_seen;   /* of the server's count */
+	uint64_t held_until;    /* mono_ms: after errors the client waits, and what it said meanwhile too */
+	uint32_t n_unknown;     /* recipients */
 	uint64_t born;       /* mono_ms */
 	struct hk_buf proxy;    /* what came of a PROXY header */
 	uint64_t greet_at;      /* mono_ms; 0: it was greeted */
@@ -158,6 +164,12 @@ bool session_take(struct hk_session *, enum hk_limit what, struct hk_slice name,
 struct hk_policy_reply client_may_mail(struct hk_session *);
 struct hk_policy_reply client_may_rcpt(struct hk_session *);
 void client_done(struct hk_session *);
+/* client_is_ours(s): no limit of clients is for it. client_errors(s): counts what was refused since; client_is_held(s): it waits
+ * for that. client_knows_nobody(s): one more recipient that does not exist; true: it was one too many. */
+bool client_is_ours(const struct hk_session *);
+void client_errors(struct hk_session *);
+bool client_is_held(const struct hk_session *);
+bool client_knows_nobody(struct hk_session *);
 /* client_begin(s): as the connection was made. client_proxy(s, in): takes what is of the PROXY header, returns how much. */
 /* client_greet(s): the greeting is due, at once or after its delay. */
 void client_greet(struct hk_session *);

@@ -17,7 +17,11 @@ static void ask(struct hk_session *s, struct lookup *l, struct hk_slice name, ui
 {
 	l->state = LOOKUP_DONE;
 	l->question = (struct open_question){.id = session_id(s), .question = {.type = type}};
-	if (name.n > sizeof l->name)
+	if (name.n > HK_DNS_NAME_MAX)
+		return;
+	if (!l->name)
+		l->name = hk_arena_alloc(&s->arena, HK_DNS_NAME_MAX);
+	if (!l->name)
 		return;
 	memcpy(l->name, name.p, name.n);
 	l->question.question.name = hk_slice_of(l->name, name.n);
@@ -213,6 +217,17 @@ bool lookup_alabel(struct hk_session *s, struct hk_path *path, struct hk_arena *
 	return true;
 }
 
+static bool keep_alabel(struct hk_session *s, struct hk_slice name)
+{
+	if (!s->alabel)
+		s->alabel = hk_arena_alloc(&s->arena, ALABEL_MAX);
+	if (!s->alabel || name.n >= ALABEL_MAX)
+		return false;
+	memcpy(s->alabel, name.p, name.n);
+	s->alabel[name.n] = 0;
+	return true;
+}
+
 static void envelope_answer(struct hk_session *s, enum lookup_nr nr, const struct hk_dns_answer *answer)
 {
 	struct lookup *l = &s->lookup[nr];
@@ -221,11 +236,8 @@ static void envelope_answer(struct hk_session *s, enum lookup_nr nr, const struc
 	if (nr == LOOKUP_SENDER) {
 		/* RFC 7505 3 */
 		l->is_listed = answer->n == 1 && !answer->rr[0].data.n;
-	} else if (answer->n != 1 || answer->rr[0].data.n >= sizeof s->alabel) {
+	} else if (answer->n != 1 || !keep_alabel(s, answer->rr[0].data)) {
 		l->has_answer = false;
-	} else {
-		memcpy(s->alabel, answer->rr[0].data.p, answer->rr[0].data.n);
-		s->alabel[answer->rr[0].data.n] = 0;
 	}
 }
 

@@ -113,6 +113,8 @@ static void authenticate(struct srig *r, struct hk_session *s, const struct hk_s
 	if (!ask->has_data) {
 		a.outcome = HK_AUTH_CONTINUE;
 		a.challenge = r->auth_mechanism == 'L' ? HK_S("User Name") : (struct hk_slice){0};
+	} else if (r->auth_mechanism == 'E') { /* ENDLESS */
+		a.outcome = HK_AUTH_CONTINUE;
 	} else if (r->auth_mechanism == 'T') { /* TEMPORARY */
 		a.outcome = HK_AUTH_LATER;
 	} else if (r->auth_mechanism == 'S') { /* SYNTAX */
@@ -147,6 +149,10 @@ static void satisfy(
 		break;
 	case HK_SESSION_AUTH:
 		authenticate(r, s, w);
+		break;
+	case HK_SESSION_RUN:
+		snprintf(r->ran, sizeof r->ran, "%.*s", HK_FMT(w->domain));
+		hk_session_run_asked(s, !r->run_fails);
 		break;
 	case HK_SESSION_CLOSE:
 		*closing = true;

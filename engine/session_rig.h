@@ -27,6 +27,8 @@ struct srig {
 	size_t piece;     /* the most in one of them; 0: by cut alone */
 	struct hk_greylist *greylist;
 	bool keep_open;   /* no end of the connection after the last byte */
+	bool run_fails;
+	char ran[64]; /* what the last ETRN asked for */
 	bool tls_fails;
 	bool waits_for_tls; /* nothing is glued behind STARTTLS, as clients do it that mean well */
 	struct hk_limits *limits; /* kept over sessions; the caller's */

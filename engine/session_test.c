@@ -117,28 +117,34 @@ static void a_message_comes_by_chunks_and_in_utf_8(void **state)
 }
 
 /* S3-042 RFC 1985 5.3: off by default; where it is on, it is for those who may relay */
-static void etrn_is_for_those_who_may_relay_and_starts_nothing(void **state)
+static void etrn_runs_the_queue_of_a_domain_for_those_who_may_relay(void **state)
 {
 	static const struct {
-		const char *items, *codes;
+		const char *items, *node, *codes, *ran;
+		bool fails;
 	} cases[] = {
-	    {"", "220 250 502 221"},
-	    {"extensions etrn;", "220 250 459 221"},
-	    {"extensions etrn; relay-from 10.0.0.0/24;", "220 250 458 221"},
+	    {"", "b.test", "220 250 502 221", "", false},
+	    {"extensions etrn;", "b.test", "220 250 459 221", "", false},
+	    {"extensions etrn; relay-from 10.0.0.0/24;", "b.test", "220 250 250 221", "b.test", false},
+	    {"extensions etrn; relay-from 10.0.0.0/24;", "@b.test", "220 250 250 221", "@b.test", false},
+	    {"extensions etrn; relay-from 10.0.0.0/24;", "#queue", "220 250 458 221", "", false},
+	    {"extensions etrn; relay-from 10.0.0.0/24;", "b.test", "220 250 458 221", "b.test", true},
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(cases); i++) {
-		char conf[1024];
+		char conf[1024], text[128];
 		struct srig r;
 
-		snprintf(conf, sizeof conf,
-		    "hostname mx.b.test; accept b.test; listen mx { address 127.0.0.1:25; role mx; reject-early-talkers off; %s }",
-		    cases[i].items);
+		snprintf(conf, sizeof conf, "hostname mx.b.test; accept b.test; listen mx { address 127.0.0.1:25; role mx; "
+		                            "reject-early-talkers off; %s }", cases[i].items);
 		srig_init(&r, conf, ZONE);
-		srig_say(&r, "EHLO a.test\r\nETRN b.test\r\nQUIT\r\n");
+		r.run_fails = cases[i].fails;
+		snprintf(text, sizeof text, "EHLO a.test\r\nETRN %s\r\nQUIT\r\n", cases[i].node);
+		srig_say(&r, text);
 		assert_codes(&r, cases[i].codes);
+		assert_string_equal(r.ran, cases[i].ran);
 		srig_done(&r);
 	}
 }
@@ -573,7 +579,7 @@ int main(void)
 	    cmocka_unit_test(the_recipient_is_named_only_where_there_is_one),
 	    cmocka_unit_test(lmtp_answers_each_recipient),
 	    cmocka_unit_test(a_message_comes_by_chunks_and_in_utf_8),
-	    cmocka_unit_test(etrn_is_for_those_who_may_relay_and_starts_nothing),
+	    cmocka_unit_test(etrn_runs_the_queue_of_a_domain_for_those_who_may_relay),
 	    cmocka_unit_test(the_protocol_word_says_how_it_came),
 	    cmocka_unit_test(a_client_is_named_only_when_its_name_leads_back_to_it),
 	    cmocka_unit_test(only_submission_fills_in_what_a_user_left_out),

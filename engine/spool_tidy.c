@@ -70,13 +70,12 @@ static bool has_movable(const struct hk_segment *segment)
 }
 
 /* Space comes back from the oldest end, so the whole journal's share of living bytes decides: below
- * one half, beyond two segments' worth, the oldest segment's living messages go to the newest end.
+ * one half, the oldest segment's living messages go to the newest end.
  * Each byte is then copied at most about once for each byte that came in. On a full disk any gain
  * is worth it. */
 static struct hk_segment *find_due(const struct hk_spool *s)
 {
-	uint64_t size = 0, living = 0,
-	         slack = s->is_full ? s->segment_size / 4 : 2 * s->segment_size;
+	uint64_t size = 0, living = 0, slack = s->segment_size / 4;
 	size_t i;
 
 	for (i = 0; i + 1 < s->n_segments; i++) {

@@ -6,9 +6,10 @@
 
 #include <hikyaku/names.h>
 
+#include "io/owner_thread.h"
 #include "io/worker.h"
 
-enum { SLOTS_FIRST = 64 };
+enum { SLOTS_FIRST = 64, RUN_MOST = 4096 /* a domain */ };
 #define NO_SLOT UINT32_MAX
 
 void hk_asks_init(struct hk_asks *a)
@@ -244,6 +245,23 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	drop(ask);
 	d->ops->committed(d, id, status);
 	hk_drive_pump(d);
+}
+
+/* ---- the queue ---- */
+
+bool hk_ask_run(struct hk_worker *w, struct hk_slice domain)
+{
+	struct hk_queue_call *call = hk_queue_call_new(HK_QUEUE_RUN, RUN_MOST);
+	struct hk_call_post *post = malloc(sizeof *post);
+
+	if (!call || !post || hk_arena_dup(&call->arena, domain, &call->domain) != HK_OK) {
+		hk_queue_call_free(call);
+		free(post);
+		return false;
+	}
+	*post = (struct hk_call_post){.post.type = HK_POST_CALL, .call = call};
+	hk_mailbox_post(w->world->owner, &post->post);
+	return true;
 }
 
 /* ---- authentication ---- */

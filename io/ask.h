@@ -50,6 +50,8 @@ void hk_asks_done(struct hk_asks *);
  * TIMEOUT at the latest after the configured time. */
 void hk_ask_dns(struct hk_drive *, uint32_t id, const struct hk_dns_question *);
 struct hk_mail;
+/* hk_ask_run(w, domain): HK_QUEUE_RUN; nobody waits for the end of it. false: no memory. */
+bool hk_ask_run(struct hk_worker *, struct hk_slice domain);
 /* hk_ask_commit(d, id, mail): takes mail; ends in ops->committed. */
 void hk_ask_commit(struct hk_drive *, uint32_t id, struct hk_mail *);
 /* hk_ask_sign(d, id, request): fills its seq; ends in ops->signed_; an empty signature when there

@@ -218,6 +218,9 @@ static bool wants(struct hk_drive *d)
 	case HK_SESSION_AUTH:
 		authenticate(c, want.id, &want.auth);
 		break;
+	case HK_SESSION_RUN:
+		hk_session_run_asked(c->session, hk_ask_run(d->worker, want.domain));
+		break;
 	case HK_SESSION_CLOSE:
 		hk_drive_close(d);
 		break;

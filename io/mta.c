@@ -44,9 +44,10 @@ unsigned hk_mta_workers(const struct hk_conf *conf)
 	return n < HK_WORKERS_MAX ? n : HK_WORKERS_MAX;
 }
 
-/* As many descriptors as the system lets us have; the rest follows from it. */
-static size_t sessions_max(unsigned workers)
+/* As many descriptors as the system lets us have; the rest follows from it, unless the operator wants less. */
+static size_t sessions_max(const struct hk_conf *conf, unsigned workers)
 {
+	size_t most;
 	struct rlimit files = {.rlim_cur = 1024};
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -56,7 +57,10 @@ static size_t sessions_max(unsigned workers)
 	}
 	if (files.rlim_cur < FILES_SPARE * 2)
 		return 16;
-	return (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
+	most = (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
+	return conf->sessions && conf->sessions / workers + (conf->sessions % workers > 0) < most
+	           ? conf->sessions / workers + (conf->sessions % workers > 0)
+	           : most;
 }
 
 static void note_session(struct hk_tls_sink *sink, const struct hk_tls_session *s)
@@ -175,7 +179,7 @@ enum hk_status hk_mta_start(
 	    .owner = &m->owner.box,
 	    .main = main,
 	    .intake = &m->owner.intake,
-	    .sessions_max = sessions_max(n),
+	    .sessions_max = sessions_max(conf, n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
 	m->conf = hk_conf_use(conf);
 	pthread_mutex_init(&m->tally.mutex, NULL);

@@ -107,6 +107,11 @@ static void give_called(struct hk_queue_call *call)
 {
 	struct hk_call_post *post = call->back;
 
+	if (!post->back) {
+		hk_queue_call_free(call);
+		free(post);
+		return;
+	}
 	post->post.type = HK_POST_CALLED;
 	hk_mailbox_post(post->back, &post->post);
 }

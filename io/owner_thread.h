@@ -24,7 +24,7 @@ struct hk_owner_thread {
 struct hk_call_post {
 	struct hk_post post;
 	struct hk_queue_call *call; /* goes with the post */
-	struct hk_mailbox *back;
+	struct hk_mailbox *back;    /* NULL: nobody waits for the answer */
 };
 
 /* hk_owner_thread_open(t, conf, disk): opens and recovers the spool, on the caller's thread: errors

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "io/worker.h"
+#include "lib/smtp/smtp_refusal.h"
 
 enum {
 	ACCEPTS = 32,          /* connections taken in one turn of the loop */
@@ -28,7 +29,7 @@ static void on_connection(uv_poll_t *poll, int error, int events);
 
 static void listen_all(struct hk_worker *w)
 {
-	bool listens = !w->stopping && w->sessions < w->world->sessions_max;
+	bool listens = !w->stopping;
 	struct hk_listening *l;
 
 	w->is_full = !listens;
@@ -45,7 +46,7 @@ static void accept_again(struct hk_timer *timer)
 	listen_all((struct hk_worker *)((char *)timer - offsetof(struct hk_worker, accept_again)));
 }
 
-/* New clients wait in the kernel until there is room for them. */
+/* Without a descriptor for them new clients wait in the kernel. */
 static void pause_listening(struct hk_worker *w)
 {
 	struct hk_listening *l;
@@ -54,6 +55,29 @@ static void pause_listening(struct hk_worker *w)
 		uv_poll_stop(&l->poll);
 	w->is_full = true;
 	hk_timers_set(&w->loop.timers, &w->accept_again, w->loop.now.mono_ms + ACCEPT_AGAIN_MS);
+}
+
+/* There is no room for a session: it is told so at once, and may go elsewhere (RFC 5321 4.2.2). Who waits for a TLS handshake
+ * understands no reply. What the client said already is read, or closing would take the reply away from it. */
+static void turn_away(struct hk_worker *w, size_t listener, int fd)
+{
+	static const struct hk_refusal_said said = {.why = HK_REFUSAL_SERVER_FULL};
+	uint8_t unread[1024];
+	struct hk_buf out;
+
+	if (!w->is_turning_away)
+		hk_logf(w->world->log, HK_LOG_WARNING, "ev=full worker=%u sessions=%zu", w->index, w->sessions);
+	w->is_turning_away = true;
+	hk_buf_init(&out, HK_SMTP_REPLY_TEXT_MAX + 16);
+	hk_buf_addf(&out, "%u ", hk_refusal_row(said.why)->code);
+	hk_refusal_add(&out, &said);
+	hk_buf_add_str(&out, "\r\n");
+	if (hk_buf_status(&out) == HK_OK && !w->recent[0]->conf->listener[listener].implicit_tls)
+		(void)!send(fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	hk_buf_done(&out);
+	shutdown(fd, SHUT_WR);
+	(void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
+	close(fd);
 }
 
 static void on_connection(uv_poll_t *poll, int error, int events)
@@ -68,15 +92,18 @@ static void on_connection(uv_poll_t *poll, int error, int events)
 	(void)error;
 	(void)events;
 	hk_loop_wake(&w->loop);
-	for (i = 0; i < ACCEPTS && status == HK_OK && w->sessions < w->world->sessions_max; i++) {
+	for (i = 0; i < ACCEPTS && status == HK_OK; i++) {
 		status = hk_net_accept(l->fd, &fd, &peer);
-		if (status == HK_OK)
+		if (status == HK_OK && w->sessions >= w->world->sessions_max) {
+			turn_away(w, l->listener, fd);
+		} else if (status == HK_OK) {
+			w->is_turning_away = false;
 			hk_client_begin(w, w->recent[0], l->listener, &peer, fd);
+		}
 	}
-	if (w->sessions >= w->world->sessions_max || (status != HK_OK && status != HK_AGAIN)) {
+	if (status != HK_OK && status != HK_AGAIN) {
 		hk_logf(w->world->log, HK_LOG_WARNING,
-		    "ev=accept_pause worker=%u sessions=%zu reason=%s", w->index, w->sessions,
-		    status == HK_OK ? "limit" : "descriptors");
+		    "ev=accept_pause worker=%u sessions=%zu reason=descriptors", w->index, w->sessions);
 		pause_listening(w);
 	}
 }
@@ -374,8 +401,7 @@ static void before_waiting(uv_prepare_t *prepare)
 {
 	struct hk_worker *w = prepare->data;
 
-	if (w->is_full && !w->stopping && w->sessions < w->world->sessions_max &&
-	    !w->accept_again.place)
+	if (w->is_full && !w->stopping && !w->accept_again.place)
 		listen_all(w);
 	tell_idle(w);
 }

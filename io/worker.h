@@ -97,6 +97,7 @@ struct hk_worker {
 	struct hk_asks asks;
 	struct hk_answers answers;
 	bool stopping, told_idle, is_full;
+	bool is_turning_away; /* the latest client found no room */
 	pthread_t thread;
 };
 

@@ -319,6 +319,9 @@ static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_wa
 	case HK_SESSION_AUTH: /* nobody has users here */
 		hk_session_auth(c->session, w->id, &(struct hk_auth_answer){.outcome = HK_AUTH_LATER});
 		break;
+	case HK_SESSION_RUN:
+		hk_session_run_asked(c->session, false);
+		break;
 	case HK_SESSION_CLOSE:
 		break;
 	}

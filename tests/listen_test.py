@@ -121,7 +121,26 @@ def what_was_left_behind_is_replaced(t):
                     t.ok(living.accept(), f"{name}: who listened there still does")
 
 
-CASES = [lmtp_by_a_unix_socket, access_and_places_change_with_a_reload, what_was_left_behind_is_replaced]
+def who_finds_no_room_is_told_so_at_once(t):
+    """sessions 2: the third gets 421 in place of the greeting and is gone, and another comes in when one has left."""
+    for name, single in FORMS:
+        with folder() as root, Daemon(root, single=single, workers="1", sessions="2") as daemon:
+            with Smtp(daemon.address), Smtp(daemon.address) as second:
+                for _ in range(3):
+                    with Smtp(daemon.address, greet=False) as third:
+                        said = third.reply()
+                        t.ok(said[0] == 421 and said[1].endswith("[server-full]") and third.eof(), f"{name}: the third is told at once", said)
+                t.ok(daemon.wait_log("ev=full "), f"{name}: the log has it", daemon.log())
+                second.command("QUIT")
+                second.eof()
+
+                def comes_in():
+                    with Smtp(daemon.address, greet=False) as client:
+                        return client.reply()[0] == 220
+                t.ok(wait_until(comes_in, 30 * SLOW), f"{name}: the next finds the place that was left")
+
+
+CASES = [who_finds_no_room_is_told_so_at_once, lmtp_by_a_unix_socket, access_and_places_change_with_a_reload, what_was_left_behind_is_replaced]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

@@ -49,7 +49,9 @@ class Authority:
         key, crt, csr = (path.with_name(path.name + end) for end in (".key", ".crt", ".csr"))
         if crt.exists():
             return crt, key
-        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name]
+        new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + name]
+        if kind != "cn":  # no name but that of the subject
+            new += ["-addext", "subjectAltName=DNS:" + name]
         if kind == "self":
             run("openssl", "req", "-x509", *new, "-days", "30", "-keyout", key, "-out", crt)
             return crt, key
@@ -142,10 +144,10 @@ class Zones:
         self.start()
 
     def spoil(self):
-        """The TLSA of bogus.test is another one than was signed."""
+        """The TLSA of bogus.test, and of bogus-x.test, is another one than was signed."""
         path = self.root / "test.signed"
         text = path.read_text()
-        changed = re.sub(r"(?m)^(_25\._tcp\.mx\.bogus\.test\.\s.*\bTLSA\s+3 1 1 )(..)", lambda m: m[1] + ("00" if m[2] != "00" else "11"), text)
+        changed = re.sub(r"(?m)^(_25\._tcp\.mx\.bogus[-\w]*\.test\.\s.*\bTLSA\s+3 1 1 )(..)", lambda m: m[1] + ("00" if m[2] != "00" else "11"), text)
         assert changed != text
         path.write_text(changed)
 
@@ -179,7 +181,7 @@ class Policies:
     """An HTTPS server: answers[domain] is what it says to GET, in full; asked counts. Certificates by SNI."""
 
     def __init__(self, authority, kinds):
-        self.answers, self.asked = {}, []
+        self.answers, self.asked, self.stop = {}, [], threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -187,6 +189,9 @@ class Policies:
                 domain = self.headers["Host"].split(":")[0].removeprefix("mta-sts.")
                 outer.asked.append((domain, self.path))
                 status, headers, body = outer.answers.get(domain, (404, {}, b"none"))
+                if status is None:  # never
+                    outer.stop.wait()
+                    return
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -201,7 +206,7 @@ class Policies:
         contexts = {}
         for domain, kind in kinds.items():
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*authority.certificate("mta-sts." + domain, kind))
+            context.load_cert_chain(*(kind if isinstance(kind, tuple) else authority.certificate("mta-sts." + domain, kind)))
             contexts["mta-sts." + domain] = context
         first = next(iter(contexts.values()))
         first.sni_callback = lambda connection, name, _: setattr(connection, "context", contexts.get(name, first))
@@ -215,6 +220,7 @@ class Policies:
         self.answers[domain] = (status, {"Content-Type": "text/plain", **{k.replace("_", "-"): v for k, v in headers.items()}}, body)
 
     def close(self):
+        self.stop.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -223,13 +229,17 @@ class Policies:
 
 
 class World:
-    """Domains with one mail server each: kind is that of its certificate, tlsa None or the kind of certificate it is made of."""
+    """Domains with one mail server each: kind is that of its certificate, or a function of the authority that gives the server;
+    tlsa None or the kind of certificate it is made of; more(self) is what else stands in the zone."""
 
-    def __init__(self, root, domains, sts=()):
+    def __init__(self, root, domains, sts=(), more=lambda world: ""):
         self.root, self.authority, self.sinks = root, Authority(root), {}
         rows = ""
         for domain, kind, tlsa in domains:
-            sink = TlsSink(self.authority.certificate(f"mx.{domain}.test", kind)) if kind != "plain" else Sink()
+            if callable(kind):
+                sink = kind(self.authority)
+            else:
+                sink = TlsSink(self.authority.certificate(f"mx.{domain}.test", kind)) if kind != "plain" else Sink()
             self.sinks[domain] = sink
             rows += f"{domain} MX 1 mx.{domain}.test.\nmx.{domain} A {sink.address}\n"
             if tlsa:
@@ -238,7 +248,8 @@ class World:
             rows += f'_mta-sts.{domain} TXT "v=STSv1; id={number};"\n'
         if "bogus" not in self.sinks:
             rows += "_25._tcp.mx.bogus TLSA 3 1 1 " + "ab" * 32 + "\n"
-        self.zones = Zones(root, rows)
+        self.rows = rows + more(self)
+        self.zones = Zones(root, self.rows)
 
     def daemon(self, rest="route * { via mx; }", **settings):
         settings.setdefault("mta_sts", "off")
@@ -376,14 +387,14 @@ def shown(d, port, name=None, session=None, rsa=False, options=()):
 
 
 def resumption(tap, d, ports):
-    """SEC-12: a ticket is for one listener and one name. ports: two listeners."""
+    """T3 SEC-12: a ticket is for one listener and one name. ports: two listeners."""
     with folder() as root:
         for version in ("-tls1_2", "-tls1_3"):
             def resumes(port, name, kept):
                 (root / "session").write_bytes(kept)
                 return shown(d, port, name, root / "session", options=(version,))
             for name in ("one.test", "x.two.test", None):
-                title = f"SEC-12 {version[1:]}, {name or 'no name'}: a session"
+                title = f"T3 SEC-12 {version[1:]}, {name or 'no name'}: a session"
                 first = shown(d, ports[0], name, options=(version,))
                 tap.ok(first[3] and not first[2], f"{title} is kept by the client", first[4][-800:])
                 again = resumes(ports[0], name, first[3])

@@ -18,8 +18,9 @@
 #define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-/* Blocks grow from 4 KiB to 64 KiB, so a small message costs one malloc and a large one few. */
-enum { ALIGN = 16, BLOCK_FIRST = 4096, BLOCK_MOST = 65536 };
+/* Blocks grow from 4 KiB to 64 KiB, so a small message costs one malloc and a large one few. An arena that may not grow far, such as
+ * each connection has, begins smaller: thousands of them wait with a name or two. */
+enum { ALIGN = 16, BLOCK_FIRST = 4096, BLOCK_MOST = 65536, SMALL = 65536, SMALL_FIRST = 256 };
 
 struct hk_arena_block {
 	struct hk_arena_block *next;
@@ -48,7 +49,7 @@ void hk_arena_done(struct hk_arena *a)
 
 static struct hk_arena_block *add_block(struct hk_arena *a, size_t n)
 {
-	size_t size = a->block ? a->block->size * 2 : BLOCK_FIRST, whole;
+	size_t first = a->limit > SMALL ? BLOCK_FIRST : SMALL_FIRST, size = a->block ? a->block->size * 2 : first, whole;
 	struct hk_arena_block *b;
 
 	if (size > BLOCK_MOST)

@@ -218,9 +218,22 @@ static void a_verdict_replays_from_its_body_hashes(void **state)
 	check_done(&again);
 	for (i = 0; i < hashes.n; i++) {
 		replay(&again, &w, &sent, hk_slice_sub(hk_buf_slice(&hashes), 0, i), HK_CORRUPT);
+		/* nothing of it was kept */
+		assert_int_equal(hk_dkim_verify_replay_body(again.v, hk_buf_slice(&hashes)), HK_OK);
+		assert_int_equal(hk_dkim_verify_step(again.v), HK_OK);
+		expect_verdict(&again, 0, HK_DKIM_PASS, "");
 		check_done(&again);
 	}
 	hk_buf_add(&damaged, hk_buf_slice(&hashes));
+	assert_int_equal(hk_buf_status(&damaged), HK_OK);
+	for (i = 3; i < 6; i++) { /* algorithm, canonical form, whether there is a length: numbers that nobody wrote */
+		uint8_t kept = damaged.p[i];
+
+		damaged.p[i] = 2;
+		replay(&again, &w, &sent, hk_buf_slice(&damaged), HK_CORRUPT);
+		check_done(&again);
+		damaged.p[i] = kept;
+	}
 	hk_buf_add_byte(&damaged, 0);
 	replay(&again, &w, &sent, hk_buf_slice(&damaged), HK_CORRUPT);
 	check_done(&again);

@@ -6,7 +6,7 @@
 #include "explain_refusal.h"
 
 /* clang-format off: one text a row */
-enum sender { FIX, FIX_ADDRESS, SPLIT, WAIT, WAIT_LONGER, LOGIN, SENDER_TLS, OWN_ADDRESS, SMALLER, RESEND_CLEAN, NOT_MAIL, ASK_POSTMASTER,
+enum sender { FIX, FIX_ADDRESS, SPLIT, WAIT, WAIT_LONGER, LOGIN, SENDER_TLS, OWN_ADDRESS, CLEAN_LIST, SMALLER, RESEND_CLEAN, NOT_MAIL, ASK_POSTMASTER,
 	OWN_SERVER, MEND_DOMAIN, MEND_FROM, SENDERS };
 static const char *const senders[SENDERS][2] = {
 	[FIX] = {"The sending program breaks the protocol here. Update it, or send its makers this reply and its id.",
@@ -26,6 +26,8 @@ static const char *const senders[SENDERS][2] = {
 	    "メールソフトの設定で暗号化(465番ポートのTLS、または587番ポートのSTARTTLS)を有効にしてください。"},
 	[OWN_ADDRESS] = {"Use an address of your own as the sender, or ask the operator to allow this one.",
 	    "送信者には自分のアドレスを使うか、このアドレスの使用許可を管理者に求めてください。"},
+	[CLEAN_LIST] = {"Take out the addresses that do not exist; the sending server brings the others again by itself.",
+	    "存在しないアドレスを宛先リストから除いてください。残りは送信サーバが自動的に送り直します。"},
 	[SMALLER] = {"Send less: large files go by another way than mail.",
 	    "サイズを小さくして送り直してください。大きなファイルはメール以外の方法で渡してください。"},
 	[RESEND_CLEAN] = {"The sending program made a message that no mail server may pass on. Update it, or send the text anew with another program.",
@@ -163,6 +165,8 @@ static const struct words {
 	R(CLIENT_CONNECTIONS) = {"同時接続が多すぎます", WAIT_LONGER, ITEM_FREE, "client-connections"},
 	R(CLIENT_MESSAGES) = {"この接続元からのメールが多すぎます。時間をおいてください", WAIT_LONGER, ITEM_FREE, "client-messages"},
 	R(CLIENT_RECIPIENTS) = {"この接続元からの受信者が多すぎます。時間をおいてください", WAIT_LONGER, ITEM_FREE, "client-recipients"},
+	R(UNKNOWN_RECIPIENTS) = {"このセッションで指定された、存在しない受信者が多すぎます", CLEAN_LIST, ITEM_FREE, "unknown-recipients"},
+	R(SERVER_FULL) = {"このサーバのセッション数が上限です。時間をおいてください", WAIT, ITEM, "sessions"},
 	R(USER_CONNECTIONS) = {"この利用者の同時接続が多すぎます", WAIT_LONGER, ITEM_USERS, "user-connections"},
 	R(USER_MESSAGES) = {"この利用者のメールが多すぎます。時間をおいてください", WAIT_LONGER, ITEM_USERS, "user-messages"},
 	R(USER_RECIPIENTS) = {"この利用者の受信者が多すぎます。時間をおいてください", WAIT_LONGER, ITEM_USERS, "user-recipients"},
@@ -186,7 +190,7 @@ static const struct words {
 	R(DOMAIN_NO_ALABEL) = {"このドメインは検索できる名前ではありません", FIX_ADDRESS, BY_DESIGN, ""},
 	R(DNS_LISTED) = {"... は ... のリストにあります: ...", ASK_POSTMASTER, LISTED, "dns-list"},
 	R(GREYLISTED) = {"... 秒後にもう一度送ってください。初めての相手にはそうお願いしています", WAIT, ITEM_FREE, "greylist"},
-	R(ETRN_ABSENT) = {"送信待ちの列は、決まった時刻にだけ動きます", WAIT, BY_DESIGN, ""},
+	R(ETRN_ABSENT) = {"この送信待ちの列は、今は動かせません", WAIT, BY_DESIGN, ""},
 	R(ETRN_DENIED) = {"許可されていません", ASK_POSTMASTER, ITEM, "relay-from"},
 	R(NO_MEMORY) = {"このメールのためのメモリが今はありません", WAIT, MEMORY, ""},
 	R(NO_SPACE) = {"メールを保存する場所が今はありません", WAIT, DISK, ""},

@@ -123,6 +123,10 @@
 	    "RFC 5321 7.8")                                                                                           \
 	X(CLIENT_RECIPIENTS, "client-recipients", 450, "4.7.1",                                                       \
 	    "Too many recipients of this client, come back later", "RFC 5321 7.8")                                    \
+	X(UNKNOWN_RECIPIENTS, "unknown-recipients", 421, "4.7.0", "Too many unknown recipients in this session",      \
+	    "RFC 5321 7.8")                                                                                           \
+	X(SERVER_FULL, "server-full", 421, "4.3.2", "Too many sessions at this host, come back later",                \
+	    "RFC 5321 4.2.2")                                                                                         \
 	X(USER_CONNECTIONS, "user-connections", 421, "4.7.0", "Too many sessions of this user at once",               \
 	    "RFC 5321 7.8")                                                                                           \
 	X(USER_MESSAGES, "user-messages", 450, "4.7.1", "Too many messages of this user, try again later",            \
@@ -159,7 +163,7 @@
 	    "RFC 5891 5")                                                                                             \
 	X(DNS_LISTED, "dns-listed", 554, "5.7.1", "{0} is listed by {1}: {2}", "RFC 5782")                            \
 	X(GREYLISTED, "greylisted", 451, "4.7.1", "Come again in {0} seconds, who is new here has to", "RFC 6647")    \
-	X(ETRN_ABSENT, "etrn-absent", 458, "4.3.0", "The queue runs by its own times only", "RFC 1985 5.3")           \
+	X(ETRN_ABSENT, "etrn-absent", 458, "4.3.0", "This queue cannot be run now", "RFC 1985 5.3")                   \
 	X(ETRN_DENIED, "etrn-denied", 459, "4.7.1", "Not allowed to you", "RFC 1985 5.3")                             \
 	X(NO_MEMORY, "no-memory", 452, "4.3.1", "No memory for this message now", "RFC 5321 4.2.2")                   \
 	X(NO_SPACE, "no-space", 452, "4.3.1", "No space for mail now", "RFC 5321 4.2.2")                              \

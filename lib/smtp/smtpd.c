@@ -157,6 +157,10 @@ void hk_smtpd_sent(struct hk_smtpd *s, size_t n)
 {
 	s->banner_left -= n < s->banner_left ? n : s->banner_left;
 	hk_buf_drop(&s->out, n);
+	if (!s->out.n && hk_buf_status(&s->out) == HK_OK) {
+		hk_buf_done(&s->out);
+		hk_buf_init(&s->out, HK_SMTP_OUTPUT_MAX);
+	}
 }
 
 static void reply(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)
@@ -371,11 +375,24 @@ static enum hk_status step(struct hk_smtpd *s)
 	return status == HK_AGAIN ? await_input(s) : status;
 }
 
+/* Between two commands a client may think for minutes, and thousands of them do: what the last one needed is given back. */
+static void rest(struct hk_smtpd *s)
+{
+	if (!(s->state & (SMTPD_GREETING | SMTPD_READY)) || s->in_at < s->in_n)
+		return;
+	free(s->in);
+	s->in = NULL;
+	s->in_at = s->in_n = s->in_cap = 0;
+	hk_arena_done(&s->scratch);
+}
+
 enum hk_status hk_smtpd_next(struct hk_smtpd *s, struct hk_smtpd_event *ret)
 {
 	while (!s->pending && !take_due(s)) {
 		enum hk_status status = step(s);
 
+		if (status == HK_AGAIN)
+			rest(s);
 		if (status != HK_OK)
 			return status;
 	}

@@ -54,7 +54,7 @@ DIFFERENCES = {
     ("EHLO strange", "2", "5"): "the argument is a domain or an address literal (RFC 5321 4.1.1.1); Postfix takes any text",
     ("EHLO two dots", "2", "5"): "as for what is strange",
     ("EHLO two words", "2", "5"): "text behind the argument must not be there (5321bis 4.1.1.1)",
-    ("ETRN", "4", "5"): "not implemented while the queue has no run on demand",
+    ("ETRN", "4", "5"): "off unless the configuration offers it",
     ("HELP", "5", "2"): "Postfix has no HELP; RFC 5321 4.1.1.8 has it",
     ("MAIL after one with too large a SIZE", "5", "2"): "Postfix keeps the SIZE= of the MAIL that it refused",
     ("MAIL 8-bit", "2", "5"): "such an address needs SMTPUTF8 (RFC 6531 3.5); Postfix takes it as it is",

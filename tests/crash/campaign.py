@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""What all campaigns share: clients that keep the ledger of what was acknowledged, Maildirs that are compared with it, rounds."""
+
+import collections
+import contextlib
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from harness import PORT, Daemon, Dns, wait_until  # noqa: E402
+from record import add  # noqa: E402
+
+SETTLE_S = 60
+
+
+# ---- messages that can be known again ---------------------------------------------------------------------
+
+
+def _text(number):
+    source = random.Random(number)
+    lines = 5000 if number % 50 == 49 else source.randrange(1, 60)
+    return "".join(f"{number} {source.getrandbits(200):060d}\r\n" for _ in range(lines)).encode()
+
+
+TEXTS = [_text(number) for number in range(150)]
+
+
+def body_of(number):
+    """Deterministic: what is stored can be compared to the last octet. One in 50 is longer than what a journal record holds."""
+    return b"Subject: crash\r\nX-Ledger: %d\r\n\r\n" % number + TEXTS[number % len(TEXTS)] + b"%d\r\n" % number
+
+
+class Ledger:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.next = 0
+        self.sent, self.acknowledged, self.refused = set(), set(), 0
+
+    def number(self):
+        with self.lock:
+            self.next += 1
+            return self.next
+
+
+class Session(threading.Thread):
+    """Sends until the connection breaks or it is told to stop."""
+
+    def __init__(self, address, ledger, pipelined):
+        super().__init__(daemon=True)
+        self.address, self.ledger, self.pipelined, self.stopping = address, ledger, pipelined, False
+        self.in_flight = None  # a message whose dot was sent and whose reply did not come
+
+    def run(self):
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            with socket.create_connection((self.address, PORT), timeout=20) as self.socket:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.file = self.socket.makefile("rb")
+                self.reply()
+                self.say("EHLO crash.test\r\n", 1)
+                while not self.stopping:
+                    self.send_one(self.ledger.number())
+
+    def reply(self):
+        while True:
+            line = self.file.readline()
+            if not line.endswith(b"\n"):
+                raise EOFError
+            if line[3:4] != b"-":
+                return int(line[:3])
+
+    def say(self, text, replies):
+        self.socket.sendall(text.encode())
+        return [self.reply() for _ in range(replies)]
+
+    def send_one(self, number):
+        lines = [f"MAIL FROM:<u{number}@crash.test>\r\n", f"RCPT TO:<user{number % 8}@b.test>\r\n", "DATA\r\n"]
+        codes = self.say("".join(lines), 3) if self.pipelined else [self.say(line, 1)[0] for line in lines]
+        if codes[2] != 354:
+            self.ledger.refused += 1
+            if codes[0] == 250:
+                self.say("RSET\r\n", 1)
+            time.sleep(0.02)
+            return
+        self.socket.sendall(body_of(number))
+        self.ledger.sent.add(number)
+        self.in_flight = number
+        self.socket.sendall(b".\r\n")
+        if self.reply() == 250:
+            self.ledger.acknowledged.add(number)
+        else:
+            self.ledger.refused += 1
+        self.in_flight = None
+
+
+# ---- what was stored ------------------------------------------------------------------------------------------
+
+
+class Store:
+    """The Maildirs: number -> how often, and what is wrong with what is there."""
+
+    def __init__(self, root):
+        self.root, self.seen, self.copies, self.damaged = root, set(), collections.Counter(), []
+
+    def look(self):
+        for path in list((self.root / "mail").glob("*/new/*")):
+            if path in self.seen:
+                continue
+            data = path.read_bytes().replace(b"\r\n", b"\n")
+            found = re.search(rb"^X-Ledger: (\d+)$", data, re.M)
+            number = int(found[1]) if found else -1
+            if not found or not data.endswith(body_of(number).replace(b"\r\n", b"\n")):
+                self.damaged.append(path.name)
+            self.copies[number] += 1
+            self.seen.add(path)
+        return self.copies
+
+    def clear(self):
+        for path in self.seen:
+            path.unlink(missing_ok=True)
+        self.seen = set()
+
+
+# ---- a campaign ------------------------------------------------------------------------------------------------------
+
+
+class Campaign:
+    title = "kills"
+    option = "--kills"
+    what_was_hit = "a commit in flight (the dot was sent, no reply came)"
+
+    def __init__(self, options, root):
+        self.options, self.root = options, root
+        self.random = random.Random(f"{options.seed} {self.title} {options.first}")
+        self.ledger, self.dns = Ledger(), Dns({})
+        self.store = None
+        self.passed = self.failed = self.rounds_in_flight = self.in_flight = self.unacknowledged = 0
+        self.duplicates, self.lost, self.twice, self.faults = 0, set(), 0, 0
+        self.known = set()
+        self.recorded = collections.Counter()
+        self.first = 0  # rounds that earlier runs made
+
+    def new_daemon(self, where):
+        return Daemon(where, single=not self.options.processes, resolver=self.dns.where)
+
+    def prepare(self):
+        self.where = self.root
+        self.daemon = self.new_daemon(self.where)
+        self.store = Store(self.where)
+
+    def crash(self):
+        if self.options.processes:
+            # the mail process alone: its supervisor would only start it again, and is killed too
+            os.kill(self.daemon.pids()["mta"], signal.SIGKILL)
+        self.daemon.kill()
+
+    def recover(self):
+        """Puts the world right again, so that the daemon can start."""
+        if self.options.processes:
+            time.sleep(0.05)
+
+    def finish(self):
+        pass
+
+    def run(self, rounds):
+        self.prepare()
+        began = time.monotonic()
+        try:
+            for number in range(1, rounds + 1):
+                self.round(number)
+                if number % 25 == 0 or number == rounds:
+                    self.record()
+                    print(f"# {self.title}: {number} of {rounds}, {len(self.ledger.acknowledged)} acknowledged, {len(self.lost)} lost, "
+                          f"{time.monotonic() - began:.0f} s", flush=True)
+        finally:
+            if self.daemon.process and self.daemon.process.poll() is None:
+                self.daemon.kill()
+            self.dns.close()
+            self.finish()
+
+    def counts(self):
+        return collections.Counter(rounds=self.passed + self.failed, failed=self.failed, acknowledged=len(self.ledger.acknowledged),
+                                   lost=len(self.lost), damaged=len(self.store.damaged), duplicates=self.duplicates, again=self.twice,
+                                   hit=self.rounds_in_flight, faults=self.faults)
+
+    def record(self):
+        """What this run added since the last line."""
+        if not self.options.ledger:
+            return
+        now = self.counts()
+        row = {name: now[name] - self.recorded[name] for name in now}
+        self.recorded = now
+        seed = "" if self.options.seed == "1" else f" --seed {self.options.seed}"
+        processes = " --processes" if self.options.processes else ""
+        add({"campaign": self.title, "code": self.options.code, "seed": self.options.seed, "command": f"./dev crash {self.option} N{seed}{processes}", **row},
+            self.options.ledger)
+
+    def start(self):
+        self.daemon.start()
+
+    def round(self, number):
+        problems = []
+        self.start()
+        sessions = [Session(self.daemon.address, self.ledger, i % 2 == 0) for i in range(self.options.sessions)]
+        for session in sessions:
+            session.start()
+        self.wait_for_load(len(self.ledger.acknowledged))
+        time.sleep(self.random.uniform(0.01, 0.25))
+        self.crash()
+        for session in sessions:
+            session.stopping = True
+        for session in sessions:
+            session.join(30)
+        hit = [session.in_flight for session in sessions if session.in_flight is not None]
+        self.rounds_in_flight += bool(hit)
+        self.in_flight += len(hit)
+        self.recover()
+        if number % 10 == 0:
+            self.crash_again()
+        self.start()
+        problems += self.settle()
+        self.daemon.stop()
+        self.end_round(number, problems)
+
+    def end_round(self, number, problems):
+        self.failed += bool(problems)
+        self.passed += not problems
+        for problem in problems:
+            print(f"# {self.title}, round {number}: {problem}", flush=True)
+
+    def wait_for_load(self, before):
+        """Crashes are of interest once messages flow; a round in which none do would prove nothing."""
+        if not wait_until(lambda: len(self.ledger.acknowledged) > before, 20, 0.005):
+            raise SystemExit(f"no message is acknowledged:\n{self.daemon.log()[-3000:]}")
+
+    def crash_again(self):
+        with contextlib.suppress(RuntimeError):
+            self.daemon.start(wait=False)
+            time.sleep(self.random.uniform(0, 0.05))
+        self.daemon.kill()
+        self.recover()
+
+    def settle(self):
+        """After a recovery: everything acknowledged comes to its Maildir."""
+        acknowledged = set(self.ledger.acknowledged) - self.known
+
+        def all_there():
+            copies = self.store.look()
+            return all(number in copies for number in acknowledged)
+
+        wait_until(all_there, SETTLE_S, 0.05)
+        time.sleep(0.1)
+        copies = self.store.look()
+        lost = {number for number in acknowledged if number not in copies}
+        late = sum(1 for number in copies if number in self.known)
+        problems = [f"{len(lost)} acknowledged and not delivered: {sorted(lost)[:10]}"] if lost else []
+        if lost:
+            problems.append("the log:\n" + self.daemon.log()[-2000:].replace("\n", "\n#   "))
+        if late:
+            problems.append(f"{late} messages of earlier rounds came again")
+        if self.store.damaged:
+            problems.append(f"damaged: {self.store.damaged[:5]}")
+        unknown = [number for number in copies if number not in self.ledger.sent]
+        if unknown:
+            problems.append(f"never sent: {unknown[:5]}")
+        self.lost |= lost
+        self.twice += late
+        self.duplicates += sum(count - 1 for count in copies.values())
+        self.unacknowledged += sum(1 for number in copies if number not in self.ledger.acknowledged)
+        self.known |= set(copies) | acknowledged
+        self.store.clear()
+        self.store = Store(self.where)
+        return problems
+
+    def report(self, rounds):
+        print(f"# {self.title}: {rounds}; acknowledged: {len(self.ledger.acknowledged)}; lost: {len(self.lost)}; "
+              f"duplicates of messages under way: {self.duplicates}, of others: {self.twice}; "
+              f"delivered though not acknowledged: {self.unacknowledged}; refused: {self.ledger.refused}")
+        print(f"# {self.title}: {self.rounds_in_flight} of {rounds} hit {self.what_was_hit}, "
+              f"{self.in_flight} messages in all", flush=True)
+        # at least a third: else the moments are badly chosen and the campaign proves little
+        if rounds >= 10 and self.rounds_in_flight * 3 < rounds:
+            print(f"# {self.title}: too few crashes hit a commit")
+            self.failed += 1

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""A disk that fails while mail comes in: each kind of call with each kind of error (fail.c), then none, and mail is taken again
+within five seconds; or the daemon is killed in the middle of it. What was acknowledged must be delivered."""
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from campaign import Campaign, Session
+from harness import BUILD, SLOW, wait_until
+
+CALLS = ["open", "write", "sync", "rename", "truncate", "unlink"]
+SHORT = -1
+# what a row of it makes fail: which calls, with what, how often (per million)
+FAULTS = [(calls, error, rate) for rate in (20000, 300000, 1000000) for error in (errno.EIO, errno.ENOSPC)
+          for calls in ("write", "sync", "rename", "open", "truncate", "unlink", *(["write sync rename open truncate unlink"] * 2))]
+FAULTS += [("write", SHORT, rate) for rate in (20000, 300000, 1000000)]
+RECOVERS_S = 5
+
+
+class Control(ctypes.Structure):
+    _fields_ = [("rate", ctypes.c_uint32), ("calls", ctypes.c_uint32), ("error", ctypes.c_int32), ("seed", ctypes.c_uint32),
+                ("seen", ctypes.c_uint64 * len(CALLS)), ("failed", ctypes.c_uint64 * len(CALLS))]
+
+
+def library():
+    """Built where it is first needed; None where it cannot be, or where the daemon cannot be run with it (sanitizers want to be first)."""
+    here, made = Path(__file__).resolve().parent, BUILD / "hikyaku-fail.so"
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if not made.exists() or made.stat().st_mtime < (here / "fail.c").stat().st_mtime:
+            subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", made, here / "fail.c", "-ldl"], check=True)
+        done = subprocess.run([BUILD / "hikyakud", "--version"], env={**os.environ, "LD_PRELOAD": str(made)}, capture_output=True)
+        if done.returncode == 0 and not done.stderr:
+            return made
+    return None
+
+
+def word(error):
+    return "a short write" if error == SHORT else errno.errorcode[error]
+
+
+class Errors(Campaign):
+    title = "disk errors"
+    option = "--errors"
+    what_was_hit = "calls that failed"
+
+    def prepare(self):
+        super().prepare()
+        path = self.root / "control"
+        path.write_bytes(bytes(ctypes.sizeof(Control)))
+        path.chmod(0o666)
+        with open(path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 0)
+        self.control = Control.from_buffer(self.map)
+        self.environment = {**os.environ, "LD_PRELOAD": str(library()), "HIKYAKU_FAIL_CONTROL": str(path), "HIKYAKU_FAIL_UNDER": f"{self.where}/spool"}
+        self.faults, self.slowest = 0, 0.0
+
+    def start(self):
+        self.daemon.start(env=self.environment)
+
+    def fail(self, calls, error, rate):
+        self.control.calls = sum(1 << CALLS.index(call) for call in calls.split())
+        self.control.error = error
+        self.control.seed = self.random.getrandbits(31)
+        self.control.rate = rate
+
+    def round(self, number):
+        calls, error, rate = FAULTS[(number + self.first) % len(FAULTS)]
+        ends_in_kill = self.random.random() < 0.5
+        problems, before = [], sum(self.control.failed)
+        self.start()
+        sessions = [Session(self.daemon.address, self.ledger, i % 2 == 0) for i in range(self.options.sessions)]
+        for session in sessions:
+            session.start()
+        self.wait_for_load(len(self.ledger.acknowledged))
+        self.fail(calls, error, rate)
+        time.sleep(self.random.uniform(0.05, 0.6))
+        if ends_in_kill:
+            self.daemon.kill()
+            self.control.rate = 0
+        else:
+            self.control.rate = 0
+            problems += self.comes_back(sessions)
+        for session in sessions:
+            session.stopping = True
+        for session in sessions:
+            session.join(30)
+        hit = sum(self.control.failed) - before
+        self.faults += hit
+        self.rounds_in_flight += bool(hit)
+        self.in_flight += sum(1 for session in sessions if session.in_flight is not None)
+        if not ends_in_kill:
+            self.daemon.stop()
+        self.start()
+        problems += self.settle()
+        self.daemon.stop()
+        self.end_round(number, [f"{problem} ({word(error)} at {calls}, {rate} per million)" for problem in problems])
+
+    def comes_back(self, sessions):
+        """The disk works again: within five seconds somebody hears 250."""
+        before, began = len(self.ledger.acknowledged), time.monotonic()
+
+        def is_taken():
+            # who was refused too often was sent away; another one comes
+            if not any(session.is_alive() for session in sessions):
+                sessions.append(Session(self.daemon.address, self.ledger, False))
+                sessions[-1].start()
+            return len(self.ledger.acknowledged) > before
+
+        came = wait_until(is_taken, 4 * RECOVERS_S, 0.01)
+        took = time.monotonic() - began
+        self.slowest = max(self.slowest, took)
+        if not came:
+            return ["no mail is taken any more:\n" + self.daemon.log()[-1500:]]
+        return [f"mail is taken again after {took:.1f} s"] if took > RECOVERS_S * SLOW else []
+
+    def report(self, rounds):
+        super().report(rounds)
+        counts = ", ".join(f"{self.failed_calls[i]} of {self.seen_calls[i]} {call}" for i, call in enumerate(CALLS))
+        print(f"# {self.title}: failed calls: {counts}; mail was taken again after {self.slowest:.2f} s at most", flush=True)
+
+    def finish(self):
+        self.failed_calls, self.seen_calls = list(self.control.failed), list(self.control.seen)
+        del self.control
+        self.map.close()

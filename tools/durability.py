@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""docs/durability.md, from the file that campaigns add to (docs/durability.jsonl).
+
+usage: durability.py write            makes docs/durability.md of the campaigns of the present code
+       durability.py check            TAP: docs/durability.md is what its file says
+       durability.py seeds N          runs hikyaku-sim, ten thousand seeds at a time, until N are recorded for the present code
+       durability.py planted [N]      runs the hunt for the planted bugs from N places (5), and records it
+
+The programs are those of $HIKYAKU_BUILD (build)."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "tests" / "crash"))
+from record import add, code_hash, keepers, rounds_done, rows  # noqa: E402
+
+BUILD = Path(os.environ.get("HIKYAKU_BUILD", TOP / "build"))
+PAGE = TOP / "docs" / "durability.md"
+CHUNK = 10000
+PLANTED = 30
+GOALS = [("kills", 10000), ("power cuts on ext4", 10000), ("power cuts on XFS", 2000), ("disk errors", None), ("seeds", 1000000)]
+HEAD = """# Durability: what was tried, and what was lost
+
+Made by `tools/durability.py write` of `docs/durability.jsonl`, to which each campaign adds what it did. Here are the campaigns of the code
+`{code}`: a hash of {n} files, from the message that was read to the calls of the disk (`engine/spool*`, `engine/mail*`, `session_intake.c`,
+`session_message.c`, `io/disk.c`, ...; `tests/crash/record.py`). What an older code did does not count.
+
+| campaign | done | of | acknowledged | lost | damaged | twice, under way | twice, others | failed rounds | by |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+WORDS = """
+`lost`: acknowledged and not delivered. `twice, under way`: those that no reply had come to when it happened; at least once is what SMTP can promise
+(RFC 5321 6.1). A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
+one that failed has broken an invariant, and `./dev sim --shrink SEED` says how little of it is needed.
+"""
+
+
+def total(found, name):
+    return sum(row.get(name, 0) for row in found)
+
+
+def campaign_row(name, goal, found):
+    commands = sorted({row["command"] for row in found})
+    dash = "" if name != "seeds" else "-"
+    cells = [name, f"{total(found, 'rounds'):,}", f"{goal:,}" if goal else "", f"{total(found, 'acknowledged'):,}",
+             *[dash or f"{total(found, key):,}" for key in ("lost", "damaged", "duplicates", "again")], f"{total(found, 'failed'):,}",
+             "; ".join(f"`{command}`" for command in commands)]
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def failed_seeds(found):
+    seeds = [seed for row in found for seed in row.get("seeds_failed", [])]
+    return f"\nSeeds that failed: {', '.join(map(str, seeds))}.\n" if seeds else ""
+
+
+def planted_table(found):
+    if not found:
+        return ""
+    row = found[-1]
+    text = (f"\n## Planted bugs\n\n{row['rounds'] - row['failed']} of {PLANTED} found, each from {row['starts']} places, by `{row['command']}`; the median of the seeds that it took:\n\n"
+            "| bug | breaks | seeds | where |\n|---|---|---|---|\n")
+    for bug in row["bugs"]:
+        text += f"| {bug['name']} | {bug['breaks']} | {bug['seeds']} | {bug['where']} |\n"
+    return text
+
+
+def page(code, n):
+    found = rows(code)
+    text = HEAD.format(code=code, n=n)
+    for name, goal in GOALS:
+        text += campaign_row(name, goal, [row for row in found if row["campaign"] == name])
+    text += WORDS + failed_seeds(found) + planted_table([row for row in found if row["campaign"] == "planted"])
+    return text
+
+
+def write():
+    PAGE.write_text(page(code_hash(), len(keepers())))
+    return 0
+
+
+def check():
+    """Of the code that the page names, which may be an older one."""
+    text = PAGE.read_text()
+    found = re.search(r"`([0-9a-f]{16})`: a hash of (\d+) files", text)
+    good = bool(found) and text == page(found[1], int(found[2]))
+    print(f"1..1\n{'ok' if good else 'not ok'} 1 - docs/durability.md says what docs/durability.jsonl says")
+    if found and found[1] != code_hash():
+        print("# it is about an older code")
+    return 0 if good else 1
+
+
+def seeds(goal):
+    code = code_hash()
+    while (done := rounds_done("seeds", code)) < goal:
+        n = min(CHUNK, goal - done)
+        out = subprocess.run([BUILD / "hikyaku-sim", "--seeds", str(n), "--first", str(done + 1)], capture_output=True, text=True, check=False).stdout
+        passed, failed = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M).groups()
+        crashes = re.search(r"(\d+) acknowledged.*?(\d+) crashes", out)
+        add({"campaign": "seeds", "code": code, "seed": str(done + 1), "rounds": int(passed) + int(failed), "failed": int(failed),
+             "acknowledged": int(crashes[1]), "crashes": int(crashes[2]), "command": "tools/durability.py seeds N",
+             "seeds_failed": sorted({int(seed) for seed in re.findall(r"^seed (\d+):", out, re.M)})})
+        print(f"{done + n} of {goal}: {failed} failed", flush=True)
+    return 0
+
+
+def planted(starts):
+    out = subprocess.run([BUILD / "sim/planted/hikyaku-sim-planted", "--planted", "--starts", str(starts)], capture_output=True, text=True, check=False).stdout
+    bugs = [{"name": m[1], "breaks": m[2], "seeds": m[3], "where": m[4]}
+            for m in re.finditer(r"^(\w+) +(I\d+) +(\d+|-) +\d+ of +\d+  ([^:]+):", out, re.M)]
+    passed, failed = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M).groups()
+    add({"campaign": "planted", "code": code_hash(), "seed": "1", "rounds": int(passed) + int(failed), "failed": int(failed), "starts": starts, "bugs": bugs,
+         "command": f"./dev sim --planted --starts {starts}"})
+    print(out)
+    return 0 if failed == "0" else 1
+
+
+def main():
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command in ("write", "check"):
+        return write() if command == "write" else check()
+    if command == "seeds" and len(sys.argv) == 3:
+        return seeds(int(sys.argv[2]))
+    if command == "planted":
+        return planted(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
