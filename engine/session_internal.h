@@ -220,8 +220,6 @@ bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_
 bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
-/* message_path(s, m): <spool>/body/<id>; the caller frees it with hk_buf_done. */
-struct hk_buf message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */
 void message_release(struct message *);
 extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_no_storage;
