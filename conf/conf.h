@@ -18,6 +18,8 @@
 #include <hikyaku/base.h>
 #include <hikyaku/crypto.h>
 #include <hikyaku/smtp.h>
+
+#include "log/format.h"
 #include <hikyaku/verify.h>
 
 #define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
@@ -106,6 +108,7 @@ struct hk_conf_listener {
 	bool starttls, implicit_tls;
 	/* PEM files in pairs; the first is for who names no host, or one that none is for */
 	struct hk_conf_texts certificate, certificate_key;
+	struct hk_slice client_authorities; /* PEM file; empty: clients are asked for no certificate */
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;
@@ -206,6 +209,7 @@ struct hk_conf {
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */
+	enum hk_log_format log_format;
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and
