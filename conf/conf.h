@@ -18,6 +18,8 @@
 #include <hikyaku/base.h>
 #include <hikyaku/crypto.h>
 #include <hikyaku/smtp.h>
+
+#include "log/format.h"
 #include <hikyaku/verify.h>
 
 #define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
@@ -207,6 +209,7 @@ struct hk_conf {
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
 	struct hk_slice log; /* "stderr" or a file */
+	enum hk_log_format log_format;
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and

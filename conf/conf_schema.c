@@ -41,6 +41,8 @@ static const struct conf_word levels[] = {{"off", HK_TLS_OFF},
 static const struct conf_word unconvertible[] = {
     {"as-is", HK_UNCONVERTIBLE_AS_IS}, {"bounce", HK_UNCONVERTIBLE_BOUNCE}, {0}};
 
+static const struct conf_word log_formats[] = {{"own", HK_LOG_OWN}, {"json", HK_LOG_JSON}, {"postfix", HK_LOG_POSTFIX}, {0}};
+
 #define GLOBAL(member)                                                                             \
 	CONF_GLOBAL, .offset = offsetof(struct hk_conf, member),                                   \
 	             .width = sizeof(((struct hk_conf *)0)->member)
@@ -135,6 +137,9 @@ const struct conf_item conf_items[] = {
         .preset = "30", .restart = true, .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr or a file."},
+    {"log-format", GLOBAL(log_format), .kind = CONF_KIND_WORD, .words = log_formats, .preset = "own",
+        .manual = "The form of its lines: own, json (an object a line), or postfix: those that Postfix would write, which "
+                  "pflogsumm and fail2ban's filter for Postfix read. The words of a refusal are ours there."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
     {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",

@@ -42,7 +42,7 @@ static const char full[] =
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
-    "log /var/log/hikyaku; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
+    "log /var/log/hikyaku; log-format postfix; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
     "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce "
@@ -85,6 +85,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
+	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
 	assert_int_equal(c->port_map_25, 2525);
 	assert_int_equal(c->n_listeners, 2);
 	l = &c->listener[0];

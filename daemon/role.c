@@ -11,7 +11,7 @@
 #include "engine/log_value.h"
 #include "io/log.h"
 
-static void take(const struct hk_control *m, role_taker *taker, void *with)
+static void take(struct hk_log_sink *sink, const struct hk_control *m, role_taker *taker, void *with)
 {
 	if (m->type != HK_CONTROL_LOG) {
 		taker(with, m);
@@ -19,9 +19,10 @@ static void take(const struct hk_control *m, role_taker *taker, void *with)
 	}
 	dup2(m->fd, STDERR_FILENO);
 	close(m->fd);
+	hk_log_sink_shape(sink, (enum hk_log_format)m->index, m->text);
 }
 
-static void serve(int signals, role_taker *taker, void *with)
+static void serve(int signals, struct hk_log_sink *sink, role_taker *taker, void *with)
 {
 	struct pollfd p[2] = {
 	    {.fd = ROLE_CONTROL_FD, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -34,7 +35,7 @@ static void serve(int signals, role_taker *taker, void *with)
 		while (signals_next(signals))
 			; /* the supervisor decides when this process ends */
 		while ((status = hk_control_receive(ROLE_CONTROL_FD, buffer, &m)) == HK_OK)
-			take(&m, taker, with);
+			take(sink, &m, taker, with);
 	}
 }
 
@@ -63,7 +64,7 @@ int role_serve(enum role role, role_taker *taker, void *with)
 	may = may_serve(role, sink);
 	if (may) {
 		fcntl(ROLE_CONTROL_FD, F_SETFD, FD_CLOEXEC);
-		serve(signals, taker, with);
+		serve(signals, sink, taker, with);
 	}
 	hk_log_sink_close(sink);
 	return may ? 0 : 1;

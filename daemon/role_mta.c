@@ -23,6 +23,7 @@
 struct mta_role {
 	struct server server;
 	struct hk_log *log;
+	struct hk_log_sink *sink;
 	int signals;
 	uint32_t generation; /* of what is being put together */
 	struct hk_buf why;   /* why it cannot be served; empty: nothing is wrong so far */
@@ -200,6 +201,7 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 	case HK_CONTROL_LOG:
 		dup2(m->fd, STDERR_FILENO);
 		close(m->fd);
+		hk_log_sink_shape(r->sink, (enum hk_log_format)m->index, m->text);
 		break;
 	case HK_CONTROL_STOP:
 		begin_stop(r);
@@ -253,19 +255,18 @@ static void run(struct mta_role *r)
 int role_mta(void)
 {
 	struct mta_role r = {0};
-	struct hk_log_sink *sink;
 	struct hk_buf why;
 
 	r.signals = signals_open();
 	hk_buf_init(&why, 1024);
 	hk_buf_init(&r.why, 65536);
-	if (r.signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_THREAD, &sink) != HK_OK)
+	if (r.signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_THREAD, &r.sink) != HK_OK)
 		return 1;
-	r.log = hk_log_sink_log(sink);
+	r.log = hk_log_sink_log(r.sink);
 	if (!privileges_check(ROLE_MTA, &why) || server_init(&r.server, r.log) != HK_OK) {
 		hk_logf(
 		    r.log, HK_LOG_ERROR, "ev=start what=%s", hk_log_value(hk_buf_slice(&why)).text);
-		hk_log_sink_close(sink);
+		hk_log_sink_close(r.sink);
 		hk_buf_done(&why);
 		return 1;
 	}
@@ -274,6 +275,6 @@ int role_mta(void)
 	server_done(&r.server);
 	hk_buf_done(&r.why);
 	hk_buf_done(&why);
-	hk_log_sink_close(sink);
+	hk_log_sink_close(r.sink);
 	return r.stopping ? 0 : 1;
 }

@@ -244,6 +244,7 @@ static enum hk_status start(struct single *s, struct hk_buf *why)
 	if (status == HK_OK)
 		status = hk_log_sink_open(STDERR_FILENO, HK_LOG_THREAD, &s->sink);
 	if (status == HK_OK) {
+		hk_log_sink_shape(s->sink, b->conf->log_format, b->conf->hostname);
 		s->log = hk_log_sink_log(s->sink);
 		status = server_init(&s->server, s->log);
 		s->has_server = status == HK_OK;
@@ -283,6 +284,7 @@ static enum hk_status try_reload(struct single *s, struct hk_buf *why)
 		status = server_serve(&s->server, why);
 	if (status == HK_OK) {
 		sockets_keep(&s->sockets);
+		hk_log_sink_shape(s->sink, b->conf->log_format, b->conf->hostname);
 	} else {
 		sockets_undo(&s->sockets);
 		server_drop(&s->server);

@@ -153,7 +153,7 @@ void supervisor_reload(struct supervisor *s)
 	hk_buf_init(&why, 65536);
 	/* also when the rest is refused: a rotated log must not wait for a good configuration */
 	if (log_file_use(s->now->conf, &why) == HK_OK)
-		offer_log(s);
+		offer_log(s, s->now->conf);
 	status = begin_reload(s, &why);
 	if (status != HK_OK) {
 		reload_log(s->log, status, hk_buf_slice(&why));
@@ -337,13 +337,12 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	    .operator.fd = -1,
 	    .ready = ready,
 	    .signals = signals_open()};
-	struct hk_log_sink *sink;
 	enum hk_status status;
 	struct hk_buf why;
 
-	if (s.signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_DIRECT, &sink) != HK_OK)
+	if (s.signals < 0 || hk_log_sink_open(STDERR_FILENO, HK_LOG_DIRECT, &s.sink) != HK_OK)
 		return 1;
-	s.log = hk_log_sink_log(sink);
+	s.log = hk_log_sink_log(s.sink);
 	child_init(&s.mta, ROLE_MTA);
 	child_init(&s.keys, ROLE_KEYS);
 	child_init(&s.fetch, ROLE_FETCH);
@@ -366,6 +365,6 @@ int supervisor_run(const struct options *options, void (*ready)(void))
 	bundle_free(s.next);
 	bundle_free(s.now);
 	hk_logf(s.log, HK_LOG_INFO, "ev=stopped");
-	hk_log_sink_close(sink);
+	hk_log_sink_close(s.sink);
 	return s.failed ? 1 : 0;
 }

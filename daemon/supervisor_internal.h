@@ -15,6 +15,7 @@
 #include "daemon/options.h"
 #include "daemon/sockets.h"
 #include "engine/world.h"
+#include "io/log.h"
 
 #define OFFER_MS                                                                                   \
 	60000 /* a role that says nothing about a configuration for so long will not (recovery of  \
@@ -24,6 +25,7 @@
 struct supervisor {
 	const struct options *options;
 	struct hk_log *log;
+	struct hk_log_sink *sink;
 	int self, signals;
 	struct child mta, keys, fetch;
 	struct sockets sockets;
@@ -48,8 +50,8 @@ void offer_again(struct supervisor *, struct child *);
 void offer_refuse(struct supervisor *, struct hk_slice why);
 /* offer_listen(s, c): takes the messages of a role. */
 void offer_listen(struct supervisor *, struct child *);
-/* offer_log(s): the log file after it was opened anew. */
-void offer_log(struct supervisor *);
+/* offer_log(s, conf): the log file after it was opened anew, and the form of its lines. */
+void offer_log(struct supervisor *, const struct hk_conf *);
 void supervisor_reload(struct supervisor *);
 /* the first configuration is in force */
 void supervisor_is_ready(struct supervisor *);

@@ -101,6 +101,21 @@ static void send_fetch(struct supervisor *s)
 	(void)send_pair(s, &m, &s->fetch);
 }
 
+static void send_log(struct supervisor *s, struct child *c, const struct hk_conf *conf)
+{
+	send_to(s, c,
+	    &(struct hk_control){
+	        .type = HK_CONTROL_LOG, .index = (uint32_t)conf->log_format, .text = conf->hostname, .fd = STDERR_FILENO});
+}
+
+void offer_log(struct supervisor *s, const struct hk_conf *conf)
+{
+	hk_log_sink_shape(s->sink, conf->log_format, conf->hostname);
+	send_log(s, &s->mta, conf);
+	send_log(s, &s->keys, conf);
+	send_log(s, &s->fetch, conf);
+}
+
 static void send_operator(struct supervisor *s)
 {
 	if (s->operator.fd >= 0)
@@ -203,6 +218,7 @@ void offer_begin(struct supervisor *s, struct bundle *b)
 	s->next_is_offered = false;
 	s->next_until = hk_clock_mono_ms() + OFFER_MS;
 	if (!s->now) {
+		offer_log(s, b->conf);
 		send_channels(s);
 		send_fetch(s);
 		send_operator(s);
@@ -216,6 +232,7 @@ void offer_again(struct supervisor *s, struct child *c)
 {
 	if (!s->now)
 		return;
+	send_log(s, c, s->now->conf);
 	if (c->role != ROLE_KEYS)
 		send_fetch(s);
 	if (c->role == ROLE_FETCH)
@@ -262,6 +279,8 @@ static void accept_offer(struct supervisor *s)
 	bool is_first = !s->now;
 
 	sockets_keep(&s->sockets);
+	if (!is_first && s->now->conf->log_format != s->next->conf->log_format)
+		offer_log(s, s->next->conf);
 	bundle_free(s->now);
 	s->now = s->next;
 	certificates_begin(&s->certificates, s->now->conf, hk_clock_mono_ms());
@@ -340,13 +359,4 @@ void offer_listen(struct supervisor *s, struct child *c)
 	else if (status != HK_OK && status != HK_AGAIN)
 		hk_logf(s->log, HK_LOG_ERROR,
 		    "ev=control role=%s what=\"it sent what is no message\"", role_name(c->role));
-}
-
-void offer_log(struct supervisor *s)
-{
-	struct hk_control m = {.type = HK_CONTROL_LOG, .fd = STDERR_FILENO};
-
-	send_to(s, &s->mta, &m);
-	send_to(s, &s->keys, &m);
-	send_to(s, &s->fetch, &m);
 }

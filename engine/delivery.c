@@ -97,12 +97,13 @@ static void store_result(
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
 	hk_logf(d->env.log, HK_LOG_INFO,
-	    "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s",
+	    "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s delay=%llu",
 	    d->id_text,
 	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text,
 	    names[outcome], d->env.job->attempt, why->code,
 	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
-	    hk_log_value(hk_slice_str(why->text)).text);
+	    hk_log_value(hk_slice_str(why->text)).text,
+	    d->now.utc > d->mail.received ? (unsigned long long)(d->now.utc - d->mail.received) : 0ULL);
 }
 
 void delivery_settle(

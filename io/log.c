@@ -2,16 +2,17 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/clock.h"
 #include "io/log.h"
-#include "log/line.h"
 
 enum {
 	WRITE_MAX = 4096,    /* PIPE_BUF: after POLLOUT a write of this size does not block */
+	HOST_ROOM = 256,
 	LAST_WAIT_MS = 1000, /* how long close waits for a reader that does not read */
 	GATHER_MS = 10,      /* lines wait so long for others, so that one write takes them all */
 	GATHER_MAX = 64 * 1024,
@@ -21,6 +22,8 @@ struct hk_log_sink {
 	struct hk_log log;
 	int fd;
 	enum hk_log_sink_how how;
+	enum hk_log_format format;
+	char host[HOST_ROOM];
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
 	struct hk_buf waiting, writing;
@@ -29,7 +32,7 @@ struct hk_log_sink {
 	pthread_t thread;
 };
 
-static void add(struct hk_buf *to, enum hk_log_level level, struct hk_slice line)
+static void add(const struct hk_log_sink *s, struct hk_buf *to, enum hk_log_level level, struct hk_slice line)
 {
 	static const char *const names[] = {
 	    [HK_LOG_ERROR] = "error",
@@ -40,7 +43,14 @@ static void add(struct hk_buf *to, enum hk_log_level level, struct hk_slice line
 	struct hk_now now;
 
 	hk_clock_now(&now);
-	hk_log_line_add(to, now.utc, now.utc_ms, names[level], line);
+	hk_log_format_add(to, s->format,
+	    &(struct hk_log_stamp){.utc = now.utc,
+	        .ms = now.utc_ms,
+	        .zone_minutes = now.zone_minutes,
+	        .level = names[level],
+	        .host = s->host,
+	        .pid = (long)getpid()},
+	    line);
 }
 
 /* false when the reader is gone or did not read in time. */
@@ -70,7 +80,7 @@ static void swap(struct hk_log_sink *s)
 	struct hk_buf b = s->writing;
 
 	if (s->dropped != s->told) {
-		add(&s->waiting, HK_LOG_WARNING,
+		add(s, &s->waiting, HK_LOG_WARNING,
 		    HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too "
 		         "slow\""));
 		s->told = s->dropped;
@@ -132,7 +142,7 @@ static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 		return;
 	pthread_mutex_lock(&s->mutex);
 	before = s->waiting.n;
-	add(&s->waiting, level, line);
+	add(s, &s->waiting, level, line);
 	if (hk_buf_status(&s->waiting) != HK_OK) {
 		s->waiting.n = before;
 		s->waiting.failed = HK_OK;
@@ -155,7 +165,7 @@ enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_
 
 	if (!s)
 		return HK_NOMEM;
-	*s = (struct hk_log_sink){.log = {add_line}, .fd = fd, .how = how};
+	*s = (struct hk_log_sink){.log = {add_line}, .fd = fd, .how = how, .host = "localhost"};
 	hk_buf_init(&s->waiting, HK_LOG_SINK_MAX);
 	hk_buf_init(&s->writing, HK_LOG_SINK_MAX);
 	pthread_mutex_init(&s->mutex, NULL);
@@ -192,6 +202,15 @@ void hk_log_sink_close(struct hk_log_sink *s)
 	pthread_cond_destroy(&s->filled);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
+}
+
+void hk_log_sink_shape(struct hk_log_sink *s, enum hk_log_format format, struct hk_slice host)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->format = format < HK_LOG_FORMATS ? format : HK_LOG_OWN;
+	if (host.n && host.n < sizeof s->host)
+		snprintf(s->host, sizeof s->host, "%.*s", HK_FMT(host));
+	pthread_mutex_unlock(&s->mutex);
 }
 
 struct hk_log *hk_log_sink_log(struct hk_log_sink *s)

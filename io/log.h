@@ -6,6 +6,7 @@
 #define HIKYAKU_IO_LOG_H
 
 #include "engine/world.h"
+#include "log/format.h"
 
 #define HK_LOG_SINK_MAX                                                                            \
 	(1024 * 1024) /* bytes that wait for a slow reader; past it lines are dropped and counted  \
@@ -19,6 +20,8 @@ struct hk_log_sink;
 /* hk_log_sink_open(fd, how, ret): fd stays the caller's. */
 enum hk_status hk_log_sink_open(
     int fd, enum hk_log_sink_how, struct hk_log_sink **ret) HK_MUSTCHECK;
+/* hk_log_sink_shape(s, format, host): of the lines from now on; host is copied. */
+void hk_log_sink_shape(struct hk_log_sink *, enum hk_log_format, struct hk_slice host);
 /* writes out what waits, for a second at most; NULL allowed. */
 void hk_log_sink_close(struct hk_log_sink *);
 struct hk_log *hk_log_sink_log(struct hk_log_sink *);

@@ -27,6 +27,7 @@ HEADER_HOME = {"base": "lib/base", "json": "lib/base", "trace": "lib/base", "wor
 # A sister on the same floor that a folder may use, with the reason.
 SISTERS = {
     ("lib/dkim", "lib/spf"): False,
+    ("conf", "log"): "an item names the form of its lines",
     ("lib/authres", "lib/spf"): "prints its verdicts",
     ("lib/authres", "lib/dkim"): "prints its verdicts",
     ("lib/authres", "lib/dmarc"): "prints its verdicts",
