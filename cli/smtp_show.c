@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/smtp/smtp_refusal.h"
 #include "smtp.h"
 
 enum { LINE_MOST = 4096, JSON_MOST = 8 * 1024 * 1024 };
@@ -140,10 +141,14 @@ static void got_line(struct smtp_show *s, struct hk_slice line)
 {
 	bool refused = line.n && (line.p[0] == '4' || line.p[0] == '5');
 	bool is_last = line.n < 4 || line.p[3] != '-';
+	struct hk_slice transaction;
+	enum hk_refusal why = refused && is_last ? hk_refusal_in(line, &transaction) : HK_REFUSAL_NONE;
 
 	record(s, "server", line);
 	if (for_people(s))
 		print(refused ? s->is_tls ? "<~* " : "<** " : s->is_tls ? "<~  " : "<-  ", line);
+	if (why)
+		smtp_note(s, "What it means: hikyaku explain %s", hk_refusal_row(why)->id);
 	s->replies += is_last;
 	if (is_last && for_people(s) && smtp_now_ms() - s->waited_ms >= 200)
 		smtp_note(s, "That took %.1f s", (double)(smtp_now_ms() - s->waited_ms) / 1000);

@@ -122,6 +122,7 @@ struct hk_conf_listener {
 	uint32_t minimum_rate;          /* octets in a second of a message; 0: any */
 	uint64_t max_message; /* bytes */
 	size_t max_recipients, max_transactions, max_domains; /* LIMITS; 0: any number */
+	uint32_t min_by;               /* DELIVERBY: the least seconds with mode R; 0: any */
 	bool lmtp;                     /* "protocol lmtp;" */
 	unsigned extensions;           /* HK_EXT(..), or-ed */
 	enum hk_smtpd_profile profile; /* "ehlo-profile gmail;" */

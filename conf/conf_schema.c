@@ -304,6 +304,9 @@ const struct conf_item conf_items[] = {
         .preset = "0", .manual = "The most MAIL commands of one session; 0 is any number (RFC 9422 4.1)."},
     {"max-domains", LISTEN(max_domains), .kind = CONF_KIND_NUMBER, .least = 0, .most = HK_SMTP_DOMAINS_MAX,
         .preset = "0", .manual = "The most recipient domains of one session; 0 is any number (RFC 9422 4.3)."},
+    {"deliverby-minimum", LISTEN(min_by), .kind = CONF_KIND_DURATION, .least = 0, .most = 30 * DAY, .preset = "0",
+        .manual = "With the extension deliverby: the least time in which a message may be asked to be delivered or else returned; EHLO "
+                  "says it, and less is refused (RFC 2852 4). 0 names none."},
     {"auth", LISTEN(auth), .kind = CONF_KIND_AUTH, .preset = "off",
         .manual = "Who knows the users: file is a password file, which hikyaku users writes and a "
                   "reload reads again; dovecot is the socket auth-client of a Dovecot, which may know "

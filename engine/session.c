@@ -44,6 +44,7 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .max_recipients = l->max_recipients,
 	    .max_transactions = l->max_transactions,
 	    .max_domains = l->max_domains,
+	    .min_by = l->min_by,
 	    .lmtp = l->lmtp,
 	    .extensions = l->extensions,
 	    .profile = l->profile,

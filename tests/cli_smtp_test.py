@@ -70,6 +70,7 @@ def refusals_have_their_status(t):
     with folder() as root, tls_daemon(root) as d:
         status, out, _ = smtp(*server(d.address), "--rcpt", "u@elsewhere.test")
         t.ok(status == 1 and re.search(r"^<\*\* 550 5\.7\.1", out, re.M), "a recipient that is refused: status 1, marked", out)
+        t.ok("=== What it means: hikyaku explain relay-denied\n" in out, "and what tells more about it is named", out)
         status, out, _ = smtp(*server(d.address), "--rcpt", "u@elsewhere.test", "--rcpt", "user1@b.test", "--json")
         value = json.loads(out)
         t.equal((status, [r["code"] for r in value["recipients"]]), (1, [550, 250]), "each recipient has its code")

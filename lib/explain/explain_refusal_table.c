@@ -153,7 +153,7 @@ static const struct words {
 	R(ENVID_FORM) = {"ENVIDは100文字までのxtextで、一度だけです", FIX, WATCH, ""},
 	R(AUTH_FORM) = {"AUTHは<>かxtextのアドレスで、一度だけです", FIX, WATCH, ""},
 	R(BY_FORM) = {"BYは秒数、;Nまたは;R、必要ならTで、一度だけです", FIX, WATCH, ""},
-	R(BY_TOO_SOON) = {"BYの;Rには、EHLOで示した秒数以上が必要です", FIX, BY_DESIGN, ""},
+	R(BY_TOO_SOON) = {"BYの;Rには、EHLOで示した秒数以上が必要です", FIX, ITEM, "deliverby-minimum"},
 	R(NOTIFY_FORM) = {"NOTIFYはNEVER、またはSUCCESS・FAILURE・DELAYの組で、一度だけです", FIX, WATCH, ""},
 	R(ORCPT_FORM) = {"ORCPTは種類、セミコロン、xtextで、一度だけです", FIX, WATCH, ""},
 	R(MESSAGE_BARE_LF) = {"メールを拒否しました: ... 行目にCRのないLFがあります", RESEND_CLEAN, ITEM, "legacy-clients"},

@@ -54,6 +54,22 @@ static const struct script scripts[] = {
         .mail = {.ret = HK_RET_FULL, .envid = S("x"), .auth = S("<>"), .has_by = true, .by_seconds = 5},
         .params = {{.notify = HK_NOTIFY_NEVER}},
         .steps = FIRST "S 250 PIPELINING\nE READY\nT\nC MAIL FROM:<a@a.test>\nC RCPT TO:<b@b.test>\nC DATA\n"},
+    {.name = "S3-036 DELIVERBY: what the server's least time allows", .from = "a@a.test", .rcpt = {"b@b.test"},
+        .mail = {.has_by = true, .by_return = true, .by_seconds = 60},
+        .steps = FIRST "S 250-PIPELINING\nS 250 DELIVERBY 60,x-more\nE READY\nT\nC MAIL FROM:<a@a.test> BY=60;R\n"
+                       "C RCPT TO:<b@b.test>\nC DATA\n"},
+    {.name = "S3-036 DELIVERBY: a second less is not asked for", .from = "a@a.test", .rcpt = {"b@b.test"},
+        .mail = {.has_by = true, .by_return = true, .by_seconds = 59},
+        .steps = FIRST "S 250-PIPELINING\nS 250 DELIVERBY 60\nE READY\n" READY_OWN(
+            "MAIL", "550 5.4.7 The server needs 60 seconds, and 59 are left (RFC 2852 4)")},
+    {.name = "S3-036 DELIVERBY: no time with R is none at all", .from = "a@a.test", .rcpt = {"b@b.test"},
+        .mail = {.has_by = true, .by_return = true, .by_seconds = 0},
+        .steps = FIRST "S 250-PIPELINING\nS 250 DELIVERBY\nE READY\n" READY_OWN(
+            "MAIL", "550 5.4.7 The server needs 1 seconds, and 0 are left (RFC 2852 4)")},
+    {.name = "S3-036 DELIVERBY: with N any time goes on, and one that cannot be read is no least time", .from = "a@a.test",
+        .rcpt = {"b@b.test"}, .mail = {.has_by = true, .by_trace = true, .by_seconds = -5},
+        .steps = FIRST "S 250-PIPELINING\nS 250 DELIVERBY 6000000000\nE READY\nT\nC MAIL FROM:<a@a.test> BY=-5;NT\n"
+                       "C RCPT TO:<b@b.test>\nC DATA\n"},
     {.name = "S3-040 SMTPUTF8", .from = "\xe5\xb1\xb1@a.test", .rcpt = {"\xe5\xb7\x9d@b.test"}, .mail = {.smtputf8 = true},
         .steps = FIRST "S 250-PIPELINING\nS 250 SMTPUTF8\nE READY\nT\nC MAIL FROM:<\xe5\xb1\xb1@a.test> SMTPUTF8\n"
                        "C RCPT TO:<\xe5\xb7\x9d@b.test>\nC DATA\n"},

@@ -12,6 +12,7 @@ void smtpc_forget(struct hk_smtpc *c)
 	/* RFC 3207 4.2, RFC 5321 4.1.4, RFC 9422 3 */
 	c->extensions = 0;
 	c->size_limit = 0;
+	c->min_by = 0;
 	c->limits = (struct hk_smtpc_limits){0};
 	c->mechanisms_n = 0;
 	c->hello_lines = 0;
@@ -88,6 +89,12 @@ void smtpc_hello_line(struct hk_smtpc *c, struct hk_slice line)
 		/* RFC 1870 4: no fixed maximum, or none that can be read */
 		if (hk_slice_u64(rest, UINT64_MAX, &c->size_limit) != HK_OK)
 			c->size_limit = 0;
+	} else if (extension == HK_EXT_NR_DELIVERBY) {
+		/* RFC 2852 2: [1*9DIGIT], then more behind commas; what cannot be read names no least time */
+		struct hk_slice least = hk_slice_sub(rest, 0, hk_slice_find(rest, ','));
+
+		if (least.n > 9 || hk_slice_u64(least, 999999999, &c->min_by) != HK_OK)
+			c->min_by = 0;
 	} else if (extension == HK_EXT_NR_LIMITS) {
 		read_limits(c, rest);
 	} else if (extension == HK_EXT_NR_AUTH && rest.n && rest.n <= sizeof c->mechanisms) {

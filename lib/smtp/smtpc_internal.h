@@ -82,6 +82,7 @@ struct hk_smtpc {
 	unsigned hello_lines; /* of the reply to EHLO so far */
 	unsigned extensions;  /* HK_EXT(..) of the latest EHLO */
 	uint64_t size_limit;  /* of SIZE; 0: none */
+	uint64_t min_by;      /* of DELIVERBY; 0: none */
 	struct hk_smtpc_limits limits;
 	uint8_t mechanisms[SMTPC_MECHANISMS_MAX];
 	size_t mechanisms_n;

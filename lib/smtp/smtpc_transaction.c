@@ -216,6 +216,11 @@ static struct hk_smtp_reply missing(struct hk_smtpc *c, const struct hk_smtpc_tr
 	if (t->mail.require_tls && t->mail_from.n && (have & HK_EXT(REQUIRETLS)) == 0)
 		return smtpc_own(c, 550, "5.7.30",
 		    "The message needs REQUIRETLS, which the server does not offer (RFC 8689 4.2.1)");
+	/* asked all the same it would be refused with 501, which says nothing to the sender */
+	if ((c->extensions & HK_EXT(DELIVERBY)) && t->mail.has_by && t->mail.by_return && !c->options.unoffered &&
+	    (t->mail.by_seconds <= 0 || (uint64_t)t->mail.by_seconds < c->min_by))
+		return smtpc_own(c, 550, "5.4.7", "The server needs %llu seconds, and %ld are left (RFC 2852 4)",
+		    (unsigned long long)(c->min_by ? c->min_by : 1), (long)t->mail.by_seconds);
 	return none;
 }
 

@@ -245,6 +245,21 @@ static const struct dialogue dialogues[] = {
         "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n"
         "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n",
         .log = "EHLO a.test\nMAIL <a@a.test> BY=120;R\nABORT\nMAIL <a@a.test> BY=-5;NT\nABORT\n"},
+    {.name = "S3-036 DELIVERBY: a sign, nine digits, letters of either case, once", .extensions = ALL, .min_by = 60,
+        .in = HELLO "MAIL FROM:<a@a.test> BY=60;rt\r\nRSET\r\nMAIL FROM:<a@a.test> BY=+999999999;R\r\nRSET\r\n"
+                    "MAIL FROM:<a@a.test> BY=-999999999;N\r\nRSET\r\nMAIL FROM:<a@a.test> BY=0;N\r\nRSET\r\n"
+                    "MAIL FROM:<a@a.test> BY=-60;R\r\nMAIL FROM:<a@a.test> BY=0;R\r\n"
+                    "MAIL FROM:<a@a.test> BY=;R\r\nMAIL FROM:<a@a.test> BY=60;RTT\r\nMAIL FROM:<a@a.test> BY=60;R BY=60;R\r\n"
+                    "MAIL FROM:<a@a.test> BY=--6;N\r\n",
+        .out = OK_MAIL OK_0 OK_MAIL OK_0 OK_MAIL OK_0 OK_MAIL OK_0
+        "501 5.5.4 BY with R needs the advertised time at least (RFC 2852 4) [by-too-soon]\r\n"
+        "501 5.5.4 BY with R needs the advertised time at least (RFC 2852 4) [by-too-soon]\r\n"
+        "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n"
+        "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n"
+        "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n"
+        "501 5.5.4 BY is seconds, then ;N or ;R, then perhaps T, once (RFC 2852 4) [by-form]\r\n",
+        .log = "EHLO a.test\nMAIL <a@a.test> BY=60;RT\nABORT\nMAIL <a@a.test> BY=999999999;R\nABORT\n"
+               "MAIL <a@a.test> BY=-999999999;N\nABORT\nMAIL <a@a.test> BY=0;N\nABORT\n"},
     {.name = "S3-042 ETRN", .extensions = ALL,
         .in = HELLO "ETRN example.com\r\nETRN @example.com\r\nETRN a b\r\nMAIL FROM:<a@a.test>\r\nETRN x.test\r\n",
         .out = "250 2.0.0 Queuing for the node started\r\n250 2.0.0 Queuing for the node started\r\n"
