@@ -34,7 +34,8 @@ Made by `tools/durability.py write` of `docs/durability.jsonl`, to which each ca
 """
 WORDS = """
 `lost`: acknowledged and not delivered. `twice, under way`: those that no reply had come to when it happened; at least once is what SMTP can promise
-(RFC 5321 6.1). A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
+(RFC 5321 6.1). `twice, others`: a message that an earlier round had delivered came again after a stop, a start and a crash; whether its completion was still
+under way at that stop is not known yet. A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
 one that failed has broken an invariant, and `./dev sim --shrink SEED` says how little of it is needed.
 """
 
