@@ -56,7 +56,7 @@ static void expect(const struct sent *s, struct hk_dkim_key_cache *cache, int64_
 
 static void a_key_that_comes_again_is_not_parsed_again(void **state)
 {
-	struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(NULL);
+	struct hk_dkim_key_cache *cache = must(hk_dkim_key_cache_new(NULL));
 	struct hk_slice record;
 	struct sent s;
 	unsigned i;
@@ -78,7 +78,7 @@ static void a_key_that_comes_again_is_not_parsed_again(void **state)
 /* The cached key passes; what stands in the DNS now does not. */
 static void a_key_that_was_replaced_or_revoked_is_never_used(void **state)
 {
-	struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(NULL);
+	struct hk_dkim_key_cache *cache = must(hk_dkim_key_cache_new(NULL));
 	struct hk_slice record;
 	struct sent s;
 	size_t i;
@@ -140,9 +140,9 @@ static void an_entry_goes_when_its_time_is_over(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
-		struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(&(
+		struct hk_dkim_key_cache *cache = must(hk_dkim_key_cache_new(&(
 		    struct hk_dkim_key_cache_options){
-		    .size = sizeof(struct hk_dkim_key_cache_options), .longest = rows[i].longest});
+		    .size = sizeof(struct hk_dkim_key_cache_options), .longest = rows[i].longest}));
 		struct hk_slice record;
 		struct sent s;
 		struct check c;
@@ -218,10 +218,10 @@ static void entries_and_bytes_stay_within_their_limits(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_dkim_key_cache *cache =
-		    hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
+		    must(hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
 		        .size = sizeof(struct hk_dkim_key_cache_options),
 		        .max_entries = rows[i].max_entries,
-		        .max_bytes = rows[i].max_bytes});
+		        .max_bytes = rows[i].max_bytes}));
 		size_t entries = rows[i].max_entries ? rows[i].max_entries : HK_DKIM_CACHE_ENTRIES;
 		size_t bytes = rows[i].max_bytes ? rows[i].max_bytes : HK_DKIM_CACHE_BYTES;
 
@@ -240,8 +240,8 @@ static void entries_and_bytes_stay_within_their_limits(void **state)
 /* Three messages at a time, with room for one key: each keeps the key that it has. */
 static void a_key_in_use_outlives_its_place(void **state)
 {
-	struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
-	    .size = sizeof(struct hk_dkim_key_cache_options), .max_entries = 1});
+	struct hk_dkim_key_cache *cache = must(hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
+	    .size = sizeof(struct hk_dkim_key_cache_options), .max_entries = 1}));
 	struct hk_slice record;
 	struct check c[3];
 	struct sent s;
@@ -269,7 +269,7 @@ static void a_key_in_use_outlives_its_place(void **state)
 /* Two that began before either had the key: the second finds it there and keeps its own. */
 static void a_key_is_kept_once(void **state)
 {
-	struct hk_dkim_key_cache *cache = hk_dkim_key_cache_new(NULL);
+	struct hk_dkim_key_cache *cache = must(hk_dkim_key_cache_new(NULL));
 	struct hk_slice record;
 	struct check c[2];
 	struct sent s;
