@@ -108,6 +108,7 @@ struct hk_conf_listener {
 	bool starttls, implicit_tls;
 	/* PEM files in pairs; the first is for who names no host, or one that none is for */
 	struct hk_conf_texts certificate, certificate_key;
+	struct hk_slice client_authorities; /* PEM file; empty: clients are asked for no certificate */
 	bool strict_envelopes, strict_dots, refuse_source_routes, reject_early_talkers;
 	struct hk_conf_list lists[HK_CONF_LISTS_MAX];
 	size_t n_lists;

@@ -14,7 +14,7 @@ static void what_was_written_is_meant_and_dumped(void **state)
 	    "auth file \"/etc/my users\"; auth-mechanisms scram-sha-256 Plain; sender-login "
 	    "header; auth-failures 5/90s; user-messages 100/1h; user-recipients 0; "
 	    "user-connections 7; clientid required; device-messages 3/1d; legacy-clients "
-	    "10.0.0.1; }";
+	    "10.0.0.1; client-authorities /etc/ca.pem; }";
 	struct hk_conf *conf, *again;
 	const struct hk_conf_listener *l;
 	struct hk_buf dump;
@@ -39,6 +39,7 @@ static void what_was_written_is_meant_and_dumped(void **state)
 		assert_int_equal(l->clientid, HK_CLIENTID_REQUIRED);
 		assert_int_equal(l->device_messages.seconds, 86400);
 		assert_int_equal(l->legacy_clients.n, 1);
+		assert_text(l->client_authorities, "/etc/ca.pem");
 	}
 	hk_buf_done(&dump);
 	hk_conf_free(conf);
@@ -74,6 +75,9 @@ static void what_cannot_be_is_refused(void **state)
 	    {LISTEN TLS "auth file /u; auth-mechanisms \"A B\"; }", "no name of a SASL mechanism"},
 	    {LISTEN TLS "auth file /u; auth-mechanisms PLAIN CRAM-MD5; }",
 	        "a password file has no mechanism CRAM-MD5"},
+	    {LISTEN TLS "auth file /u; auth-mechanisms PLAIN EXTERNAL; }", "a password file has no mechanism EXTERNAL"},
+	    {LISTEN TLS "auth dovecot /d; client-authorities /ca; }", "client-authorities needs TLS and auth file"},
+	    {LISTEN "auth file /u; auth-without-tls on; client-authorities /ca; }", "client-authorities needs TLS and auth file"},
 	    {LISTEN TLS "auth file /u; extensions size; }", "auth needs auth among the extensions"},
 	    {LISTEN "user-messages 10; }", "must be a number, a slash and a time"},
 	    {LISTEN "user-messages 10/0s; }", "must be a number, a slash and a time"},

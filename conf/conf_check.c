@@ -67,7 +67,7 @@ static void check_sockets(struct conf_reader *r, const struct conf_places *p, si
 }
 
 /* What the password file can answer. */
-static bool is_of_file(struct hk_slice name)
+static bool is_of_file(const struct hk_conf_listener *l, struct hk_slice name)
 {
 	static const char *const names[] = {
 	    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"};
@@ -76,7 +76,7 @@ static bool is_of_file(struct hk_slice name)
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (hk_slice_eq(name, hk_slice_str(names[i])))
 			return true;
-	return false;
+	return l->client_authorities.n && hk_slice_eq(name, HK_S("EXTERNAL"));
 }
 
 static void check_mechanisms(
@@ -87,7 +87,7 @@ static void check_mechanisms(
 	while (l->auth == HK_AUTH_FILE && rest.n) {
 		struct hk_slice word = hk_slice_sub(rest, 0, hk_slice_find(rest, ' '));
 
-		if (!is_of_file(word))
+		if (!is_of_file(l, word))
 			conf_error(r, at, "a password file has no mechanism %s",
 			    conf_shown(word).text);
 		rest = hk_slice_from(rest, word.n + 1);
@@ -97,6 +97,8 @@ static void check_mechanisms(
 static void check_auth(
     struct conf_reader *r, const struct conf_token *at, const struct hk_conf_listener *l)
 {
+	if (l->client_authorities.n && (l->auth != HK_AUTH_FILE || !hk_conf_has_tls(l)))
+		conf_error(r, at, "client-authorities needs TLS and auth file");
 	if (l->auth == HK_AUTH_OFF) {
 		if (l->auth_mechanisms.n)
 			conf_error(r, at, "auth-mechanisms needs auth");

@@ -66,6 +66,7 @@ static void a_path_has_room_for_the_name_before_it(void **state)
 	assert_int_equal(parse_long(HK_CONF_UNIX_MAX + 1), HK_SYNTAX);
 }
 
+/* S3-061: among others */
 static void what_cannot_be_is_refused(void **state)
 {
 	static const struct {

@@ -237,6 +237,10 @@ const struct conf_item conf_items[] = {
                   "(RSA beside ECDSA) the client's algorithms choose. Files that change are read again within certificate-check."},
     {"certificate-key", LISTEN(certificate_key), .kind = CONF_KIND_PATHS,
         .manual = "PEM files with the private keys, in the order of the certificates."},
+    {"client-authorities", LISTEN(client_authorities), .kind = CONF_KIND_PATH, .preset_words = "none: clients are asked for no certificate",
+        .manual = "A PEM file of authorities. Clients are asked for a certificate; who shows one that they signed may use the mechanism "
+                  "EXTERNAL as the user of the password file whose name is an e-mail address of the certificate, or where it has none its "
+                  "common name. The mail process reads the file at the start and at each reload."},
     {"strict-envelopes", LISTEN(strict_envelopes), .kind = CONF_KIND_WORD, .words = switches,
         .preset = "off",
         .manual = "Whether MAIL and RCPT need angle brackets, have no space after the colon, and no "

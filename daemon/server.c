@@ -181,6 +181,8 @@ static enum hk_status know_mechanisms(struct server *s)
 			hk_buf_add(&text, l->auth_mechanisms);
 		} else if (l->auth == HK_AUTH_FILE) {
 			hk_sasl_file_mechanisms(&text);
+			if (l->client_authorities.n)
+				hk_buf_add_str(&text, " EXTERNAL");
 		} else if (l->auth == HK_AUTH_DOVECOT &&
 		           hk_sasl_dovecot_mechanisms(l->auth_path, &text) != HK_OK) {
 			hk_logf(s->log, HK_LOG_WARNING,
@@ -279,6 +281,41 @@ static enum hk_status add_resolver(struct server *s, struct hk_buf *why)
 	return server_start_resolver(g->conf, why, &g->resolver);
 }
 
+/* Who signs the certificates of a listener's clients. */
+static enum hk_status add_authorities(struct hk_generation *g, size_t listener, struct hk_buf *why)
+{
+	struct hk_slice file = g->conf->listener[listener].client_authorities, ca = {0};
+	enum hk_status status;
+	struct hk_arena a;
+	int fd;
+
+	if (!file.n)
+		return HK_OK;
+	status = bundle_open_file(file, why, &fd);
+	if (status != HK_OK)
+		return status;
+	hk_arena_init(&a, HK_TLS_PEM_MAX + 4096);
+	status = bundle_read(fd, &a, HK_TLS_PEM_MAX, &ca);
+	close(fd);
+	if (status == HK_OK)
+		status = hk_tls_context_clients(g->tls[listener], ca);
+	if (status != HK_OK)
+		hk_buf_addf(why, "listen %.*s: client-authorities %.*s: %s", HK_FMT(g->conf->listener[listener].name), HK_FMT(file),
+		    hk_status_text(status));
+	hk_arena_done(&a);
+	return status;
+}
+
+static enum hk_status add_all_authorities(struct hk_generation *g, struct hk_buf *why)
+{
+	enum hk_status status = HK_OK;
+	size_t i;
+
+	for (i = 0; status == HK_OK && i < g->conf->n_listeners; i++)
+		status = add_authorities(g, i, why);
+	return status;
+}
+
 /* Who signs the certificates of mail servers. */
 static enum hk_status add_client_tls(struct hk_generation *g, struct hk_buf *why)
 {
@@ -355,6 +392,8 @@ static enum hk_status try_next(struct server *s, struct hk_buf *why)
 		status = add_resolver(s, why);
 	if (status == HK_OK)
 		status = add_client_tls(s->next, why);
+	if (status == HK_OK)
+		status = add_all_authorities(s->next, why);
 	hk_key_watch_carry(&s->watch, s->next);
 	hk_tlsa_watch_carry(s->now, s->next);
 	if (status == HK_OK && !s->mta)

@@ -130,6 +130,16 @@ bool delivery_is_settled(const struct hk_delivery *d)
 	return true;
 }
 
+static bool has_any_settled(const struct hk_delivery *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->n_targets; i++)
+		if (d->is_settled[i])
+			return true;
+	return false;
+}
+
 void delivery_close(struct hk_delivery *d)
 {
 	if (d->is_connected)
@@ -146,6 +156,8 @@ void delivery_over(struct hk_delivery *d)
 		return;
 	if (!d->last.code)
 		reason_set(&d->last, 451, "4.3.0", "", HK_S("No attempt could be made"));
+	/* nobody said anything of any recipient, and somebody may later */
+	d->env.job->is_site_down = d->may_try_again && d->last.code < 500 && !has_any_settled(d);
 	for (i = 0; i < d->n_targets; i++)
 		delivery_settle(
 		    d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);

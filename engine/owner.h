@@ -51,6 +51,7 @@ struct hk_job {
 	enum hk_sign_alg signing_alg[HK_KEY_CHOICES];
 	size_t n_signing;
 	struct hk_buf tried;      /* lines: what became of each host that was tried */
+	bool is_site_down;        /* no host of the hop did as much as talk of the recipients */
 	bool released;            /* the delivery could not be made at all: the message is as if never tried */
 	void *owner_private;
 };

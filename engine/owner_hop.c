@@ -16,6 +16,9 @@ static struct hk_hop *hop_new(struct hk_owner *o, const struct hk_conf_route *ro
 	if (!hop)
 		return NULL;
 	hop->route = route;
+	hop->limit = route->concurrency;
+	if (route->via == HK_VIA_MX && hop->limit > HK_HOP_LIMIT_FIRST)
+		hop->limit = HK_HOP_LIMIT_FIRST;
 	hop->last = &hop->first;
 	hop->next = o->hops;
 	if (hop->next)
@@ -50,12 +53,13 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 		hop->before->next = hop->next;
 	else
 		o->hops = hop->next;
+	hk_reason_release(o, hop->reason);
 	free(hop);
 }
 
 void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
 {
-	if (hop->is_ready || !hop->first || (hop->out && hop->out >= hop->route->concurrency))
+	if (hop->is_ready || !hop->first || (hop->out && hop->out >= hop->limit))
 		return;
 	hop->is_ready = true;
 	hop->next_ready = NULL;

@@ -16,6 +16,7 @@
 #include "engine/owner.h"
 
 #define HK_OWNER_JOBS_MAX   1000u   /* deliveries out at once, over all hops: sockets */
+#define HK_HOP_LIMIT_FIRST  5u      /* deliveries to a hop of which nothing is known; Postfix begins with as many */
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
 #define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
@@ -34,6 +35,12 @@ struct hk_hop {
 	const struct hk_conf_route *route;
 	unsigned users;                  /* domains that point here */
 	unsigned out;                    /* jobs */
+	unsigned limit;                  /* of them at once; at most the route's concurrency */
+	unsigned credit;                 /* jobs that went well since the limit grew */
+	unsigned failures;               /* times in a row that the whole hop was down */
+	bool was_down;                   /* since it is known */
+	uint64_t rests_until;            /* mono; 0: it does not rest */
+	uint32_t reason;                 /* why it rests: hk_reason_get */
 	uint64_t round;                  /* the last one that made a group for it */
 	bool is_ready;
 	struct hk_group *first, **last;
@@ -177,6 +184,9 @@ struct hk_group *hk_hop_take(struct hk_hop *);
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
 struct hk_hop *hk_hop_next_ready(struct hk_owner *);
 void hk_hop_job_back(struct hk_owner *, struct hk_hop *);
+/* how much a hop takes: owner_shape.c. hk_hop_learn: from a job that is back. hk_hop_rests: nothing goes there now. */
+void hk_hop_learn(struct hk_owner *, struct hk_hop *, const struct hk_job *);
+bool hk_hop_rests(const struct hk_owner *, const struct hk_hop *);
 /* hk_hop_prepare(o, conf): room for its routes; NOMEM changes nothing. hk_hop_reroute(o): after o->conf was exchanged. */
 enum hk_status hk_hop_prepare(struct hk_owner *, const struct hk_conf *) HK_MUSTCHECK;
 enum hk_status hk_hop_reroute(struct hk_owner *) HK_MUSTCHECK;

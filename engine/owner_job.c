@@ -218,6 +218,32 @@ static size_t count_for(const struct hk_group *group, size_t *ret_first)
 	return n;
 }
 
+/* A hop that rests is not asked again by each message: it is put off as if it had been, and its own times go on (lifetime, reports). */
+static bool put_off(struct hk_owner *o, struct hk_group *group, size_t first)
+{
+	struct hk_message *m = group->message;
+	struct hk_queue_reason why;
+	struct hk_job *job = NULL;
+	size_t i;
+
+	hk_reason_get(o, group->hop->reason, &why);
+	for (i = first; i < m->n_rcpt; i++) {
+		struct hk_rcpt_result *r;
+
+		if (m->rcpt[i].domain->hop != group->hop || !hk_message_is_waiting_for(m, i))
+			continue;
+		r = say(o, m, &job, i);
+		if (!r)
+			return false;
+		r->code = why.code ? why.code : 451;
+		snprintf(r->enhanced, sizeof r->enhanced, "%s", why.code ? why.enhanced : "4.4.1");
+		snprintf(r->text, sizeof r->text, "not tried again so soon; last: %.*s", HK_FMT(why.text));
+		snprintf(r->remote, sizeof r->remote, "%.*s", HK_FMT(why.remote));
+	}
+	said(o, m, job);
+	return true;
+}
+
 /* One job of a group: at most HK_JOB_RCPT_MAX recipients; *ret_left says whether it has more. */
 static struct hk_job *make_job(
     struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
@@ -261,6 +287,15 @@ static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 		return true; /* a reload dissolved what had made it ready */
 	n = count_for(group, &first);
 	if (!n) {
+		group_gone(o, group);
+		return true;
+	}
+	/* the last try before the end is always a real one */
+	if (hk_hop_rests(o, hop) && hk_message_left_s(o, group->message)) {
+		if (!put_off(o, group, first)) {
+			hk_hop_queue(o, group);
+			return false;
+		}
 		group_gone(o, group);
 		return true;
 	}

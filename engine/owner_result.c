@@ -18,6 +18,7 @@ void hk_owner_result(struct hk_owner *o, struct hk_job *job)
 	struct hk_returned *r = job->owner_private;
 
 	o->counts.jobs_out--;
+	hk_hop_learn(o, r->hop, job);
 	hk_hop_job_back(o, r->hop);
 	hk_returned_add(o, r);
 }

@@ -78,7 +78,7 @@ enum lookup_state { LOOKUP_NEW, LOOKUP_OPEN, LOOKUP_DONE };
 struct lookup {
 	enum lookup_state state;
 	struct open_question question;
-	uint8_t *name; /* HK_DNS_NAME_MAX octets of the session's arena, once it was needed */
+	uint8_t name[HK_DNS_NAME_MAX];
 	uint64_t until; /* mono_ms */
 	bool is_listed, has_answer;
 	struct hk_slice text; /* of a list's TXT record */
@@ -130,7 +130,7 @@ struct hk_session {
 	char client_text[HK_IP_TEXT_MAX];
 	struct reverse reverse;
 	struct who who;
-	struct lookup lookup[LOOKUPS];
+	struct lookup *lookup[LOOKUPS]; /* in the arena; NULL: never asked */
 	char *alabel; /* ALABEL_MAX octets of the arena, once it was needed */
 	const char *body_dir; /* <spool>/body, once it is needed */
 	struct message *message;
@@ -220,8 +220,6 @@ bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_
 bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
-/* message_path(s, m): <spool>/body/<id>; the caller frees it with hk_buf_done. */
-struct hk_buf message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */
 void message_release(struct message *);
 extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_no_storage;

@@ -13,15 +13,29 @@
 
 enum { LOOKUP_MS = 5000, REASON_MAX = 200 }; /* of a list's TXT; what a reply has room for beside the rest */
 
+/* Most clients need none: NULL when there is no memory, which is as if it were not answered. */
+static struct lookup *make(struct hk_session *s, size_t nr)
+{
+	if (!s->lookup[nr])
+		s->lookup[nr] = hk_arena_alloc(&s->arena, sizeof *s->lookup[nr]);
+	return s->lookup[nr];
+}
+
+static bool is_open(const struct hk_session *s, size_t nr)
+{
+	return s->lookup[nr] && s->lookup[nr]->state == LOOKUP_OPEN;
+}
+
+static bool is_listed(const struct hk_session *s, size_t nr)
+{
+	return s->lookup[nr] && s->lookup[nr]->is_listed;
+}
+
 static void ask(struct hk_session *s, struct lookup *l, struct hk_slice name, uint16_t type)
 {
 	l->state = LOOKUP_DONE;
 	l->question = (struct open_question){.id = session_id(s), .question = {.type = type}};
 	if (name.n > HK_DNS_NAME_MAX)
-		return;
-	if (!l->name)
-		l->name = hk_arena_alloc(&s->arena, HK_DNS_NAME_MAX);
-	if (!l->name)
 		return;
 	memcpy(l->name, name.p, name.n);
 	l->question.question.name = hk_slice_of(l->name, name.n);
@@ -41,8 +55,11 @@ static const struct hk_conf_list *list_at(const struct hk_session *s, size_t i)
 static void ask_list(struct hk_session *s, size_t i, uint16_t type)
 {
 	struct hk_slice name, zone = list_at(s, i)->zone;
+	struct lookup *l = make(s, i);
 	struct hk_buf b;
 
+	if (!l)
+		return;
 	hk_buf_init(&b, HK_DNS_NAME_MAX);
 	hk_ip_reverse_add(&b, &s->client.ip);
 	name = hk_buf_slice(&b);
@@ -51,9 +68,9 @@ static void ask_list(struct hk_session *s, size_t i, uint16_t type)
 	b.n = name.n;
 	hk_buf_add(&b, zone);
 	if (hk_buf_status(&b) == HK_OK)
-		ask(s, &s->lookup[i], hk_buf_slice(&b), type);
+		ask(s, l, hk_buf_slice(&b), type);
 	else
-		s->lookup[i].state = LOOKUP_DONE;
+		l->state = LOOKUP_DONE;
 	hk_buf_done(&b);
 }
 
@@ -80,7 +97,7 @@ static bool is_match(const struct hk_conf_list *list, const struct hk_ip *ip)
 static void list_answer(struct hk_session *s, size_t at, const struct hk_dns_answer *answer)
 {
 	const struct hk_conf_list *list = list_at(s, at);
-	struct lookup *l = &s->lookup[at];
+	struct lookup *l = s->lookup[at];
 	char ip[HK_IP_TEXT_MAX];
 	size_t i;
 
@@ -107,7 +124,7 @@ static bool is_allowed(const struct hk_session *s)
 	size_t i;
 
 	for (i = 0; i < s->env.listener->n_lists; i++)
-		if (s->lookup[i].is_listed && list_at(s, i)->action == HK_LIST_ALLOW)
+		if (is_listed(s, i) && list_at(s, i)->action == HK_LIST_ALLOW)
 			return true;
 	return false;
 }
@@ -117,7 +134,7 @@ bool lookup_lists_wait(struct hk_session *s)
 	size_t i;
 
 	for (i = 0; i < s->env.listener->n_lists; i++)
-		if (s->lookup[i].state == LOOKUP_OPEN)
+		if (is_open(s, i))
 			return true;
 	return false;
 }
@@ -132,10 +149,10 @@ struct hk_policy_reply lookup_lists_say(struct hk_session *s, const struct hk_pa
 	for (i = 0; i < s->env.listener->n_lists; i++) {
 		const struct hk_conf_list *list = list_at(s, i);
 
-		if (!s->lookup[i].is_listed || list->action != HK_LIST_REJECT)
+		if (!is_listed(s, i) || list->action != HK_LIST_REJECT)
 			continue;
 		return (struct hk_policy_reply){HK_REFUSAL_DNS_LISTED,
-		    {hk_slice_str(s->client_text), list->zone, s->lookup[i].text}};
+		    {hk_slice_str(s->client_text), list->zone, s->lookup[i]->text}};
 	}
 	return (struct hk_policy_reply){0};
 }
@@ -145,7 +162,7 @@ void lookup_lists_add(const struct hk_session *s, struct hk_buf *out)
 	size_t i;
 
 	for (i = 0; i < s->env.listener->n_lists && !is_allowed(s); i++)
-		if (s->lookup[i].is_listed && list_at(s, i)->action == HK_LIST_TAG)
+		if (is_listed(s, i) && list_at(s, i)->action == HK_LIST_TAG)
 			hk_buf_addf(out, "X-Hikyaku-Listed: %.*s\r\n", HK_FMT(list_at(s, i)->zone));
 }
 
@@ -159,10 +176,12 @@ bool lookup_allows(const struct hk_session *s)
 /* One question of a command: true while it is waited for. The second time it was answered, or never will be. */
 static bool wait_for(struct hk_session *s, enum lookup_nr nr, struct hk_slice domain, uint16_t type)
 {
-	struct lookup *l = &s->lookup[nr];
+	struct lookup *l = make(s, nr);
 	struct hk_slice name;
 	struct hk_arena scratch;
 
+	if (!l)
+		return false;
 	if (l->state != LOOKUP_NEW)
 		return l->state == LOOKUP_OPEN;
 	l->has_answer = l->is_listed = false;
@@ -178,7 +197,7 @@ static bool wait_for(struct hk_session *s, enum lookup_nr nr, struct hk_slice do
 bool lookup_sender(struct hk_session *s, const struct hk_path *path, struct hk_policy_reply *ret)
 {
 	static const struct hk_policy_reply takes_none = {HK_REFUSAL_SENDER_NULL_MX};
-	struct lookup *l = &s->lookup[LOOKUP_SENDER];
+	struct lookup *l;
 
 	*ret = (struct hk_policy_reply){0};
 	if (!s->env.listener->check_sender_domain || !path->domain.n || path->domain.p[0] == '[' ||
@@ -186,16 +205,18 @@ bool lookup_sender(struct hk_session *s, const struct hk_path *path, struct hk_p
 		return true;
 	if (wait_for(s, LOOKUP_SENDER, path->domain, HK_DNS_MX))
 		return false;
-	if (l->has_answer && l->is_listed)
+	l = s->lookup[LOOKUP_SENDER];
+	if (l && l->has_answer && l->is_listed)
 		*ret = takes_none;
-	l->state = LOOKUP_NEW;
+	if (l)
+		l->state = LOOKUP_NEW;
 	return true;
 }
 
 bool lookup_alabel(struct hk_session *s, struct hk_path *path, struct hk_arena *a, struct hk_policy_reply *ret)
 {
 	static const struct hk_policy_reply none = {HK_REFUSAL_DOMAIN_NO_ALABEL};
-	struct lookup *l = &s->lookup[LOOKUP_ALABEL];
+	struct lookup *l;
 	struct hk_slice text;
 
 	*ret = (struct hk_policy_reply){0};
@@ -203,8 +224,10 @@ bool lookup_alabel(struct hk_session *s, struct hk_path *path, struct hk_arena *
 		return true;
 	if (wait_for(s, LOOKUP_ALABEL, path->domain, HK_DNS_ALABEL))
 		return false;
-	l->state = LOOKUP_NEW;
-	if (!l->has_answer || !hk_is_hostname(hk_slice_str(s->alabel), true)) {
+	l = s->lookup[LOOKUP_ALABEL];
+	if (l)
+		l->state = LOOKUP_NEW;
+	if (!l || !l->has_answer || !hk_is_hostname(hk_slice_str(s->alabel), true)) {
 		*ret = none;
 		return true;
 	}
@@ -230,7 +253,7 @@ static bool keep_alabel(struct hk_session *s, struct hk_slice name)
 
 static void envelope_answer(struct hk_session *s, enum lookup_nr nr, const struct hk_dns_answer *answer)
 {
-	struct lookup *l = &s->lookup[nr];
+	struct lookup *l = s->lookup[nr];
 
 	l->has_answer = !hk_dns_is_failure(answer);
 	if (nr == LOOKUP_SENDER) {
@@ -248,9 +271,9 @@ bool lookup_answer(struct hk_session *s, uint32_t id, const struct hk_dns_answer
 	size_t i;
 
 	for (i = 0; i < LOOKUPS; i++) {
-		struct lookup *l = &s->lookup[i];
+		struct lookup *l = s->lookup[i];
 
-		if (l->state != LOOKUP_OPEN || l->question.id != id)
+		if (!is_open(s, i) || l->question.id != id)
 			continue;
 		l->question.is_open = false;
 		l->state = LOOKUP_DONE;
@@ -268,8 +291,8 @@ struct open_question *lookup_question(struct hk_session *s)
 	size_t i;
 
 	for (i = 0; i < LOOKUPS; i++)
-		if (s->lookup[i].state == LOOKUP_OPEN && !s->lookup[i].question.is_handed_out)
-			return &s->lookup[i].question;
+		if (is_open(s, i) && !s->lookup[i]->question.is_handed_out)
+			return &s->lookup[i]->question;
 	return NULL;
 }
 
@@ -278,9 +301,9 @@ void lookup_time(struct hk_session *s)
 	size_t i;
 
 	for (i = 0; i < LOOKUPS; i++) {
-		struct lookup *l = &s->lookup[i];
+		struct lookup *l = s->lookup[i];
 
-		if (l->state != LOOKUP_OPEN || s->now.mono_ms < l->until)
+		if (!is_open(s, i) || s->now.mono_ms < l->until)
 			continue;
 		l->question.is_open = false;
 		l->state = LOOKUP_DONE;
@@ -293,7 +316,7 @@ uint64_t lookup_deadline(const struct hk_session *s)
 	size_t i;
 
 	for (i = 0; i < LOOKUPS; i++)
-		if (s->lookup[i].state == LOOKUP_OPEN && s->lookup[i].until < at)
-			at = s->lookup[i].until;
+		if (is_open(s, i) && s->lookup[i]->until < at)
+			at = s->lookup[i]->until;
 	return at;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/session_internal.h"
+#include "engine/spool_internal.h"
 #include "lib/base/base_internal.h"
 #include "lib/base/bug.h"
 
@@ -40,14 +41,10 @@ struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e
 	return NULL;
 }
 
-struct hk_buf message_path(const struct hk_session *s, const struct message *m)
+/* hk_spool_open bounds the length of the spool's name. No memory is asked for: a file must be removed when there is none. */
+static struct hk_spool_path message_path(const struct hk_session *s, const struct message *m)
 {
-	struct hk_buf path;
-
-	hk_buf_init(&path, 8192);
-	hk_buf_addf(&path, "%s/%s", s->body_dir, m->id_text);
-	hk_buf_add_byte(&path, 0);
-	return path;
+	return hk_spool_path(s->body_dir, m->id_text);
 }
 
 void message_release(struct message *m)
@@ -71,13 +68,10 @@ void message_free(struct hk_session *s, struct message *m)
 	if (m->file >= 0)
 		s->env.disk->ops->close(s->env.disk, m->file);
 	if (m->has_file) {
-		struct hk_buf path = message_path(s, m);
+		struct hk_spool_path path = message_path(s, m);
 
-		if (hk_buf_status(&path) == HK_OK &&
-		    s->env.disk->ops->unlink(s->env.disk, (const char *)path.p) != HK_OK)
-			hk_logf(s->env.log, HK_LOG_WARNING, "qid=%s ev=body-left path=%s",
-			    m->id_text, (const char *)path.p);
-		hk_buf_done(&path);
+		if (s->env.disk->ops->unlink(s->env.disk, path.text) != HK_OK)
+			hk_logf(s->env.log, HK_LOG_WARNING, "qid=%s ev=body-left path=%s", m->id_text, path.text);
 	}
 	hk_mail_free(m->mail);
 	message_release(m);
@@ -225,19 +219,15 @@ static bool know_body_dir(struct hk_session *s)
 static enum hk_status create_file(struct hk_session *s, struct message *m)
 {
 	struct hk_disk *disk = s->env.disk;
-	struct hk_buf path = message_path(s, m);
-	enum hk_status status = hk_buf_status(&path);
+	struct hk_spool_path path = message_path(s, m);
+	enum hk_status status;
 
 	/* in its final place from the first byte on: no rename that a power cut could undo (design
 	 * 4) */
-	if (status == HK_OK)
-		status = disk->ops->open(
-		    disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+	status = disk->ops->open(disk, path.text, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
 	if (status == HK_NOTFOUND && disk->ops->make_dir(disk, s->body_dir) == HK_OK)
-		status = disk->ops->open(
-		    disk, (const char *)path.p, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
+		status = disk->ops->open(disk, path.text, HK_OPEN_WRITE | HK_OPEN_CREATE, &m->file);
 	m->has_file = status == HK_OK;
-	hk_buf_done(&path);
 	return status;
 }
 

@@ -107,7 +107,13 @@ static void a_port_for_users_is_no_port_for_hosts(void **state)
 		if (strncmp(srig_codes(&r), rows[i].codes, strlen(rows[i].codes)) != 0)
 			fail_msg("%s from %s: %s", rows[i].listener, rows[i].client, srig_codes(&r));
 		if (r.n_mails) {
-			assert_int_equal(strstr(srig_stored(&r, 0), "\r\nMessage-ID: ") != NULL, rows[i].mends);
+			const char *id = strstr(srig_stored(&r, 0), "\r\nMessage-ID: ");
+
+			assert_int_equal(id != NULL, rows[i].mends);
+			if (id) /* S4-112: msg-id is "<" id-left "@" id-right ">", whatever its inside is called */
+				assert_int_equal(strspn(id + 15, "0123456789ABCDEF"), strcspn(id + 15, "@"));
+			if (id)
+				assert_memory_equal(strchr(id, '@'), "@mail.b.test>\r\n", 15);
 			assert_int_equal(strstr(srig_stored(&r, 0), "\r\nDate: ") != NULL, rows[i].mends);
 		}
 		srig_done(&r);

@@ -116,12 +116,28 @@ static void know_peer(const struct hk_client *c, const struct hk_auth_ask *ask,
 	ret->unique_n = hk_tls_unique(tls, ret->unique);
 }
 
+/* Whom the certificate names: the first of its names that the password file has. */
+static void know_certificate(const struct hk_client *c, struct hk_sasl_peer *peer)
+{
+	const struct hk_tls *tls = c->drive.conn ? hk_conn_tls(c->drive.conn) : NULL;
+	const struct hk_users *users = c->generation->accounts[c->listener];
+	char name[HK_TLS_CLIENT_NAME_MAX + 1];
+	size_t i;
+
+	for (i = 0; tls && users && hk_tls_client_name(tls, i, name); i++)
+		if (hk_users_find(users, hk_slice_str(name))) {
+			snprintf(peer->certificate_user, sizeof peer->certificate_user, "%s", name);
+			return;
+		}
+}
+
 static struct hk_sasl *begin_exchange(const struct hk_client *c, const struct hk_auth_ask *ask)
 {
 	const struct hk_conf_listener *l = &c->generation->conf->listener[c->listener];
 	struct hk_sasl_peer peer;
 
 	know_peer(c, ask, &peer);
+	know_certificate(c, &peer);
 	return l->auth == HK_AUTH_FILE
 	           ? hk_sasl_file(c->generation->accounts[c->listener], ask->mechanism, &peer)
 	           : hk_sasl_dovecot(l->auth_path, ask->mechanism, &peer);

@@ -13,8 +13,7 @@
 
 enum {
 	FILES_SPARE = 256, /* descriptors for everything that is not a session */
-	FILES_PER_SESSION =
-	    2, /* its socket and a body file; a delivery has one too, on behalf of it */
+	FILES_SHARE = 32,  /* and one of so many for body files and deliveries: most sessions wait, with a socket alone (decision 0027) */
 };
 
 /* What deliveries count; each worker writes. */
@@ -57,7 +56,7 @@ static size_t sessions_max(const struct hk_conf *conf, unsigned workers)
 	}
 	if (files.rlim_cur < FILES_SPARE * 2)
 		return 16;
-	most = (size_t)(files.rlim_cur - FILES_SPARE) / FILES_PER_SESSION / workers + 1;
+	most = (size_t)(files.rlim_cur - FILES_SPARE - files.rlim_cur / FILES_SHARE) / workers + 1;
 	return conf->sessions && conf->sessions / workers + (conf->sessions % workers > 0) < most
 	           ? conf->sessions / workers + (conf->sessions % workers > 0)
 	           : most;

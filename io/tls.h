@@ -32,6 +32,9 @@ enum hk_status hk_tls_context_server(
  * cannot be used or do not belong together. */
 enum hk_status hk_tls_context_add(struct hk_tls_context *, struct hk_slice certificate,
     struct hk_slice key, struct hk_buf *why) HK_MUSTCHECK;
+/* hk_tls_context_clients(context, ca): behind all its certificates: clients are asked for one of theirs. ca: PEM texts of the
+ * authorities that count. CRYPTO: none can be read. */
+enum hk_status hk_tls_context_clients(struct hk_tls_context *, struct hk_slice ca) HK_MUSTCHECK;
 /* hk_tls_context_client(ca, ret): for deliveries: no certificate is checked (RFC 7435) but where hk_tls_expect says so. ca: PEM
  * texts of authorities; empty: the system's. CRYPTO: none can be read. */
 enum hk_status hk_tls_context_client(struct hk_slice ca, struct hk_tls_context **ret) HK_MUSTCHECK;
@@ -84,6 +87,11 @@ void hk_tls_error(const struct hk_tls *, char ret[HK_TLS_DESCRIBE_MAX]);
 
 /* hk_tls_allow_old(t): before its handshake: TLS 1.0 and 1.1 too, and keys and digests of their time. */
 void hk_tls_allow_old(struct hk_tls *);
+/* hk_tls_client_name(t, n, ret): after the handshake of a server with hk_tls_context_clients: the n-th name of the certificate that
+ * the client showed and one of the authorities signed: its e-mail addresses, or its common name where it has none. */
+#define HK_TLS_CLIENT_NAME_MAX 255
+bool hk_tls_client_name(const struct hk_tls *, size_t n, char ret[HK_TLS_CLIENT_NAME_MAX + 1]);
+
 /* hk_tls_exporter(t, ret), hk_tls_unique(t, ret): channel bindings of RFC 9266 and RFC 5929 3; how many
  * octets, 0: there is none. tls-unique is none of TLS 1.3's, nor one of a session without the extended
  * master secret (RFC 7627). */

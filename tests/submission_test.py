@@ -58,6 +58,54 @@ class Mua(Smtp):
         self.ehlo = self.command("EHLO pc.b.test")[1]
 
 
+def client_certificate(root, name, common, address=None, ca="ca"):
+    """NAME.pem with its key, signed by the authority `ca`."""
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    if not (root / f"{ca}.crt").exists():
+        openssl("req", "-x509", *new, "-days", "30", "-subj", f"/CN={ca}", "-addext", "basicConstraints=critical,CA:TRUE",
+                "-keyout", root / f"{ca}.key", "-out", root / f"{ca}.crt")
+        (root / f"{ca}.crt").chmod(0o644)
+    openssl("req", *new, "-subj", common, "-keyout", root / f"{name}.key", "-out", root / f"{name}.csr")
+    (root / "ext").write_text(f"subjectAltName=email:{address}\n" if address else "keyUsage=digitalSignature\n")
+    openssl("x509", "-req", "-in", root / f"{name}.csr", "-CA", root / f"{ca}.crt", "-CAkey", root / f"{ca}.key", "-set_serial", "7",
+            "-days", "30", "-extfile", root / "ext", "-out", root / f"{name}.crt")
+    context = ssl._create_unverified_context()
+    context.load_cert_chain(root / f"{name}.crt", root / f"{name}.key")
+    return context
+
+
+def test_external(root, tap):
+    """RFC 4422 appendix A: a user by his certificate."""
+    by_address = client_certificate(root, "address", "/CN=Alice", "alice@b.test")
+    rows = [("its e-mail address", by_address, 235, "alice@b.test"),
+            ("its common name, where it has no address", client_certificate(root, "common", "/CN=bob"), 235, "bob@b.test"),
+            ("its common name, beside an address", client_certificate(root, "beside", "/CN=bob", "nobody@b.test"), 535, None),
+            ("two common names", client_certificate(root, "two", "/CN=bob/CN=alice@b.test"), 535, None),
+            ("nobody that we know", client_certificate(root, "nobody", "/CN=Nobody", "nobody@b.test"), 535, None),
+            ("an authority that is not ours", client_certificate(root, "other", "/CN=Alice", "alice@b.test", "otherca"), 535, None),
+            ("no certificate", None, 535, None)]
+    for single in (True, False):
+        with server(root, "client-authorities %(root)s/ca.crt; auth-failures 0;", None if single else "file %(root)s/users", single=single) as daemon:
+            with Smtp(daemon.address) as plain:
+                plain.command("EHLO pc.b.test")
+                tap.equal(plain.command("AUTH EXTERNAL =")[0] in (504, 538), True, "EXTERNAL: not without TLS")
+            for title, context, code, sender in rows:
+                with Mua(daemon.address, context) as mua:
+                    tap.ok(re.search(r"AUTH .*\bEXTERNAL\b", mua.ehlo), "EXTERNAL: it is offered under TLS", mua.ehlo)
+                    tap.equal(mua.command("AUTH EXTERNAL =")[0], code, f"EXTERNAL: {title}: {code}")
+                    if sender:
+                        tap.equal(mua.command("MAIL FROM:<mallory@b.test>")[0] // 100, 5, f"EXTERNAL: {title}: not as somebody else")
+                        tap.equal(send(mua, sender, mail=MAIL.replace("alice@b.test", sender)), [250, 250, 354, 250], f"EXTERNAL: {title}: he sends")
+                    else:
+                        tap.equal(mua.command(PLAIN)[0], 235, f"EXTERNAL: {title}: a password does all the same")
+            with Mua(daemon.address, by_address) as mua:
+                tap.equal(mua.command("AUTH EXTERNAL " + b64("bob"))[0], 535, "EXTERNAL: nobody acts for another user")
+            log = daemon.log()
+            tap.ok("user=alice@b.test mechanism=EXTERNAL tls=1" in log, "EXTERNAL: the log says who it was", log[-800:])
+
+
 def send(mua, mail_from="alice@b.test", rcpt="user1@b.test", mail=MAIL):
     codes = [mua.command(f"MAIL FROM:<{mail_from}>")[0], mua.command(f"RCPT TO:<{rcpt}>")[0], mua.command("DATA")[0]]
     mua.send(mail + ".\r\n")
@@ -397,7 +445,7 @@ def in_folder(case):
     return run_case
 
 
-CASES = [test_smtplib, test_dialogue, test_users_change, test_supervisor, test_failures, test_clientid, test_scram, test_legacy, test_clients, test_dovecot]
+CASES = [test_smtplib, test_dialogue, test_users_change, test_supervisor, test_failures, test_clientid, test_scram, test_external, test_legacy, test_clients, test_dovecot]
 
 if __name__ == "__main__":
     sys.exit(run_cases([in_folder(case) for case in CASES], Tap()))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every 4xx and 5xx that the daemon says is a row of lib/smtp/smtp_refusal.h; none is written anywhere else.
 
+S3-034: a refusal has its enhanced code.
+
 usage: check_replies.py [ROOT]     TAP
 The unit tests 'smtp-refusals' and 'refusals' provoke each row; docs/replies.md is made of them.
 """

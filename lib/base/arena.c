@@ -20,7 +20,7 @@
 
 /* Blocks grow from 4 KiB to 64 KiB, so a small message costs one malloc and a large one few. An arena that may not grow far, such as
  * each connection has, begins smaller: thousands of them wait with a name or two. */
-enum { ALIGN = 16, BLOCK_FIRST = 4096, BLOCK_MOST = 65536, SMALL = 65536, SMALL_FIRST = 256 };
+enum { ALIGN = 16, BLOCK_FIRST = 4096, BLOCK_MOST = 65536, SMALL = 65536, SMALL_FIRST = 128 };
 
 struct hk_arena_block {
 	struct hk_arena_block *next;

@@ -187,6 +187,27 @@ static void fill(struct hk_dkim_key_cache *cache, unsigned n)
 	hk_arena_done(&a);
 }
 
+/* fill() writes names of 22 octets up to s9, and of 23 up to s99. */
+static void the_octets_of_a_name_count(void **state)
+{
+	struct hk_dkim_key_cache *cache;
+	size_t one, ten, eleven;
+
+	(void)state;
+	cache = must(hk_dkim_key_cache_new(&(struct hk_dkim_key_cache_options){
+	    .size = sizeof(struct hk_dkim_key_cache_options), .max_bytes = 10000000}));
+	fill(cache, 1);
+	one = hk_dkim_key_cache_counts(cache)->bytes;
+	fill(cache, 10);
+	ten = hk_dkim_key_cache_counts(cache)->bytes;
+	fill(cache, 11);
+	eleven = hk_dkim_key_cache_counts(cache)->bytes;
+	assert_int_equal(hk_dkim_key_cache_counts(cache)->entries, 11);
+	assert_int_equal(ten, 10 * one);
+	assert_int_equal(eleven - ten, one + 1);
+	hk_dkim_key_cache_free(cache);
+}
+
 static void entries_and_bytes_stay_within_their_limits(void **state)
 {
 	static const struct {
@@ -276,6 +297,7 @@ int main(void)
 	    cmocka_unit_test(a_key_that_comes_again_is_not_parsed_again),
 	    cmocka_unit_test(a_key_that_was_replaced_or_revoked_is_never_used),
 	    cmocka_unit_test(an_entry_goes_when_its_time_is_over),
+	    cmocka_unit_test(the_octets_of_a_name_count),
 	    cmocka_unit_test(entries_and_bytes_stay_within_their_limits),
 	    cmocka_unit_test(a_key_in_use_outlives_its_place),
 	    cmocka_unit_test(a_key_is_kept_once),

@@ -214,6 +214,8 @@ static void a_verdict_replays_from_its_body_hashes(void **state)
 		assert_int_equal(check_verdict(&again, i)->is_aligned_by_length, i < 2);
 	}
 	assert_int_equal(hk_trace_count(again.trace), hk_trace_count(c.trace));
+	assert_int_equal(hk_dkim_verify_step(again.v), HK_OK); /* once more decides nothing more */
+	assert_int_equal(hk_trace_count(again.trace), hk_trace_count(c.trace));
 	assert_int_equal(hk_dkim_verify_replay_body(again.v, hk_buf_slice(&hashes)), HK_BUG);
 	check_done(&again);
 	for (i = 0; i < hashes.n; i++) {
@@ -246,6 +248,35 @@ static void a_verdict_replays_from_its_body_hashes(void **state)
 	check_done(&again);
 	hk_buf_done(&hashes);
 	hk_buf_done(&damaged);
+	check_done(&c);
+	world_done(&w);
+}
+
+/* Two hashes of one canonical form have the same total, or they are of two bodies. */
+static void one_body_has_one_length_in_each_form(void **state)
+{
+	enum { SECOND_TOTAL = 3 + 55 + 3 + 8 + 7 }; /* the last octet of it */
+	struct letter sent;
+	struct hk_buf hashes;
+	struct world w;
+	struct check c, again;
+
+	(void)state;
+	world_init(&w);
+	sent = flooded(&w, 2, BASE "; l=3");
+	check_begin(&c, message_of(&w.arena, &sent), &(struct hk_dkim_verify_options){.size = sizeof(struct hk_dkim_verify_options), .now = NOW});
+	check_run(&c, &w, CUT_WHOLE);
+	hk_buf_init(&hashes, 4096);
+	hk_dkim_body_hashes_format(c.v, &hashes);
+	assert_int_equal(hk_buf_status(&hashes), HK_OK);
+	assert_int_equal(hashes.n, 3 + 2 * 55);
+	assert_int_equal(hashes.p[4], hashes.p[4 + 55]);
+	replay(&again, &w, &sent, hk_buf_slice(&hashes), HK_OK);
+	check_done(&again);
+	hashes.p[SECOND_TOTAL]++;
+	replay(&again, &w, &sent, hk_buf_slice(&hashes), HK_CORRUPT);
+	check_done(&again);
+	hk_buf_done(&hashes);
 	check_done(&c);
 	world_done(&w);
 }
@@ -311,6 +342,7 @@ int main(void)
 	    cmocka_unit_test(a_message_without_a_signature_needs_nothing),
 	    cmocka_unit_test(the_trace_tells_every_step_in_order),
 	    cmocka_unit_test(a_verdict_replays_from_its_body_hashes),
+	    cmocka_unit_test(one_body_has_one_length_in_each_form),
 	    cmocka_unit_test(an_arena_that_is_too_small_gives_limit_and_never_another_verdict),
 	};
 

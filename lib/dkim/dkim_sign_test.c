@@ -105,6 +105,8 @@ static void the_field_is_oversigned_and_folded(void **state)
 	struct letter l = a_letter("Hello user1@dkim.b.test!\r\n");
 	struct hk_slice field, line, rest;
 	struct hk_arena a;
+	uint8_t domain[60];
+	size_t i;
 
 	(void)state;
 	hk_arena_init(&a, 1 << 20);
@@ -125,6 +127,15 @@ static void the_field_is_oversigned_and_folded(void **state)
 	o.headers = HK_S("From:X-None:To:Subject:from");
 	field = sign_letter(&a, &l, &o, keys.rsa, CUT_WHOLE);
 	assert_true(hk_slice_eq(hk_slice_sub(field, 0, sizeof plain - 1), hk_slice_str(plain)));
+	/* wherever a tag would end, its line is not over 78 columns, of which a tab takes eight (base64 has 70 characters) */
+	memset(domain, 'a', sizeof domain);
+	domain[sizeof domain - 2] = '.';
+	for (i = 3; i <= sizeof domain; i++) {
+		o.d = hk_slice_of(domain + sizeof domain - i, i);
+		rest = sign_letter(&a, &l, &o, keys.ed25519, CUT_WHOLE);
+		while (take_line(&rest, &line))
+			assert_true(line.n <= 78 - 7 || line.p[0] != '\t' || hk_slice_starts_nocase(line, HK_S("\tb=")));
+	}
 	hk_arena_done(&a);
 }
 

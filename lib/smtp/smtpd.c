@@ -67,6 +67,7 @@ void hk_smtpd_free(struct hk_smtpd *s)
 	smtpd_auth_forget(s);
 	free(s->in);
 	free(s->domains);
+	free(s->helo);
 	hk_buf_done(&s->refusal);
 	hk_buf_done(&s->out);
 	hk_arena_done(&s->scratch);

@@ -3,6 +3,7 @@
  * What an answer does to the session.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "smtpd_internal.h"
@@ -29,13 +30,16 @@ static const struct {
 
 static void accept_helo(struct hk_smtpd *s)
 {
-	struct hk_slice name = hk_slice_sub(s->event.text, 0, sizeof s->helo);
+	struct hk_slice name = hk_slice_sub(s->event.text, 0, HK_DOMAIN_MAX);
 
 	/* RFC 5321 4.1.4: EHLO in a session is as RSET */
 	smtpd_end_transaction(s);
-	if (name.n)
-		memmove(s->helo, name.p, name.n);
-	s->helo_n = name.n;
+	free(s->helo);
+	s->helo = name.n ? malloc(name.n) : NULL;
+	s->no_memory |= name.n && !s->helo;
+	s->helo_n = s->helo ? name.n : 0;
+	if (s->helo)
+		memcpy(s->helo, name.p, name.n);
 	s->proto = s->event.proto;
 	s->state = SMTPD_READY;
 }

@@ -361,6 +361,20 @@ static void cut_greetings(const struct dialogue *d, struct hk_buf *out)
 	*out = kept;
 }
 
+/* S3-034 RFC 2034 4: each reply of class 2, 4 and 5 has an enhanced code of its class; what is left here has no greeting in it. */
+static void check_codes(const char *name, struct hk_slice replies)
+{
+	while (replies.n) {
+		struct hk_slice line = hk_slice_sub(replies, 0, hk_slice_find(replies, '\n') + 1);
+
+		replies = hk_slice_from(replies, line.n);
+		if (line.p[0] == '3' || line.p[0] == 1)
+			continue;
+		if (line.n < 11 || line.p[4] != line.p[0] || line.p[5] != '.' || !hk_is_digit(line.p[6]) || line.p[7] != '.' || !hk_is_digit(line.p[8]))
+			fail_msg("%s: %.*s", name, HK_FMT(line));
+	}
+}
+
 static void run_dialogue(const struct dialogue *d, enum cut cut, uint64_t seed)
 {
 	struct hk_smtpd_options options = options_of(d);
@@ -374,6 +388,8 @@ static void run_dialogue(const struct dialogue *d, enum cut cut, uint64_t seed)
 	cut_greetings(d, &h.out);
 	check_text(d->name, "replies", &h.out, d->out);
 	check_text(d->name, "events", &h.log, d->log);
+	if (!d->shows_greeting)
+		check_codes(d->name, hk_buf_slice(&h.out));
 	harness_done(&h);
 }
 

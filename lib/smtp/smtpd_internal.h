@@ -53,7 +53,7 @@ struct hk_smtpd {
 	unsigned state; /* one of enum smtpd_state */
 	enum hk_smtp_proto proto;
 	bool is_tls;
-	uint8_t helo[HK_DOMAIN_MAX];
+	uint8_t *helo; /* as long as it is: most names are short */
 	size_t helo_n;
 	unsigned errors, idle; /* idle: commands without effect in a row */
 	size_t recipients;     /* accepted in this transaction */

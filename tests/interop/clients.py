@@ -121,8 +121,26 @@ class Openssl(Client):
         return b"".join(line + b"\n" for line in (b"EHLO client.test", b"MAIL FROM:<a@a.test>", b"RCPT TO:<" + rcpt.encode() + b">", b"DATA",
                                                   stuffed.replace(b"\r\n", b"\n") + b".", b"QUIT"))
 
+    def handshake(self, version, name, session=None):
+        """Whether it was resumed, and the session, over STARTTLS."""
+        out = self.world.root / "session"
+        command = ["openssl", "s_client", "-crlf", "-ign_eof", "-starttls", "smtp", "-name", "client.test", "-connect", f"{self.address}:{PORT}",
+                   "-servername", name, f"-{version}", "-sess_out", out, *(["-sess_in", session] if session else [])]
+        done = subprocess.run([str(word) for word in command], input=b"EHLO client.test\nQUIT\n", capture_output=True, timeout=60)
+        kept = self.world.root / f"session.{version}"
+        if not session:
+            shutil.copyfile(out, kept)
+        return b"Reused," in done.stdout and b"250 " in done.stdout, kept
+
+    def resumes(self, version):
+        _, kept = self.handshake(version, "mx.ours.test")
+        again, other = self.handshake(version, "mx.ours.test", kept)[0], self.handshake(version, "mx2.ours.test", kept)[0]
+        return True if again and not other else ("FAILED", f"by its own name {again}, by another {other}")
+
     def cases(self):
-        return [("STARTTLS", lambda: self.send(DOTS, (), self.dialogue))]
+        return [("STARTTLS", lambda: self.send(DOTS, (), self.dialogue)),
+                ("a session is resumed by its name alone, TLS 1.2", lambda: self.resumes("tls1_2")),
+                ("a session is resumed by its name alone, TLS 1.3", lambda: self.resumes("tls1_3"))]
 
 
 def run(world):

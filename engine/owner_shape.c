@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * owner_shape.c - how much a hop takes, learnt from what it says. One found by MX begins with a few deliveries at once, a host that
+ * the configuration names with all that the route allows. Each that goes well makes it one more, up to the route's concurrency;
+ * once the hop was down, only as many as are allowed going well do (slow start and additive increase, as TCP has them).
+ * When no host of it would talk of the recipients at all, be it by its DNS, the connection, 421 or TLS, it is half as many, and
+ * the hop rests: its other mail is put off without asking it again, for three quarters of the time after which mail is tried again.
+ * What is due after that goes, as few at once as that.
+ */
+#include "engine/owner_internal.h"
+
+bool hk_hop_rests(const struct hk_owner *o, const struct hk_hop *hop)
+{
+	return hop->rests_until > o->now.mono_ms;
+}
+
+static uint64_t rest_ms(const struct hk_hop *hop)
+{
+	const struct hk_conf_times *times = &hop->route->retry;
+	size_t i = hop->failures - 1;
+	uint64_t seconds = HK_OWNER_RETRY_S;
+
+	if (times->n)
+		seconds = times->at[i < times->n ? i : times->n - 1];
+	return seconds * 750;
+}
+
+static void fail(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *job)
+{
+	if (hk_hop_rests(o, hop))
+		return; /* one that had begun before */
+	hop->limit = hop->limit > 1 ? hop->limit / 2 : 1;
+	hop->credit = 0;
+	hop->was_down = true;
+	hop->failures++;
+	hop->rests_until = o->now.mono_ms + rest_ms(hop);
+	hk_reason_release(o, hop->reason);
+	hop->reason = hk_reason_use(o, &job->result[0]);
+	hk_logf(o->log, HK_LOG_INFO, "ev=rest domain=%s limit=%u failures=%u seconds=%u",
+	    hk_log_quote(job->domain).text, hop->limit, hop->failures, (unsigned)(rest_ms(hop) / 1000));
+}
+
+static void succeed(struct hk_hop *hop)
+{
+	hop->failures = 0;
+	hop->rests_until = 0;
+	if (hop->limit < hop->route->concurrency && (++hop->credit >= hop->limit || !hop->was_down)) {
+		hop->limit++;
+		hop->credit = 0;
+	}
+}
+
+void hk_hop_learn(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *job)
+{
+	if (job->released)
+		return;
+	if (job->is_site_down)
+		fail(o, hop, job);
+	else
+		succeed(hop);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/owner_rig.h"
+#include "tests/unit.h"
+
+#define CONF_SHAPE                                                                                 \
+	"hostname mx.b.test; spool /spool; accept b.test; retry 100s 200s; lifetime 1h;"               \
+	"listen mx { address 127.0.0.1:25; role mx; }"                                                 \
+	"route * { via mx; concurrency 8; }"
+
+enum { MANY = 40 };
+
+static void put_many(struct rig *r, const char *to)
+{
+	size_t i;
+
+	for (i = 0; i < MANY; i++) {
+		hk_owner_put(r->owner, make(r, "", to, 0), 77);
+	}
+	hk_owner_step(r->owner, &r->now);
+	for (i = 0; i < MANY; i++) {
+		struct hk_order order;
+
+		assert_true(hk_owner_next(r->owner, &order));
+		assert_int_equal(order.type, HK_ORDER_COMMITTED);
+	}
+}
+
+/* All that is out now. */
+static size_t take(struct rig *r, struct hk_job *job[MANY])
+{
+	size_t n = 0;
+
+	while (n < MANY && (job[n] = next_job(r)))
+		n++;
+	return n;
+}
+
+static void give_all(struct rig *r, struct hk_job *job[], size_t n, enum hk_rcpt_outcome outcome, bool is_down)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		job[i]->is_site_down = is_down;
+		give_back(r, job[i], outcome);
+	}
+	pass(r, 0);
+}
+
+static void deliveries_at_once_grow_to_what_the_route_allows(void **state)
+{
+	static const size_t expected[] = {5, 8, 8};
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t i, n;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	put_many(&r, "u@b.test");
+	for (i = 0; i < COUNT(expected); i++) {
+		n = take(&r, job);
+		assert_int_equal(n, expected[i]);
+		give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	}
+	give_all(&r, job, take(&r, job), HK_RCPT_DELIVERED, false);
+	finish(&r);
+}
+
+static void a_hop_that_is_down_is_not_asked_by_each_message(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t n;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	put_many(&r, "u@b.test");
+	n = take(&r, job);
+	assert_int_equal(n, 5);
+	give_all(&r, job, n, HK_RCPT_PENDING, true);
+	pass(&r, 1);
+	assert_int_equal(take(&r, job), 0);
+	assert_int_equal(counts(&r).deferred, MANY); /* put off, each by its own times */
+	/* another hop does not suffer */
+	assert_int_equal(put(&r, make(&r, "", "u@c.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 1);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, false);
+	/* mail that comes meanwhile is put off too, and told why */
+	assert_int_equal(put(&r, make(&r, "", "u@b.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 0);
+	pass(&r, 0);
+	assert_int_equal(counts(&r).deferred, MANY + 1);
+	/* after the rest half as many; and growing as it goes well */
+	pass(&r, 113);
+	n = take(&r, job);
+	assert_int_equal(n, 2);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	n = take(&r, job);
+	assert_int_equal(n, 3);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	while ((n = take(&r, job)))
+		give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	finish(&r);
+}
+
+/* R7: what waits for a hop that is down for ever ends by its lifetime, not before and not much later. */
+static void mail_for_a_hop_that_stays_down_ends_by_its_lifetime(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t n, i, asked = 0, last = 0;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	put_many(&r, "u@b.test");
+	for (i = 0; i < 3590; i += 10) {
+		n = take(&r, job);
+		asked += n;
+		give_all(&r, job, n, HK_RCPT_PENDING, true);
+		pass(&r, 10);
+		assert_int_equal(counts(&r).queued, MANY);
+	}
+	for (i = 0; i < 60; i++) {
+		n = take(&r, job);
+		last += n;
+		give_all(&r, job, n, HK_RCPT_PENDING, true);
+		pass(&r, 1);
+	}
+	assert_int_equal(counts(&r).queued, 0);
+	assert_in_range(asked, 10, 60); /* of 40 messages at about 18 tries each */
+	assert_in_range(last, MANY, MANY); /* and each was really tried once more before its end */
+	finish(&r);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(deliveries_at_once_grow_to_what_the_route_allows),
+	    cmocka_unit_test(a_hop_that_is_down_is_not_asked_by_each_message),
+	    cmocka_unit_test(mail_for_a_hop_that_stays_down_ends_by_its_lifetime),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
