@@ -113,7 +113,7 @@ static void make_room(struct hk_smtpd *s, size_t n)
 	if (p) {
 		s->in = p;
 		s->in_cap = cap;
-	} else if (!s->in) {
+	} else if (s->in_cap == s->in_n) { /* no octet more can come */
 		s->no_memory = true;
 	}
 }
