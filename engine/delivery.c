@@ -156,8 +156,10 @@ void delivery_over(struct hk_delivery *d)
 		return;
 	if (!d->last.code)
 		reason_set(&d->last, 451, "4.3.0", "", HK_S("No attempt could be made"));
-	/* nobody said anything of any recipient, and somebody may later */
-	d->env.job->is_site_down = d->may_try_again && d->last.code < 500 && !has_any_settled(d);
+	/* nobody said anything of any recipient, and somebody may later; what was missing of TLS is no such
+	 * thing: the next message may ask for less (RFC 8689 4.2.2) */
+	d->env.job->is_site_down = d->may_try_again && d->last.code < 500 && !has_any_settled(d) &&
+	                           strcmp(d->last.enhanced, "4.7.5") != 0;
 	for (i = 0; i < d->n_targets; i++)
 		delivery_settle(
 		    d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);

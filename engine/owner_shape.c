@@ -3,7 +3,7 @@
  * owner_shape.c - how much a hop takes, learnt from what it says. One found by MX begins with a few deliveries at once, a host that
  * the configuration names with all that the route allows. Each that goes well makes it one more, up to the route's concurrency;
  * once the hop was down, only as many as are allowed going well do (slow start and additive increase, as TCP has them).
- * When no host of it would talk of the recipients at all, be it by its DNS, the connection, 421 or TLS, it is half as many, and
+ * When no host of it would talk of the recipients at all, be it by its DNS, the connection or 421, it is half as many, and
  * the hop rests: its other mail is put off without asking it again, for three quarters of the time after which mail is tried again.
  * What is due after that goes, as few at once as that.
  */
