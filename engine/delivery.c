@@ -409,7 +409,8 @@ enum hk_status hk_delivery_next(
 	    {WANT_LOCAL, HK_DELIVERY_LOCAL}, {WANT_DONE, HK_DELIVERY_DONE}};
 	size_t i;
 
-	d->now = *now;
+	if (d->step != STEP_LOCAL) /* else another thread may read it */
+		d->now = *now;
 	run(d);
 	note_progress(d);
 	if (next_question(d, ret))

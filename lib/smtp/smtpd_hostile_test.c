@@ -50,16 +50,19 @@ static void feed(struct hk_smtpd *s, struct hk_slice in, size_t piece, struct hk
 	while (in.n) {
 		size_t n = hk_smtpd_feed(s, hk_slice_sub(in, 0, piece));
 
+		bool moved = n > 0;
 		enum hk_status status;
 
 		in = hk_slice_from(in, n);
 		while ((status = hk_smtpd_next(s, &e)) == HK_OK) {
+			moved = true;
 			if (e.type == HK_SMTPD_BODY)
 				hk_buf_add(body, e.text);
 			*messages += e.type == HK_SMTPD_MESSAGE;
 			hk_smtpd_accept(s);
 		}
 		assert_int_not_equal(status, HK_NOMEM);
+		assert_true(moved);
 	}
 }
 
