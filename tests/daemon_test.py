@@ -91,7 +91,7 @@ def serves_many_at_once(t):
         t.equal(done, [250] * 200, "40 clients with 5 messages each are answered")
         t.ok(wait_until(lambda: sum(len(d.files(f"u{n}")) for n in range(7)) == 200, 20), "and all of it is stored",
              sum(len(d.files(f"u{n}")) for n in range(7)))
-        ids = re.findall(r"qid=(\w+) ev=accept", d.log())
+        ids = d.wait_log(r"qid=(\w+) ev=accept", count=200)
         t.equal(len(set(ids)), 200, "every queue id is another one")
 
 

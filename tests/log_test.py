@@ -73,7 +73,7 @@ def a_reload_opens_the_file_again_and_changes_the_form(t):
             d.reload()
             t.ok(wait_until(lambda: (root / "daemon.log").exists() and "ev=reload ok=1" in (root / "daemon.log").read_text(), 30), f"{name}: a new file, in the new form")
             id = traffic(d)
-            t.ok(f"qid={id} ev=accept" in d.log(), "and the mail process writes there", d.log())
+            t.ok(d.wait_log(f"qid={id} ev=accept"), "and the mail process writes there", d.log())
             d.stop()
 
 

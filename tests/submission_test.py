@@ -199,7 +199,7 @@ def test_failures(root, tap):
             codes = [mua.command(WRONG)[0] for _ in range(3)]
             passed = time.monotonic() - begun
             tap.equal(codes, [535, 535, 421], "SEC-88: the third failure of three is the end")
-            tap.ok(passed > 0.5 + 1 + 2, "SEC-88: and each took longer than the one before", passed)
+            tap.ok(passed > 0.5 + 1 + 2 - 0.1, "SEC-88: and each took longer than the one before", passed)  # clocks have steps
         with Mua(daemon.address) as mua:
             begun = time.monotonic()
             code, text = mua.command(PLAIN)
@@ -430,9 +430,9 @@ def test_dovecot(root, tap):
         with Mua(daemon.address) as mua:
             tap.equal(scram(mua, Scram("alice@b.test", PASSWORD)), ([334, 334, 235], True), "S3-039: SCRAM-SHA-256 goes through Dovecot too")
         log = (dovecot.root / "dovecot.log").read_text()
-        device = re.search(r"ev=auth ok=1 .* device=([0-9a-f]{64})", daemon.log())
+        device = daemon.wait_log(r"ev=auth ok=1 .* device=([0-9a-f]{64})")
         tap.ok("rip=127." in log and "secured" in log and "service=smtp" in log, "Dovecot is told the client's address and that there is TLS", log[-3000:])
-        tap.ok(device and device[1] in log and TOKEN not in log, "S4-125: and the device, by its HMAC", log[-3000:])
+        tap.ok(device and device[0] in log and TOKEN not in log, "S4-125: and the device, by its HMAC", log[-3000:])
     with server(root / "dovecot", auth=f"dovecot {root}/none") as daemon, Mua(daemon.address) as mua:
         tap.equal(mua.command(PLAIN)[0], 454, "where it is not there, 454")
 
