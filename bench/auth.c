@@ -141,6 +141,17 @@ static void run_forged(void *with)
 	bench_check(count_of(with, FORGED, HK_DKIM_FAIL) == FORGED, "each fail");
 }
 
+/* The names differ in their first two octets: finding one takes next to nothing of what is measured. */
+static size_t find_name(const struct bench *b, struct hk_slice name)
+{
+	size_t i = 0;
+
+	while (b->tree_name[i].p[0] != name.p[0] || b->tree_name[i].p[1] != name.p[1])
+		bench_check(++i < b->n_tree, "a name of the tree");
+	bench_check(hk_slice_eq(b->tree_name[i], name), "a name of the tree");
+	return i;
+}
+
 static void run_spf(void *with)
 {
 	struct bench *b = with;
@@ -156,8 +167,7 @@ static void run_spf(void *with)
 	bench_check(s != NULL, "starting SPF");
 	while (hk_spf_step(s) == HK_AGAIN) {
 		while (hk_spf_question(s, &q)) {
-			for (i = 0; !hk_slice_eq(b->tree_name[i], q.name);)
-				bench_check(++i < b->n_tree, "a name of the tree");
+			i = find_name(b, q.name);
 			must(hk_spf_answer(s, &(struct hk_dns_answer){.question = q, .rr = &b->tree[i], .n = 1, .ttl = 60}), "an answer");
 		}
 	}

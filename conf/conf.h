@@ -19,7 +19,7 @@
 #include <hikyaku/crypto.h>
 #include <hikyaku/smtp.h>
 
-#include "log/format.h"
+#include "log/target.h"
 #include <hikyaku/verify.h>
 
 #define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
@@ -212,7 +212,7 @@ struct hk_conf {
 	size_t checkpoint_messages; /* partial ones, kept at most (engine/checkpoint.h) */
 	uint64_t checkpoint_size;   /* bytes of them */
 	uint32_t checkpoint_age;    /* seconds */
-	struct hk_slice log; /* "stderr" or a file */
+	struct hk_slice log; /* hk_log_target_parse: "stderr", a file, or a socket */
 	enum hk_log_format log_format;
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */

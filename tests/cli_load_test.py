@@ -5,30 +5,22 @@ usage: cli_load_test.py [CASE...]"""
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, make_certificate, run_cases, wait_until
-
-
-def is_listening(at):
-    """Without a connection, which the sink would count."""
-    address, port = at.split(":")
-    where = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{int(port):04X}"
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        return any(row.split()[1] == where and row.split()[3] == "0A" for row in list(table)[1:])
+from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, is_listening, make_certificate, run_cases, wait_until
 
 
 class Sink:
     """A sink on an address of its own; its figures once it is told to end."""
 
     def __init__(self, *options):
-        self.at = f"{fresh_address()}:{PORT}"
+        address = fresh_address(), PORT
+        self.at = "%s:%d" % address
         self.process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
                                         stdout=subprocess.PIPE, text=True)
-        wait_until(lambda: is_listening(self.at) or self.process.poll() is not None, 30)
+        wait_until(lambda: is_listening(*address) or self.process.poll() is not None, 30)
 
     def figures(self):
         if self.process.poll() is None:
@@ -50,6 +42,18 @@ def both_count_the_same(t):
     t.equal((taken["accepted"], taken["recipients"], taken["octets"]), (500, 1500, 500 * 5000), "and each octet arrives")
     t.equal((sent["connections"], taken["connections_at_once"]), (7, 7), "over so many connections as were asked for")
     t.ok(0 < sent["p50_ms"] <= sent["p90_ms"] <= sent["p99_ms"] <= sent["max_ms"], "the percentiles are in order", str(sent))
+
+
+def a_given_message_is_sent_as_it_stands(t):
+    text = b"From: <a@load.test>\r\nSubject: given\r\n\r\n.a line\r\n" + b"x" * 70 + b"\r\n"
+    with folder() as root, Daemon(root) as d:
+        (root / "given.eml").write_bytes(text)
+        status, sent, err = load(f"{d.address}:{PORT}", "--message", root / "given.eml", "--messages", 3, "--connections", 1, "--rcpt", "user1@b.test")
+        t.equal((status, err, sent["accepted"]), (0, "", 3), "three are accepted")
+        stored = d.wait_mail(count=3)
+        t.ok(len(stored) == 3 and all(one.replace(b"\r\n", b"\n").endswith(text.replace(b"\r\n", b"\n")) for one in stored), "as they stand", stored)
+        status, _, err = load("127.0.0.1:1", "--message", root / "none.eml")
+        t.ok(status == 2 and "none.eml" in err, "a file that is not there", status, err)
 
 
 def connections_are_used_so_long_as_was_asked(t):
@@ -112,7 +116,7 @@ def the_daemon_takes_what_load_sends(t):
         t.equal((status, err, sent["accepted"]), (0, "", 200), "200 messages, all accepted")
 
 
-CASES = [both_count_the_same, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
+CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
          what_cannot_be_done_is_said, the_daemon_takes_what_load_sends]
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include <hikyaku/base.h>
 
 #include "lib/base/base_internal.h"
@@ -73,6 +75,25 @@ int hk_hex_value_upper(uint8_t c)
 int hk_hex_value(uint8_t c)
 {
 	return hk_hex_value_upper(hk_to_upper(c));
+}
+
+/* Eight octets at a time: a top bit comes up where one is under 0x21 (less 0x21 it borrows), 0x7f (plus one), or over it
+ * already. What a borrow or a carry marks besides stands in the same word as an octet that is marked itself. */
+size_t hk_slice_graph_run(struct hk_slice s)
+{
+	const uint64_t ones = 0x0101010101010101;
+	size_t i = 0;
+
+	for (; s.n - i >= sizeof ones; i += sizeof ones) {
+		uint64_t word;
+
+		memcpy(&word, s.p + i, sizeof word);
+		if (((word - ones * 0x21) | (word + ones) | word) & (ones * 0x80))
+			break;
+	}
+	while (i < s.n && hk_is_graph(s.p[i]))
+		i++;
+	return i;
 }
 
 bool hk_slice_is_ascii(struct hk_slice s)

@@ -92,6 +92,27 @@ static const uint8_t digits_of[256] = {['A'] = 1,
     ['\r'] = SPACE,
     ['\n'] = SPACE};
 
+/* The usual way through: fours of digits with nothing between them. Returns how many octets of text are done. */
+static size_t take_fours(struct hk_slice text, uint8_t *out)
+{
+	size_t i;
+
+	for (i = 0; text.n - i >= 4; i += 4, out += 3) {
+		const uint8_t *p = text.p + i;
+		/* what is no digit is over 63 */
+		uint32_t d0 = digits_of[p[0]] - 1u, d1 = digits_of[p[1]] - 1u;
+		uint32_t d2 = digits_of[p[2]] - 1u, d3 = digits_of[p[3]] - 1u, word;
+
+		if ((d0 | d1 | d2 | d3) > 63)
+			break;
+		word = d0 << 18 | d1 << 12 | d2 << 6 | d3;
+		out[0] = (uint8_t)(word >> 16);
+		out[1] = (uint8_t)(word >> 8);
+		out[2] = (uint8_t)word;
+	}
+	return i;
+}
+
 enum hk_status hk_base64_parse(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
 {
 	/* four digits give three octets, so text.n octets are always enough */
@@ -102,8 +123,18 @@ enum hk_status hk_base64_parse(struct hk_arena *a, struct hk_slice text, struct 
 	if (!out)
 		return a->failed;
 	for (i = 0; i < text.n; i++) {
-		uint8_t value = digits_of[text.p[i]];
+		uint8_t value;
 
+		if (digits % 4 == 0 && !pads) {
+			size_t done = take_fours(hk_slice_from(text, i), out + n);
+
+			n += done / 4 * 3;
+			digits += done;
+			i += done;
+			if (i == text.n)
+				break;
+		}
+		value = digits_of[text.p[i]];
 		if (value == SPACE)
 			continue;
 		if (value == PAD) {

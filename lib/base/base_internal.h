@@ -16,6 +16,8 @@ bool hk_utf8_is_valid(struct hk_slice);
 uint32_t hk_utf8_point(struct hk_slice, size_t n);
 /* True when no octet of s is over 127 (so for an empty s). */
 bool hk_slice_is_ascii(struct hk_slice);
+/* The number of octets at the start of s for which hk_is_graph holds; quick where there are many. */
+size_t hk_slice_graph_run(struct hk_slice);
 /* What a hexadecimal digit stands for, or -1; _upper: small letters are none (RFC 3461 4, RFC 6376 2.11). */
 int hk_hex_value(uint8_t), hk_hex_value_upper(uint8_t);
 

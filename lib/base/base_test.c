@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "tests/unit.h"
 
 static void ip_text_round_trips(void **state)
@@ -271,6 +272,50 @@ static void base64_of_another_shape_is_refused_rfc_4648_3(void **state)
 	hk_arena_done(&a);
 }
 
+/* Octets are looked at in fours: one that is no digit is found, and one that is white space passed over, wherever it stands. */
+static void base64_is_read_alike_wherever_something_stands_between_its_digits(void **state)
+{
+	static const char text[] = "AAECAwQFBgcICQoL";
+	char with[sizeof text + 1];
+	struct hk_slice out;
+	struct hk_arena a;
+	size_t at;
+
+	(void)state;
+	hk_arena_init(&a, 4096);
+	for (at = 0; at < sizeof text; at++) {
+		memcpy(with, text, at);
+		memcpy(with + at + 1, text + at, sizeof text - at);
+		with[at] = "\t\r\n "[at % 4];
+		assert_int_equal(hk_base64_parse(&a, hk_slice_str(with), &out), HK_OK);
+		assert_memory_equal(out.p, "\0\1\2\3\4\5\6\7\10\11\12\13", 12);
+		assert_int_equal(out.n, 12);
+		with[at] = "-_.\x80"[at % 4];
+		assert_int_equal(hk_base64_parse(&a, hk_slice_str(with), &out), HK_SYNTAX);
+		with[at] = '=';
+		assert_int_equal(hk_base64_parse(&a, hk_slice_str(with), &out), HK_SYNTAX);
+	}
+	hk_arena_done(&a);
+}
+
+static void a_run_of_visible_octets_ends_at_each_other_one(void **state)
+{
+	uint8_t text[20];
+	size_t at;
+	unsigned c;
+
+	(void)state;
+	for (at = 0; at < sizeof text; at++) {
+		for (c = 0; c < 256; c++) {
+			memset(text, at % 2 ? '!' : '~', sizeof text);
+			text[at] = (uint8_t)c;
+			assert_int_equal(hk_slice_graph_run(hk_slice_of(text, sizeof text)),
+			    hk_is_graph((uint8_t)c) ? sizeof text : at);
+		}
+	}
+	assert_int_equal(hk_slice_graph_run((struct hk_slice){0}), 0);
+}
+
 static void copies_in_an_arena_end_with_a_nul_that_is_not_counted(void **state)
 {
 	struct hk_slice s, lower, text;
@@ -385,6 +430,8 @@ int main(void)
 	    cmocka_unit_test(slices_never_leave_their_bounds),
 	    cmocka_unit_test(numbers_are_digits_up_to_their_limit),
 	    cmocka_unit_test(base64_of_another_shape_is_refused_rfc_4648_3),
+	    cmocka_unit_test(base64_is_read_alike_wherever_something_stands_between_its_digits),
+	    cmocka_unit_test(a_run_of_visible_octets_ends_at_each_other_one),
 	    cmocka_unit_test(copies_in_an_arena_end_with_a_nul_that_is_not_counted),
 	    cmocka_unit_test(addresses_lie_in_their_networks),
 	    cmocka_unit_test(reverse_names_follow_rfc_1035_3_5_and_rfc_3596_2_5),

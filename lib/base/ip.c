@@ -88,10 +88,13 @@ enum hk_status hk_ip_parse(struct hk_slice text, struct hk_ip *ret)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct hk_ip ip = {0};
+	uint8_t four[4];
 
-	if (parse4(text, ip.bytes)) {
-		ip.family = 4;
-	} else if (parse6(text, ip.bytes)) {
+	if (parse4(text, four)) {
+		*ret = (struct hk_ip){.family = 4, .bytes = {four[0], four[1], four[2], four[3]}};
+		return HK_OK;
+	}
+	if (parse6(text, ip.bytes)) {
 		ip.family = 6;
 		if (memcmp(ip.bytes, mapped, sizeof mapped) == 0) {
 			memmove(ip.bytes, ip.bytes + 12, 4);

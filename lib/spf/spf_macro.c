@@ -112,12 +112,13 @@ static bool take_piece(struct hk_slice *rest, struct piece *ret)
 
 static bool is_visible(struct hk_slice s, bool spaces)
 {
-	size_t i;
+	size_t n = hk_slice_graph_run(s);
 
-	for (i = 0; i < s.n; i++)
-		if (!hk_is_graph(s.p[i]) && !(spaces && s.p[i] == ' '))
-			return false;
-	return true;
+	while (spaces && n < s.n && s.p[n] == ' ') {
+		n++;
+		n += hk_slice_graph_run(hk_slice_from(s, n));
+	}
+	return n == s.n;
 }
 
 bool hk_spf_macro_is_valid(struct hk_slice text, enum hk_spf_where where, bool *ret_has_p)

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "spf_internal.h"
 
 /* What may stand behind a mechanism's name. */
@@ -71,13 +72,13 @@ static bool parse_network(struct hk_slice text, bool six, struct hk_ip *ret)
 }
 
 static enum hk_status read_network(
-    struct hk_slice rest, bool six, struct hk_spf_term *term, const char **ret_what)
+    struct hk_slice *rest, bool six, struct hk_spf_term *term, const char **ret_what)
 {
-	if (!take_prefix_length(&rest, 1, six ? 128 : 32, &term->bits[six]))
+	if (!take_prefix_length(rest, 1, six ? 128 : 32, &term->bits[six]))
 		return fail(ret_what, "the prefix length is not valid");
-	if (rest.n < 2 || rest.p[0] != ':')
+	if (rest->n < 2 || rest->p[0] != ':')
 		return fail(ret_what, "an address is missing");
-	if (!parse_network(hk_slice_from(rest, 1), six, &term->net))
+	if (!parse_network(hk_slice_from(*rest, 1), six, &term->net))
 		return fail(ret_what, "the address is not valid");
 	return HK_OK;
 }
@@ -93,14 +94,15 @@ static enum hk_status read_domain(
 	return HK_OK;
 }
 
+/* *rest is what stands behind the name, and is used up. */
 static enum hk_status read_argument(
-    size_t row, struct hk_slice rest, struct hk_spf_term *term, const char **ret_what)
+    size_t row, struct hk_slice *rest, struct hk_spf_term *term, const char **ret_what)
 {
 	term->bits[0] = 32;
 	term->bits[1] = 128;
 	if (mechanisms[row].dual_cidr &&
-	    (!take_prefix_length(&rest, 2, 128, &term->bits[1]) ||
-	        !take_prefix_length(&rest, 1, 32, &term->bits[0])))
+	    (!take_prefix_length(rest, 2, 128, &term->bits[1]) ||
+	        !take_prefix_length(rest, 1, 32, &term->bits[0])))
 		return fail(ret_what, "the prefix length is not valid");
 	switch (mechanisms[row].argument) {
 	case NETWORK4:
@@ -108,11 +110,11 @@ static enum hk_status read_argument(
 		return read_network(rest, mechanisms[row].argument == NETWORK6, term, ret_what);
 	case DOMAIN:
 	case MAY_DOMAIN:
-		return read_domain(rest, mechanisms[row].argument == DOMAIN, term, ret_what);
+		return read_domain(*rest, mechanisms[row].argument == DOMAIN, term, ret_what);
 	case NOTHING:
 		break;
 	}
-	return rest.n ? fail(ret_what, "nothing may follow this mechanism") : HK_OK;
+	return rest->n ? fail(ret_what, "nothing may follow this mechanism") : HK_OK;
 }
 
 static enum hk_status read_directive(
@@ -130,12 +132,13 @@ static enum hk_status read_directive(
 	for (end = 0; end < text.n && text.p[end] != ':' && text.p[end] != '/';)
 		end++;
 	name = hk_slice_sub(text, 0, end);
+	text = hk_slice_from(text, end);
 	for (row = 0; row < sizeof mechanisms / sizeof mechanisms[0]; row++) {
 		if (name.n != mechanisms[row].name.n || hk_to_lower(name.p[0]) != mechanisms[row].name.p[0] ||
 		    !hk_slice_eq_nocase(name, mechanisms[row].name))
 			continue;
 		term->mechanism = mechanisms[row].mechanism;
-		return read_argument(row, hk_slice_from(text, end), term, ret_what);
+		return read_argument(row, &text, term, ret_what);
 	}
 	return fail(ret_what, "no such mechanism");
 }
@@ -185,19 +188,17 @@ enum hk_status hk_spf_take_term(
     struct hk_slice *rest, struct hk_spf_term *ret, const char **ret_what)
 {
 	struct hk_slice s = *rest, text;
-	size_t start = 0, end, name;
-	bool visible = true;
+	size_t start = 0, name;
 
 	while (start < s.n && s.p[start] == ' ')
 		start++;
 	if (start == s.n)
 		return HK_END;
-	for (end = start; end < s.n && s.p[end] != ' '; end++)
-		visible = visible && hk_is_graph(s.p[end]);
-	text = hk_slice_sub(s, start, end - start);
-	*rest = hk_slice_from(s, end);
+	s = hk_slice_from(s, start);
+	text = hk_slice_sub(s, 0, hk_slice_find(s, ' '));
+	*rest = hk_slice_from(s, text.n);
 	*ret = (struct hk_spf_term){.text = text};
-	if (!visible)
+	if (hk_slice_graph_run(text) < text.n)
 		return fail(ret_what, "a byte that is not visible ASCII");
 	name = modifier_name(text);
 	return name ? read_modifier(hk_slice_sub(text, 0, name), hk_slice_from(text, name + 1), ret, ret_what)

@@ -3,6 +3,8 @@
 
 #include <hikyaku/tags.h>
 
+#include "lib/base/base_internal.h"
+
 static bool is_fws_byte(uint8_t c)
 {
 	return hk_is_wsp(c) || c == '\r' || c == '\n';
@@ -27,26 +29,28 @@ static bool is_folding_ok(struct hk_slice s)
 {
 	size_t i = 0;
 
-	for (;;) {
-		while (i < s.n && s.p[i] != '\r' && s.p[i] != '\n')
+	while ((i += hk_slice_graph_run(hk_slice_from(s, i))) < s.n) {
+		if (s.p[i] != '\r' && s.p[i] != '\n') {
 			i++;
-		if (i == s.n)
-			return true;
+			continue;
+		}
 		if (s.n - i < 3 || s.p[i] != '\r' || s.p[i + 1] != '\n' || !hk_is_wsp(s.p[i + 2]))
 			return false;
 		i += 3;
 	}
+	return true;
 }
 
 /* tval characters and FWS. Bytes over 0x7f pass: UTF-8 may stand in d=, i= and s= (RFC 8616 5). */
 static bool is_value(struct hk_slice s)
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < s.n;
-	     i++) /* the ranges stand here, for nearly all of a message's tags is this loop */
-		if ((s.p[i] <= 0x20 || s.p[i] == 0x7f) && !is_fws_byte(s.p[i]))
+	while ((i += hk_slice_graph_run(hk_slice_from(s, i))) < s.n) {
+		if (s.p[i] <= 0x7f && !is_fws_byte(s.p[i]))
 			return false;
+		i++;
+	}
 	return true;
 }
 
@@ -163,13 +167,19 @@ bool hk_tags_item(struct hk_slice *list, uint8_t separator, struct hk_slice *ret
 enum hk_status hk_tags_strip_fws(struct hk_arena *a, struct hk_slice value, struct hk_slice *ret)
 {
 	uint8_t *p = hk_arena_alloc(a, value.n);
-	size_t n = 0, i;
+	size_t n = 0;
 
 	if (!p)
 		return a->failed;
-	for (i = 0; i < value.n; i++)
-		if (!is_fws_byte(value.p[i]))
-			p[n++] = value.p[i];
+	while (value.n) {
+		size_t run = hk_slice_graph_run(value);
+
+		if (run == 0 && !is_fws_byte(value.p[0]))
+			run = 1;
+		memcpy(p + n, value.p, run);
+		n += run;
+		value = hk_slice_from(value, run ? run : 1);
+	}
 	*ret = hk_slice_of(p, n);
 	return HK_OK;
 }
