@@ -6,6 +6,7 @@ last message is there. `raw` is load straight into sink: what the measuring itse
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -23,10 +24,12 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/interop"), str(ROOT / "tests")]
 
 import packages  # noqa: E402
 import peers  # noqa: E402
+import relay_filters as filters  # noqa: E402
+import relay_mail  # noqa: E402
 import relay_page  # noqa: E402
 import relay_servers as servers  # noqa: E402
 from auth import machine, quiet  # noqa: E402
-from harness import Dns, enter_namespaces, fresh_address, make_certificate, prepare_namespaces, wait_until  # noqa: E402
+from harness import Dns, Sink, enter_namespaces, fresh_address, make_certificate, prepare_namespaces, wait_until  # noqa: E402
 from relay_meter import COUNT_FILE, Group, PeakMemory, busy, count_syncs, syncs  # noqa: E402
 
 SIZES, CONNECTIONS = (1, 4, 64, 100), (1, 20, 200)
@@ -51,11 +54,11 @@ def words(text):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench relay", description=__doc__)
-    names = ("raw", *servers.SERVERS)
+    names = ("raw", *servers.NAMES)
     parser.add_argument("--only", type=words, default=list(names), metavar="A,B", help="of " + ", ".join(names))
     parser.add_argument("--size", type=octets, action="append", metavar="N", help="KiB of a message (octets from 256 on); more than once for more")
     parser.add_argument("--connections", type=int, action="append", metavar="N", help="clients at once")
-    parser.add_argument("--variants", type=words, default=["plain"], metavar="A,B", help="of plain, tls")
+    parser.add_argument("--variants", type=words, default=["plain"], metavar="A,B", help="of " + ", ".join(VARIANTS))
     parser.add_argument("--runs", type=int, default=5, help="of each; the median counts")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a run should take")
     parser.add_argument("--json", action="store_true", help="one array of rows")
@@ -76,7 +79,7 @@ def parse():
 def fetch():
     """Downloads what is missing; what cannot be had is told later, by whoever misses it."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    for kind in peers.PEERS:
+    for kind in (*peers.PEERS, filters.OpenDkim, filters.OpenDmarc, filters.Rspamd):
         try:
             packages.unpack(kind.package, kind.also)
         except packages.Missing as error:
@@ -90,8 +93,11 @@ def fetch():
 
 # ---- one run ----
 
-# what a variant adds to the arguments of load
-VARIANTS = {"plain": [], "tls": ["--tls", "--per-connection", "1"]}
+# variant: the servers that it wants, what it adds to the arguments of load, and the message in place of a made-up one
+VARIANTS = {"plain": ("plain", [], None), "tls": ("plain", ["--tls", "--per-connection", "1"], None),
+            "sign": ("sign", [], {"is_signed": False}), "check": ("check", [], {"is_signed": True})}
+# kind of servers: what stands in a message that one of them did its work on
+PROOF = {"sign": rb"DKIM-Signature:(?s:.){,200}d=load\.test", "check": rb"Authentication-Results:(?s:.){,1000}dmarc=pass"}
 
 
 # servers ask who a client is, and an answer that never comes would be measured
@@ -111,28 +117,67 @@ class Bench:
         self.root, self.certificate = root, root / "tls"
         make_certificate(self.certificate, "bench.test")
         Path(f"{self.certificate}.key").chmod(0o644)  # for the users of all of them
-        self.dns = Dns(CLIENT, port=53)
+        self.domain = relay_mail.Domain(root)
+        self.dns = Dns(CLIENT | self.domain.records(), port=53)
+        self.domain.dns = self.dns.address
         use_resolver(self.dns.address)
         self.sink = (fresh_address(), servers.PORT)
         self.tools = Group("tools")
         self.servers, self.skipped = {}, {}
 
-    def start(self, names):
+    def start(self, names, kinds):
+        """Those of the names that there are of each kind of servers."""
         servers.Haraka.folder = KEPT / "haraka"
-        for name in names:
-            if name == "raw":
-                continue
-            try:
-                self.servers[name] = servers.SERVERS[name](self.root, self.certificate, servers.Places(self.sink, self.dns.where)).start()
-            except (packages.Missing, RuntimeError, OSError) as error:
-                self.skipped[name] = str(error).strip().splitlines()[-1:]
-                say(f"skipped: {name}: {error}")
+        for kind in kinds:
+            for name in names:
+                if name not in servers.SERVERS[kind]:
+                    continue
+                root = self.root / f"{kind}-{name}"
+                root.mkdir(mode=0o755)
+                try:
+                    where = servers.Places(self.sink, self.dns.where, self.domain)
+                    self.servers[kind, name] = servers.SERVERS[kind][name](root, self.certificate, where).start()
+                    self.prove(kind, name)
+                except (packages.Missing, RuntimeError, OSError) as error:
+                    self.skipped[kind, name] = str(error).strip().splitlines()[-1:]
+                    say(f"skipped: {name} ({kind}): {error}")
+
+    def prove(self, kind, name):
+        """Drops the server when it does not do what is measured."""
+        if kind not in PROOF:
+            return
+        sink = Sink(*self.sink)
+        subprocess.run([BUILD / "hikyaku", "load", "--to", self.servers[kind, name].to, "--messages", "1", "--connections", "1", "--rcpt", servers.RCPT,
+                        "--message", self.domain.message(SIZES[1] * 1024, kind == "check")], check=False, capture_output=True)
+        wait_until(lambda: sink.messages, 20)
+        sink.close()
+        if not sink.messages or not re.search(PROOF[kind], sink.messages[0][2]):
+            say(f"skipped: {name} ({kind}) does not show that it did: {sink.messages} {self.servers[kind, name].log()[-800:]}")
+            server = self.servers.pop((kind, name))
+            server.stop()
+            server.group.close()
+
+    def names(self, variant, asked):
+        """Whom a variant measures: raw, which has no server, and those that have been started."""
+        return [name for name in asked if name == "raw" or (VARIANTS[variant][0], name) in self.servers]
 
     def stop(self):
         for server in self.servers.values():
             server.stop()
             server.group.close()
         self.tools.close()
+
+    def versions(self):
+        """program -> version, of the servers and their filters."""
+        found = {name: server.version for (_, name), server in self.servers.items() if "-" not in name}
+        for server in self.servers.values():
+            found.update((one.package, one.version) for one in getattr(server, "running", ()))
+        return found
+
+    def load(self, variant, size):
+        """The arguments of load that say what is sent."""
+        _, more, message = VARIANTS[variant]
+        return [*more, "--message", self.domain.message(size, **message)] if message else [*more, "--size", size]
 
     def open_sink(self, messages):
         sink = subprocess.Popen(self.tools.wrap([BUILD / "hikyaku", "sink", "--listen", "%s:%d" % self.sink, "--messages", messages, "--json"]),
@@ -141,7 +186,7 @@ class Bench:
 
     def run(self, name, variant, size, connections, messages):
         """A row of figures, or None when it did not come to its end."""
-        server = self.servers.get(name)
+        server = self.servers.get((VARIANTS[variant][0], name))
         to = server.to if server else "%s:%d" % self.sink
         group = server.group if server else self.tools
         sink = self.open_sink(messages)
@@ -150,7 +195,7 @@ class Bench:
         began = time.monotonic()
         with PeakMemory(group) as memory:
             load = subprocess.Popen(self.tools.wrap([BUILD / "hikyaku", "load", "--to", to, "--connections", connections, "--messages", messages,
-                                                     "--size", size, "--rcpt", servers.RCPT, "--json", *VARIANTS[variant]]), stdout=subprocess.PIPE, text=True)
+                                                     "--rcpt", servers.RCPT, "--json", *self.load(variant, size)]), stdout=subprocess.PIPE, text=True)
             try:
                 sent = json.loads(load.communicate(timeout=PATIENCE)[0] or "{}")
                 taken = json.loads(sink.communicate(timeout=PATIENCE)[0])
@@ -185,10 +230,10 @@ def amount(probe, seconds, connections):
     return min(MOST, max(LEAST, 4 * connections, wanted))
 
 
-def measure(bench, options, names, variant, size, connections):
+def measure(bench, options, variant, size, connections):
     """The rows of one setting: a first run of each that warms it up and tells how many messages are enough, then rounds in turns."""
     enough, took = {}, {}
-    for name in names:
+    for name in bench.names(variant, options.only):
         probe = bench.run(name, variant, size, connections, LEAST + connections)
         if probe:
             enough[name] = amount(bench.run(name, variant, size, connections, amount(probe, options.seconds / 4, connections)) or probe,
@@ -238,14 +283,17 @@ def main():
         peers.add_users(Path("/tmp"))
         bench = Bench(root)
         try:
-            bench.start(options.only)
-            names = [name for name in options.only if name == "raw" or name in bench.servers]
+            bench.start(options.only, dict.fromkeys(VARIANTS[variant][0] for variant in options.variants))
             say(relay_page.HEAD)
             for setting in settings(options):
-                rows += measure(bench, options, names, *setting)
-            versions = {name: server.version for name, server in bench.servers.items()}
+                rows += measure(bench, options, *setting)
+            versions = bench.versions()
+            rsa = relay_mail.rsa_ms(KEPT, bench.domain) if "sign" in options.variants else None
         finally:
             bench.stop()
+    for row in rows:
+        if rsa and row["name"].endswith("-sign"):
+            row["rsa_ms"] = round(rsa, 4)
     report = {"machine": machine(), "versions": versions, "load": os.getloadavg()[0], "rows": rows}
     if options.json:
         print(json.dumps(rows, indent=1))

@@ -4,7 +4,7 @@
 import re
 import time
 
-COLUMNS = (("name", "{:14}", "{:>14}"), ("size", "{:>7}", "{:>7}"), ("connections", "{:>5}", "{:>5}"), ("accepted_per_s", "{:>9.0f}", "{:>9}"),
+COLUMNS = (("name", "{:20}", "{:>20}"), ("size", "{:>7}", "{:>7}"), ("connections", "{:>5}", "{:>5}"), ("accepted_per_s", "{:>9.0f}", "{:>9}"),
            ("delivered_per_s", "{:>9.0f}", "{:>9}"), ("cpu_per_1000", "{:>9.3f}", "{:>9}"), ("syncs_per_message", "{:>7.3f}", "{:>7}"),
            ("peak_mb", "{:>7.1f}", "{:>7}"), ("p50_ms", "{:>9.2f}", "{:>9}"), ("p99_ms", "{:>9.2f}", "{:>9}"), ("foreign", "{:>7.0%}", "{:>7}"))
 SHORT = {"name": "name", "size": "octets", "connections": "conn", "accepted_per_s": "accept/s", "delivered_per_s": "deliver/s",
@@ -38,6 +38,14 @@ def figure(name, key, at):
     return value
 
 
+def more(name, key, than, other_key, at):
+    """How much more the figure of `name` is than that of `than`."""
+    def value(rows):
+        a, b = find(rows, name, *at), find(rows, than, *at)
+        return a[key] - b[other_key] if a and b and other_key in b else None
+    return value
+
+
 # what is asked; the least (1) or the most (-1) that is right; the value that is asked; how it comes from the rows
 GOALS = (
     ("CPU of Postfix beside ours, 4 KiB, 20 connections", 1, 15, ratio("postfix", "hikyaku", "cpu_per_1000", (4, 20))),
@@ -47,6 +55,10 @@ GOALS = (
     ("delivered/s beside Postfix, 64 KiB, 20 connections", 1, 4, ratio("hikyaku", "postfix", "delivered_per_s", (64, 20))),
     ("accepted/s beside Postfix, 4 KiB, 200 connections", 1, 8, ratio("hikyaku", "postfix", "accepted_per_s", (4, 200))),
     ("syncs of a message, 4 KiB, 200 connections", -1, 0.1, figure("hikyaku", "syncs_per_message", (4, 200))),
+    ("CPU of a message that is signed, over one RSA operation, ms", -1, 0.3, more("hikyaku-sign", "cpu_per_1000", "hikyaku-sign", "rsa_ms", (4, 20))),
+    ("CPU of checking, over handing on, ms", -1, 0.15, more("hikyaku-check", "cpu_per_1000", "hikyaku", "cpu_per_1000", (4, 20))),
+    ("checked/s beside Postfix with rspamd", 1, 5, ratio("hikyaku-check", "postfix-rspamd-check", "delivered_per_s", (4, 20))),
+    ("CPU of Postfix with rspamd beside ours, checking", 1, 5, ratio("postfix-rspamd-check", "hikyaku-check", "cpu_per_1000", (4, 20))),
 )
 
 

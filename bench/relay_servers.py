@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import peers
+import relay_filters as filters
 from harness import Daemon, fresh_address
 from relay_meter import Group
 
@@ -16,10 +17,11 @@ RCPT = "user%n@relay.sink.test"
 
 
 class Places:
-    """What a peer's configuration wants to know: all but the sink is nowhere. dns: the resolver, as ours wants it written."""
+    """What a peer's configuration wants to know: all but the sink is nowhere. dns: the resolver, as ours wants it written; domain: of
+    relay_mail."""
 
-    def __init__(self, sink, dns):
-        self.sink, self.dns = sink, dns
+    def __init__(self, sink, dns, domain):
+        self.sink, self.dns, self.domain = sink, dns, domain
         self.submission = {(back, implicit): "127.0.0.1" for back in ("file", "dovecot") for implicit in (False, True)}
 
     def __getattr__(self, name):
@@ -40,6 +42,32 @@ class Measured:
 
 class Postfix(Measured, peers.Postfix):
     key = "postfix"
+    filters = ()
+
+    def prepare(self):
+        command = super().prepare()
+        self.running = [kind(self.root, self.places.domain) for kind in self.filters]
+        if self.running:
+            with open(self.root / "etc/main.cf", "a", encoding="ascii") as conf:
+                conf.write(f"smtpd_milters = {', '.join(one.start(self.group).milter for one in self.running)}\nmilter_default_action = tempfail\n")
+        return command
+
+    def stop(self):
+        super().stop()
+        for one in self.running:
+            one.stop()
+
+
+class PostfixSigns(Postfix):
+    filters = (filters.OpenDkimSigner,)
+
+
+class PostfixChecks(Postfix):
+    filters = (filters.OpenDkim, filters.OpenDmarc)
+
+
+class PostfixRspamd(Postfix):
+    key, filters = "postfix-rspamd", (filters.Rspamd,)
 
 
 class Exim(Measured, peers.Exim):
@@ -107,7 +135,7 @@ class Hikyaku:
 
     key = "hikyaku"
     version = "this tree"
-    listener = "role relay; relay-from 127.0.0.0/8;"
+    listener, rest = "role relay; relay-from 127.0.0.0/8;", ""
     settings = {}
 
     def __init__(self, root, certificate, where):
@@ -115,7 +143,7 @@ class Hikyaku:
         self.root.mkdir(mode=0o755)
         self.group = Group(self.key)
         listeners = f"listen in {{ address %(address)s:%(port)d; {self.listener} starttls on; certificate {certificate}.crt; certificate-key {certificate}.key; }}"
-        route = "route * { via smtp %s:%d; tls off; }" % where.sink
+        route = "route * { via smtp %s:%d; tls off; } " % where.sink + self.rest.format(domain=where.domain)
         self.daemon = Daemon(self.root, listeners, route, single=False, workers=None, retry=None, lifetime=None, accept=None,
                              resolver_timeout=None, timezone=None, resolver=where.dns, hostname="hikyaku.test", **self.settings)
 
@@ -134,7 +162,22 @@ class Hikyaku:
         self.daemon.stop()
 
 
-SERVERS = {kind.key: kind for kind in (Hikyaku, Postfix, Exim, OpenSmtpd, Haraka)}
+class HikyakuSigns(Hikyaku):
+    rest = "key k {{ domain {domain.name}; selector {domain.selector}; file {domain.key}; }} sign * k;"
+
+
+class HikyakuChecks(Hikyaku):
+    listener = Hikyaku.listener + " checks spf dkim dmarc;"
+
+
+def by_key(*kinds):
+    return {kind.key: kind for kind in kinds}
+
+
+# those that show how quickly each hands on, and those that sign and check besides
+SERVERS = {"plain": by_key(Hikyaku, Postfix, Exim, OpenSmtpd, Haraka), "sign": by_key(HikyakuSigns, PostfixSigns),
+           "check": by_key(HikyakuChecks, PostfixChecks, PostfixRspamd)}
+NAMES = tuple(dict.fromkeys(name for kinds in SERVERS.values() for name in kinds))
 
 
 def remove(root):

@@ -14,7 +14,7 @@
 #include "io/net.h"
 #include "load.h"
 
-enum { PENDING = 16 * 1024, LINE = 78 };
+enum { PENDING = 16 * 1024, LINE = 78, MESSAGE_MAX = 64 << 20 };
 
 #define AT(member) offsetof(struct load_options, member)
 static const struct flag flags[] = {
@@ -23,6 +23,7 @@ static const struct flag flags[] = {
     {"--messages", "N", "so many messages in all (default: 1000)", FLAG_NUMBER, AT(messages), 1, 1000000000},
     {"--per-connection", "N", "a new connection after so many (default: 0, never)", FLAG_NUMBER, AT(per_connection), 0, 1000000},
     {"--size", "OCTETS", "of each message (default: 4096)", FLAG_NUMBER, AT(octets), 256, 1 << 30},
+    {"--message", "FILE", "send this one, line ends CRLF, in place of one that is made up", FLAG_TEXT, AT(message), 0, 0},
     {"--recipients", "N", "of each message (default: 1)", FLAG_NUMBER, AT(recipients), 1, HK_SMTP_RCPTS_MAX},
     {"--rate", "N", "at most so many messages a second, in all", FLAG_NUMBER, AT(rate), 1, 1000000},
     {"--from", "ADDRESS", "the sender (default: load@load.test)", FLAG_TEXT, AT(from), 0, 0},
@@ -47,7 +48,7 @@ struct runner {
 	uint64_t sent_here;    /* messages on this connection */
 	uint64_t began_us;     /* of the message */
 	uint64_t number;       /* of the message */
-	struct hk_buf head;    /* its header */
+	struct hk_buf head;    /* its header; unused with --message */
 	size_t at_head, at_body;
 	uint8_t pending[PENDING];
 	size_t at, n;
@@ -99,10 +100,18 @@ static enum hk_status make_rcpt(struct runner *r, uint64_t number, struct hk_are
 	return hk_arena_fmt(a, ret, "%.*s%llu%s", (int)(mark - form), form, (unsigned long long)number, mark + 2);
 }
 
+/* What comes before the made-up body: the header, or all there is. */
+static struct hk_slice lead(const struct runner *r)
+{
+	return hk_buf_slice(r->load->given.n ? &r->load->given : &r->head);
+}
+
 static size_t body_size(const struct runner *r)
 {
 	size_t octets = (size_t)r->load->options.octets;
 
+	if (r->load->given.n)
+		return 0;
 	return octets > r->head.n ? octets - r->head.n : 2;
 }
 
@@ -124,7 +133,7 @@ static enum hk_status start_message(struct runner *r)
 	t.rcpt = rcpt;
 	t.n = (size_t)l->options.recipients;
 	t.mail.has_size = true;
-	t.mail.size = r->head.n + body_size(r);
+	t.mail.size = lead(r).n + body_size(r);
 	r->began_us = now_us();
 	if (status == HK_OK)
 		status = rcpt ? hk_smtpc_start(r->smtpc, &t) : HK_NOMEM;
@@ -137,8 +146,8 @@ static void send_body(struct runner *r)
 {
 	size_t n = body_size(r), first = LINE - n % LINE;
 
-	while (r->at_head < r->head.n) {
-		size_t taken = hk_smtpc_body(r->smtpc, hk_slice_from(hk_buf_slice(&r->head), r->at_head));
+	while (r->at_head < lead(r).n) {
+		size_t taken = hk_smtpc_body(r->smtpc, hk_slice_from(lead(r), r->at_head));
 
 		r->at_head += taken;
 		if (taken == 0)
@@ -500,7 +509,8 @@ enum cli_exit cli_load(char **argv)
 		    FLAGS);
 		code = CLI_OK;
 	} else if (is_usable(&l->options)) {
-		code = go(l);
+		if (!l->options.message || cli_read_file(l->options.message, MESSAGE_MAX, &l->given))
+			code = go(l);
 	}
 	load_done(l);
 	free(l);

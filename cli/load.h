@@ -15,7 +15,7 @@
 struct load_options {
 	struct hk_conf_socket to;
 	uint64_t connections, messages, per_connection, octets, recipients, rate;
-	const char *from, *rcpt, *helo;
+	const char *from, *rcpt, *helo, *message;
 	bool tls, lmtp, no_pipelining, no_chunking, json, help;
 };
 
@@ -37,6 +37,7 @@ struct load {
 	} other[LOAD_CODES]; /* the last one takes what has no place */
 	uint32_t *latency_us; /* of accepted ones */
 	size_t n_latencies, room;
+	struct hk_buf given;     /* --message */
 	uint8_t text[LOAD_TEXT]; /* lines that bodies are cut from */
 };
 

@@ -106,4 +106,5 @@ enum cli_exit load_report(struct load *l)
 void load_done(struct load *l)
 {
 	free(l->latency_us);
+	hk_buf_done(&l->given);
 }

@@ -19,7 +19,7 @@
 #include <hikyaku/crypto.h>
 #include <hikyaku/smtp.h>
 
-#include "log/format.h"
+#include "log/target.h"
 #include <hikyaku/verify.h>
 
 #define HK_CONF_CERTIFICATES_MAX 64 /* of a listener: a handshake looks at each */
@@ -209,7 +209,7 @@ struct hk_conf {
 	struct hk_conf_times delay_notice; /* ages at which the sender is told of a delay; a 0: never */
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
-	struct hk_slice log; /* "stderr" or a file */
+	struct hk_slice log; /* hk_log_target_parse: "stderr", a file, or a socket */
 	enum hk_log_format log_format;
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */

@@ -61,7 +61,7 @@ enum conf_kind {
 	CONF_KIND_MAILBOXES, /* user or user@domain..., may be repeated */
 	CONF_KIND_ADDRESS,  /* local@domain */
 	CONF_KIND_RESOLVER, /* IP[@PORT] */
-	CONF_KIND_LOG,      /* stderr or a path */
+	CONF_KIND_LOG,      /* stderr, a path, a socket of the host */
 	CONF_KIND_NUMBER,
 	CONF_KIND_SIZE,
 	CONF_KIND_DURATION,

@@ -288,6 +288,36 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	}
 }
 
+/* the longest path of a socket, and one octet less and more */
+static void a_log_goes_to_what_its_item_names(void **state)
+{
+	static const char *const good[] = {"stderr", "/var/log/x", "syslog", "journald", "syslog:/dev/log", "journald:/run/x"};
+	static const char *const bad[] = {"stdout", "syslog:", "syslog:x", "journald:run/x", "journal", "syslog:/a\x01", "stderr:/x"};
+	char text[256];
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < COUNT(good); i++) {
+		struct hk_conf *c;
+
+		snprintf(text, sizeof text, "hostname a.test; log \"%s\";", good[i]);
+		c = parse(text);
+		assert_text(c->log, good[i]);
+		hk_conf_free(c);
+	}
+	for (i = 0; i < COUNT(bad); i++) {
+		snprintf(text, sizeof text, "hostname a.test; log \"%s\";", bad[i]);
+		free(errors_of(hk_slice_str(text)));
+	}
+	for (n = HK_LOG_SOCKET_MAX - 1; n <= HK_LOG_SOCKET_MAX + 1; n++) {
+		struct hk_conf *c = NULL;
+
+		snprintf(text, sizeof text, "hostname a.test; log syslog:/%0*d;", (int)n - 1, 7);
+		assert_int_equal(hk_conf_parse("t", hk_slice_str(text), &c, NULL), n <= HK_LOG_SOCKET_MAX ? HK_OK : HK_SYNTAX);
+		hk_conf_free(c);
+	}
+}
+
 static void all_errors_of_a_text_are_told(void **state)
 {
 	char text[8192] = "hostname h.test;\n", *got;
@@ -475,6 +505,7 @@ int main(void)
 	    cmocka_unit_test(defaults_are_those_of_the_table),
 	    cmocka_unit_test(a_dump_parses_to_the_same_value),
 	    cmocka_unit_test(errors_point_at_their_place_and_suggest_the_near_name),
+	    cmocka_unit_test(a_log_goes_to_what_its_item_names),
 	    cmocka_unit_test(all_errors_of_a_text_are_told),
 	    cmocka_unit_test(hostile_text_is_quoted_in_errors),
 	    cmocka_unit_test(a_text_over_the_limit_is_refused),

@@ -174,9 +174,14 @@ static const char *check_selector(struct hk_slice s)
 
 static const char *check_log(struct hk_slice s)
 {
-	return hk_slice_eq(s, HK_S("stderr")) || !conf_check_path(s)
+	struct hk_slice path;
+	enum hk_log_target target = hk_log_target_parse(s, &path);
+
+	if (target != HK_LOG_STREAM && path.n > HK_LOG_SOCKET_MAX)
+		return "names a socket whose path has more than 97 octets";
+	return hk_slice_eq(s, HK_S("stderr")) || !conf_check_path(path)
 	           ? NULL
-	           : "must be stderr or an absolute path";
+	           : "must be stderr, an absolute path, syslog, journald, or one of these with a \":\" and the absolute path of its socket";
 }
 
 static const char *check_resolver(struct hk_slice s)

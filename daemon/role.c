@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "daemon/log_file.h"
 #include "daemon/roles.h"
 #include "daemon/signals.h"
 #include "engine/log_value.h"
@@ -17,9 +18,7 @@ static void take(struct hk_log_sink *sink, const struct hk_control *m, role_take
 		taker(with, m);
 		return;
 	}
-	dup2(m->fd, STDERR_FILENO);
-	close(m->fd);
-	hk_log_sink_shape(sink, (enum hk_log_format)m->index, m->text);
+	log_take(sink, m);
 }
 
 static void serve(int signals, struct hk_log_sink *sink, role_taker *taker, void *with)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/bundle.h"
+#include "daemon/log_file.h"
 #include "daemon/privileges.h"
 #include "daemon/roles.h"
 #include "daemon/server.h"
@@ -199,9 +200,7 @@ static void take_message(struct mta_role *r, const struct hk_control *m)
 		server_operator(&r->server, m->fd, m->index);
 		break;
 	case HK_CONTROL_LOG:
-		dup2(m->fd, STDERR_FILENO);
-		close(m->fd);
-		hk_log_sink_shape(r->sink, (enum hk_log_format)m->index, m->text);
+		log_take(r->sink, m);
 		break;
 	case HK_CONTROL_STOP:
 		begin_stop(r);

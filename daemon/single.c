@@ -224,7 +224,7 @@ static enum hk_status bind_and_become(struct single *s, const struct bundle *b, 
 	if (status == HK_OK)
 		status = operator_socket_open(&s->operator, b->conf, &who, why);
 	if (status == HK_OK)
-		status = log_file_use(b->conf, why);
+		status = log_file_use(b->conf, &who, why);
 	if (status == HK_OK && !privileges_become(&who)) {
 		hk_buf_addf(why, "cannot become user %ld: %s", (long)who.uid, strerror(errno));
 		status = HK_IO;
@@ -244,7 +244,7 @@ static enum hk_status start(struct single *s, struct hk_buf *why)
 	if (status == HK_OK)
 		status = hk_log_sink_open(STDERR_FILENO, HK_LOG_THREAD, &s->sink);
 	if (status == HK_OK) {
-		hk_log_sink_shape(s->sink, b->conf->log_format, b->conf->hostname);
+		log_shape(s->sink, b->conf);
 		s->log = hk_log_sink_log(s->sink);
 		status = server_init(&s->server, s->log);
 		s->has_server = status == HK_OK;
@@ -284,7 +284,7 @@ static enum hk_status try_reload(struct single *s, struct hk_buf *why)
 		status = server_serve(&s->server, why);
 	if (status == HK_OK) {
 		sockets_keep(&s->sockets);
-		hk_log_sink_shape(s->sink, b->conf->log_format, b->conf->hostname);
+		log_shape(s->sink, b->conf);
 	} else {
 		sockets_undo(&s->sockets);
 		server_drop(&s->server);
@@ -301,6 +301,8 @@ static void reload(struct single *s)
 
 	notify_reloading();
 	hk_buf_init(&why, 65536);
+	/* also when the rest is refused: a rotated log must not wait for a good configuration */
+	(void)log_file_again(s->server.now->conf, s->log);
 	status = try_reload(s, &why);
 	reload_log(s->log, status, hk_buf_slice(&why));
 	hk_buf_done(&why);

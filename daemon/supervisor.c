@@ -51,7 +51,7 @@ static enum hk_status prepare(struct supervisor *s, const struct bundle *b, stru
 	if (status == HK_OK)
 		status = operator_socket_open(&s->operator, b->conf, &s->mta.who, why);
 	if (status == HK_OK)
-		status = log_file_use(b->conf, why);
+		status = log_file_use(b->conf, NULL, why);
 	return status;
 }
 
@@ -152,7 +152,7 @@ void supervisor_reload(struct supervisor *s)
 	notify_reloading();
 	hk_buf_init(&why, 65536);
 	/* also when the rest is refused: a rotated log must not wait for a good configuration */
-	if (log_file_use(s->now->conf, &why) == HK_OK)
+	if (log_file_again(s->now->conf, s->log))
 		offer_log(s, s->now->conf);
 	status = begin_reload(s, &why);
 	if (status != HK_OK) {

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/log_file.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "daemon/supervisor_internal.h"
@@ -103,14 +104,14 @@ static void send_fetch(struct supervisor *s)
 
 static void send_log(struct supervisor *s, struct child *c, const struct hk_conf *conf)
 {
-	send_to(s, c,
-	    &(struct hk_control){
-	        .type = HK_CONTROL_LOG, .index = (uint32_t)conf->log_format, .text = conf->hostname, .fd = STDERR_FILENO});
+	const struct hk_control m = log_message(conf);
+
+	send_to(s, c, &m);
 }
 
 void offer_log(struct supervisor *s, const struct hk_conf *conf)
 {
-	hk_log_sink_shape(s->sink, conf->log_format, conf->hostname);
+	log_shape(s->sink, conf);
 	send_log(s, &s->mta, conf);
 	send_log(s, &s->keys, conf);
 	send_log(s, &s->fetch, conf);

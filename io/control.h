@@ -33,7 +33,7 @@ enum hk_control_type {
 	HK_CONTROL_REFUSED, /* generation, text: why */
 	HK_CONTROL_CHANNEL, /* worker, fd */
 	HK_CONTROL_FORGET,  /* generation: it did not come into force */
-	HK_CONTROL_LOG,     /* fd; index: enum hk_log_format; text: our host's name, for it */
+	HK_CONTROL_LOG,     /* fd; index: enum hk_log_format; worker: enum hk_log_target; socket.path: its socket; text: our host's name */
 	HK_CONTROL_STOP,
 	HK_CONTROL_FETCH, /* fd: a channel between the mta and the fetch process */
 	HK_CONTROL_OPERATOR, /* fd: the operator's socket; index: the group that may use it, UINT32_MAX: none */

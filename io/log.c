@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +7,26 @@
 
 #include "io/clock.h"
 #include "io/log.h"
+#include "io/log_out.h"
 
 enum {
-	WRITE_MAX = 4096,    /* PIPE_BUF: after POLLOUT a write of this size does not block */
 	HOST_ROOM = 256,
 	LAST_WAIT_MS = 1000, /* how long close waits for a reader that does not read */
+	AGAIN_MS = 100,      /* after which a socket that nobody reads is tried again */
 	GATHER_MS = 10,      /* lines wait so long for others, so that one write takes them all */
 	GATHER_MAX = 64 * 1024,
 };
 
 struct hk_log_sink {
 	struct hk_log log;
-	int fd;
+	struct hk_log_out stream, socket, *to; /* to: one of them; socket never changes once it is open */
 	enum hk_log_sink_how how;
 	enum hk_log_format format;
 	char host[HOST_ROOM];
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
 	struct hk_buf waiting, writing;
-	uint64_t dropped, told;
+	uint64_t dropped, told; /* lines */
 	bool stopping, is_urgent; /* is_urgent: an error waits, and what comes next may be the end */
 	pthread_t thread;
 };
@@ -43,7 +42,7 @@ static void add(const struct hk_log_sink *s, struct hk_buf *to, enum hk_log_leve
 	struct hk_now now;
 
 	hk_clock_now(&now);
-	hk_log_format_add(to, s->format,
+	hk_log_target_add(to, s->to->target, s->format,
 	    &(struct hk_log_stamp){.utc = now.utc,
 	        .ms = now.utc_ms,
 	        .zone_minutes = now.zone_minutes,
@@ -53,58 +52,87 @@ static void add(const struct hk_log_sink *s, struct hk_buf *to, enum hk_log_leve
 	    line);
 }
 
-/* false when the reader is gone or did not read in time. */
-static bool write_out(int fd, struct hk_slice s, int wait_ms)
+static uint64_t records_in(enum hk_log_target target, struct hk_slice s)
 {
-	while (s.n) {
-		struct pollfd p = {.fd = fd, .events = POLLOUT};
-		ssize_t n;
-		int ready = poll(&p, 1, wait_ms);
+	uint64_t n = 0;
+	size_t used;
 
-		if (ready < 0 && errno == EINTR)
-			continue;
-		if (ready <= 0)
-			return false;
-		n = write(fd, s.p, s.n < WRITE_MAX ? s.n : WRITE_MAX);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
-			return false;
-		s = hk_slice_from(s, (size_t)n);
-	}
-	return true;
+	for (; s.n; s = hk_slice_from(s, used), n++)
+		(void)hk_log_target_record(target, s, &used);
+	return n;
+}
+
+static void tell_dropped(struct hk_log_sink *s)
+{
+	if (s->dropped == s->told)
+		return;
+	add(s, &s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow\""));
+	s->told = s->dropped;
 }
 
 static void swap(struct hk_log_sink *s)
 {
 	struct hk_buf b = s->writing;
 
-	if (s->dropped != s->told) {
-		add(s, &s->waiting, HK_LOG_WARNING,
-		    HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too "
-		         "slow\""));
-		s->told = s->dropped;
-	}
+	tell_dropped(s);
 	s->writing = s->waiting;
 	s->waiting = b;
 	hk_buf_reset(&s->waiting);
 }
 
 /* Not by the wall clock, which may jump. */
+static struct timespec after(long ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += ms * 1000000L;
+	if (at.tv_nsec >= 1000000000L) {
+		at.tv_nsec -= 1000000000L;
+		at.tv_sec++;
+	}
+	return at;
+}
+
 static void gather(struct hk_log_sink *s)
 {
-	struct timespec until;
+	const struct timespec until = after(GATHER_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += GATHER_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
 	while (!s->stopping && !s->is_urgent && s->waiting.n < GATHER_MAX)
 		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
 			break;
 	s->is_urgent = false;
+}
+
+/* A while, or until the end. */
+static bool is_stopping(struct hk_log_sink *s, bool waits)
+{
+	const struct timespec until = after(AGAIN_MS);
+	bool stopping;
+
+	pthread_mutex_lock(&s->mutex);
+	while (waits && !s->stopping)
+		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	stopping = s->stopping;
+	pthread_mutex_unlock(&s->mutex);
+	return stopping;
+}
+
+/* A reader that is slow, and a service that is being started again, are waited for while what comes next has room. A stream whose
+ * reader is gone loses the lines. Mail goes on. */
+static uint64_t write_out(struct hk_log_sink *s, const struct hk_log_out *to)
+{
+	struct hk_slice rest = hk_buf_slice(&s->writing);
+	enum hk_status status;
+	size_t wrote;
+
+	for (;;) {
+		status = hk_log_out_write(to, rest, LAST_WAIT_MS, &wrote);
+		rest = hk_slice_from(rest, wrote);
+		if (status == HK_OK || status == HK_IO || is_stopping(s, status == HK_NOTFOUND))
+			return records_in(to->target, rest);
+	}
 }
 
 static void *writer(void *argument)
@@ -113,6 +141,8 @@ static void *writer(void *argument)
 
 	pthread_mutex_lock(&s->mutex);
 	for (;;) {
+		const struct hk_log_out *to;
+		uint64_t lost;
 		bool last;
 
 		while (!s->waiting.n && !s->stopping)
@@ -122,15 +152,27 @@ static void *writer(void *argument)
 		gather(s);
 		swap(s);
 		last = s->stopping;
+		to = s->to;
 		pthread_mutex_unlock(&s->mutex);
-		/* a reader that is gone loses the lines; mail goes on */
-		write_out(s->fd, hk_buf_slice(&s->writing), last ? LAST_WAIT_MS : -1);
+		lost = write_out(s, to);
 		pthread_mutex_lock(&s->mutex);
+		s->dropped += lost;
 		if (last)
 			break;
 	}
 	pthread_mutex_unlock(&s->mutex);
 	return NULL;
+}
+
+/* What waits, from the caller's own hands. */
+static void write_now(struct hk_log_sink *s)
+{
+	struct hk_slice rest = hk_buf_slice(&s->waiting);
+	size_t wrote;
+
+	(void)!hk_log_out_write(s->to, rest, LAST_WAIT_MS, &wrote);
+	s->dropped += records_in(s->to->target, hk_slice_from(rest, wrote));
+	hk_buf_reset(&s->waiting);
 }
 
 static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slice line)
@@ -141,6 +183,8 @@ static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 	if (level == HK_LOG_DEBUG)
 		return;
 	pthread_mutex_lock(&s->mutex);
+	if (s->how == HK_LOG_DIRECT)
+		tell_dropped(s);
 	before = s->waiting.n;
 	add(s, &s->waiting, level, line);
 	if (hk_buf_status(&s->waiting) != HK_OK) {
@@ -149,8 +193,7 @@ static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 		s->dropped++;
 	}
 	if (s->how == HK_LOG_DIRECT) {
-		write_out(s->fd, hk_buf_slice(&s->waiting), LAST_WAIT_MS);
-		hk_buf_reset(&s->waiting);
+		write_now(s);
 	} else {
 		s->is_urgent |= level == HK_LOG_ERROR;
 		if (!before || s->is_urgent || (before < GATHER_MAX && s->waiting.n >= GATHER_MAX))
@@ -165,7 +208,8 @@ enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_
 
 	if (!s)
 		return HK_NOMEM;
-	*s = (struct hk_log_sink){.log = {add_line}, .fd = fd, .how = how, .host = "localhost"};
+	*s = (struct hk_log_sink){.log = {add_line}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost"};
+	s->to = &s->stream;
 	hk_buf_init(&s->waiting, HK_LOG_SINK_MAX);
 	hk_buf_init(&s->writing, HK_LOG_SINK_MAX);
 	pthread_mutex_init(&s->mutex, NULL);
@@ -189,7 +233,7 @@ static bool stop_writer(struct hk_log_sink *s)
 	pthread_cond_signal(&s->filled);
 	pthread_mutex_unlock(&s->mutex);
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 2 * LAST_WAIT_MS / 1000;
+	until.tv_sec += 3 * LAST_WAIT_MS / 1000; /* what it writes now, and what waits then */
 	return pthread_timedjoin_np(s->thread, NULL, &until) == 0;
 }
 
@@ -199,18 +243,38 @@ void hk_log_sink_close(struct hk_log_sink *s)
 		return;
 	hk_buf_done(&s->waiting);
 	hk_buf_done(&s->writing);
+	hk_log_out_close(&s->socket);
 	pthread_cond_destroy(&s->filled);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
 
-void hk_log_sink_shape(struct hk_log_sink *s, enum hk_log_format format, struct hk_slice host)
+/* What waits has the form of where it was to go. */
+static enum hk_status aim(struct hk_log_sink *s, const struct hk_log_shape *shape)
 {
+	enum hk_status status;
+
+	if (shape->target == HK_LOG_STREAM || s->to == &s->socket)
+		return HK_OK;
+	status = hk_log_out_open(&s->socket, shape->target, shape->path);
+	if (status != HK_OK)
+		return status;
+	write_now(s);
+	s->to = &s->socket;
+	return HK_OK;
+}
+
+enum hk_status hk_log_sink_shape(struct hk_log_sink *s, const struct hk_log_shape *shape)
+{
+	enum hk_status status;
+
 	pthread_mutex_lock(&s->mutex);
-	s->format = format < HK_LOG_FORMATS ? format : HK_LOG_OWN;
-	if (host.n && host.n < sizeof s->host)
-		snprintf(s->host, sizeof s->host, "%.*s", HK_FMT(host));
+	s->format = shape->format < HK_LOG_FORMATS ? shape->format : HK_LOG_OWN;
+	if (shape->host.n && shape->host.n < sizeof s->host)
+		snprintf(s->host, sizeof s->host, "%.*s", HK_FMT(shape->host));
+	status = aim(s, shape);
 	pthread_mutex_unlock(&s->mutex);
+	return status;
 }
 
 struct hk_log *hk_log_sink_log(struct hk_log_sink *s)

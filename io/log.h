@@ -6,7 +6,7 @@
 #define HIKYAKU_IO_LOG_H
 
 #include "engine/world.h"
-#include "log/format.h"
+#include "log/target.h"
 
 #define HK_LOG_SINK_MAX                                                                            \
 	(1024 * 1024) /* bytes that wait for a slow reader; past it lines are dropped and counted  \
@@ -20,8 +20,13 @@ struct hk_log_sink;
 /* hk_log_sink_open(fd, how, ret): fd stays the caller's. */
 enum hk_status hk_log_sink_open(
     int fd, enum hk_log_sink_how, struct hk_log_sink **ret) HK_MUSTCHECK;
-/* hk_log_sink_shape(s, format, host): of the lines from now on; host is copied. */
-void hk_log_sink_shape(struct hk_log_sink *, enum hk_log_format, struct hk_slice host);
+struct hk_log_shape {
+	enum hk_log_format format;
+	enum hk_log_target target; /* a sink that once goes to a socket stays there */
+	struct hk_slice host, path; /* path: of the socket */
+};
+/* hk_log_sink_shape(s, shape): of the lines from now on; what it borrows is copied. FULL, LIMIT: no socket; the target stays what it was. */
+enum hk_status hk_log_sink_shape(struct hk_log_sink *, const struct hk_log_shape *) HK_MUSTCHECK;
 /* writes out what waits, for a second at most; NULL allowed. */
 void hk_log_sink_close(struct hk_log_sink *);
 struct hk_log *hk_log_sink_log(struct hk_log_sink *);

@@ -115,6 +115,23 @@ static void add_json(struct hk_buf *out, const struct hk_log_stamp *s, struct hk
 	hk_buf_add_byte(out, '\n');
 }
 
+void hk_log_begin(struct hk_buf *out, const struct hk_log_stamp *s, const char *program)
+{
+	time_t seconds = (time_t)(s->utc + (int64_t)s->zone_minutes * 60);
+	char date[32] = "";
+	struct tm t = {0};
+
+	if (s->priority)
+		hk_buf_addf(out, "<%u>", s->priority);
+	gmtime_r(&seconds, &t);
+	strftime(date, sizeof date, "%b %e %H:%M:%S ", &t);
+	if (!s->undated)
+		hk_buf_add_str(out, date);
+	if (s->host)
+		hk_buf_addf(out, "%s ", s->host);
+	hk_buf_addf(out, "%s[%ld]: ", program, s->pid);
+}
+
 void hk_log_format_add(struct hk_buf *out, enum hk_log_format format, const struct hk_log_stamp *s, struct hk_slice line)
 {
 	if (format == HK_LOG_JSON)

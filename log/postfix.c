@@ -3,8 +3,6 @@
  * Our events as the lines that Postfix writes: for tools that count and ban by them. What has no equal there keeps our own
  * words, under our own name, which those tools pass over.
  */
-#include <time.h>
-
 #include "log/format.h"
 
 struct event {
@@ -23,18 +21,6 @@ static bool is(struct hk_slice s, const char *text)
 	return hk_slice_eq(s, hk_slice_str(text));
 }
 
-/* "Nov 26 09:00:00 mx postfix/smtpd[17]: " */
-static void begin(struct hk_buf *out, const struct hk_log_stamp *s, const char *program)
-{
-	time_t seconds = (time_t)(s->utc + (int64_t)s->zone_minutes * 60);
-	char date[32] = "";
-	struct tm t = {0};
-
-	gmtime_r(&seconds, &t);
-	strftime(date, sizeof date, "%b %e %H:%M:%S", &t);
-	hk_buf_addf(out, "%s %s %s[%ld]: ", date, s->host, program, s->pid);
-}
-
 /* A client: we say addresses, and no name is claimed for them. */
 static void add_client(struct hk_buf *out, const struct event *e)
 {
@@ -43,13 +29,13 @@ static void add_client(struct hk_buf *out, const struct event *e)
 
 static void accepted(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
 {
-	begin(out, s, "postfix/smtpd");
+	hk_log_begin(out, s, "postfix/smtpd");
 	hk_buf_addf(out, "%.*s: client=", HK_FMT(e->qid));
 	add_client(out, e);
 	hk_buf_add_byte(out, '\n');
-	begin(out, s, "postfix/cleanup");
+	hk_log_begin(out, s, "postfix/cleanup");
 	hk_buf_addf(out, "%.*s: message-id=<>\n", HK_FMT(e->qid));
-	begin(out, s, "postfix/qmgr");
+	hk_log_begin(out, s, "postfix/qmgr");
 	hk_buf_addf(out, "%.*s: from=<%.*s>, size=%.*s, nrcpt=%.*s (queue active)\n", HK_FMT(e->qid), HK_FMT(get(e, "from")), HK_FMT(get(e, "size")),
 	    HK_FMT(get(e, "rcpts")));
 }
@@ -67,7 +53,7 @@ static void delivered(struct hk_buf *out, const struct hk_log_stamp *s, const st
 
 	if (!dsn.n || is(dsn, "none"))
 		dsn = is(outcome, "delivered") ? HK_S("2.0.0") : is(outcome, "failed") ? HK_S("5.0.0") : HK_S("4.0.0");
-	begin(out, s, remote.n ? "postfix/smtp" : "postfix/local");
+	hk_log_begin(out, s, remote.n ? "postfix/smtp" : "postfix/local");
 	hk_buf_addf(out, "%.*s: to=<%.*s>, relay=", HK_FMT(e->qid), HK_FMT(get(e, "rcpt")));
 	if (remote.n)
 		hk_buf_addf(out, "%.*s:25", HK_FMT(remote));
@@ -81,7 +67,7 @@ static void delivered(struct hk_buf *out, const struct hk_log_stamp *s, const st
 
 static void removed(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
 {
-	begin(out, s, "postfix/qmgr");
+	hk_log_begin(out, s, "postfix/qmgr");
 	hk_buf_addf(out, "%.*s: removed\n", HK_FMT(e->qid));
 }
 
@@ -101,7 +87,7 @@ static void refused(struct hk_buf *out, const struct hk_log_stamp *s, const stru
 {
 	struct hk_slice what = get(e, "what");
 
-	begin(out, s, "postfix/smtpd");
+	hk_log_begin(out, s, "postfix/smtpd");
 	hk_buf_add_str(out, "NOQUEUE: reject: RCPT from ");
 	add_client(out, e);
 	hk_buf_addf(out, ": %.*s %.*s <%.*s>: %s: %.*s; from=<> to=<%.*s> proto=ESMTP helo=<%.*s>\n", HK_FMT(get(e, "code")), HK_FMT(get(e, "status")),
@@ -110,7 +96,7 @@ static void refused(struct hk_buf *out, const struct hk_log_stamp *s, const stru
 
 static void connected(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
 {
-	begin(out, s, "postfix/smtpd");
+	hk_log_begin(out, s, "postfix/smtpd");
 	hk_buf_add_str(out, is(get(e, "ev"), "connect") ? "connect from " : "disconnect from ");
 	add_client(out, e);
 	hk_buf_add_byte(out, '\n');
@@ -119,7 +105,7 @@ static void connected(struct hk_buf *out, const struct hk_log_stamp *s, const st
 /* One that works has no line of its own in Postfix either. */
 static void authenticated(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
 {
-	begin(out, s, "postfix/smtpd");
+	hk_log_begin(out, s, "postfix/smtpd");
 	if (is(get(e, "ok"), "1")) {
 		hk_buf_add_str(out, "authenticated ");
 		add_client(out, e);
@@ -154,7 +140,7 @@ void hk_log_postfix_add(struct hk_buf *out, const struct hk_log_stamp *s, struct
 			table[i].add(out, s, &e);
 			return;
 		}
-	begin(out, s, "hikyakud");
+	hk_log_begin(out, s, "hikyakud");
 	hk_buf_addf(out, "%s: ", s->level);
 	hk_buf_add(out, line);
 	hk_buf_add_byte(out, '\n');

@@ -52,6 +52,18 @@ def both_count_the_same(t):
     t.ok(0 < sent["p50_ms"] <= sent["p90_ms"] <= sent["p99_ms"] <= sent["max_ms"], "the percentiles are in order", str(sent))
 
 
+def a_given_message_is_sent_as_it_stands(t):
+    text = b"From: <a@load.test>\r\nSubject: given\r\n\r\n.a line\r\n" + b"x" * 70 + b"\r\n"
+    with folder() as root, Daemon(root) as d:
+        (root / "given.eml").write_bytes(text)
+        status, sent, err = load(f"{d.address}:{PORT}", "--message", root / "given.eml", "--messages", 3, "--connections", 1, "--rcpt", "user1@b.test")
+        t.equal((status, err, sent["accepted"]), (0, "", 3), "three are accepted")
+        stored = d.wait_mail(count=3)
+        t.ok(len(stored) == 3 and all(one.replace(b"\r\n", b"\n").endswith(text.replace(b"\r\n", b"\n")) for one in stored), "as they stand", stored)
+        status, _, err = load("127.0.0.1:1", "--message", root / "none.eml")
+        t.ok(status == 2 and "none.eml" in err, "a file that is not there", status, err)
+
+
 def connections_are_used_so_long_as_was_asked(t):
     sink = Sink()
     status, sent, _ = load(sink.at, "--messages", 100, "--connections", 2, "--per-connection", 10)
@@ -112,7 +124,7 @@ def the_daemon_takes_what_load_sends(t):
         t.equal((status, err, sent["accepted"]), (0, "", 200), "200 messages, all accepted")
 
 
-CASES = [both_count_the_same, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
+CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
          what_cannot_be_done_is_said, the_daemon_takes_what_load_sends]
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The forms of the log: JSON lines, and those of Postfix, read by pflogsumm and fail2ban's filter of Debian as they stand (skipped
-where the packages cannot be had); reopened with a reload. TAP.
+where the packages cannot be had); a file that is opened again with a reload; the sockets of syslog and the journal, at work, blocked
+and away. TAP.
 
 usage: log_test.py [CASE...]"""
 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
-from harness import FORMS, PORT, Daemon, Sink, Smtp, Tap, folder, queue_id, run_cases, wait_until
+from harness import FORMS, IS_ROOT, PORT, USER, Daemon, Sink, Smtp, Tap, folder, queue_id, run_cases, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "interop"))
 import packages  # noqa: E402
@@ -63,8 +66,10 @@ def json_lines_are_objects(t):
 
 
 def a_reload_opens_the_file_again_and_changes_the_form(t):
-    for name, single in FORMS[1:]:
+    for name, single in FORMS:
         with folder() as root:
+            if IS_ROOT and single:  # no supervisor opens it for the user
+                os.chown(root, USER, USER)
             d = start(server(root, "json", single))
             os.rename(root / "daemon.log", root / "daemon.log.1")
             d.settings["log-format"] = "own"
@@ -75,6 +80,115 @@ def a_reload_opens_the_file_again_and_changes_the_form(t):
             id = traffic(d)
             t.ok(d.wait_log(f"qid={id} ev=accept"), "and the mail process writes there", d.log())
             d.stop()
+
+
+def a_file_that_cannot_be_opened_again_goes_on(t):
+    """--single as the user that it became, in a folder of root's; or a folder that is gone."""
+    for name, single in FORMS:
+        with folder() as root:
+            (root / "logs").mkdir()
+            d = server(root, "own", single)
+            d.settings["log"] = d.log_path = root / "logs/daemon.log"
+            d.write_conf()
+            d.start(wait=False)
+            wait_until(lambda: d.log_path.exists() and "ev=ready" in d.log(), 30)
+            os.rename(root / "logs", root / "elsewhere")
+            d.log_path = root / "elsewhere/daemon.log"
+            d.reload()
+            t.ok(d.wait_log("warning ev=log what=.*No such file") and d.wait_log("ev=reload ok=1"), f"{name}: it is said, and lines go on to the old one", d.log())
+            d.stop()
+
+
+class Service:
+    """What syslogd and journald are to the daemon: a datagram socket that is read. records: bytes."""
+
+    def __init__(self, path, reads=True):
+        self.path, self.records = path, []
+        path.unlink(missing_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        path.chmod(0o666)
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        if reads:
+            self.thread.start()
+
+    def read(self):
+        while record := self.socket.recv(65536):
+            self.records.append(record.decode())
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        if self.thread.ident:
+            self.thread.join()
+        self.socket.close()
+
+    def wait(self, pattern, seconds=20):
+        return wait_until(lambda: [m for r in list(self.records) for m in re.findall(pattern, r)], seconds)
+
+
+def socket_server(root, target, form, single, **settings):
+    return Daemon(root, LISTEN, "route * { via maildir %(root)s/mail/%%u; }", single=single, log=f"{target}:{root}/socket", log_format=form, **settings)
+
+
+def send_one(d, **envelope):
+    with Smtp(d.address) as c:
+        return queue_id(c.message(**envelope))
+
+
+def lines_go_to_syslog(t):
+    forms = {"own": r"^<22>\w{3} [ \d]\d [\d:]{8} hikyakud\[\d+\]: info qid=%s ev=accept ", "json": r'^<22>.{15} hikyakud\[\d+\]: \{.*"qid":"%s","ev":"accept"',
+             "postfix": r"^<22>.{15} postfix/qmgr\[\d+\]: %s: from=<u@a\.test>"}
+    for name, single in FORMS:
+        for form, pattern in forms.items():
+            with folder() as root:
+                log = Service(root / "socket")
+                d = socket_server(root, "syslog", form, single).start(wait=False)
+                t.ok(log.wait("ready"), f"{name}, {form}: syslog is told that it is ready", d.log())
+                id = send_one(d)
+                t.ok(log.wait(pattern % id), "and of a message, in one record", log.records)
+                d.stop()
+                t.ok(log.wait("stopped") and d.log() == "", "and that it ends; nothing goes to stderr", d.log())
+                log.close()
+
+
+def lines_go_to_the_journal(t):
+    for name, single in FORMS:
+        with folder() as root:
+            log = Service(root / "socket")
+            d = socket_server(root, "journald", "own", single).start(wait=False)
+            t.ok(log.wait("HIKYAKU_EV=ready"), f"{name}: the journal is told that it is ready", d.log())
+            id = send_one(d)
+            t.ok(log.wait(rf"\APRIORITY=6\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=hikyakud\nMESSAGE=qid={id} ev=accept .*\nHIKYAKU_QID={id}\nHIKYAKU_EV=accept\nHIKYAKU_SIZE=\d+\n"),
+                 "a message is a record with fields", log.records)
+            d.stop()
+            log.close()
+
+
+def a_syslog_that_is_away_or_blocked_stops_no_mail(t):
+    for name, single in FORMS:
+        with folder() as root:
+            d = socket_server(root, "syslog", "own", single).start(wait=False)
+            t.ok(wait_until(lambda: answers(d), 30), f"{name}: it starts where no syslog is")
+            first = send_one(d)
+            log = Service(root / "socket")
+            t.ok(first and log.wait(f"qid={first} ev=accept"), "one that comes is told of what it missed", log.records)
+            log.close()
+            blocked = Service(root / "socket", reads=False)
+            many = [f"user{i}@b.test" for i in range(1, 21)]  # a line each: more than the queue of a socket takes
+            ids = [send_one(d, rcpts=many) for _ in range(50)]
+            t.ok(all(ids), "with one that does not read mail goes on")
+            blocked.thread.start()
+            t.ok(blocked.wait(f"qid={ids[-1]} ev=accept") and blocked.wait(f"qid={ids[0]} ev=accept"), "and once it reads it is told all", len(blocked.records))
+            t.equal(d.stop(), 0, "it ends well")
+            blocked.close()
+
+
+def answers(d):
+    try:
+        with Smtp(d.address) as c:
+            return c.banner[0] == 220
+    except OSError:
+        return False
 
 
 def pflogsumm_counts_what_was_delivered(t):
@@ -123,7 +237,8 @@ def fail2ban_finds_who_was_refused(t):
             t.ok(found and int(found[2]) == want, f"fail2ban's filter, mode {mode}: {want} of the lines", done.stdout, done.stderr)
 
 
-CASES = [json_lines_are_objects, a_reload_opens_the_file_again_and_changes_the_form, pflogsumm_counts_what_was_delivered, fail2ban_finds_who_was_refused]
+CASES = [json_lines_are_objects, a_reload_opens_the_file_again_and_changes_the_form, a_file_that_cannot_be_opened_again_goes_on, lines_go_to_syslog,
+         lines_go_to_the_journal, a_syslog_that_is_away_or_blocked_stops_no_mail, pflogsumm_counts_what_was_delivered, fail2ban_finds_who_was_refused]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

@@ -77,5 +77,5 @@ def version(package):
 
 def library_path(tree):
     """LD_LIBRARY_PATH for its programs."""
-    folders = [tree / "usr/lib/postfix", *sorted(tree.glob("usr/lib/*-linux-gnu*")), *sorted(tree.glob("lib/*-linux-gnu*"))]
+    folders = [tree / "usr/lib/postfix", tree / "usr/lib", *sorted(tree.glob("usr/lib/*-linux-gnu*")), *sorted(tree.glob("lib/*-linux-gnu*"))]
     return ":".join(str(folder) for folder in folders if folder.is_dir())
