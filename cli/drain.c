@@ -177,7 +177,7 @@ static void judge(struct drain *p, const struct hk_job *job)
 		p->refused += !is_pending && job->result[i].outcome != HK_RCPT_DELIVERED;
 	}
 	p->deferred += pending;
-	p->nothing = pending < job->n_rcpt ? 0 : job->is_site_down ? NOTHING_MOST : p->nothing + 1;
+	p->nothing = pending < job->n_rcpt ? 0 : job->news == HK_HOP_DOWN || job->news == HK_HOP_UNKNOWN ? NOTHING_MOST : p->nothing + 1;
 }
 
 static enum cli_exit failed(struct drain *p, enum hk_status status)
