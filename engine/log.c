@@ -29,6 +29,11 @@ void hk_logf(struct hk_log *log, enum hk_log_level level, const char *format, ..
 	log->line(log, level, hk_slice_of(line, n));
 }
 
+uint64_t hk_log_dropped(struct hk_log *log)
+{
+	return log && log->dropped ? log->dropped(log) : 0;
+}
+
 struct hk_log_quoted hk_log_quote(struct hk_slice s)
 {
 	struct hk_log_quoted ret = {""};

@@ -190,7 +190,7 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	}
 	for (hop = o->hops; hop; hop = hop->next) {
 		while ((group = hk_hop_take(hop))) {
-			group->message->groups--;
+			(void)hk_round_leave(o, group->message);
 			free(group);
 		}
 	}
@@ -314,5 +314,6 @@ void hk_owner_count(const struct hk_owner *o, struct hk_owner_counts *ret)
 {
 	*ret = o->counts;
 	ret->queued = o->messages.n;
+	ret->waiting = o->n_heap;
 	hk_spool_count(o->spool, &ret->spool);
 }

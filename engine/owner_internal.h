@@ -209,6 +209,19 @@ uint64_t hk_message_left_s(const struct hk_owner *, const struct hk_message *); 
 uint64_t hk_domain_lifetime_s(const struct hk_owner *, const struct hk_domain *);
 bool hk_message_is_committed(const struct hk_owner *, const struct hk_message *); /* else it is in the batch */
 
+/* hk_round_join(o, m): one group more; hk_round_leave(o, m): one less, true when it was the last. */
+static inline void hk_round_join(struct hk_owner *o, struct hk_message *m)
+{
+	o->counts.active += m->groups++ == 0;
+}
+static inline bool hk_round_leave(struct hk_owner *o, struct hk_message *m)
+{
+	bool was_last = --m->groups == 0;
+
+	o->counts.active -= was_last;
+	return was_last;
+}
+
 /* jobs: owner_job.c */
 void hk_round_start_due(struct hk_owner *);
 void hk_jobs_dispatch(struct hk_owner *);

@@ -73,7 +73,7 @@ static struct hk_returned *said(struct hk_owner *o, struct hk_message *m, struct
 {
 	if (!job)
 		return NULL;
-	m->groups++;
+	hk_round_join(o, m);
 	hk_returned_add(o, job->owner_private);
 	return job->owner_private;
 }
@@ -154,7 +154,7 @@ static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 			return HK_NOMEM;
 		hop->round = o->round;
 		*group = (struct hk_group){.message = m, .hop = hop};
-		m->groups++;
+		hk_round_join(o, m);
 		hk_hop_queue(o, group);
 	}
 	return HK_OK;
@@ -196,7 +196,7 @@ static void group_gone(struct hk_owner *o, struct hk_group *group)
 	struct hk_message *m = group->message;
 
 	free(group);
-	if (--m->groups)
+	if (!hk_round_leave(o, m))
 		return;
 	if (m->pending)
 		hk_message_schedule(o, m, 0);
@@ -269,7 +269,7 @@ static struct hk_job *make_job(
 	for (i = first; job->n_rcpt < n; i++)
 		if (m->rcpt[i].domain->hop == group->hop && hk_message_is_waiting_for(m, i))
 			add_rcpt(job, m, i);
-	m->groups++;
+	hk_round_join(o, m);
 	group->hop->out++;
 	o->counts.jobs_out++;
 	return job;
