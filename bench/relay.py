@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Accepting, keeping, handing on: hikyakud beside Postfix, Exim, OpenSMTPD (unpacked from Debian) and Haraka (npm), in turns, all of
 them with their queue on the same disk and syncing as they are shipped. `hikyaku load` sends, `hikyaku sink` takes; a run ends when the
-last message is there. `raw` is load straight into sink: what the measuring itself costs. Needs root, and makes a network of its own."""
+last message is there. `raw` is load straight into sink: what the measuring itself costs; `source-to-sink` is the same of Postfix's smtp-source
+and smtp-sink. Needs root, and makes a network of its own."""
 
 import argparse
 import json
@@ -29,7 +30,7 @@ import relay_mail  # noqa: E402
 import relay_page  # noqa: E402
 import relay_servers as servers  # noqa: E402
 from auth import machine, quiet  # noqa: E402
-from harness import Dns, Sink, enter_namespaces, fresh_address, make_certificate, prepare_namespaces, wait_until  # noqa: E402
+from harness import Dns, Sink, enter_namespaces, fresh_address, is_listening, make_certificate, prepare_namespaces, wait_until  # noqa: E402
 from relay_meter import COUNT_FILE, Group, PeakMemory, busy, count_syncs, syncs  # noqa: E402
 
 SIZES, CONNECTIONS = (1, 4, 64, 100), (1, 20, 200)
@@ -54,7 +55,7 @@ def words(text):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench relay", description=__doc__)
-    names = ("raw", *servers.NAMES)
+    names = ("raw", servers.SourceToSink.key, *servers.NAMES)
     parser.add_argument("--only", type=words, default=list(names), metavar="A,B", help="of " + ", ".join(names))
     parser.add_argument("--size", type=octets, action="append", metavar="N", help="KiB of a message (octets from 256 on); more than once for more")
     parser.add_argument("--connections", type=int, action="append", metavar="N", help="clients at once")
@@ -159,7 +160,8 @@ class Bench:
 
     def names(self, variant, asked):
         """Whom a variant measures: raw, which has no server, and those that have been started."""
-        return [name for name in asked if name == "raw" or (VARIANTS[variant][0], name) in self.servers]
+        alone = ("raw", servers.SourceToSink.key) if variant == "plain" else ("raw",)
+        return [name for name in asked if name in alone or (VARIANTS[variant][0], name) in self.servers]
 
     def stop(self):
         for server in self.servers.values():
@@ -186,11 +188,13 @@ class Bench:
 
     def run(self, name, variant, size, connections, messages):
         """A row of figures, or None when it did not come to its end."""
+        if name == servers.SourceToSink.key:
+            return self.run_alone(servers.SourceToSink(self.sink, self.tools), size, connections, messages)
         server = self.servers.get((VARIANTS[variant][0], name))
         to = server.to if server else "%s:%d" % self.sink
         group = server.group if server else self.tools
         sink = self.open_sink(messages)
-        wait_until(lambda: is_listening(self.sink), 10)
+        wait_until(lambda: is_listening(*self.sink), 10)
         before = {"cpu": group.cpu(), "tools": self.tools.cpu(), "busy": busy(), "syncs": syncs()}
         began = time.monotonic()
         with PeakMemory(group) as memory:
@@ -215,10 +219,15 @@ class Bench:
                 "p99_ms": sent["p99_ms"], "messages": messages, "foreign": max(0.0, foreign) / seconds / os.cpu_count()}
 
 
-def is_listening(where):
-    """Without a connection, which the sink would count."""
-    wanted = "".join(f"{int(word):02X}" for word in reversed(where[0].split("."))) + f":{where[1]:04X}"
-    return any(row.split()[1] == wanted for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    def run_alone(self, tools, size, connections, messages):
+        """The same of a pair of tools without a server; they tell no times of single messages."""
+        before, busy_before, began = self.tools.cpu(), busy(), time.monotonic()
+        if not tools.run(size, connections, messages, PATIENCE):
+            return None
+        seconds, cpu = time.monotonic() - began, self.tools.cpu() - before
+        return {"accepted_per_s": messages / seconds, "delivered_per_s": messages / seconds, "cpu_per_1000": cpu / messages * 1000,
+                "syncs_per_message": 0.0, "peak_mb": 0.0, "p50_ms": 0.0, "p99_ms": 0.0, "messages": messages,
+                "foreign": max(0.0, busy() - busy_before - cpu) / seconds / os.cpu_count()}
 
 
 # ---- all of them ----

@@ -5,11 +5,13 @@ before it says 250 as its authors ship it."""
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import packages
 import peers
 import relay_filters as filters
-from harness import Daemon, fresh_address
+from harness import Daemon, fresh_address, is_listening, wait_until
 from relay_meter import Group
 
 PORT = peers.PORT
@@ -56,6 +58,33 @@ class Postfix(Measured, peers.Postfix):
         super().stop()
         for one in self.running:
             one.stop()
+
+
+class SourceToSink:
+    """Postfix's own tools, one straight into the other: connections stay open, nothing is kept."""
+
+    key = "source-to-sink"
+
+    def __init__(self, sink, group):
+        self.where, self.group, self.tree = sink, group, packages.unpack(Postfix.package)
+
+    def run(self, size, connections, messages, patience):
+        """False when it does not come to its end."""
+        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": packages.library_path(self.tree)}
+        at = "inet:%s:%d" % self.where
+        sink = subprocess.Popen(self.group.wrap([self.tree / "usr/sbin/smtp-sink", "-u", "postfix", at, "256"]), stderr=subprocess.DEVNULL, env=environment)
+        try:
+            wait_until(lambda: is_listening(*self.where), 10)
+            command = [self.tree / "usr/sbin/smtp-source", "-d", "-s", connections, "-l", size, "-m", messages, "-t", "user@relay.sink.test", at]
+            done = subprocess.run(self.group.wrap(command), check=False, capture_output=True, text=True, timeout=patience, env=environment)
+            if done.returncode:
+                print(f"{self.key}: {done.stderr.strip()[-500:]}", file=sys.stderr)
+            return done.returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            sink.terminate()
+            sink.wait()
 
 
 class PostfixSigns(Postfix):

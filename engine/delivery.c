@@ -130,18 +130,22 @@ bool delivery_is_settled(const struct hk_delivery *d)
 	return true;
 }
 
-static bool has_any_settled(const struct hk_delivery *d)
+/* What this attempt says of the hop, for the next message. */
+static enum hk_hop_news news_of(const struct hk_delivery *d)
 {
-	size_t i;
-
-	for (i = 0; i < d->n_targets; i++)
-		if (d->is_settled[i])
-			return true;
-	return false;
+	if (d->has_talked)
+		return HK_HOP_TALKED;
+	if (d->is_mx_unknown)
+		return HK_HOP_UNKNOWN;
+	/* the next message, or the next domain, may ask for less (RFC 8689 4.2.2) */
+	return d->may_try_again && d->last.code < 500 && !d->has_own_trouble ? HK_HOP_DOWN : HK_HOP_SILENT;
 }
 
 void delivery_close(struct hk_delivery *d)
 {
+	if (d->is_spare)
+		hk_smtpc_quit(d->client); /* it waits for us */
+	d->is_spare = false;
 	if (d->is_connected)
 		d->wants |= WANT_CLOSE;
 	d->is_connected = false;
@@ -156,10 +160,7 @@ void delivery_over(struct hk_delivery *d)
 		return;
 	if (!d->last.code)
 		reason_set(&d->last, 451, "4.3.0", "", HK_S("No attempt could be made"));
-	/* nobody said anything of any recipient, and somebody may later; what was missing of TLS is no such
-	 * thing: the next message may ask for less (RFC 8689 4.2.2) */
-	d->env.job->is_site_down = d->may_try_again && d->last.code < 500 && !has_any_settled(d) &&
-	                           strcmp(d->last.enhanced, "4.7.5") != 0;
+	d->env.job->news = news_of(d);
 	for (i = 0; i < d->n_targets; i++)
 		delivery_settle(
 		    d, i, d->last.code < 500 ? HK_RCPT_PENDING : HK_RCPT_FAILED, &d->last);

@@ -50,6 +50,9 @@ struct hk_tls_sink {
 struct hk_delivery_link {
 	struct hk_smtpc *client; /* owned; NULL: none */
 	char remote[300];
+	char host[HK_DNS_NAME_MAX + 1];
+	struct hk_ip ip;
+	uint16_t port;
 	struct hk_tls_decision decision; /* how it is protected */
 	unsigned messages;       /* that went over it */
 };
@@ -64,6 +67,7 @@ struct hk_delivery_env {
 	struct hk_tls_sink *tls_sink; /* NULL: nobody counts */
 	/* to begin with; the client is taken, and the link emptied. Lost before the message was handed over, it costs no try. */
 	struct hk_delivery_link *link;
+	bool is_link_shared; /* it was made for another domain with the same hosts: it serves where this one comes to the same by itself */
 	bool can_keep; /* the driver may keep the connection after DONE: hk_delivery_take_link */
 };
 

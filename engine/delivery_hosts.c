@@ -161,6 +161,7 @@ void hosts_add_srv(struct hk_delivery *d, const struct hk_dns_rr *rr, unsigned o
 void hosts_found(struct hk_delivery *d)
 {
 	cut_ourselves(d);
+	link_prefer(d);
 	if (d->n_hosts)
 		ask_host(d);
 	else
@@ -174,6 +175,7 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	size_t i;
 
 	if (hk_dns_is_failure(answer)) {
+		d->is_mx_unknown = true;
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3",
 		    "The DNS does not tell the MX of %s: %s", domain.text,
 		    hk_dns_rcode_name(answer->rcode));
@@ -243,6 +245,7 @@ static void host_answer(struct hk_delivery *d, const struct hk_dns_answer *answe
 	if (!d->n_addresses && !d->may_try_again)
 		delivery_trouble(d, false, 550, "5.4.4", "The host %s has no address", d->remote);
 	interleave(d);
+	link_prefer_address(d);
 	if (d->n_addresses)
 		policy_host(d);
 	else
@@ -317,6 +320,8 @@ void hosts_next(struct hk_delivery *d)
 			    "The address is this host's own: mail would loop (RFC 5321 5.1)");
 			continue;
 		}
+		if (link_take_spare(d))
+			return;
 		d->tries++;
 		d->wants |= WANT_CONNECT;
 		delivery_wait(d, STEP_CONNECT, CONNECT_MS);

@@ -139,6 +139,9 @@ struct hk_delivery {
 	struct reason last; /* the trouble that those without a result get: the last one, a
 	                       temporary one before a permanent */
 	bool may_try_again; /* some trouble was temporary */
+	bool has_own_trouble; /* some hung on what this message or its domain asks of a host */
+	bool has_talked;      /* a host said something of a recipient */
+	bool is_mx_unknown;   /* the DNS does not tell the domain's hosts */
 
 	/* the dialogue */
 	struct hk_smtpc *client;
@@ -148,6 +151,8 @@ struct hk_delivery {
 	size_t n_transactions; /* begun on this connection */
 	unsigned messages;     /* that went over it before this one */
 	bool is_reused, is_kept;
+	struct hk_delivery_link over; /* what the connection is; its client is the one above */
+	bool is_spare; /* it was made for another domain, and nothing is said over it yet */
 	uint64_t sent; /* of the rendered message */
 	bool is_sending;
 	uint8_t chunk[16 * 1024];
@@ -232,8 +237,16 @@ void talk_tls(struct hk_delivery *, bool ok, struct hk_slice why, enum hk_tls_re
 void talk_again(struct hk_delivery *);
 
 /* ---- delivery_link.c ---- */
-/* link_begin(d): over the connection that came with the order, if it is one for this message. */
+/* link_begin(d): over the connection that came with the order, if it is one for this message. One of another domain is kept as a spare
+ * until it is known how this one's hosts may be spoken to. */
 bool link_begin(struct hk_delivery *);
+/* link_note(d): connected to the present address. */
+void link_note(struct hk_delivery *);
+/* link_prefer(d): the spare one's host comes before its equals. link_prefer_address(d): and of that, its address before others.
+ * link_take_spare(d): instead of connecting to the present address; false: it is another one, and is closed. */
+void link_prefer(struct hk_delivery *);
+void link_prefer_address(struct hk_delivery *);
+bool link_take_spare(struct hk_delivery *);
 /* link_lost(d): it was one that came with the order, and went before it took the message: the hosts are looked for. */
 bool link_lost(struct hk_delivery *);
 /* link_can_stay(d): for another message. */

@@ -162,6 +162,59 @@ static void a_message_with_its_own_tls_rules_shares_no_connection(void **state)
 	rig_done(&r);
 }
 
+#define PROVIDER                                                                                   \
+	"a.test. MX 10 one.p.test.\na.test. MX 20 two.p.test.\n"                                      \
+	"b.test. MX 5 one.p.test.\nb.test. MX 5 two.p.test.\nb.test. MX 5 three.p.test.\n"             \
+	"c.test. MX 5 two.p.test.\nc.test. MX 10 one.p.test.\n"                                       \
+	"one.p.test. A 10.0.0.1\none.p.test. A 10.0.0.11\ntwo.p.test. A 10.0.0.2\nthree.p.test. A 10.0.0.3\n" \
+	"moved.test. MX 10 mv.p.test.\nmv.p.test. A 10.0.0.1\n"
+
+/* Another domain has the same hosts: the connection is used where this domain would have made the same one. */
+static void a_connection_serves_the_domains_of_one_site(void **state)
+{
+	static const struct {
+		const char *rcpt, *end, *sts;
+		enum hk_rcpt_outcome outcome;
+		unsigned connections, quits;
+		uint32_t flags;
+	} cases[] = {
+	    {"r@b.test", "|" MESSAGE, NULL, HK_RCPT_DELIVERED, 1, 0, 0},
+	    {"r@b.test", "|close", NULL, HK_RCPT_DELIVERED, 2, 0, 0},
+	    {"r@c.test", "|" MESSAGE, NULL, HK_RCPT_DELIVERED, 2, 1, 0},     /* its first host is another one */
+	    {"r@moved.test", "|" MESSAGE, NULL, HK_RCPT_DELIVERED, 2, 1, 0}, /* another name of the same address */
+	    {"r@nowhere.test", "|" MESSAGE, NULL, HK_RCPT_FAILED, 1, 1, 0},
+	    {"r@b.test", "|" MESSAGE, NULL, HK_RCPT_DELIVERED, 2, 2, HK_MAIL_TLS_OPTIONAL},
+	    {"r@b.test", "|" MESSAGE, "version: STSv1\nmode: enforce\nmax_age: 86400\nmx: *.p.test\n", HK_RCPT_PENDING, 5, 1, 0},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		char script[512];
+		struct rig_peer peer = {.script = script};
+		struct rig_mail mail = simple;
+		struct rig r;
+
+		snprintf(script, sizeof script, HELLO MESSAGE "%s", cases[i].end);
+		rig_init(&r, CONF "route * { via mx; }", PROVIDER);
+		r.peer = &peer;
+		r.n_peers = 1;
+		r.can_keep = r.answers_sts = true;
+		deliver(&r, &simple, HK_RCPT_DELIVERED);
+		assert_non_null(r.link.client);
+		r.is_link_shared = true;
+		r.sts = cases[i].sts;
+		mail.rcpt = cases[i].rcpt;
+		mail.flags = cases[i].flags;
+		deliver(&r, &mail, cases[i].outcome);
+		if (peer.connections != cases[i].connections || times(&peer, "QUIT") != cases[i].quits)
+			fail_msg("%s: %u connections, %u QUIT", mail.rcpt, peer.connections, times(&peer, "QUIT"));
+		if (peer.connections == 1 && cases[i].outcome == HK_RCPT_DELIVERED)
+			assert_string_equal(r.result->remote, "one.p.test[10.0.0.1]");
+		rig_done(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +224,7 @@ int main(void)
 	    cmocka_unit_test(a_kept_connection_lost_behind_the_dot_is_as_any_other),
 	    cmocka_unit_test(a_refusal_ends_no_connection),
 	    cmocka_unit_test(a_message_with_its_own_tls_rules_shares_no_connection),
+	    cmocka_unit_test(a_connection_serves_the_domains_of_one_site),
 	};
 
 	return cmocka_run_group_tests_name("delivery-link", tests, NULL, NULL);

@@ -87,6 +87,7 @@ void policy_srv(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	size_t place[HK_DNS_RRS_MAX], n, i;
 
 	if (hk_dns_is_failure(answer)) {
+		d->is_mx_unknown = true;
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3", "The DNS does not tell the SRV of %s: %s",
 		    domain.text, hk_dns_rcode_name(answer->rcode));
 		return;
@@ -215,6 +216,7 @@ static void refuse_host(struct hk_delivery *d)
 {
 	const struct hk_tls_decision *c = &d->policy.decision;
 
+	d->has_own_trouble = true;
 	if (c->failure == HK_TLS_TO_BOUNCE)
 		delivery_trouble(d, false, 550, "5.7.10",
 		    "REQUIRETLS: this host cannot be known for the right one (%s)", c->source);
@@ -272,6 +274,7 @@ void policy_trouble(struct hk_delivery *d, const char *what, struct hk_slice why
 {
 	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(why, 0, 200));
 
+	d->has_own_trouble = true;
 	if (d->policy.decision.failure == HK_TLS_TO_BOUNCE)
 		delivery_trouble(d, false, 550, "5.7.10", "REQUIRETLS: %s: %s", what, text.text);
 	else
@@ -287,12 +290,14 @@ bool policy_ready(struct hk_delivery *d)
 	else if (c->need != HK_TLS_NEVER)
 		policy_count(d, HK_TLS_RESULT_NO_STARTTLS);
 	if (delivery_wants_by(d) && !(hk_smtpc_offered(d->client) & HK_EXT(DELIVERBY))) {
+		d->has_own_trouble = true;
 		delivery_trouble(d, false, 550, "5.3.3",
 		    "DELIVERBY is not offered by this host, and the sender wants the message back after his time (RFC 2852)");
 		return false;
 	}
 	if (!c->needs_requiretls || (hk_smtpc_offered(d->client) & HK_EXT(REQUIRETLS)))
 		return true;
+	d->has_own_trouble = true;
 	delivery_trouble(d, false, 550, "5.7.30", "REQUIRETLS is not offered by this host (RFC 8689 4.2.1)");
 	return false;
 }

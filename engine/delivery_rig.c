@@ -436,6 +436,7 @@ void rig_run(struct rig *r)
 	unsigned rounds, i;
 
 	env.link = &r->link;
+	env.is_link_shared = r->is_link_shared;
 	env.can_keep = r->can_keep;
 	if (r->kept)
 		l = *(struct link *)r->kept;

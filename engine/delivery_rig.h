@@ -64,6 +64,7 @@ struct rig {
 	                         "sign\n", "close\n", "local\n" */
 	unsigned ticks;
 	bool can_keep; /* a connection stays for the next rig_run */
+	bool is_link_shared;  /* and was made for another domain */
 	struct hk_delivery_link link;
 	void *kept; /* the server's end of it */
 	uint64_t

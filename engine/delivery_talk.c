@@ -57,6 +57,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 		return;
 	}
 	d->is_connected = true;
+	link_note(d);
 	hk_smtpc_free(d->client);
 	d->client = hk_smtpc_new(&options);
 	if (!d->client) {
@@ -123,6 +124,7 @@ static void settle_by(struct hk_delivery *d, size_t target, const struct hk_smtp
 {
 	struct reason why;
 
+	d->has_talked = true;
 	reason_set(&why, e->reply.code, e->reply.enhanced, d->remote, e->reply.text);
 	delivery_settle(d, target, outcome_of(e), &why);
 }

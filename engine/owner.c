@@ -15,7 +15,9 @@ static void init_lists(struct hk_owner *o)
 	o->last_returned = &o->returned;
 	o->last_order = &o->orders;
 	o->last_call = &o->calls;
-	o->last_ready = &o->first_ready;
+	o->last_ask = &o->asks;
+	hk_hops_init(&o->ready);
+	hk_hops_init(&o->unasked);
 }
 
 static uint64_t longest_of(const struct hk_conf_times *times, uint64_t longest)
@@ -164,6 +166,7 @@ void hk_owner_free(struct hk_owner *o)
 	for (i = 0; (m = hk_id_map_each(&o->messages, &i)); i--)
 		hk_message_free(o, m); /* which may move another into its slot */
 	hk_id_map_done(&o->messages);
+	hk_sites_free(o);
 	hk_hop_free_all(o);
 	hk_reasons_free(o);
 	free(o->heap);
@@ -188,18 +191,22 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
 		return;
 	}
-	for (hop = o->hops; hop; hop = hop->next) {
-		while ((group = hk_hop_take(hop))) {
-			(void)hk_round_leave(o, group->message);
-			free(group);
-		}
-	}
+	for (hop = o->hops; hop; hop = hop->next)
+		while ((group = hk_hop_take(hop)))
+			hk_group_free(o, group);
 	o->conf = hk_conf_use(conf);
 	if (hk_hop_reroute(o) != HK_OK)
 		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
-	while ((m = hk_id_map_each(&o->messages, &i)))
-		if (m->at == SIZE_MAX && !m->groups && !HK_BUG(RELOAD_DROPS))
+	while ((m = hk_id_map_each(&o->messages, &i))) {
+		if (m->at != SIZE_MAX || m->groups || HK_BUG(RELOAD_DROPS))
+			continue;
+		if (m->pending) {
 			hk_message_schedule(o, m, 0);
+		} else {
+			hk_message_removed(o, m); /* all that was left was a group of nobody */
+			i--;                      /* another may be in its slot now */
+		}
+	}
 	hk_conf_free(old);
 }
 
@@ -253,6 +260,7 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	hk_calls_done(o, status == HK_OK);
 	tidy(o);
 	o->intake = hk_spool_intake(o->spool);
+	hk_sites_expire(o);
 	hk_round_start_due(o);
 	hk_jobs_dispatch(o);
 }
@@ -267,6 +275,8 @@ bool hk_owner_next(struct hk_owner *o, struct hk_order *ret)
 	o->orders = node->next;
 	if (!o->orders)
 		o->last_order = &o->orders;
+	if (node->order.type == HK_ORDER_ASK)
+		hk_site_taken(node);
 	hk_mail_free(node->mail);
 	return true;
 }
@@ -284,6 +294,8 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 		return 0;
 	if (m && !o->is_stopping && m->due_ms < at)
 		at = m->due_ms;
+	if (hk_sites_deadline(o) < at && !o->is_stopping)
+		at = hk_sites_deadline(o);
 	return at;
 }
 

@@ -3,10 +3,12 @@
  * owner.h - the one mind that holds journal, index and schedule. It runs on the owner thread; workers send it posts and
  * are sent orders. No lock anywhere: the mailboxes between them are io/'s (or the simulator's, which shuffles them).
  *
- *	post (accepted mail, delivery results, operator's calls) -> hk_owner_step -> orders (committed, deliver)
+ *	post (accepted mail, delivery results, operator's calls, answers of the DNS) -> hk_owner_step -> orders (committed, deliver, ask)
  */
 #ifndef HIKYAKU_ENGINE_OWNER_H
 #define HIKYAKU_ENGINE_OWNER_H
+
+#include <hikyaku/dns.h>
 
 #include "conf/conf.h"
 #include "engine/key_choice.h"
@@ -34,11 +36,20 @@ struct hk_rcpt_result {
 	struct hk_slice tried;    /* printable ASCII: a line for each host that was tried before; in memory of the job */
 };
 
-/* An order to deliver: some recipients of one message that share a route (and, for MX, a domain). Owned by whoever holds it. */
+/* What an attempt tells of its hop, for whoever is delivered to it next (owner_shape.c). */
+enum hk_hop_news {
+	HK_HOP_TALKED,  /* a host of it spoke of the recipients: it is well */
+	HK_HOP_DOWN,    /* no host of it did as much */
+	HK_HOP_SILENT,  /* nothing: what went wrong was this message's, or its domain's alone */
+	HK_HOP_UNKNOWN, /* the DNS does not tell any more which hosts the domain has */
+};
+
+/* An order to deliver: some recipients of one message that share a route (and, for MX, are of one domain). Owned by whoever holds it. */
 struct hk_job {
 	uint64_t id;              /* message */
 	struct hk_place place;
 	uint32_t attempt;         /* 1 for the first */
+	uint64_t site;            /* jobs of one number have the same hosts; 0: only those of the same domain */
 	int64_t born_ms;          /* mono: when the message was accepted, however the calendar jumped */
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
@@ -51,22 +62,24 @@ struct hk_job {
 	enum hk_sign_alg signing_alg[HK_KEY_CHOICES];
 	size_t n_signing;
 	struct hk_buf tried;      /* lines: what became of each host that was tried */
-	bool is_site_down;        /* no host of the hop did as much as talk of the recipients */
+	enum hk_hop_news news;
 	bool released;            /* the delivery could not be made at all: the message is as if never tried */
 	void *owner_private;
 };
 void hk_job_free(struct hk_job *);
 
-enum hk_order_type { HK_ORDER_COMMITTED, HK_ORDER_DELIVER, HK_ORDER_CALLED };
+enum hk_order_type { HK_ORDER_COMMITTED, HK_ORDER_DELIVER, HK_ORDER_CALLED, HK_ORDER_ASK };
 struct hk_order {
 	enum hk_order_type type;
-	/* COMMITTED: the answer to hk_owner_put */
+	/* COMMITTED: the answer to hk_owner_put. ASK: for hk_owner_answer */
 	uint64_t token;
 	enum hk_status status; /* OK: durable, say 250. FULL: 452 4.3.1. Anything else: 451 4.3.0 */
 	/* DELIVER: taken by the receiver, given back with hk_owner_result */
 	struct hk_job *job;
 	/* CALLED: the receiver's from now on */
 	struct hk_queue_call *call;
+	/* ASK: the MX of a domain; borrowed until the next call */
+	struct hk_dns_question question;
 };
 
 struct hk_owner;
@@ -89,6 +102,9 @@ void hk_owner_reload(struct hk_owner *, struct hk_conf *);
 void hk_owner_put(struct hk_owner *, struct hk_mail *, uint64_t token);
 /* hk_owner_result(o, job): takes the job. */
 void hk_owner_result(struct hk_owner *, struct hk_job *);
+/* hk_owner_answer(o, token, answer): to an ASK. Without one for the configuration's resolver-timeout the owner takes it for a failure,
+ * and a later one for nothing. */
+void hk_owner_answer(struct hk_owner *, uint64_t token, const struct hk_dns_answer *);
 /* hk_owner_call(o, call): takes the call; after a later step an order CALLED gives it back. */
 void hk_owner_call(struct hk_owner *, struct hk_queue_call *);
 /* hk_owner_step(o, now): one commit for all that waits, DSNs that became due, jobs that may start. Blocks for one sync at most. */

@@ -19,7 +19,7 @@ static struct hk_queue_call *ask(struct rig *r, enum hk_queue_verb verb, uint64_
 	c->n_ids = n;
 	hk_owner_call(r->owner, c);
 	hk_owner_step(r->owner, &r->now);
-	if (!hk_owner_next(r->owner, &order))
+	if (!next_order(r, &order))
 		return NULL;
 	assert_int_equal(order.type, HK_ORDER_CALLED);
 	assert_ptr_equal(order.call, c);
@@ -82,7 +82,7 @@ static void list_gives_the_messages_and_with_a_domain_those_that_wait_there(void
 		c->domain = rows[i].domain;
 		hk_owner_call(r.owner, c);
 		hk_owner_step(r.owner, &r.now);
-		assert_true(hk_owner_next(r.owner, &order));
+		assert_true(next_order(&r, &order));
 		assert_int_equal(c->status, HK_OK);
 		assert_int_equal(c->n_ids, rows[i].n);
 		hk_queue_call_free(c);
@@ -226,7 +226,7 @@ static void run_makes_the_mail_of_a_domain_due_and_with_an_at_what_is_below(void
 		c->domain = rows[i].domain;
 		hk_owner_call(r.owner, c);
 		hk_owner_step(r.owner, &r.now);
-		assert_true(hk_owner_next(r.owner, &order));
+		assert_true(next_order(&r, &order));
 		assert_ptr_equal(order.call, c);
 		assert_int_equal(c->done, rows[i].n);
 		hk_queue_call_free(c);
@@ -315,14 +315,14 @@ static void an_answer_waits_for_a_disk_that_fails(void **state)
 	assert_false(hk_owner_is_idle(r.owner));
 	assert_null(ask(&r, HK_QUEUE_DELETE, &id, 1));
 	pass(&r, 1);
-	assert_false(hk_owner_next(r.owner, &order));
+	assert_false(next_order(&r, &order));
 	r.disk.faults.sync = 0;
 	pass(&r, 1);
 	pass(&r, 1);
-	assert_true(hk_owner_next(r.owner, &order));
+	assert_true(next_order(&r, &order));
 	assert_int_equal(order.call->verb, HK_QUEUE_HOLD);
 	hk_queue_call_free(order.call);
-	assert_true(hk_owner_next(r.owner, &order));
+	assert_true(next_order(&r, &order));
 	assert_int_equal(order.call->verb, HK_QUEUE_DELETE);
 	assert_int_equal(order.call->done, 1);
 	hk_queue_call_free(order.call);

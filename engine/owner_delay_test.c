@@ -144,7 +144,7 @@ static void a_route_has_times_of_its_own(void **state)
 	c->n_ids = 1;
 	hk_owner_call(r.owner, c);
 	hk_owner_step(r.owner, &r.now);
-	assert_true(hk_owner_next(r.owner, &order));
+	assert_true(next_order(&r, &order));
 	assert_in_range(c->entry[0].next_attempt, r.now.utc, r.now.utc + 600 * 9 / 8);
 	assert_int_equal(c->entry[0].lifetime, 7200);
 	hk_queue_call_free(c);

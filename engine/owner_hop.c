@@ -9,7 +9,7 @@ enum { SLOTS_FIRST = 64, DOMAIN_MOST = 255 /* RFC 5321 4.5.3.1.2 */ };
 
 /* ---- hops ------------------------------------------------------------------ */
 
-static struct hk_hop *hop_new(struct hk_owner *o, const struct hk_conf_route *route)
+struct hk_hop *hk_hop_new(struct hk_owner *o, const struct hk_conf_route *route)
 {
 	struct hk_hop *hop = calloc(1, sizeof *hop);
 
@@ -27,18 +27,50 @@ static struct hk_hop *hop_new(struct hk_owner *o, const struct hk_conf_route *ro
 	return hop;
 }
 
-static void forget_ready(struct hk_owner *o, struct hk_hop *hop)
-{
-	struct hk_hop **at = &o->first_ready;
+/* ---- waiting for a turn -------------------------------------------------------- */
 
-	if (!hop->is_ready)
+void hk_hops_init(struct hk_hops *list)
+{
+	*list = (struct hk_hops){.last = &list->first};
+}
+
+static void join(struct hk_hops *list, struct hk_hop *hop)
+{
+	hop->in = list;
+	hop->next_in = NULL;
+	*list->last = hop;
+	list->last = &hop->next_in;
+}
+
+static void part(struct hk_hop *hop)
+{
+	struct hk_hops *list = hop->in;
+	struct hk_hop **at;
+
+	if (!list)
 		return;
-	while (*at != hop)
-		at = &(*at)->next_ready;
-	*at = hop->next_ready;
-	if (o->last_ready == &hop->next_ready)
-		o->last_ready = at;
-	hop->is_ready = false;
+	for (at = &list->first; *at != hop; at = &(*at)->next_in)
+		;
+	*at = hop->next_in;
+	if (list->last == &hop->next_in)
+		list->last = at;
+	hop->in = NULL;
+}
+
+struct hk_hop *hk_hop_next(struct hk_hops *list)
+{
+	struct hk_hop *hop = list->first;
+
+	if (hop)
+		part(hop);
+	return hop;
+}
+
+void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
+{
+	if (hop->in || hop->is_asked || !hop->first || (hop->out && hop->out >= hop->limit))
+		return;
+	join(hk_site_is_due(o, hop) ? &o->unasked : &o->ready, hop);
 }
 
 /* Goes when no domain points here, nothing waits, and no job is out. */
@@ -46,7 +78,9 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 {
 	if (hop->users || hop->out || hop->first)
 		return;
-	forget_ready(o, hop);
+	part(hop);
+	if (hop->site && hk_id_map_get(&o->sites, hop->site) == hop)
+		hk_id_map_remove(&o->sites, hop->site);
 	if (hop->next)
 		hop->next->before = hop->before;
 	if (hop->before)
@@ -57,27 +91,13 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 	free(hop);
 }
 
-void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
+void hk_hop_leave(struct hk_owner *o, struct hk_hop *hop)
 {
-	if (hop->is_ready || !hop->first || (hop->out && hop->out >= hop->limit))
-		return;
-	hop->is_ready = true;
-	hop->next_ready = NULL;
-	*o->last_ready = hop;
-	o->last_ready = &hop->next_ready;
-}
-
-struct hk_hop *hk_hop_next_ready(struct hk_owner *o)
-{
-	struct hk_hop *hop = o->first_ready;
-
-	if (!hop)
-		return NULL;
-	o->first_ready = hop->next_ready;
-	if (!o->first_ready)
-		o->last_ready = &o->first_ready;
-	hop->is_ready = false;
-	return hop;
+	hop->users--;
+	if (hop->first)
+		hk_hop_make_ready(o, hop);
+	else
+		hop_let_go(o, hop);
 }
 
 void hk_hop_queue(struct hk_owner *o, struct hk_group *group)
@@ -102,6 +122,17 @@ struct hk_group *hk_hop_take(struct hk_hop *hop)
 	return group;
 }
 
+void hk_group_free(struct hk_owner *o, struct hk_group *group)
+{
+	struct hk_group **at = &group->message->group;
+
+	while (*at != group)
+		at = &(*at)->next_of;
+	*at = group->next_of;
+	(void)hk_round_leave(o, group->message);
+	free(group);
+}
+
 void hk_hop_job_back(struct hk_owner *o, struct hk_hop *hop)
 {
 	hop->out -= !(HK_BUG(SLOT_LEAK) && hop->first && hop->out > 1);
@@ -111,7 +142,13 @@ void hk_hop_job_back(struct hk_owner *o, struct hk_hop *hop)
 		hop_let_go(o, hop);
 }
 
-/* Where a domain's mail goes: one hop for a route, but for MX one for each domain of it. */
+/* Nothing is to be found out about an address literal (RFC 5321 4.1.3), nor of what is no name of the DNS. */
+static bool has_no_site(struct hk_slice domain)
+{
+	return !domain.n || domain.p[0] == '[' || domain.n > HK_DNS_NAME_MAX;
+}
+
+/* Where a domain's mail goes: one hop for a route, but for MX one of its own to begin with, until its site is known. */
 static enum hk_status find_hop(struct hk_owner *o, struct hk_domain *d)
 {
 	const struct hk_conf_route *route = hk_conf_find_route(o->conf, hk_slice_of(d->name, d->n));
@@ -126,11 +163,13 @@ static enum hk_status find_hop(struct hk_owner *o, struct hk_domain *d)
 	if (route->via != HK_VIA_MX)
 		hop = o->route_hop[i];
 	if (!hop)
-		hop = hop_new(o, route);
+		hop = hk_hop_new(o, route);
 	if (!hop)
 		return HK_NOMEM;
 	if (route->via != HK_VIA_MX)
 		o->route_hop[i] = hop;
+	else
+		hop->is_known = has_no_site(hk_slice_of(d->name, d->n));
 	hop->users++;
 	d->hop = hop;
 	return HK_OK;
@@ -148,12 +187,21 @@ static void leave_hop(struct hk_owner *o, struct hk_domain *d)
 	size_t i;
 
 	d->hop = NULL;
-	if (!hop || --hop->users)
+	if (!hop)
 		return;
-	for (i = 0; i < o->conf->n_routes; i++)
+	for (i = 0; hop->users == 1 && i < o->conf->n_routes; i++)
 		if (o->route_hop[i] == hop)
 			o->route_hop[i] = NULL;
-	hop_let_go(o, hop);
+	hk_hop_leave(o, hop);
+}
+
+enum hk_status hk_domain_move(struct hk_owner *o, struct hk_domain *d, struct hk_hop *hop)
+{
+	if (hop)
+		hop->users++;
+	leave_hop(o, d);
+	d->hop = hop;
+	return hop ? HK_OK : find_hop(o, d);
 }
 
 /* ---- domains --------------------------------------------------------------- */
@@ -229,6 +277,53 @@ static struct hk_domain *domain_new(struct hk_owner *o, struct hk_slice name)
 	return d;
 }
 
+struct hk_domain *hk_domain_find(const struct hk_owner *o, struct hk_slice name)
+{
+	struct hk_domain *d = o->n_slots ? o->slot[slot_of(o, name)] : NULL;
+
+	while (d && !hk_slice_eq(name, hk_slice_of(d->name, d->n)))
+		d = d->next;
+	return d;
+}
+
+static void domain_free(struct hk_owner *o, struct hk_domain *d)
+{
+	struct hk_domain **at;
+
+	for (at = &o->slot[slot_of(o, hk_slice_of(d->name, d->n))]; *at != d; at = &(*at)->next)
+		;
+	*at = d->next;
+	o->n_domains--;
+	leave_hop(o, d);
+	free(d);
+}
+
+/* ---- those without mail: what was learnt of their site stays for a while ---- */
+
+static void leave_idle(struct hk_owner *o, struct hk_domain *d)
+{
+	*(d->older ? &d->older->newer : &o->idle_oldest) = d->newer;
+	*(d->newer ? &d->newer->older : &o->idle_newest) = d->older;
+	d->older = d->newer = NULL;
+	o->n_idle--;
+}
+
+static void join_idle(struct hk_owner *o, struct hk_domain *d)
+{
+	d->older = o->idle_newest;
+	*(d->older ? &d->older->newer : &o->idle_oldest) = d;
+	o->idle_newest = d;
+	o->n_idle++;
+}
+
+static void drop_oldest(struct hk_owner *o)
+{
+	struct hk_domain *d = o->idle_oldest;
+
+	leave_idle(o, d);
+	domain_free(o, d);
+}
+
 struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
 {
 	struct hk_slice raw = domain_of(o, address), name;
@@ -241,9 +336,9 @@ struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
 	for (i = 0; i < raw.n; i++)
 		lower[i] = hk_to_lower(raw.p[i]);
 	name = hk_slice_of(lower, raw.n);
-	for (d = o->slot[slot_of(o, name)]; d; d = d->next)
-		if (hk_slice_eq(name, hk_slice_of(d->name, d->n)))
-			break;
+	d = hk_domain_find(o, name);
+	if (d && !d->users)
+		leave_idle(o, d);
 	if (!d)
 		d = domain_new(o, name);
 	if (d)
@@ -253,16 +348,15 @@ struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
 
 void hk_domain_release(struct hk_owner *o, struct hk_domain *d)
 {
-	struct hk_domain **at;
-
 	if (!d || --d->users)
 		return;
-	for (at = &o->slot[slot_of(o, hk_slice_of(d->name, d->n))]; *at != d; at = &(*at)->next)
-		;
-	*at = d->next;
-	o->n_domains--;
-	leave_hop(o, d);
-	free(d);
+	if (d->site_until <= o->now.mono_ms) {
+		domain_free(o, d);
+		return;
+	}
+	join_idle(o, d);
+	if (o->n_idle > HK_DOMAINS_IDLE_MAX)
+		drop_oldest(o);
 }
 
 enum hk_status hk_hop_prepare(struct hk_owner *o, const struct hk_conf *conf)
@@ -283,15 +377,23 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 	struct hk_hop *hop;
 	size_t i;
 
+	/* a new configuration may see other sites in the same hosts: they are asked for again, each when its mail is due */
+	while (o->idle_oldest)
+		drop_oldest(o);
+	hk_id_map_done(&o->sites);
+	o->sites = (struct hk_id_map){0};
 	/* no group waits any more, also at a hop that stays for its jobs */
 	for (hop = o->hops; hop; hop = hop->next)
-		forget_ready(o, hop);
+		hop->in = NULL;
+	hk_hops_init(&o->ready);
+	hk_hops_init(&o->unasked);
 	for (i = 0; i < o->n_slots; i++) {
 		for (d = o->slot[i]; d; d = d->next) {
 			if (d->hop) {
 				d->hop->users--;
 				hop_let_go(o, d->hop);
 			}
+			d->site_until = 0;
 			if (find_hop(o, d) != HK_OK)
 				status = HK_NOMEM; /* found when its mail is due */
 		}
@@ -303,6 +405,9 @@ void hk_hop_free_all(struct hk_owner *o)
 {
 	struct hk_hop *hop, *next;
 
+	while (o->idle_oldest)
+		drop_oldest(o);
+	hk_id_map_done(&o->sites);
 	for (hop = o->hops; hop; hop = next) {
 		struct hk_group *group;
 

@@ -4,7 +4,8 @@
  *
  *	message		one that waits: when it is due, what became of each recipient
  *	domain		of recipients; knows its hop
- *	hop		what deliveries go to together: a route, or for MX a domain of it; how many are out, who waits for it
+ *	hop		what deliveries go to together: a route, or for MX a site of it, all domains that have the same hosts (owner_site.c);
+ *			how many are out, who waits for it
  *	group		the recipients of one message that go to one hop; in the queue of the hop until a job is made of it
  *
  * The life of a message: due -> a round: groups -> jobs -> results -> all are back: the round ends -> due again, or complete.
@@ -26,14 +27,26 @@
 #define HK_OWNER_RELEASE_S  5u      /* after a delivery that could not even begin; doubles up to HK_OWNER_RELEASE_MOST_S */
 #define HK_OWNER_RELEASE_MOST_S 300u
 #define HK_OWNER_RETRY_S    900u    /* where the configuration names no retry times */
+#define HK_SITE_ASKS_MAX    256u    /* MX questions out at once: a queue that starts, or the end of an outage, is no flood */
+#define HK_SITE_LASTS_MS    3600000u /* until the hosts of a domain are looked up again; deliveries ask for themselves */
+#define HK_DOMAINS_IDLE_MAX 4096u   /* domains without mail whose site is remembered; 300 octets each, their hop included */
 #define HK_REASONS_MAX      (16u * 1024 * 1024) /* octets of replies; 100,000 different ones */
 
 struct hk_group;
+struct hk_hop;
+/* Hops that wait for their turn. */
+struct hk_hops {
+	struct hk_hop *first, **last;
+};
 struct hk_hop {
 	struct hk_hop *next, *before;    /* all of them */
-	struct hk_hop *next_ready;       /* those that have groups and may take a job */
+	struct hk_hops *in;              /* where it waits: those that may take a job, or whose site is not known; NULL: nowhere */
+	struct hk_hop *next_in;
 	const struct hk_conf_route *route;
-	unsigned users;                  /* domains that point here */
+	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
+	bool is_known;                   /* alone, since no other domain has its hosts, or it has none */
+	bool is_asked;                   /* nothing goes out before the answer */
+	unsigned users;                  /* domains that point here, and questions about them */
 	unsigned out;                    /* jobs */
 	unsigned limit;                  /* of them at once; at most the route's concurrency */
 	unsigned credit;                 /* jobs that went well since the limit grew */
@@ -42,7 +55,6 @@ struct hk_hop {
 	uint64_t rests_until;            /* mono; 0: it does not rest */
 	uint32_t reason;                 /* why it rests: hk_reason_get */
 	uint64_t round;                  /* the last one that made a group for it */
-	bool is_ready;
 	struct hk_group *first, **last;
 };
 
@@ -51,6 +63,8 @@ struct hk_domain {
 	struct hk_hop *hop;              /* NULL: no route, or not found yet */
 	unsigned users;                  /* recipients */
 	bool is_hold;                    /* its route holds quarantined mail */
+	uint64_t site_until;             /* mono: so long its hop is believed to be the right one; 0: it was never asked */
+	struct hk_domain *older, *newer; /* while it has no mail */
 	size_t n;
 	uint8_t name[];                  /* lower case */
 };
@@ -60,6 +74,7 @@ enum hk_by { HK_BY_NONE, HK_BY_NOTIFY, HK_BY_RETURN };
 struct hk_message;
 struct hk_group {
 	struct hk_group *next;
+	struct hk_group *next_of;        /* of the same message */
 	struct hk_message *message;
 	struct hk_hop *hop;
 };
@@ -78,6 +93,7 @@ struct hk_message {
 	int64_t born_ms;                 /* mono; before the start of this process, negative as may be */
 	size_t at;                       /* in the heap; SIZE_MAX: not there */
 	uint32_t attempts, n_rcpt, pending;
+	struct hk_group *group;          /* those that wait for their hop */
 	uint32_t groups;                 /* waiting or out in this round */
 	uint32_t back;                   /* of them, those whose results are in the batch */
 	uint8_t releases;                /* in a row */
@@ -125,6 +141,16 @@ struct hk_calling {
 	bool is_begun, is_in_batch;
 	struct hk_order_node node;
 };
+/* A question about the hosts of a domain: owner_site.c. */
+struct hk_site_ask {
+	struct hk_site_ask *next;
+	struct hk_hop *hop;              /* the domain's when it was asked; a user of it */
+	uint64_t token, until;
+	bool is_taken;                   /* the order, by whoever asks */
+	struct hk_order_node node;
+	size_t n;
+	uint8_t name[];
+};
 /* Replies, each once: owner_reason.c. Numbers begin with 1. */
 struct hk_reason;
 struct hk_reasons {
@@ -152,7 +178,13 @@ struct hk_owner {
 	uint64_t seed;                   /* of their hash: names come from outside */
 	struct hk_hop *hops;
 	struct hk_hop **route_hop;       /* of each route of conf; NULL for MX or not used yet */
-	struct hk_hop *first_ready, **last_ready;
+	struct hk_hops ready, unasked;
+	struct hk_id_map sites;          /* hops by site */
+	struct hk_site_ask *asks, **last_ask; /* oldest first */
+	size_t n_asks;
+	uint64_t last_token;
+	struct hk_domain *idle_oldest, *idle_newest; /* domains without mail that are remembered */
+	size_t n_idle;
 	struct hk_incoming *inbox, **last_inbox;
 	struct hk_incoming *batch, **last_batch;
 	struct hk_returned *returned, **last_returned;
@@ -178,15 +210,34 @@ struct hk_message *hk_heap_first(const struct hk_owner *);
 /* domains and hops: owner_hop.c */
 struct hk_domain *hk_domain_use(struct hk_owner *, struct hk_slice address); /* NULL: NOMEM */
 void hk_domain_release(struct hk_owner *, struct hk_domain *);
+struct hk_domain *hk_domain_find(const struct hk_owner *, struct hk_slice name); /* NULL: it has no mail */
 bool hk_domain_has_hop(struct hk_owner *, struct hk_domain *);
+/* hk_domain_move(o, d, hop): its mail goes there; NULL: to a new one of its own. NOMEM: it has no hop then (hk_domain_has_hop). */
+enum hk_status hk_domain_move(struct hk_owner *, struct hk_domain *, struct hk_hop *);
+struct hk_hop *hk_hop_new(struct hk_owner *, const struct hk_conf_route *); /* NULL: NOMEM */
 void hk_hop_queue(struct hk_owner *, struct hk_group *);
 struct hk_group *hk_hop_take(struct hk_hop *);
+void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
-struct hk_hop *hk_hop_next_ready(struct hk_owner *);
+void hk_hops_init(struct hk_hops *);
+struct hk_hop *hk_hop_next(struct hk_hops *); /* NULL: none waits */
 void hk_hop_job_back(struct hk_owner *, struct hk_hop *);
-/* how much a hop takes: owner_shape.c. hk_hop_learn: from a job that is back. hk_hop_rests: nothing goes there now. */
+void hk_hop_leave(struct hk_owner *, struct hk_hop *); /* one user less */
+/* how much a hop takes: owner_shape.c. hk_hop_learn: from a job that is back. hk_hop_fail: it is down, and result says why.
+ * hk_hop_rests: nothing goes there now. */
 void hk_hop_learn(struct hk_owner *, struct hk_hop *, const struct hk_job *);
+void hk_hop_fail(struct hk_owner *, struct hk_hop *, struct hk_slice domain, const struct hk_rcpt_result *);
 bool hk_hop_rests(const struct hk_owner *, const struct hk_hop *);
+/* which domains share their hosts: owner_site.c. hk_site_is_due: the hop's domain has to be asked for first. hk_sites_ask: for those
+ * that wait for it. hk_site_refresh: before a round, when what is known got old. hk_site_forget: the DNS does not tell. */
+bool hk_site_is_due(const struct hk_owner *, const struct hk_hop *);
+void hk_sites_ask(struct hk_owner *);
+void hk_site_refresh(struct hk_owner *, struct hk_domain *);
+void hk_site_forget(struct hk_owner *, struct hk_hop *, const struct hk_job *);
+void hk_site_taken(struct hk_order_node *);
+void hk_sites_expire(struct hk_owner *); /* questions that nobody answered in time */
+uint64_t hk_sites_deadline(const struct hk_owner *);
+void hk_sites_free(struct hk_owner *);
 /* hk_hop_prepare(o, conf): room for its routes; NOMEM changes nothing. hk_hop_reroute(o): after o->conf was exchanged. */
 enum hk_status hk_hop_prepare(struct hk_owner *, const struct hk_conf *) HK_MUSTCHECK;
 enum hk_status hk_hop_reroute(struct hk_owner *) HK_MUSTCHECK;
@@ -195,6 +246,7 @@ void hk_hop_free_all(struct hk_owner *);
 /* messages: owner_message.c */
 struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *); /* in the map, with room in the heap; NULL: NOMEM */
 void hk_message_free(struct hk_owner *, struct hk_message *);
+void hk_message_removed(struct hk_owner *, struct hk_message *); /* frees it: its last completion is durable */
 /* hk_message_schedule(o, m, in_ms): due in so long, when there is anything to do; nothing while groups are out. */
 void hk_message_schedule(struct hk_owner *, struct hk_message *, uint64_t in_ms);
 bool hk_message_is_waiting_for(const struct hk_message *, size_t rcpt); /* pending, not out, not held */

@@ -149,11 +149,13 @@ static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 
 		if (!hop || hop->round == o->round || !hk_message_is_waiting_for(m, i))
 			continue;
+		hk_site_refresh(o, m->rcpt[i].domain);
 		group = calloc(1, sizeof *group);
 		if (!group)
 			return HK_NOMEM;
 		hop->round = o->round;
-		*group = (struct hk_group){.message = m, .hop = hop};
+		*group = (struct hk_group){.message = m, .hop = hop, .next_of = m->group};
+		m->group = group;
 		hk_round_join(o, m);
 		hk_hop_queue(o, group);
 	}
@@ -195,13 +197,27 @@ static void group_gone(struct hk_owner *o, struct hk_group *group)
 {
 	struct hk_message *m = group->message;
 
-	free(group);
-	if (!hk_round_leave(o, m))
+	hk_group_free(o, group);
+	if (m->groups)
 		return;
 	if (m->pending)
 		hk_message_schedule(o, m, 0);
 	else
-		hk_message_free(o, m);
+		hk_message_removed(o, m);
+}
+
+/* Nobody is left for it: its domain went to another site, or they are held now. When it is the last of its round, that ends as with a
+ * result, which says nothing. */
+static void group_empty(struct hk_owner *o, struct hk_group *group)
+{
+	struct hk_message *m = group->message;
+	struct hk_job *job;
+
+	if (m->groups == 1 && m->was_tried && m->pending) {
+		job = job_new(o, m, m->rcpt[0].domain, 1);
+		said(o, m, job);
+	}
+	group_gone(o, group);
 }
 
 static size_t count_for(const struct hk_group *group, size_t *ret_first)
@@ -244,9 +260,17 @@ static bool put_off(struct hk_owner *o, struct hk_group *group, size_t first)
 	return true;
 }
 
-/* One job of a group: at most HK_JOB_RCPT_MAX recipients; *ret_left says whether it has more. */
-static struct hk_job *make_job(
-    struct hk_owner *o, const struct hk_group *group, size_t first, size_t n, bool *ret_left)
+/* By MX each domain may have a policy of its own for the same hosts, and so a job of its own. */
+static bool goes_with(const struct hk_group *group, const struct hk_message *m, size_t first, size_t i)
+{
+	const struct hk_domain *d = m->rcpt[i].domain;
+
+	return d->hop == group->hop && hk_message_is_waiting_for(m, i) &&
+	       (group->hop->route->via != HK_VIA_MX || d == m->rcpt[first].domain);
+}
+
+/* One job of a group: at most HK_JOB_RCPT_MAX of its n recipients. */
+static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group, size_t first, size_t n)
 {
 	struct hk_message *m = group->message;
 	struct hk_returned *r;
@@ -256,18 +280,19 @@ static struct hk_job *make_job(
 
 	if (hk_spool_find(o->spool, m->id, &place) != HK_OK)
 		return NULL;
-	*ret_left = n > HK_JOB_RCPT_MAX;
-	if (*ret_left)
+	if (n > HK_JOB_RCPT_MAX)
 		n = HK_JOB_RCPT_MAX;
 	job = job_new(o, m, m->rcpt[first].domain, n);
 	if (!job)
 		return NULL;
 	job->place = place;
 	job->route = group->hop->route;
+	job->site = group->hop->site;
 	r = job->owner_private;
 	r->hop = group->hop;
-	for (i = first; job->n_rcpt < n; i++)
-		if (m->rcpt[i].domain->hop == group->hop && hk_message_is_waiting_for(m, i))
+	add_rcpt(job, m, first);
+	for (i = first + 1; job->n_rcpt < n && i < m->n_rcpt; i++)
+		if (goes_with(group, m, first, i))
 			add_rcpt(job, m, i);
 	hk_round_join(o, m);
 	group->hop->out++;
@@ -280,14 +305,13 @@ static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 	struct hk_group *group = hk_hop_take(hop);
 	struct hk_returned *r;
 	struct hk_job *job;
-	bool has_left = false;
 	size_t first = 0, n;
 
 	if (!group)
 		return true; /* a reload dissolved what had made it ready */
 	n = count_for(group, &first);
 	if (!n) {
-		group_gone(o, group);
+		group_empty(o, group);
 		return true;
 	}
 	/* the last try before the end is always a real one */
@@ -299,12 +323,12 @@ static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 		group_gone(o, group);
 		return true;
 	}
-	job = make_job(o, group, first, n, &has_left);
+	job = make_job(o, group, first, n);
 	if (!job) {
 		hk_hop_queue(o, group);
 		return false;
 	}
-	if (has_left)
+	if (job->n_rcpt < n)
 		hk_hop_queue(o, group);
 	else
 		group_gone(o, group);
@@ -321,7 +345,8 @@ void hk_jobs_dispatch(struct hk_owner *o)
 
 	if (o->is_stopping || o->stalled_until || o->intake == HK_IO)
 		return;
-	while (o->counts.jobs_out < o->jobs_max && (hop = hk_hop_next_ready(o))) {
+	hk_sites_ask(o);
+	while (o->counts.jobs_out < o->jobs_max && (hop = hk_hop_next(&o->ready))) {
 		bool ok;
 
 		hop->out++; /* so that it does not go with its last message */

@@ -56,6 +56,16 @@ void hk_message_free(struct hk_owner *o, struct hk_message *m)
 	free(m);
 }
 
+void hk_message_removed(struct hk_owner *o, struct hk_message *m)
+{
+	char id[HK_MAIL_ID_TEXT];
+
+	hk_mail_id_format(m->id, id);
+	if (!HK_BUG(NO_LAST_LINE) || m->attempts)
+		hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
+	hk_message_free(o, m);
+}
+
 bool hk_message_is_waiting_for(const struct hk_message *m, size_t rcpt)
 {
 	const struct hk_message_rcpt *r = &m->rcpt[rcpt];

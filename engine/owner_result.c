@@ -211,13 +211,11 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 {
 	char id[HK_MAIL_ID_TEXT];
 
-	hk_mail_id_format(m->id, id);
 	if (!m->pending) {
-		if (!HK_BUG(NO_LAST_LINE) || m->attempts)
-			hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=removed", id);
-		hk_message_free(o, m);
+		hk_message_removed(o, m);
 		return;
 	}
+	hk_mail_id_format(m->id, id);
 	if (m->was_tried) {
 		m->attempts++;
 		m->releases = 0;

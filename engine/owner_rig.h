@@ -16,13 +16,23 @@
 	"listen mx { address 127.0.0.1:25; role mx; }"
 #define CONF_MX CONF_HEAD "route * { via mx; concurrency 2; }"
 
+/* What the DNS says of each domain's MX: the hosts, with blanks between, of the first row whose domain is it, or above it; NULL: a
+ * failure. Of all others: no MX. */
+struct rig_mx {
+	const char *domain, *host;
+};
+
 struct rig {
 	struct hk_sim_disk disk;
 	struct hk_conf *conf;
 	struct hk_owner *owner;
 	struct hk_now now;
 	uint64_t next_id;
+	const struct rig_mx *mx; /* ends with a row without a domain; NULL: no domain has any */
+	unsigned asked;
+	bool has_answered;
 };
+static inline bool next_order(struct rig *, struct hk_order *ret);
 
 static inline struct hk_conf *parse(const char *text)
 {
@@ -98,6 +108,45 @@ static inline struct hk_mail *make(struct rig *r, const char *from, const char *
 	return m;
 }
 
+static inline void answer(struct rig *r, const struct hk_order *order)
+{
+	struct hk_dns_rr rr[4];
+	struct hk_dns_answer said = {.question = order->question, .rr = rr};
+	const struct rig_mx *mx = r->mx;
+	struct hk_slice rest;
+
+	assert_int_equal(order->question.type, HK_DNS_MX);
+	r->asked++;
+	while (mx && mx->domain && !hk_dns_name_is_below(order->question.name, hk_slice_str(mx->domain)))
+		mx++;
+	if (mx && mx->domain && !mx->host)
+		said.rcode = HK_DNS_SERVFAIL;
+	for (rest = hk_slice_str(mx && mx->domain ? mx->host : NULL); rest.n; said.n++) {
+		size_t n = hk_slice_find(rest, ' ');
+
+		rr[said.n] = (struct hk_dns_rr){.type = HK_DNS_MX, .preference = (uint16_t)said.n, .data = hk_slice_sub(rest, 0, n)};
+		rest = hk_slice_from(rest, n + 1);
+	}
+	hk_owner_answer(r->owner, order->token, &said);
+}
+
+/* The next order that is no question: those are answered at once. */
+static inline bool next_order(struct rig *r, struct hk_order *ret)
+{
+	for (;;) {
+		while (!hk_owner_next(r->owner, ret)) {
+			if (!r->has_answered)
+				return false;
+			r->has_answered = false;
+			hk_owner_step(r->owner, &r->now);
+		}
+		if (ret->type != HK_ORDER_ASK)
+			return true;
+		answer(r, ret);
+		r->has_answered = true;
+	}
+}
+
 /* Puts it and takes the answer. */
 static inline enum hk_status put(struct rig *r, struct hk_mail *m)
 {
@@ -105,7 +154,7 @@ static inline enum hk_status put(struct rig *r, struct hk_mail *m)
 
 	hk_owner_put(r->owner, m, 77);
 	hk_owner_step(r->owner, &r->now);
-	assert_true(hk_owner_next(r->owner, &order));
+	assert_true(next_order(r, &order));
 	assert_int_equal(order.type, HK_ORDER_COMMITTED);
 	assert_int_equal(order.token, 77);
 	return order.status;
@@ -115,7 +164,7 @@ static inline struct hk_job *next_job(struct rig *r)
 {
 	struct hk_order order;
 
-	if (!hk_owner_next(r->owner, &order))
+	if (!next_order(r, &order))
 		return NULL;
 	assert_int_equal(order.type, HK_ORDER_DELIVER);
 	return order.job;

@@ -5,8 +5,10 @@
  * once the hop was down, only as many as are allowed going well do (slow start and additive increase, as TCP has them).
  * When no host of it would talk of the recipients at all, be it by its DNS, the connection or 421, it is half as many, and
  * the hop rests: its other mail is put off without asking it again, for three quarters of the time after which mail is tried again.
- * What is due after that goes, as few at once as that.
+ * What is due after that goes, as few at once as that. What was wrong with one message alone, such as TLS that it has to have,
+ * teaches nothing.
  */
+#include "engine/log_value.h"
 #include "engine/owner_internal.h"
 
 bool hk_hop_rests(const struct hk_owner *o, const struct hk_hop *hop)
@@ -25,7 +27,7 @@ static uint64_t rest_ms(const struct hk_hop *hop)
 	return seconds * 750;
 }
 
-static void fail(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *job)
+void hk_hop_fail(struct hk_owner *o, struct hk_hop *hop, struct hk_slice domain, const struct hk_rcpt_result *why)
 {
 	if (hk_hop_rests(o, hop))
 		return; /* one that had begun before */
@@ -35,9 +37,10 @@ static void fail(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *jo
 	hop->failures++;
 	hop->rests_until = o->now.mono_ms + rest_ms(hop);
 	hk_reason_release(o, hop->reason);
-	hop->reason = hk_reason_use(o, &job->result[0]);
-	hk_logf(o->log, HK_LOG_INFO, "ev=rest domain=%s limit=%u failures=%u seconds=%u",
-	    hk_log_quote(job->domain).text, hop->limit, hop->failures, (unsigned)(rest_ms(hop) / 1000));
+	hop->reason = hk_reason_use(o, why);
+	hk_logf(o->log, HK_LOG_INFO, "ev=rest domain=%s limit=%u failures=%u seconds=%u code=%u status=%s text=%s",
+	    hk_log_quote(domain).text, hop->limit, hop->failures, (unsigned)(rest_ms(hop) / 1000), why->code,
+	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->text)).text);
 }
 
 static void succeed(struct hk_hop *hop)
@@ -54,8 +57,17 @@ void hk_hop_learn(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *j
 {
 	if (job->released)
 		return;
-	if (job->is_site_down)
-		fail(o, hop, job);
-	else
+	switch (job->news) {
+	case HK_HOP_TALKED:
 		succeed(hop);
+		break;
+	case HK_HOP_DOWN:
+		hk_hop_fail(o, hop, job->domain, &job->result[0]);
+		break;
+	case HK_HOP_SILENT:
+		break;
+	case HK_HOP_UNKNOWN:
+		hk_site_forget(o, hop, job);
+		break;
+	}
 }

@@ -23,7 +23,7 @@ static void put_many(struct rig *r, const char *to)
 	for (i = 0; i < MANY; i++) {
 		struct hk_order order;
 
-		assert_true(hk_owner_next(r->owner, &order));
+		assert_true(next_order(r, &order));
 		assert_int_equal(order.type, HK_ORDER_COMMITTED);
 	}
 }
@@ -38,12 +38,12 @@ static size_t take(struct rig *r, struct hk_job *job[MANY])
 	return n;
 }
 
-static void give_all(struct rig *r, struct hk_job *job[], size_t n, enum hk_rcpt_outcome outcome, bool is_down)
+static void give_all(struct rig *r, struct hk_job *job[], size_t n, enum hk_rcpt_outcome outcome, enum hk_hop_news news)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		job[i]->is_site_down = is_down;
+		job[i]->news = news;
 		give_back(r, job[i], outcome);
 	}
 	pass(r, 0);
@@ -62,9 +62,9 @@ static void deliveries_at_once_grow_to_what_the_route_allows(void **state)
 	for (i = 0; i < COUNT(expected); i++) {
 		n = take(&r, job);
 		assert_int_equal(n, expected[i]);
-		give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+		give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	}
-	give_all(&r, job, take(&r, job), HK_RCPT_DELIVERED, false);
+	give_all(&r, job, take(&r, job), HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	finish(&r);
 }
 
@@ -79,14 +79,14 @@ static void a_hop_that_is_down_is_not_asked_by_each_message(void **state)
 	put_many(&r, "u@b.test");
 	n = take(&r, job);
 	assert_int_equal(n, 5);
-	give_all(&r, job, n, HK_RCPT_PENDING, true);
+	give_all(&r, job, n, HK_RCPT_PENDING, HK_HOP_DOWN);
 	pass(&r, 1);
 	assert_int_equal(take(&r, job), 0);
 	assert_int_equal(counts(&r).deferred, MANY); /* put off, each by its own times */
 	/* another hop does not suffer */
 	assert_int_equal(put(&r, make(&r, "", "u@c.test", 0)), HK_OK);
 	assert_int_equal(take(&r, job), 1);
-	give_all(&r, job, 1, HK_RCPT_DELIVERED, false);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	/* mail that comes meanwhile is put off too, and told why */
 	assert_int_equal(put(&r, make(&r, "", "u@b.test", 0)), HK_OK);
 	assert_int_equal(take(&r, job), 0);
@@ -96,12 +96,12 @@ static void a_hop_that_is_down_is_not_asked_by_each_message(void **state)
 	pass(&r, 113);
 	n = take(&r, job);
 	assert_int_equal(n, 2);
-	give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	n = take(&r, job);
 	assert_int_equal(n, 3);
-	give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	while ((n = take(&r, job)))
-		give_all(&r, job, n, HK_RCPT_DELIVERED, false);
+		give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
 	finish(&r);
 }
 
@@ -118,14 +118,14 @@ static void mail_for_a_hop_that_stays_down_ends_by_its_lifetime(void **state)
 	for (i = 0; i < 3590; i += 10) {
 		n = take(&r, job);
 		asked += n;
-		give_all(&r, job, n, HK_RCPT_PENDING, true);
+		give_all(&r, job, n, HK_RCPT_PENDING, HK_HOP_DOWN);
 		pass(&r, 10);
 		assert_int_equal(counts(&r).queued, MANY);
 	}
 	for (i = 0; i < 60; i++) {
 		n = take(&r, job);
 		last += n;
-		give_all(&r, job, n, HK_RCPT_PENDING, true);
+		give_all(&r, job, n, HK_RCPT_PENDING, HK_HOP_DOWN);
 		pass(&r, 1);
 	}
 	assert_int_equal(counts(&r).queued, 0);

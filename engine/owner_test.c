@@ -299,7 +299,7 @@ static void a_hop_gets_no_more_jobs_than_its_concurrency_and_all_hops_take_turns
 	for (i = 0; i < 5; i++) {
 		struct hk_order order;
 
-		assert_true(hk_owner_next(r.owner, &order));
+		assert_true(next_order(&r, &order));
 		assert_int_equal(order.type, HK_ORDER_COMMITTED);
 		assert_int_equal(order.status, HK_OK);
 	}

@@ -119,7 +119,7 @@ static void mail_that_is_not_durable_yet_is_bounded(void **state)
 		m->body = hk_slice_of(large, sizeof large);
 		hk_owner_put(r.owner, m, i);
 	}
-	while (hk_owner_next(r.owner, &order)) {
+	while (next_order(&r, &order)) {
 		assert_int_equal(order.status, HK_FULL);
 		full++;
 	}
@@ -136,7 +136,7 @@ static void mail_that_is_not_durable_yet_is_bounded(void **state)
 	hk_owner_stop(r.owner);
 	for (i = 0; i < 100 && ok < 100; i++) {
 		hk_owner_step(r.owner, &r.now);
-		while (hk_owner_next(r.owner, &order)) {
+		while (next_order(&r, &order)) {
 			assert_int_equal(order.status, HK_OK);
 			ok++;
 		}

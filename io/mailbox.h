@@ -22,6 +22,7 @@ enum hk_post_type {
 	HK_POST_COMMITTED, /* struct hk_put_post, on its way back */
 	HK_POST_DELIVER,   /* struct hk_job_post */
 	HK_POST_DNS,       /* struct hk_dns_post (resolver.h); to the resolver and back */
+	HK_POST_ASK,       /* the same from the owner, on its way to the resolver */
 	HK_POST_AUTH,      /* struct hk_auth_post (auth.h); to the pool and back */
 	HK_POST_SETUP,     /* struct hk_setup_post (worker.h) */
 	HK_POST_KEYS,      /* struct hk_keys_post (worker.h) */

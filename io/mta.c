@@ -131,6 +131,7 @@ static void end_all(struct hk_mta *m)
 	hk_policies_stop(m->world.policies);
 	for (i = 0; i < m->n; i++)
 		hk_worker_let_go(m->worker[i]);
+	hk_owner_thread_done(&m->owner);
 	hk_policies_free(m->world.policies);
 	hk_tls_counts_free(m->tally.counts);
 	pthread_mutex_destroy(&m->tally.mutex);

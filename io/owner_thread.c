@@ -30,6 +30,12 @@ static void take_conf(struct hk_owner_thread *t, struct hk_conf_post *post)
 	free(post);
 }
 
+static void take_answer(struct hk_owner_thread *t, struct hk_dns_post *post)
+{
+	hk_owner_answer(t->owner, post->token, &post->answer);
+	hk_dns_post_free(post);
+}
+
 static void take_call(struct hk_owner_thread *t, struct hk_call_post *post)
 {
 	post->call->back = post;
@@ -48,6 +54,9 @@ static bool take(struct hk_owner_thread *t, struct hk_post *post)
 		return true;
 	case HK_POST_OWNER_CONF:
 		take_conf(t, (struct hk_conf_post *)post);
+		return true;
+	case HK_POST_DNS:
+		take_answer(t, (struct hk_dns_post *)post);
 		return true;
 	case HK_POST_CALL:
 		take_call(t, (struct hk_call_post *)post);
@@ -103,6 +112,17 @@ static void give_job(struct hk_owner_thread *t, struct hk_job *job)
 	t->next_worker = (t->next_worker + 1) % t->n_workers;
 }
 
+/* By way of a worker: the generations, and with them the resolver, are theirs. Without an answer the owner's patience ends. */
+static void give_ask(struct hk_owner_thread *t, const struct hk_order *order)
+{
+	struct hk_dns_post *post = hk_dns_post_new(&order->question, &t->box, order->token);
+
+	if (!post)
+		return;
+	post->post.type = HK_POST_ASK;
+	hk_mailbox_post(t->worker[t->next_worker], &post->post);
+}
+
 static void give_called(struct hk_queue_call *call)
 {
 	struct hk_call_post *post = call->back;
@@ -125,6 +145,8 @@ static void give_all(struct hk_owner_thread *t)
 			give_committed(&order);
 		else if (order.type == HK_ORDER_CALLED)
 			give_called(order.call);
+		else if (order.type == HK_ORDER_ASK)
+			give_ask(t, &order);
 		else
 			give_job(t, order.job);
 	}
@@ -216,5 +238,16 @@ void hk_owner_thread_join(struct hk_owner_thread *t)
 void hk_owner_thread_close(struct hk_owner_thread *t)
 {
 	hk_owner_free(t->owner);
+}
+
+void hk_owner_thread_done(struct hk_owner_thread *t)
+{
+	struct hk_post *post, *next;
+
+	for (post = hk_mailbox_take(&t->box); post; post = next) {
+		next = post->next;
+		if (post->type == HK_POST_DNS)
+			hk_dns_post_free((struct hk_dns_post *)post);
+	}
 	hk_mailbox_done(&t->box);
 }

@@ -36,7 +36,9 @@ enum hk_status hk_owner_thread_open(
 enum hk_status hk_owner_thread_start(struct hk_owner_thread *) HK_MUSTCHECK;
 /* hk_owner_thread_join(t): after a QUIT. Everything posted before it is committed. */
 void hk_owner_thread_join(struct hk_owner_thread *);
-/* hk_owner_thread_close(t): frees what open made; the thread is not running. */
+/* hk_owner_thread_close(t): closes the spool; the thread is not running. hk_owner_thread_done(t): the box, when no resolver's thread
+ * may answer into it any more. */
 void hk_owner_thread_close(struct hk_owner_thread *);
+void hk_owner_thread_done(struct hk_owner_thread *);
 
 #endif

@@ -27,6 +27,7 @@ struct sender {
 	uint64_t parked_until;
 	const struct hk_conf_route *route; /* of the generation */
 	struct hk_slice domain;            /* owned */
+	uint64_t site;                     /* of the order */
 };
 
 static struct sender *sender_of(struct hk_drive *d)
@@ -57,7 +58,7 @@ static void release(struct hk_worker *w, struct hk_job_post *post)
 /* ---- connections that stay ---------------------------------------------------------------------
  *
  * One whose delivery ended well waits a little for the next message to the same hop: the same route, and the same domain
- * of recipients, as the order says. A post for it takes it out; time, a byte from the peer and a stop end it. */
+ * of recipients, or another one with the same hosts, as the order says. A post for it takes it out; time, a byte from the peer and a stop end it. */
 
 static void unpark(struct sender *s)
 {
@@ -90,6 +91,7 @@ static bool park(struct sender *s)
 	free((void *)(uintptr_t)s->domain.p);
 	s->domain = hk_slice_of(domain, job->domain.n);
 	s->route = job->route;
+	s->site = job->site;
 	s->parked_until = w->loop.now.mono_ms + PARKED_MS;
 	s->next = w->parked;
 	s->prev = &w->parked;
@@ -103,16 +105,24 @@ static bool park(struct sender *s)
 	return true;
 }
 
+/* One of the domain's own, or else one to the hosts that it has too. */
 static struct sender *find_parked(
-    struct hk_worker *w, const struct hk_generation *g, const struct hk_job *job)
+    struct hk_worker *w, const struct hk_generation *g, const struct hk_job *job, bool *ret_shared)
 {
-	struct sender *s;
+	struct sender *s, *shared = NULL;
 
-	for (s = w->parked; s; s = s->next)
-		if (s->generation == g && s->route == job->route &&
-		    hk_slice_eq(s->domain, job->domain))
+	for (s = w->parked; s; s = s->next) {
+		if (s->generation != g || s->route != job->route)
+			continue;
+		if (hk_slice_eq(s->domain, job->domain)) {
+			*ret_shared = false;
 			return s;
-	return NULL;
+		}
+		if (s->site && s->site == job->site)
+			shared = s;
+	}
+	*ret_shared = true;
+	return shared;
 }
 
 /* ---- wants
@@ -369,10 +379,10 @@ static const struct hk_drive_ops sender_ops = {
 };
 
 static struct hk_delivery *new_delivery(
-    struct hk_worker *w, const struct hk_generation *g, struct hk_job *job, struct hk_delivery_link *link)
+    struct hk_worker *w, const struct hk_generation *g, struct hk_job *job, struct hk_delivery_link *link, bool is_shared)
 {
 	struct hk_delivery_env env = {
-	    .link = link, .can_keep = true,
+	    .link = link, .is_link_shared = is_shared, .can_keep = true,
 	    .job = job, .disk = w->world->disk, .log = w->world->log, .key_algs = g->key_algs,
 	    .key_sights = g->key_sights, .answers_sts = true, .tls_sink = w->world->tls_sink};
 
@@ -382,11 +392,12 @@ static struct hk_delivery *new_delivery(
 /* Over a connection that stands; false: there is none. */
 static bool begin_on_parked(struct hk_worker *w, struct hk_generation *g, struct hk_job_post *post)
 {
-	struct sender *s = find_parked(w, g, post->job);
+	bool is_shared;
+	struct sender *s = find_parked(w, g, post->job, &is_shared);
 
 	if (!s)
 		return false;
-	s->delivery = new_delivery(w, g, post->job, &s->link);
+	s->delivery = new_delivery(w, g, post->job, &s->link, is_shared);
 	if (!s->delivery)
 		return false;
 	unpark(s);
@@ -404,7 +415,7 @@ void hk_sender_begin(struct hk_worker *w, struct hk_job_post *post)
 		return;
 	s = g ? calloc(1, sizeof *s) : NULL;
 	if (s)
-		s->delivery = new_delivery(w, g, post->job, NULL);
+		s->delivery = new_delivery(w, g, post->job, NULL, false);
 	if (!s || !s->delivery || !hk_drive_init(&s->drive, &sender_ops, w)) {
 		if (s)
 			hk_delivery_free(s->delivery);

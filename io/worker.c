@@ -341,6 +341,17 @@ static void take_keys(struct hk_worker *w, struct hk_keys_post *post)
 	free(post);
 }
 
+/* A question of the owner's: by the newest resolver, which answers to it. */
+static void pass_on(struct hk_worker *w, struct hk_dns_post *post)
+{
+	if (!w->recent[0]) {
+		hk_dns_post_free(post);
+		return;
+	}
+	post->post.type = HK_POST_DNS;
+	hk_resolver_ask(w->recent[0]->resolver, post);
+}
+
 static void take(struct hk_worker *w, struct hk_post *post)
 {
 	switch (post->type) {
@@ -352,6 +363,9 @@ static void take(struct hk_worker *w, struct hk_post *post)
 		break;
 	case HK_POST_DNS:
 		hk_ask_answer_dns(w, (struct hk_dns_post *)post);
+		break;
+	case HK_POST_ASK:
+		pass_on(w, (struct hk_dns_post *)post);
 		break;
 	case HK_POST_AUTH:
 		hk_ask_answer_auth(w, (struct hk_auth_post *)post);
@@ -466,6 +480,7 @@ static void discard(struct hk_post *post)
 {
 	switch (post->type) {
 	case HK_POST_DNS:
+	case HK_POST_ASK:
 		hk_dns_post_free((struct hk_dns_post *)post);
 		break;
 	case HK_POST_AUTH:

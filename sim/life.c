@@ -63,9 +63,7 @@ static void drop_posts(struct hk_sim *s)
 
 	while ((p = s->posts)) {
 		s->posts = p->next;
-		hk_mail_free(p->mail);
-		hk_job_free(p->job);
-		free(p);
+		hk_sim_post_free(p);
 	}
 }
 
@@ -101,6 +99,8 @@ void hk_sim_step_owner(struct hk_sim *s)
 	while (hk_owner_next(s->owner, &order)) {
 		if (order.type == HK_ORDER_COMMITTED)
 			s->client->committed(s, order.token, order.status);
+		else if (order.type == HK_ORDER_ASK)
+			hk_sim_post_ask(s, &order);
 		else
 			s->sink->deliver(s, order.job);
 	}

@@ -85,6 +85,47 @@ void hk_sim_post_result(struct hk_sim *s, struct hk_job *job)
 	post(s, (struct hk_sim_post){.job = job});
 }
 
+void hk_sim_post_ask(struct hk_sim *s, const struct hk_order *order)
+{
+	char *name = malloc(order->question.name.n + 1);
+
+	if (!name)
+		abort();
+	memcpy(name, order->question.name.p, order->question.name.n);
+	name[order->question.name.n] = 0;
+	post(s, (struct hk_sim_post){.ask = name, .token = order->token});
+}
+
+void hk_sim_post_free(struct hk_sim_post *p)
+{
+	hk_mail_free(p->mail);
+	hk_job_free(p->job);
+	free(p->ask);
+	free(p);
+}
+
+/* By the zone, or where there is none one of two hosts, which several domains have; or it fails, or nothing comes. */
+static void answer(struct hk_sim *s, const struct hk_sim_post *p)
+{
+	struct hk_dns_question q = {hk_slice_str(p->ask), HK_DNS_MX};
+	const struct hk_dns_rr host = {.type = HK_DNS_MX, .data = hk_prng_chance(&s->prng, 700000) ? HK_S("mx.one.test") : HK_S("mx.two.test")};
+	struct hk_dns_answer said = {.question = q, .rr = &host, .n = hk_prng_chance(&s->prng, 800000)};
+	bool is_said = true;
+	struct hk_arena a;
+
+	hk_arena_init(&a, 65536);
+	if (s->zone)
+		is_said = hk_sim_zone_answer(s, &a, &q, &said) != HK_SIM_SILENT;
+	else if (!s->is_healed && hk_prng_chance(&s->prng, s->plan.dns))
+		said = (struct hk_dns_answer){.question = q, .rcode = HK_DNS_SERVFAIL};
+	hk_sim_trace(s, "the DNS says of %s: %s, %zu", p->ask, is_said ? hk_dns_rcode_name(said.rcode) : "nothing", said.n);
+	hk_sim_memory_fail(!s->is_healed);
+	if (is_said)
+		hk_owner_answer(s->owner, p->token, &said);
+	hk_sim_memory_fail(false);
+	hk_arena_done(&a);
+}
+
 /* Any of the posts reaches the owner. */
 static void take_post(struct hk_sim *s)
 {
@@ -101,13 +142,17 @@ static void take_post(struct hk_sim *s)
 	*at = p->next;
 	if (p->job)
 		hk_sim_ledger_posted(s, p->job);
+	if (p->ask)
+		answer(s, p);
 	hk_sim_memory_fail(!s->is_healed);
 	if (p->mail)
 		hk_owner_put(s->owner, p->mail, p->token);
-	else
+	else if (p->job)
 		hk_owner_result(s->owner, p->job);
 	hk_sim_memory_fail(false);
-	free(p);
+	p->mail = NULL;
+	p->job = NULL;
+	hk_sim_post_free(p);
 }
 
 /* ---- events ---------------------------------------------------------------------------- */
@@ -268,7 +313,7 @@ static void settle(struct hk_sim *s)
 {
 	unsigned i;
 
-	for (i = 0; i < SETTLE_STEPS && !s->has_failed && hk_owner_deadline(s->owner) != UINT64_MAX; i++) {
+	for (i = 0; i < SETTLE_STEPS && !s->has_failed && s->owner && hk_owner_deadline(s->owner) != UINT64_MAX; i++) {
 		wait_for_owner(s);
 		hk_sim_step_owner(s);
 	}
@@ -292,7 +337,7 @@ static void come_to_rest(struct hk_sim *s)
 		hk_sim_violation(s, 7, "the queue drains in %" PRIu64 " s only", (s->now.mono_ms - began) / 1000);
 	if (!s->has_failed)
 		settle(s);
-	if (!s->has_failed)
+	if (!s->has_failed && s->owner) /* none: a planted bug does not let it start, and another is looked for */
 		hk_sim_check_rest(s);
 }
 
@@ -329,9 +374,7 @@ void hk_sim_done(struct hk_sim *s)
 		struct hk_sim_post *p = s->posts;
 
 		s->posts = p->next;
-		hk_mail_free(p->mail);
-		hk_job_free(p->job);
-		free(p);
+		hk_sim_post_free(p);
 	}
 	hk_owner_free(s->owner);
 	s->client->done(s);

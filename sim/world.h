@@ -47,6 +47,7 @@ struct hk_sim_post {
 	struct hk_mail *mail;  /* to be put, with this token */
 	uint64_t token;
 	struct hk_job *job;    /* or a result */
+	char *ask;             /* or what the DNS says of this domain, to the question with that token; owned */
 };
 
 struct hk_sim;
@@ -105,9 +106,11 @@ void hk_sim_done(struct hk_sim *);
 void hk_sim_trace(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
 /* hk_sim_violation(s, invariant, ...): I1 to I12. */
 void hk_sim_violation(struct hk_sim *, unsigned invariant, const char *format, ...) HK_PRINTF(3, 4);
-/* hk_sim_post_mail / _result: on the way to the owner. */
+/* hk_sim_post_mail / _result / _ask: on the way to the owner. */
 void hk_sim_post_mail(struct hk_sim *, struct hk_mail *, uint64_t token);
 void hk_sim_post_result(struct hk_sim *, struct hk_job *);
+void hk_sim_post_ask(struct hk_sim *, const struct hk_order *);
+void hk_sim_post_free(struct hk_sim_post *);
 struct hk_conf *hk_sim_conf(struct hk_sim *);
 
 /* made-up mails and outcomes, or SMTP on both sides */

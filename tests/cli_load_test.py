@@ -5,30 +5,22 @@ usage: cli_load_test.py [CASE...]"""
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, make_certificate, run_cases, wait_until
-
-
-def is_listening(at):
-    """Without a connection, which the sink would count."""
-    address, port = at.split(":")
-    where = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{int(port):04X}"
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        return any(row.split()[1] == where and row.split()[3] == "0A" for row in list(table)[1:])
+from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, is_listening, make_certificate, run_cases, wait_until
 
 
 class Sink:
     """A sink on an address of its own; its figures once it is told to end."""
 
     def __init__(self, *options):
-        self.at = f"{fresh_address()}:{PORT}"
+        address = fresh_address(), PORT
+        self.at = "%s:%d" % address
         self.process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
                                         stdout=subprocess.PIPE, text=True)
-        wait_until(lambda: is_listening(self.at) or self.process.poll() is not None, 30)
+        wait_until(lambda: is_listening(*address) or self.process.poll() is not None, 30)
 
     def figures(self):
         if self.process.poll() is None:

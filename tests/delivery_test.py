@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import Daemon, folder, FORMS, PORT, RELAY, run_cases, Sink, Smtp, Tap, wait_until  # noqa: E402
+from harness import Daemon, Dns, folder, FORMS, PORT, RELAY, run_cases, Sink, Smtp, Tap, wait_until  # noqa: E402
 
 
 def relay(root, sink, items="", single=True, **settings):
@@ -40,6 +40,29 @@ def a_kept_connection_is_let_go(t):
         t.ok(wait_until(lambda: sink.messages, 10), "arrives")
         t.ok(wait_until(lambda: sink.ended, 10), "nobody needs the connection any more, and it is closed")
         t.equal(d.stop(), 0, "and a stop waits for none")
+
+
+def customers_of_one_provider_are_one_site(t):
+    """R9: mail to many domains that have the same hosts, which are down, costs a few connections and no more; and all of it arrives in the end."""
+    sink = Sink(replies={"EHLO": b"421 4.3.2 not now\r\n", "HELO": b"421 4.3.2 not now\r\n"})
+    records = {(f"c{n}.test", "MX"): ["10 mx.p.test", "20 mx2.p.test"] if n % 2 else ["5 mx2.p.test", "5 mx.p.test"] for n in range(40)}
+    records |= {(host, "A"): [sink.address] for host in ("mx.p.test", "mx2.p.test")}
+    dns = Dns(records)
+    for form, single in FORMS:
+        sink.sessions.clear()
+        sink.messages.clear()
+        sink.replies = {"EHLO": b"421 4.3.2 not now\r\n", "HELO": b"421 4.3.2 not now\r\n"}
+        with folder() as root, Daemon(root, RELAY, "route * { via mx; }", resolver=dns.where, port_map_25=PORT, retry="3s", single=single) as d:
+            client = Smtp(d.address)
+            for number in range(40):
+                client.message(rcpts=[f"u@c{number}.test"], helo=None if number else "EHLO a.test")
+            t.ok(d.wait_log("ev=deferred", count=40), f"{form}: all wait", d.log()[-2000:])
+            t.ok(len(sink.sessions) <= 40, f"{form}: and not each domain was tried over its two hosts: {len(sink.sessions)}")
+            sink.replies = {}
+            t.ok(wait_until(lambda: len(sink.messages) >= 40, 60), f"{form}: and go when the hosts are up", len(sink.messages), d.log()[-2000:])
+            t.equal(sorted(m[1][0] for m in sink.messages), sorted(f"u@c{n}.test" for n in range(40)), f"{form}: each once")
+    sink.close()
+    dns.close()
 
 
 def random_part(source):
@@ -112,7 +135,7 @@ def reports_are_what_was_asked_for(t):
     sink.close()
 
 
-CASES = [messages_share_connections, a_kept_connection_is_let_go, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
+CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

@@ -123,6 +123,13 @@ def fresh_address():
     return f"127.{200 + pid // 250 % 50}.{pid % 250 + 1}.{_last_host % 250 + 1}"
 
 
+def is_listening(address, port):
+    """Looked up without a connection, which whoever listens would count. Connections of the past to this port are not it."""
+    where = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return any(row.split()[1] == where and row.split()[3] == "0A" for row in list(table)[1:])
+
+
 def make_certificate(path, name="mx.b.test"):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{path}.key",
                     "-out", f"{path}.crt", "-days", "30", "-subj", f"/CN={name}"], check=True, capture_output=True)

@@ -306,8 +306,9 @@ def dane_with_a_signed_zone(tap):
                     ("stripped", ("dane", "starttls-not-supported", "deferred", "4.7.5"))]:
                 got = send(d, domain)
                 tap.ok(got[:len(want)] == want, f"SEC-97: DANE, {domain}: {want[0]}, {want[2]}", got, d.log()[-3000:])
-            got = send(d, "old")
-            tap.ok(got[2:] == ("deferred", "4.4.3"), "signatures that have run out are no answer", got, d.log()[-2000:])
+            Smtp(d.address).message(rcpts=["r@old.test"])
+            tap.ok(d.wait_log(r"ev=rest domain=old\.test .*status=4\.4\.3", 20) and d.wait_log("ev=deferred rcpts=1"),
+                   "signatures that have run out are no answer", d.log()[-2000:])
             tap.equal([len(w.sinks[name].messages) for name, _, _ in domains], [1, 1, 0, 1, 0, 0], "only those got it that should")
             tap.equal(w.sinks["match"].names, ["mx.match.test"], "SNI is the TLSA base domain (RFC 7672 8.1)")
         with w.daemon(rest="route * { via mx; tls dane; }") as d:

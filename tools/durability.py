@@ -29,13 +29,15 @@ Made by `tools/durability.py write` of `docs/durability.jsonl`, to which each ca
 `{code}`: a hash of {n} files, from the message that was read to the calls of the disk (`engine/spool*`, `engine/mail*`, `session_intake.c`,
 `session_message.c`, `io/disk.c`, ...; `tests/crash/record.py`). What an older code did does not count.
 
-| campaign | done | of | acknowledged | lost | damaged | twice, under way | twice, others | failed rounds | by |
+| campaign | done | of | acknowledged | lost | damaged | twice, under way | twice, complete | failed rounds | by |
 |---|---|---|---|---|---|---|---|---|---|
 """
 WORDS = """
 `lost`: acknowledged and not delivered. `twice, under way`: those that no reply had come to when it happened; at least once is what SMTP can promise
-(RFC 5321 6.1). `twice, others`: a message that an earlier round had delivered came again after a stop, a start and a crash; whether its completion was still
-under way at that stop is not known yet. A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
+(RFC 5321 6.1). `twice, complete`: of those whose completion was durable: the spool of the stopped daemon was looked at (`hikyaku spool dump`) and had them no
+more. What it still has stays in its Maildir for the next round, where a second attempt finds it. (`again` in older rows of the file counts what came again after
+the ledger had taken its file away without asking: on a disk slowed down until that happened in every second round, the spool had each one of them still,
+under way since the kill.) A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
 one that failed has broken an invariant, and `./dev sim --shrink SEED` says how little of it is needed.
 """
 
@@ -48,7 +50,7 @@ def campaign_row(name, goal, found):
     commands = sorted({row["command"] for row in found})
     dash = "" if name != "seeds" else "-"
     cells = [name, f"{total(found, 'rounds'):,}", f"{goal:,}" if goal else "", f"{total(found, 'acknowledged'):,}",
-             *[dash or f"{total(found, key):,}" for key in ("lost", "damaged", "duplicates", "again")], f"{total(found, 'failed'):,}",
+             *[dash or f"{total(found, key):,}" for key in ("lost", "damaged", "duplicates", "complete_again")], f"{total(found, 'failed'):,}",
              "; ".join(f"`{command}`" for command in commands)]
     return "| " + " | ".join(cells) + " |\n"
 

@@ -45,7 +45,7 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     /* verdicts */
     ROW(INCLUDE_OF_NEUTRAL, 9, "lib/spf/spf.c", "an include matches where the record inside says neutral"),
     /* the log */
-    ROW(NO_LAST_LINE, 10, "engine/owner_result.c", "a message that is done after its first attempt has no last line"),
+    ROW(NO_LAST_LINE, 10, "engine/owner_message.c", "a message that is done after its first attempt has no last line"),
     /* the same seed, the same run */
     ROW(CHANCE_OUTSIDE, 11, "engine/owner_heap.c", "of messages due at the same time the one at the lower address goes first"),
     /* nothing leaves us that is no SMTP */

@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import json
 import os
 import random
 import re
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from harness import PORT, Daemon, Dns, wait_until  # noqa: E402
+from harness import PORT, Daemon, Dns, hikyaku, wait_until  # noqa: E402
 from record import add  # noqa: E402
 
 SETTLE_S = 60
@@ -107,24 +108,32 @@ class Store:
 
     def __init__(self, root):
         self.root, self.seen, self.copies, self.damaged = root, set(), collections.Counter(), []
+        self.numbers = {}  # path -> number
 
     def look(self):
-        for path in list((self.root / "mail").glob("*/new/*")):
-            if path in self.seen:
-                continue
+        there = set((self.root / "mail").glob("*/new/*"))
+        for path in self.seen - there:  # a power cut took it away again
+            self.copies[self.numbers[path]] -= 1
+        self.copies += collections.Counter()  # without those of 0
+        fresh, self.seen = there - self.seen, there
+        for path in fresh:
             data = path.read_bytes().replace(b"\r\n", b"\n")
             found = re.search(rb"^X-Ledger: (\d+)$", data, re.M)
             number = int(found[1]) if found else -1
             if not found or not data.endswith(body_of(number).replace(b"\r\n", b"\n")):
                 self.damaged.append(path.name)
+            self.numbers[path] = number
             self.copies[number] += 1
-            self.seen.add(path)
         return self.copies
 
-    def clear(self):
+    def take_away(self, still):
+        """What is done goes, as mail goes that was read. What the spool still has (`still`) stays: the daemon finds the file of an attempt
+        whose record a crash lost, and makes no second one."""
         for path in self.seen:
-            path.unlink(missing_ok=True)
-        self.seen = set()
+            if self.numbers[path] not in still:
+                path.unlink(missing_ok=True)
+        self.seen = {path for path in self.seen if self.numbers[path] in still}
+        self.copies = collections.Counter(self.numbers[path] for path in self.seen)
 
 
 # ---- a campaign ------------------------------------------------------------------------------------------------------
@@ -142,7 +151,9 @@ class Campaign:
         self.store = None
         self.passed = self.failed = self.rounds_in_flight = self.in_flight = self.unacknowledged = 0
         self.duplicates, self.lost, self.twice, self.faults = 0, set(), 0, 0
-        self.known = set()
+        self.done = set()  # durably complete at the end of an earlier round
+        self.still = set()  # stored, and in the spool, at that end
+        self.kept = self.damaged = 0
         self.recorded = collections.Counter()
         self.first = 0  # rounds that earlier runs made
 
@@ -186,7 +197,7 @@ class Campaign:
 
     def counts(self):
         return collections.Counter(rounds=self.passed + self.failed, failed=self.failed, acknowledged=len(self.ledger.acknowledged),
-                                   lost=len(self.lost), damaged=len(self.store.damaged), duplicates=self.duplicates, again=self.twice,
+                                   lost=len(self.lost), damaged=self.damaged, duplicates=self.duplicates, complete_again=self.twice,
                                    hit=self.rounds_in_flight, faults=self.faults)
 
     def record(self):
@@ -225,7 +236,6 @@ class Campaign:
             self.crash_again()
         self.start()
         problems += self.settle()
-        self.daemon.stop()
         self.end_round(number, problems)
 
     def end_round(self, number, problems):
@@ -246,9 +256,16 @@ class Campaign:
         self.daemon.kill()
         self.recover()
 
+    def still_there(self):
+        """The numbers that the spool of the stopped daemon has: what is not among them is complete, durably, and may never come again."""
+        status, out, err = hikyaku("spool", "dump", "--json", f"{self.where}/spool")
+        found = [json.loads(line) for line in out.splitlines()]
+        senders = [re.fullmatch(r"u(\d+)@crash\.test", row["sender"]) for row in found if row["type"] == "message"]
+        return {int(sender[1]) for sender in senders if sender}, [f"the spool is not right: {err}"] if status else []
+
     def settle(self):
-        """After a recovery: everything acknowledged comes to its Maildir."""
-        acknowledged = set(self.ledger.acknowledged) - self.known
+        """After a recovery: everything acknowledged comes to its Maildir; then the daemon is stopped, and the round is over."""
+        acknowledged = self.ledger.acknowledged - self.done - self.lost
 
         def all_there():
             copies = self.store.look()
@@ -256,32 +273,40 @@ class Campaign:
 
         wait_until(all_there, SETTLE_S, 0.05)
         time.sleep(0.1)
+        log = self.daemon.log()[-2000:]
+        self.daemon.stop()
+        still, problems = self.still_there()
         copies = self.store.look()
         lost = {number for number in acknowledged if number not in copies}
-        late = sum(1 for number in copies if number in self.known)
-        problems = [f"{len(lost)} acknowledged and not delivered: {sorted(lost)[:10]}"] if lost else []
+        late = (set(copies) | still) & self.done
         if lost:
-            problems.append("the log:\n" + self.daemon.log()[-2000:].replace("\n", "\n#   "))
+            problems.append(f"{len(lost)} acknowledged and not delivered: {sorted(lost)[:10]}\nthe log:\n" + log.replace("\n", "\n#   "))
         if late:
-            problems.append(f"{late} messages of earlier rounds came again")
+            problems.append(f"{len(late)} that were complete came again: {sorted(late)[:10]}")
         if self.store.damaged:
             problems.append(f"damaged: {self.store.damaged[:5]}")
+            self.damaged += len(self.store.damaged)
+            self.store.damaged = []
+        if still & self.still:
+            problems.append(f"stored, and not recorded for a whole round: {sorted(still & self.still)[:10]}")
         unknown = [number for number in copies if number not in self.ledger.sent]
         if unknown:
             problems.append(f"never sent: {unknown[:5]}")
+        over = set(copies) - still
         self.lost |= lost
-        self.twice += late
-        self.duplicates += sum(count - 1 for count in copies.values())
-        self.unacknowledged += sum(1 for number in copies if number not in self.ledger.acknowledged)
-        self.known |= set(copies) | acknowledged
-        self.store.clear()
-        self.store = Store(self.where)
+        self.twice += len(late)
+        self.duplicates += sum(copies[number] - 1 for number in over)
+        self.unacknowledged += len(over - self.ledger.acknowledged)
+        self.kept += len(still & set(copies))
+        self.done |= over
+        self.still = still & set(copies)
+        self.store.take_away(still)
         return problems
 
     def report(self, rounds):
         print(f"# {self.title}: {rounds}; acknowledged: {len(self.ledger.acknowledged)}; lost: {len(self.lost)}; "
-              f"duplicates of messages under way: {self.duplicates}, of others: {self.twice}; "
-              f"delivered though not acknowledged: {self.unacknowledged}; refused: {self.ledger.refused}")
+              f"duplicates of messages under way: {self.duplicates}, of complete ones: {self.twice}; "
+              f"stored already and recorded in a later round: {self.kept}; delivered though not acknowledged: {self.unacknowledged}; refused: {self.ledger.refused}")
         print(f"# {self.title}: {self.rounds_in_flight} of {rounds} hit {self.what_was_hit}, "
               f"{self.in_flight} messages in all", flush=True)
         # at least a third: else the moments are badly chosen and the campaign proves little

@@ -98,7 +98,6 @@ class Errors(Campaign):
             self.daemon.stop()
         self.start()
         problems += self.settle()
-        self.daemon.stop()
         self.end_round(number, [f"{problem} ({word(error)} at {calls}, {rate} per million)" for problem in problems])
 
     def comes_back(self, sessions):

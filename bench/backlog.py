@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""A server with a long queue: what a message that waits takes on the disk and in memory, and how long a start takes until the server says it
+is ready, takes mail, and tells of all that waits. The next hop is an address where nobody listens. Needs root, and makes a network of its own."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+os.environ.setdefault("HIKYAKU_BUILD", str(HERE.parent / "build"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+
+from harness import BUILD, PORT, Daemon, Smtp, enter_namespaces, fresh_address, prepare_namespaces, wait_until  # noqa: E402
+
+LISTENER = "listen in { address %(address)s:%(port)d; role relay; relay-from 127.0.0.0/8; reject-early-talkers off; }"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def resident(pid):
+    """MiB."""
+    row = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS:"))
+    return int(row.split()[1]) / 1024
+
+
+def on_disk(folder):
+    """Octets of all files, as they are laid out."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def waiting(socket):
+    """How many messages the server says that it has; None: it does not answer yet."""
+    done = subprocess.run([BUILD / "hikyaku", "queue", "shape", "--json", "--socket", socket], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return None
+    return sum(json.loads(row).get("total", 0) for row in done.stdout.splitlines())
+
+
+def fill(daemon, options):
+    done = subprocess.run([BUILD / "hikyaku", "load", "--to", f"{daemon.address}:{PORT}", "--connections", "100", "--messages", str(options.messages),
+                           "--size", str(options.size), "--rcpt", "user%n@away.test", "--json"], capture_output=True, text=True, check=False)
+    sent = json.loads(done.stdout or "{}")
+    if sent.get("accepted") != options.messages:
+        raise RuntimeError(f"not all were taken: {sent} {done.stderr} {daemon.log()[-1000:]}")
+    return sent["accepted_per_s"]
+
+
+def measure(options, root):
+    socket = root / "operator"
+    daemon = Daemon(root, LISTENER, f"route * {{ via smtp {fresh_address()}:{PORT}; tls off; }}", single=False, workers=None, retry="1h", lifetime="5d",
+                    accept=None, hostname="hikyaku.test", operator_socket=str(socket))
+    row = {"messages": options.messages, "size": options.size}
+    with daemon:
+        before = resident(daemon.pids()["mta"])
+        row["accepted_per_s"] = round(fill(daemon, options))
+        say(f"{options.messages} taken, {row['accepted_per_s']}/s")
+        wait_until(lambda: waiting(socket) == options.messages, 60)
+        time.sleep(5)
+        row["octets_each_in_memory"] = round((resident(daemon.pids()["mta"]) - before) * 1048576 / options.messages)
+    row["octets_each_on_disk"] = round(on_disk(root / "spool") / options.messages)
+    began = time.monotonic()
+    daemon.start(wait=False)
+    wait_until(lambda: "ev=ready" in daemon.log(), 600, 0.005)
+    row["ready_s"] = round(time.monotonic() - began, 2)
+    with Smtp(daemon.address) as client:
+        code = client.message(rcpts=["one@away.test"])[0]
+        row["accepting_s"] = round(time.monotonic() - began, 2)
+    if code != 250:
+        raise RuntimeError(f"it does not take mail: {code}")
+    if not wait_until(lambda: waiting(socket) == options.messages + 1, 600):
+        raise RuntimeError(f"{waiting(socket)} wait, of {options.messages + 1}")
+    row["indexed_s"] = round(time.monotonic() - began, 2)
+    row["resident_mb"] = round(resident(daemon.pids()["mta"]), 1)
+    daemon.stop()
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench backlog", description=__doc__)
+    parser.add_argument("--messages", type=int, default=1000000, metavar="N", help="that wait (default: 1000000)")
+    parser.add_argument("--size", type=int, default=600, metavar="OCTETS", help="of each (default: 600)")
+    parser.add_argument("--json", action="store_true", help="one object")
+    options = parser.parse_args()
+    if os.getuid():
+        say("bench: it must be started by root")
+        return 3
+    why = enter_namespaces()
+    if why:
+        say(f"bench: {why}")
+        return 3
+    prepare_namespaces()
+    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        row = measure(options, root)
+    print(json.dumps(row, indent=1) if options.json else "\n".join(f"{key:24} {value}" for key, value in row.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
