@@ -123,6 +123,7 @@ static void end_all(struct hk_mta *m)
 	}
 	/* while the spool is still locked */
 	hk_greylist_save(m->world.greylist, m->conf, m->world.log);
+	hk_checkpoints_save(m->world.checkpoints, m->world.log);
 	hk_owner_thread_close(&m->owner);
 	/* it answers into the workers' boxes, which are there until they are freed */
 	hk_auth_pool_end(m->world.auth);
@@ -138,6 +139,7 @@ static void end_all(struct hk_mta *m)
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
 	hk_greylist_free(m->world.greylist);
+	hk_checkpoints_free(m->world.checkpoints);
 	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
 	hk_metrics_free(m->metrics);
@@ -171,6 +173,12 @@ static void serve_metrics(struct hk_mta *m, const struct hk_conf_socket *socket)
 	if (hk_metrics_serve(m->metrics, socket, 0, &why) != HK_OK)
 		hk_logf(m->world.log, HK_LOG_ERROR, "ev=metrics what=%s", hk_log_value(hk_buf_slice(&why)).text);
 	hk_buf_done(&why);
+}
+
+static enum hk_status load_checkpoints(struct hk_world *w, const struct hk_conf *conf)
+{
+	w->checkpoints = hk_checkpoints_new(w->disk, (const char *)conf->spool.p);
+	return w->checkpoints ? hk_checkpoints_load(w->checkpoints, w->log) : HK_NOMEM;
 }
 
 enum hk_status hk_mta_start(
@@ -216,6 +224,8 @@ enum hk_status hk_mta_start(
 		status = begin_shared(&m->world);
 	if (status == HK_OK)
 		status = hk_greylist_load(conf, log, &m->world.greylist);
+	if (status == HK_OK)
+		status = load_checkpoints(&m->world, conf);
 	if (status == HK_OK)
 		status = start_workers(m, n);
 	if (status != HK_OK) {
