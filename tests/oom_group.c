@@ -174,7 +174,7 @@ static time_t time_for(size_t most)
 {
 	const char *text = getenv("HIKYAKU_OOM_SECONDS");
 
-	return most != ALL ? TIME_FOR_SOME : text ? atoi(text) : TIME_FOR_ALL;
+	return most != ALL ? TIME_FOR_SOME : text ? strtol(text, NULL, 10) : TIME_FOR_ALL;
 }
 
 static size_t each(const struct group *g, struct child *c, size_t most, size_t total, bool *ret_ok)
