@@ -221,6 +221,9 @@ struct hk_conf {
 	struct hk_conf_times delay_notice; /* ages at which the sender is told of a delay; a 0: never */
 	uint64_t evidence_size; /* bytes kept at most */
 	uint32_t evidence_days;
+	size_t checkpoint_messages; /* partial ones, kept at most (engine/checkpoint.h) */
+	uint64_t checkpoint_size;   /* bytes of them */
+	uint32_t checkpoint_age;    /* seconds */
 	struct hk_slice log; /* hk_log_target_parse: "stderr", a file, or a socket */
 	enum hk_log_format log_format;
 	struct hk_slice pid_file;

@@ -16,7 +16,8 @@ static const struct conf_word extensions[] = {
     {"pipelining", HK_EXT(PIPELINING)}, {"size", HK_EXT(SIZE)}, {"starttls", HK_EXT(STARTTLS)},
     {"enhancedstatuscodes", HK_EXT(ENHANCEDSTATUSCODES)}, {"8bitmime", HK_EXT(8BITMIME)},
     {"auth", HK_EXT(AUTH)}, {"chunking", HK_EXT(CHUNKING)}, {"binarymime", HK_EXT(BINARYMIME)}, {"smtputf8", HK_EXT(SMTPUTF8)}, {"requiretls", HK_EXT(REQUIRETLS)}, {"dsn", HK_EXT(DSN)},
-    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {"deliverby", HK_EXT(DELIVERBY)}, {0}};
+    {"limits", HK_EXT(LIMITS)}, {"etrn", HK_EXT(ETRN)}, {"deliverby", HK_EXT(DELIVERBY)},
+    {"checkpoint", HK_EXT(CHECKPOINT)}, {0}};
 static const struct conf_word profiles[] = {{"hikyaku", HK_PROFILE_OURS},
     {"gmail", HK_PROFILE_GMAIL}, {"microsoft", HK_PROFILE_MICROSOFT},
     {"hornetsecurity", HK_PROFILE_HORNETSECURITY}, {0}};
@@ -141,6 +142,15 @@ const struct conf_item conf_items[] = {
         .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
     {"evidence-days", GLOBAL(evidence_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500,
         .preset = "30", .restart = true, .manual = "For how many days it is kept."},
+    {"checkpoint-messages", GLOBAL(checkpoint_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 65536, .preset = "1000",
+        .manual = "With the extension checkpoint (RFC 1845): how many messages that broke off are kept, so that their clients need "
+                  "not send again what is here. A client (an IPv6 one by its /64) has a quarter of that and of checkpoint-size; "
+                  "the oldest goes first. They outlive a restart, but not a crash: then all of a message is sent again."},
+    {"checkpoint-size", GLOBAL(checkpoint_size), .kind = CONF_KIND_SIZE, .least = 64 * 1024, .most = UINT64_C(1) << 44,
+        .preset = "1g", .manual = "How much of the disk they may take; a message of more than a quarter of it is not kept."},
+    {"checkpoint-age", GLOBAL(checkpoint_age), .kind = CONF_KIND_DURATION, .least = 60, .most = 30 * DAY, .preset = "2d",
+        .manual = "How long they are kept, and how long it is known that a transaction is complete whose client has not shown "
+                  "that it has the reply (RFC 1845 3 recommends 48 hours)."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr; a file, which a reload opens anew; syslog, as facility mail, or journald, with each member of "
                   "a line as a field (journalctl HIKYAKU_QID=ID). Their sockets are /dev/log and /run/systemd/journal/socket where no PATH "

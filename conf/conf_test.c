@@ -42,6 +42,7 @@ static const char full[] =
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
+    "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
     "log /var/log/hikyaku; log-format postfix; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
@@ -83,6 +84,7 @@ static void every_item_is_read(void **state)
 	assert_true(c->delay_notice.n == 2 && c->delay_notice.at[1] == 86400);
 	assert_int_equal(c->lifetime, 4 * 86400);
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
+	assert_true(c->checkpoint_messages == 3 && c->checkpoint_size == 65536 && c->checkpoint_age == 60);
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
@@ -135,6 +137,8 @@ static void defaults_are_those_of_the_table(void **state)
 	assert_text(c->postmaster, "postmaster@b.test");
 	assert_int_equal(c->lifetime, 5 * 86400);
 	assert_int_equal(c->retry.n, 7);
+	assert_true(c->checkpoint_messages == 1000 && c->checkpoint_size == UINT64_C(1) << 30 && c->checkpoint_age == 2 * 86400);
+	assert_false(c->listener->extensions & HK_EXT(CHECKPOINT));
 	assert_true(c->delay_notice.n == 1 && c->delay_notice.at[0] == 4 * 3600);
 	assert_int_equal(c->listener->max_message, 50 * 1024 * 1024);
 	assert_int_equal(c->listener->max_recipients, 1000);

@@ -10,7 +10,7 @@
 #define TLS_OF "starttls on; certificate /c; certificate-key /k; auth file /users; "
 #define RULES                                                                                                       \
 	"hostname h.test; spool /spool; accept b.test d.test;\n"                                                    \
-	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size; " \
+	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size chunking checkpoint; " \
 	"  check-sender-domain on; dns-list bl.test reject; }\n"                                                    \
 	"listen arrive { address 10.255.2.40:26; client-arrivals 1/1m; }\n"                                         \
 	"listen one { address 10.255.2.40:27; unknown-recipients 1; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
@@ -35,9 +35,10 @@
 #define SENDER  HELLO "MAIL FROM:<s@a.test>\r\n"
 #define TO(rcpt) SENDER "RCPT TO:<" rcpt ">\r\n"
 #define MESSAGE(sender, header) HELLO "MAIL FROM:<" sender ">\r\nRCPT TO:<u@b.test>\r\nDATA\r\n" header "\r\n\r\n.\r\n"
+#define ITS_ID  HELLO "MAIL FROM:<> TRANSID=<1@a.test>\r\n"
 #define DEVICE  "CLIENTID UUID 23bf83be\r\n"
 
-enum setting { NO_SETTING, TWICE, CLIENT_IS_IN, USER_IS_IN, DEVICE_IS_IN, GREY, NO_POSTMASTER, DISK_FAILS, COMMIT_FULL, COMMIT_FAILS };
+enum setting { NO_SETTING, TWICE, CLIENT_IS_IN, USER_IS_IN, DEVICE_IS_IN, GREY, NO_POSTMASTER, DISK_FAILS, COMMIT_FULL, COMMIT_FAILS, BROKEN_OFF, UNDER_WAY };
 
 struct provocation {
 	enum hk_refusal why;
@@ -82,6 +83,9 @@ static const struct provocation provocations[] = {
         NO_SETTING, NULL, 0},
     {HK_REFUSAL_DNS_LISTED, "mx", "10.0.0.9", TO("u@b.test"), NO_SETTING, NULL, 0},
     {HK_REFUSAL_GREYLISTED, "grey", "192.0.2.1", TO("u@b.test"), GREY, NULL, 0},
+    {HK_REFUSAL_TRANSID_BUSY, "mx", "192.0.2.1", ITS_ID, UNDER_WAY, NULL, 0},
+    {HK_REFUSAL_TRANSID_RCPT, "mx", "192.0.2.1", ITS_ID "RCPT TO:<v@b.test>\r\n", BROKEN_OFF, NULL, 0},
+    {HK_REFUSAL_TRANSID_BDAT, "mx", "192.0.2.1", ITS_ID "BDAT 2 LAST\r\n\r\n", BROKEN_OFF, NULL, 0},
     {HK_REFUSAL_ETRN_ABSENT, "mx", "10.7.0.1", HELLO "ETRN #a\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_ETRN_DENIED, "mx", "192.0.2.1", HELLO "ETRN a.test\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_NO_MEMORY, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by a test of its own */
@@ -102,6 +106,24 @@ static const struct provocation provocations[] = {
 
 static const uint8_t seed[HK_LIMITS_SEED] = {3};
 static const uint8_t grey_seed[HK_GREYLIST_SEED] = {3};
+
+/* A session that stays as it is. */
+static struct hk_session *elsewhere;
+
+static void say_elsewhere(struct srig *r, const char *text)
+{
+	struct hk_session_env env = {.conf = r->conf, .listener = r->conf->listener, .disk = &r->disk.disk, .ids = &r->ids,
+	    .checkpoints = r->checkpoints};
+	struct hk_session_want want;
+
+	assert_int_equal(hk_ip_parse(hk_slice_str(r->client), &env.client), HK_OK);
+	elsewhere = must(hk_session_new(&env, &r->now));
+	while (hk_session_next(elsewhere, &r->now, &want) == HK_OK || hk_session_out(elsewhere).n)
+		hk_session_sent(elsewhere, hk_session_out(elsewhere).n);
+	(void)hk_session_feed(elsewhere, hk_slice_str(text), &r->now);
+	while (hk_session_next(elsewhere, &r->now, &want) == HK_OK || hk_session_out(elsewhere).n)
+		hk_session_sent(elsewhere, hk_session_out(elsewhere).n);
+}
 
 static void set(struct srig *r, const struct provocation *p)
 {
@@ -131,6 +153,12 @@ static void set(struct srig *r, const struct provocation *p)
 	case COMMIT_FAILS:
 		r->commit = HK_IO;
 		break;
+	case BROKEN_OFF:
+		srig_say(r, ITS_ID "RCPT TO:<u@b.test>\r\nDATA\r\nA: b\r\n");
+		break;
+	case UNDER_WAY:
+		say_elsewhere(r, ITS_ID);
+		break;
 	case NO_POSTMASTER:
 	case NO_SETTING:
 		break;
@@ -145,6 +173,7 @@ static void provoke(struct srig *r, const struct provocation *p)
 	r->waits_for_tls = true;
 	r->mechanisms = "PLAIN TEMPORARY SYNTAX";
 	r->limits = must(hk_limits_new(1000, seed));
+	r->checkpoints = must(hk_checkpoints_new(&r->disk.disk, "/spool"));
 	set(r, p);
 	if (p->line)
 		srig_run(r, repeated(r, p->in, p->line, p->times, "\r\n.\r\n"));
@@ -183,6 +212,9 @@ static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 		provoke(&r, p);
 		if (!has_refusal(&r, p->why))
 			fail_msg("%s: %s", hk_refusal_row(p->why)->id, srig_replies(&r));
+		hk_session_free(elsewhere);
+		elsewhere = NULL;
+		hk_checkpoints_free(r.checkpoints);
 		hk_greylist_free(r.greylist);
 		hk_limits_free(r.limits);
 		srig_done(&r);

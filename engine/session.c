@@ -62,6 +62,8 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 
 	if (l->clientid != HK_CLIENTID_OFF)
 		options.extensions |= HK_EXT(CLIENTID);
+	if (!env->checkpoints)
+		options.extensions &= ~HK_EXT(CHECKPOINT);
 	return hk_smtpd_new(&options);
 }
 
@@ -95,6 +97,7 @@ void hk_session_free(struct hk_session *s)
 	    HK_FMT(s->env.listener->name), s->client_text, (unsigned long long)s->n_messages,
 	    hk_smtpd_errors(s->smtpd));
 	auth_done(s);
+	checkpoint_lost(s);
 	message_free(s, s->message);
 	client_done(s);
 	hk_smtpd_free(s->smtpd);
@@ -237,8 +240,10 @@ void hk_session_committed(struct hk_session *s, uint32_t id, enum hk_status stat
 		return;
 	if (s->stage == STAGE_COMMIT)
 		message_committed(s, status);
-	else if (s->stage == STAGE_OVER && status == HK_OK)
+	else if (s->stage == STAGE_OVER && status == HK_OK) {
+		checkpoint_committed(s);
 		message_log_accepted(s); /* it is ours, although nobody is left to be told */
+	}
 }
 
 struct hk_slice hk_session_out(struct hk_session *s)
@@ -279,6 +284,8 @@ uint64_t hk_session_deadline(const struct hk_session *s)
 		return s->now.mono_ms >= s->linger ? UINT64_MAX : s->linger;
 	if (s->stage == STAGE_PROXY)
 		return s->last_input + HK_SESSION_PROXY_MS;
+	if (checkpoint_is_due(s))
+		return s->now.mono_ms;
 	if (s->stage == STAGE_CLIENT || s->stage == STAGE_TLS)
 		at = client_deadline(s);
 	if (s->stage == STAGE_CLIENT && client_is_held(s) && s->held_until < at)

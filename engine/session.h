@@ -12,6 +12,7 @@
 #include <hikyaku/dns.h>
 
 #include "conf/conf.h"
+#include "engine/checkpoint.h"
 #include "engine/greylist.h"
 #include "engine/limits.h"
 #include "engine/mail.h"
@@ -94,6 +95,7 @@ struct hk_session_env {
 	struct hk_dkim_key_cache *public_keys; /* of the worker, for DKIM and ARC; may be NULL */
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
 	struct hk_greylist *greylist; /* NULL: there is none */
+	struct hk_checkpoints *checkpoints; /* NULL: CHECKPOINT is not offered */
 	struct hk_ip client;
 	uint16_t client_port;
 	struct hk_limits *limits;   /* NULL: nothing is counted */

@@ -69,8 +69,10 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
 		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
+	if (!reply.why)
+		reply = checkpoint_mail(s, e);
 	if (!reply.why) {
-		hk_smtpd_accept(s->smtpd);
+		checkpoint_accept(s);
 		return;
 	}
 	session_refuse(s, &reply, e->path.text);
@@ -121,6 +123,8 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 	struct hk_slice address = {0};
 	char room[SECONDS_MAX];
 
+	if (checkpoint_rcpt(s, e))
+		return;
 	if (lookup_lists_wait(s) || !lookup_alabel(s, &path, &s->message->arena, &reply)) {
 		s->stage = STAGE_LOOKUP;
 		return;
@@ -147,10 +151,19 @@ static void on_rcpt(struct hk_session *s, const struct hk_smtpd_event *e)
 		hk_smtpd_accept(s->smtpd);
 }
 
-static void on_data(struct hk_session *s)
+static void on_data(struct hk_session *s, const struct hk_smtpd_event *e)
 {
-	struct hk_policy_reply reply = message_begin(s);
+	struct message *m = s->message;
+	struct hk_policy_reply reply = {0};
 
+	if (checkpoint_is_done(m))
+		m->is_receiving = true;
+	else if (!m->is_receiving)
+		reply = message_begin(s);
+	if (!reply.why && !checkpoint_data(s, e->is_bdat, &reply)) {
+		s->stage = STAGE_LOOKUP;
+		return;
+	}
 	s->slow_at = s->now.mono_ms + HK_SESSION_IDLE_S * 1000;
 	if (reply.why)
 		session_refuse(s, &reply, (struct hk_slice){0});
@@ -160,15 +173,18 @@ static void on_data(struct hk_session *s)
 
 static void on_body(struct hk_session *s, struct hk_slice chunk)
 {
-	struct hk_policy_reply reply;
+	struct hk_policy_reply reply = {0};
 
-	if (!message_chunk(s, chunk, &reply))
+	if (!checkpoint_is_done(s->message) && !message_chunk(s, chunk, &reply)) {
 		s->stage = STAGE_LOOKUP;
-	else if (reply.why)
-		session_refuse(
-		    s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
-	else
+		return;
+	}
+	if (!reply.why) {
 		hk_smtpd_accept(s->smtpd);
+		return;
+	}
+	checkpoint_refused(s->message, &reply);
+	session_refuse(s, &reply, (struct hk_slice){0}); /* the server reads over the rest */
 }
 
 static void on_abort(struct hk_session *s)
@@ -185,6 +201,8 @@ static void on_end(struct hk_session *s, const struct hk_smtpd_event *e)
 	if (e->type == HK_SMTPD_CLOSE)
 		hk_logf(s->env.log, HK_LOG_INFO, "ev=close client=%s why=%s", s->client_text,
 		    hk_log_value(e->text).text);
+	else
+		checkpoint_seen(s); /* QUIT */
 	hk_smtpd_accept(s->smtpd);
 	hk_smtpd_greet_now(s->smtpd); /* a refusal in place of the greeting */
 	session_over(s);
@@ -219,12 +237,13 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 		on_rcpt(s, e);
 		break;
 	case HK_SMTPD_DATA:
-		on_data(s);
+		on_data(s, e);
 		break;
 	case HK_SMTPD_BODY:
 		on_body(s, e->text);
 		break;
 	case HK_SMTPD_MESSAGE:
+		checkpoint_sized(s->message, e->message_size);
 		message_end(s);
 		break;
 	case HK_SMTPD_ABORT:

@@ -16,22 +16,34 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	"listen b { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; "                  \
 	"reject-early-talkers off; }\n"                                                            \
 	"listen c { address 10.255.2.40:27; starttls on; certificate /c; certificate-key /k; "     \
-	"strict-envelopes on; }\n"
+	"strict-envelopes on; }\n"                                                                 \
+	"listen d { address 10.255.2.40:28; reject-early-talkers off; extensions chunking pipelining size binarymime checkpoint; }\n"
 #define ZONE                                                                                       \
 	"9.0.0.10.in-addr.arpa. PTR client.a.test.\nclient.a.test. A 10.0.0.9\n"                   \
 	"a.test. TXT \"v=spf1 ip4:10.0.0.9 -all\"\n_dmarc.a.test. TXT \"v=DMARC1; p=reject\"\n"
 
 static void run(struct srig *r, uint8_t choice, struct hk_slice bytes, enum srig_cut cut)
 {
-	static const char *const listeners[] = {"a", "b", "c"};
+	static const char *const listeners[] = {"a", "b", "c", "d"};
 
 	srig_init(r, CONF, ZONE);
 	r->listener = listeners[choice % 3];
+	if (choice & 32) {
+		r->listener = listeners[3];
+		r->checkpoints = hk_checkpoints_new(&r->disk.disk, "/spool");
+		if (!r->checkpoints)
+			abort();
+	}
 	r->client = choice & 4 ? "10.7.0.1" : "10.0.0.9";
 	r->commit = choice & 8 ? HK_FULL : HK_OK;
 	r->dns_is_dead = (choice & 16) != 0;
 	r->cut = cut;
 	srig_run(r, bytes);
+	/* the same once more: what broke off goes on, or is refused */
+	if (r->checkpoints)
+		srig_run(r, bytes);
+	hk_checkpoints_free(r->checkpoints);
+	r->checkpoints = NULL;
 }
 
 /* No bare CR, bare LF or NUL. */
@@ -58,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	 */
 	run(&whole, data[0], hk_slice_of(data + 1, size - 1), SRIG_RANDOM);
 	run(&cut, data[0], hk_slice_of(data + 1, size - 1), SRIG_BYTES);
-	if (data[0] % 3 != 2) {
+	if (data[0] % 3 != 2 || (data[0] & 32)) {
 		if (strcmp(srig_replies(&whole), srig_replies(&cut)) != 0 ||
 		    whole.n_mails != cut.n_mails)
 			abort();

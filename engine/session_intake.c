@@ -246,6 +246,7 @@ static void commit(struct hk_session *s)
 
 	m->size = m->header.raw.n + m->body_size;
 	m->n_accepted = m->n_rcpt;
+	checkpoint_handed_out(m);
 	message_release(m);
 	m->want_id = session_id(s);
 	s->stage = STAGE_COMMIT;
@@ -276,17 +277,24 @@ void message_log_accepted(struct hk_session *s)
 	    (unsigned long long)m->size, m->n_accepted, HK_FMT(hk_buf_slice(&m->summary)));
 }
 
+static void say_queued(struct hk_session *s, const char *id)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "Ok: queued as %s", id);
+	hk_smtpd_answer_all(s->smtpd, 250, "2.0.0", hk_slice_str(text));
+}
+
 void message_committed(struct hk_session *s, enum hk_status status)
 {
 	struct message *m = s->message;
-	char text[64];
 
 	if (status != HK_OK) {
 		refuse(s, status == HK_FULL ? &reply_no_space : &reply_no_storage);
 		return;
 	}
-	snprintf(text, sizeof text, "Ok: queued as %s", m->id_text);
-	hk_smtpd_answer_all(s->smtpd, 250, "2.0.0", hk_slice_str(text));
+	checkpoint_committed(s);
+	say_queued(s, m->id_text);
 	message_log_accepted(s);
 	finish(s);
 }
@@ -352,11 +360,25 @@ void message_go_on(struct hk_session *s)
 	}
 }
 
+/* RFC 1845 3: the reply to a message that is here already is the one that was lost. */
+static void answer_again(struct hk_session *s)
+{
+	char id[HK_MAIL_ID_TEXT];
+
+	hk_mail_id_format(checkpoint_answered(s), id);
+	say_queued(s, id);
+	finish(s);
+}
+
 void message_end(struct hk_session *s)
 {
 	struct message *m = s->message;
 	struct hk_policy_reply reply = {0};
 
+	if (checkpoint_is_done(m)) {
+		answer_again(s);
+		return;
+	}
 	if (!m->is_header_done) {
 		if (message_names_wait(s)) {
 			s->stage = STAGE_LOOKUP;

@@ -8,6 +8,7 @@
  *	session_event.c	each event of the SMTP server, answered
  *	session_message.c	a message from MAIL to its dot: envelope, header, body
  *	session_intake.c	from the dot to the reply: judge, build the mail, sync, commit
+ *	session_checkpoint.c	transactions that go on where they broke off
  *	session_auth.c	who the client is: CLIENTID, AUTH, and what its user and device may do
  *	session_dns.c	the client's name, and the questions of the verdict
  */
@@ -17,10 +18,12 @@
 #include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
+#include "engine/checkpoint.h"
 #include "engine/log_value.h"
 #include "engine/policy.h"
 #include "engine/proxy.h"
 #include "engine/session.h"
+#include "engine/spool_internal.h"
 
 /* What the session waits for. */
 enum stage {
@@ -113,6 +116,7 @@ struct message {
 	struct hk_mail *mail; /* ready, not yet handed out */
 	uint32_t want_id;     /* of SYNC or COMMIT */
 	struct hk_buf summary;
+	struct restart *restart; /* NULL: the transaction has no id (session_checkpoint.c) */
 	uint64_t size; /* header and body, for the log */
 	size_t n_accepted;
 };
@@ -147,6 +151,8 @@ struct hk_session {
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;
 	uint64_t n_messages;
+	uint8_t done_key[HK_CHECKPOINT_KEY]; /* of the last one that was answered */
+	bool has_done_key;
 };
 
 /* ---- session.c ---- */
@@ -220,6 +226,8 @@ bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_
 bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
+/* message_path(s, m): of its body file. */
+struct hk_spool_path message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */
 void message_release(struct message *);
 extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_no_storage;
@@ -232,6 +240,31 @@ void message_go_on(struct hk_session *);
 void message_synced(struct hk_session *, enum hk_status);
 void message_committed(struct hk_session *, enum hk_status);
 void message_log_accepted(struct hk_session *);
+
+/* ---- session_checkpoint.c ---- */
+/* checkpoint_mail(s, e): MAIL with an id; NONE: it may go on. checkpoint_accept(s): its answer. */
+struct hk_policy_reply checkpoint_mail(struct hk_session *, const struct hk_smtpd_event *);
+void checkpoint_accept(struct hk_session *);
+/* checkpoint_rcpt(s, e): true: it was answered. */
+bool checkpoint_rcpt(struct hk_session *, const struct hk_smtpd_event *);
+/* checkpoint_is_done(m): the message is here; what comes is read over. */
+bool checkpoint_is_done(const struct message *);
+/* checkpoint_data(s, is_bdat, ret): what is here already goes in first; false: it is to be called again; true: *ret is NONE, or
+ * says why nothing more may come. checkpoint_is_due(s): at once. */
+bool checkpoint_data(struct hk_session *, bool is_bdat, struct hk_policy_reply *ret);
+bool checkpoint_is_due(const struct hk_session *);
+/* checkpoint_refused(m, reply): nothing of it is kept. checkpoint_sized(m, size): at its end. checkpoint_handed_out(m): to the
+ * owner. checkpoint_committed(s): it is ours. checkpoint_answered(s): as before, with the id of that. checkpoint_seen(s): the
+ * client has its last reply. */
+void checkpoint_refused(struct message *, const struct hk_policy_reply *);
+void checkpoint_sized(struct message *, uint64_t size);
+void checkpoint_handed_out(struct message *);
+void checkpoint_committed(struct hk_session *);
+uint64_t checkpoint_answered(struct hk_session *);
+void checkpoint_seen(struct hk_session *);
+/* checkpoint_lost(s): the connection is gone. checkpoint_free(s, m): the message is. */
+void checkpoint_lost(struct hk_session *);
+void checkpoint_free(struct hk_session *, struct message *);
 
 /* ---- session_auth.c ---- */
 void auth_clientid(struct hk_session *, const struct hk_smtpd_event *);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "engine/session_internal.h"
-#include "engine/spool_internal.h"
 #include "lib/base/base_internal.h"
 #include "lib/base/bug.h"
 
@@ -42,7 +41,7 @@ struct message *message_new(struct hk_session *s, const struct hk_smtpd_event *e
 }
 
 /* hk_spool_open bounds the length of the spool's name. No memory is asked for: a file must be removed when there is none. */
-static struct hk_spool_path message_path(const struct hk_session *s, const struct message *m)
+struct hk_spool_path message_path(const struct hk_session *s, const struct message *m)
 {
 	return hk_spool_path(s->body_dir, m->id_text);
 }
@@ -65,6 +64,7 @@ void message_free(struct hk_session *s, struct message *m)
 {
 	if (!m)
 		return;
+	checkpoint_free(s, m);
 	if (m->file >= 0)
 		s->env.disk->ops->close(s->env.disk, m->file);
 	if (m->has_file) {

@@ -252,6 +252,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	    .ids = &r->ids,
 	    .intake = &r->intake,
 	    .greylist = r->greylist,
+	    .checkpoints = r->checkpoints,
 	    .client_port = 4711,
 	    .limits = r->limits,
 	    .mechanisms = hk_slice_str(r->mechanisms ? r->mechanisms : ""),

@@ -26,6 +26,7 @@ struct srig {
 	uint64_t slow_ms; /* between two pieces of the client */
 	size_t piece;     /* the most in one of them; 0: by cut alone */
 	struct hk_greylist *greylist;
+	struct hk_checkpoints *checkpoints; /* kept over sessions; the caller's */
 	bool keep_open;   /* no end of the connection after the last byte */
 	bool run_fails;
 	char ran[64]; /* what the last ETRN asked for */

@@ -328,6 +328,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .public_keys = w->public_keys,
 	    .intake = w->world->intake,
 	    .greylist = w->world->greylist,
+	    .checkpoints = w->world->checkpoints,
 	    .client = peer->ip,
 	    .client_port = peer->port,
 	    .limits = w->world->limits,

@@ -121,6 +121,7 @@ static void end_all(struct hk_mta *m)
 	}
 	/* while the spool is still locked */
 	hk_greylist_save(m->world.greylist, m->conf, m->world.log);
+	hk_checkpoints_save(m->world.checkpoints, m->world.log);
 	hk_owner_thread_close(&m->owner);
 	/* it answers into the workers' boxes, which are there until they are freed */
 	hk_auth_pool_end(m->world.auth);
@@ -136,6 +137,7 @@ static void end_all(struct hk_mta *m)
 	for (i = 0; i < m->n; i++)
 		hk_worker_free(m->worker[i]);
 	hk_greylist_free(m->world.greylist);
+	hk_checkpoints_free(m->world.checkpoints);
 	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
 	free(m->spool);
@@ -155,6 +157,12 @@ static enum hk_status begin_shared(struct hk_world *w)
 	if (status == HK_OK && !w->limits)
 		status = HK_NOMEM;
 	return status == HK_OK ? hk_auth_pool_start(&w->auth) : status;
+}
+
+static enum hk_status load_checkpoints(struct hk_world *w, const struct hk_conf *conf)
+{
+	w->checkpoints = hk_checkpoints_new(w->disk, (const char *)conf->spool.p);
+	return w->checkpoints ? hk_checkpoints_load(w->checkpoints, w->log) : HK_NOMEM;
 }
 
 enum hk_status hk_mta_start(
@@ -193,6 +201,8 @@ enum hk_status hk_mta_start(
 		status = begin_shared(&m->world);
 	if (status == HK_OK)
 		status = hk_greylist_load(conf, log, &m->world.greylist);
+	if (status == HK_OK)
+		status = load_checkpoints(&m->world, conf);
 	if (status == HK_OK)
 		status = start_workers(m, n);
 	if (status != HK_OK) {

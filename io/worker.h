@@ -6,6 +6,7 @@
 #ifndef HIKYAKU_IO_WORKER_H
 #define HIKYAKU_IO_WORKER_H
 
+#include "engine/checkpoint.h"
 #include "engine/limits.h"
 #include "engine/mail.h"
 #include "engine/owner.h"
@@ -36,6 +37,7 @@ struct hk_world {
 	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
 	struct hk_greylist *greylist;
+	struct hk_checkpoints *checkpoints;
 	uint64_t last_id;    /* highest queue id of an earlier run */
 };
 

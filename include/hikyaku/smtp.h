@@ -33,6 +33,7 @@ extern "C" {
 #define HK_SMTP_ENVID_MAX  100       /* RFC 3461 4.4, encoded */
 #define HK_SMTP_ORCPT_MAX  500       /* RFC 3461 4.2, encoded */
 #define HK_SMTP_CLIENTID_MAX 128     /* octets of the token; the draft sets no figure */
+#define HK_SMTP_TRANSID_MAX 80       /* RFC 1845 2 (4), with its brackets */
 #define HK_SMTP_DOMAINS_MAX 1000     /* recipient domains of a session that RCPTDOMAINMAX can count */
 
 enum hk_smtp_proto { HK_PROTO_SMTP, HK_PROTO_ESMTP, HK_PROTO_LMTP };
@@ -55,7 +56,8 @@ enum hk_smtp_proto { HK_PROTO_SMTP, HK_PROTO_ESMTP, HK_PROTO_LMTP };
 	X(LIMITS, "LIMITS", "RFC 9422", "how many recipients, transactions and domains are taken")              \
 	X(DELIVERBY, "DELIVERBY", "RFC 2852", "a time by which a message is to be delivered")                   \
 	X(ETRN, "ETRN", "RFC 1985", "a client can have its queue run")                                          \
-	X(CLIENTID, "CLIENTID", "draft-storey-smtp-client-id", "a client names its device before it authenticates")
+	X(CLIENTID, "CLIENTID", "draft-storey-smtp-client-id", "a client names its device before it authenticates") \
+	X(CHECKPOINT, "CHECKPOINT", "RFC 1845", "a message that broke off goes on where it stood")
 enum hk_smtp_extension {
 #define X(id, keyword, source, sentence) HK_EXT_NR_##id,
 	HK_SMTP_EXTENSION_TABLE(X)
@@ -144,6 +146,7 @@ struct hk_smtpd_event {
 	bool is_bdat;            /* DATA, MESSAGE */
 	uint64_t message_size;   /* MESSAGE */
 	size_t recipient;        /* MESSAGE in LMTP */
+	struct hk_slice transid; /* MAIL: "<id@a.test>", checked (RFC 1845 2); empty: not given */
 };
 
 /* The order of keywords and the wording that other servers have, for tests of clients. */
@@ -156,7 +159,7 @@ struct hk_smtpd_options {
 	struct hk_slice banner_text;  /* after "ESMTP "; the product's name */
 	bool lmtp;                    /* RFC 2033: LHLO in place of EHLO and HELO */
 	unsigned extensions;          /* what may be offered, HK_EXT(..) or-ed; 0: HK_EXT_BASIC. What needs TLS is offered
-	                               * only under it: REQUIRETLS, CLIENTID */
+	                               * only under it: REQUIRETLS, CLIENTID; CHECKPOINT is not offered in LMTP */
 	enum hk_smtpd_profile profile;
 	uint64_t max_message;         /* SIZE; 0: 50 MB */
 	size_t max_recipients;        /* in a transaction; LIMITS RCPTMAX; 0: HK_SMTP_RCPTS_MAX */
@@ -197,6 +200,10 @@ void hk_smtpd_accept(struct hk_smtpd *);
 void hk_smtpd_answer(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
 /* hk_smtpd_answer_all(s, ...): the same for every recipient of LMTP whose answer is awaited; else as hk_smtpd_answer. */
 void hk_smtpd_answer_all(struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);
+/* hk_smtpd_resume(s, offset, recipients): 355 in answer to MAIL: the transaction that its transid names broke off, `offset`
+ * octets of its message are here, and so many recipients (at least one). The client says DATA next and sends the rest; offset is
+ * where a line begins (RFC 1845 3). What comes counts to the size from there on. */
+void hk_smtpd_resume(struct hk_smtpd *, uint64_t offset, size_t recipients);
 /* hk_smtpd_challenge(s, data): 334 with it, in answer to AUTH or AUTH_RESPONSE. */
 void hk_smtpd_challenge(struct hk_smtpd *, struct hk_slice data);
 /* bytes to send, borrowed until the next call; hk_smtpd_sent(s, n) drops them. Call it as soon as the kernel has taken

@@ -105,6 +105,8 @@
 	X(AUTH_FORM, "auth-form", 501, "5.5.4", "AUTH is <> or a mailbox in xtext, once", "RFC 4954 5")               \
 	X(BY_FORM, "by-form", 501, "5.5.4", "BY is seconds, then ;N or ;R, then perhaps T, once", "RFC 2852 4")       \
 	X(BY_TOO_SOON, "by-too-soon", 501, "5.5.4", "BY with R needs the advertised time at least", "RFC 2852 4")     \
+	X(TRANSID_FORM, "transid-form", 501, "5.5.4", "TRANSID is <id@domain> of at most 80 characters, once",        \
+	    "RFC 1845 2")                                                                                             \
 	X(NOTIFY_FORM, "notify-form", 501, "5.5.4",                                                                   \
 	    "NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY, once", "RFC 3461 4.1")                           \
 	X(ORCPT_FORM, "orcpt-form", 501, "5.5.4", "ORCPT is a type, a semicolon and xtext, once", "RFC 3461 4.2")     \
@@ -163,6 +165,12 @@
 	    "RFC 5891 5")                                                                                             \
 	X(DNS_LISTED, "dns-listed", 554, "5.7.1", "{0} is listed by {1}: {2}", "RFC 5782")                            \
 	X(GREYLISTED, "greylisted", 451, "4.7.1", "Come again in {0} seconds, who is new here has to", "RFC 6647")    \
+	X(TRANSID_BUSY, "transid-busy", 451, "4.5.0", "This transaction is under way on another connection yet",      \
+	    "RFC 1845 3")                                                                                             \
+	X(TRANSID_RCPT, "transid-rcpt", 451, "4.5.1", "This transaction goes on with the recipients that it has",     \
+	    "RFC 1845 3")                                                                                             \
+	X(TRANSID_BDAT, "transid-bdat", 451, "4.5.1", "The rest of a transaction that broke off goes by DATA",        \
+	    "limit of this host; RFC 1845 3")                                                                         \
 	X(ETRN_ABSENT, "etrn-absent", 458, "4.3.0", "This queue cannot be run now", "RFC 1985 5.3")                   \
 	X(ETRN_DENIED, "etrn-denied", 459, "4.7.1", "Not allowed to you", "RFC 1985 5.3")                             \
 	X(NO_MEMORY, "no-memory", 452, "4.3.1", "No memory for this message now", "RFC 5321 4.2.2")                   \

@@ -54,6 +54,7 @@ static void settle(struct hk_smtpd *s)
 	case HK_SMTPD_MAIL:
 		s->state = SMTPD_MAIL;
 		s->recipients = 0;
+		s->resumed_at = 0;
 		s->body = s->event.mail.body;
 		s->smtputf8 = s->event.mail.smtputf8;
 		break;
@@ -125,6 +126,22 @@ void hk_smtpd_accept(struct hk_smtpd *s)
 	else if (has_reply(type) && !(type == HK_SMTPD_DATA && s->event.is_bdat) && !echo(s, who))
 		smtpd_reply(s, usual[type].code, usual[type].enhanced, usual[type].text);
 	next_recipient(s);
+}
+
+void hk_smtpd_resume(struct hk_smtpd *s, uint64_t offset, size_t recipients)
+{
+	char text[64];
+
+	if (!s->pending || s->event.type != HK_SMTPD_MAIL)
+		return;
+	s->pending = false;
+	settle(s);
+	s->state = SMTPD_RCPT;
+	s->recipients = recipients;
+	s->resumed_at = offset < s->options.max_message ? offset : s->options.max_message;
+	/* RFC 1845 3: the number comes first; RFC 2034 4: no enhanced code for 3xx */
+	snprintf(text, sizeof text, "%llu is the transaction offset", (unsigned long long)offset);
+	smtpd_reply(s, 355, NULL, text);
 }
 
 static void refuse(struct hk_smtpd *s, unsigned code, const char *enhanced, struct hk_slice text)

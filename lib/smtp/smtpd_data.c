@@ -22,7 +22,7 @@ void smtpd_data_begin(struct hk_smtpd *s)
 {
 	s->state = SMTPD_DATA;
 	s->text = (struct hk_smtp_text){.at_line_start = true, .line = 1};
-	s->size = 0;
+	s->size = s->resumed_at;
 	s->discarded = 0;
 	s->refusal_code = 0;
 	hk_buf_reset(&s->refusal);

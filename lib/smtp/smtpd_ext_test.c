@@ -297,7 +297,7 @@ static const struct dialogue dialogues[] = {
         .min_by = 60, .shows_greeting = true, .in = HELLO, .log = "EHLO a.test\n",
         .out = "250-mx.test\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n"
                "250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250-AUTH PLAIN LOGIN EXTERNAL\r\n"
-               "250-REQUIRETLS\r\n250-LIMITS RCPTMAX=20 MAILMAX=5\r\n250-DELIVERBY 60\r\n250-ETRN\r\n250 CLIENTID\r\n"},
+               "250-REQUIRETLS\r\n250-LIMITS RCPTMAX=20 MAILMAX=5\r\n250-DELIVERBY 60\r\n250-ETRN\r\n250-CLIENTID\r\n250 CHECKPOINT\r\n"},
     {.name = "S3-053 S3-050 the greeting of Gmail", .profile = HK_PROFILE_GMAIL, .shows_greeting = true, .in = HELLO,
         .log = "EHLO a.test\n",
         .out = "250-mx.test\r\n250-SIZE 157286400\r\n250-8BITMIME\r\n250-STARTTLS\r\n250-ENHANCEDSTATUSCODES\r\n"

@@ -33,6 +33,7 @@ static void mix_event(struct outcome *o, const struct hk_smtpd_event *e)
 	mix(o, e->path.text);
 	mix(o, e->data);
 	mix(o, e->mail.envid);
+	mix(o, e->transid);
 	mix(o, e->rcpt.orcpt);
 	mix(o, hk_slice_of(rest, 2));
 }
@@ -44,6 +45,8 @@ static void settle(struct outcome *o, struct hk_smtpd *s, const struct hk_smtpd_
 
 	if ((e->type == HK_SMTPD_AUTH || e->type == HK_SMTPD_AUTH_RESPONSE) && (e->data.n & 1))
 		hk_smtpd_challenge(s, e->data);
+	else if (e->type == HK_SMTPD_MAIL && (e->transid.n & 1)) /* one that broke off, up to over the size limit */
+		hk_smtpd_resume(s, 7 * e->transid.n, 1);
 	else if (code == 0)
 		hk_smtpd_accept(s);
 	else

@@ -54,6 +54,10 @@ unsigned smtpd_offered(const struct hk_smtpd *s)
 		offered &= ~HK_EXT(AUTH);
 	if ((offered & HK_EXT(CHUNKING)) == 0)
 		offered &= ~HK_EXT(BINARYMIME); /* RFC 3030 3 */
+	/* Deliberate: RFC 1845 speaks of SMTP alone; after the message LMTP has an answer for each recipient, and which of them
+	 * were lost nobody could tell. */
+	if (s->options.lmtp)
+		offered &= ~HK_EXT(CHECKPOINT);
 	return offered;
 }
 

@@ -61,6 +61,7 @@ struct hk_smtpd {
 	uint64_t *domains;     /* hashes of the recipient domains of this session (RFC 9422 4.3) */
 	size_t n_domains;
 	enum hk_smtp_body body; /* of this transaction */
+	uint64_t resumed_at;    /* octets of its message that were here before it */
 	bool smtputf8;
 	bool is_authenticated, has_clientid;
 	bool is_hello; /* the command is EHLO, HELO or LHLO */

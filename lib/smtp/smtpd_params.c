@@ -3,6 +3,8 @@
  * The parameters of MAIL and RCPT: one row for each, with the extension that brings it. A parameter
  * whose extension is not offered is not known (RFC 5321 4.1.1.11).
  */
+#include <string.h>
+
 #include "smtpd_internal.h"
 
 /* A parameter that is taken: the value is in the event. Else the reply was given. */
@@ -142,6 +144,34 @@ static enum verdict take_by(struct hk_smtpd *s, struct hk_smtpd_event *event, st
 	return FINE;
 }
 
+/* transid-token of RFC 1845 2: atoms with a dot between two, of no tspecials (RFC 1521). */
+static bool is_transid_token(struct hk_slice token)
+{
+	bool is_begin = true;
+	size_t i;
+
+	for (i = 0; i < token.n; i++) {
+		uint8_t c = token.p[i];
+
+		if (c == '.' ? is_begin : !hk_is_graph(c) || strchr("()<>@,;:\\\"/[]?=", c) != NULL)
+			return false;
+		is_begin = c == '.';
+	}
+	return !is_begin;
+}
+
+static enum verdict take_transid(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
+{
+	struct hk_slice spec = hk_slice_sub(value, 1, value.n < 2 ? 0 : value.n - 2);
+	size_t at = hk_slice_find(spec, '@');
+
+	if (value.n > HK_SMTP_TRANSID_MAX || event->transid.n || value.n < 2 || value.p[0] != '<' || value.p[value.n - 1] != '>' ||
+	    !is_transid_token(hk_slice_sub(spec, 0, at)) || !is_transid_token(hk_slice_from(spec, at + 1)))
+		return refuse(s, HK_REFUSAL_TRANSID_FORM);
+	event->transid = value;
+	return FINE;
+}
+
 /* ---- RCPT ---- */
 
 static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
@@ -210,6 +240,7 @@ static const struct parameter {
     {"ENVID", HK_SMTPD_MAIL, HK_EXT(DSN), take_envid},
     {"AUTH", HK_SMTPD_MAIL, HK_EXT(AUTH), take_auth},
     {"BY", HK_SMTPD_MAIL, HK_EXT(DELIVERBY), take_by},
+    {"TRANSID", HK_SMTPD_MAIL, HK_EXT(CHECKPOINT), take_transid},
     {"NOTIFY", HK_SMTPD_RCPT, HK_EXT(DSN), take_notify},
     {"ORCPT", HK_SMTPD_RCPT, HK_EXT(DSN), take_orcpt},
 };

@@ -197,6 +197,7 @@ static const struct provocation provocations[] = {
 	{HK_REFUSAL_AUTH_FORM, 0, HELLO "MAIL FROM:<> AUTH=+\r\n", "", 0, 0},
 	{HK_REFUSAL_BY_FORM, 0, HELLO "MAIL FROM:<> BY=soon;R\r\n", "", 0, 0},
 	{HK_REFUSAL_BY_TOO_SOON, 0, HELLO "MAIL FROM:<> BY=0;R\r\n", "", 0, 0},
+	{HK_REFUSAL_TRANSID_FORM, 0, HELLO "MAIL FROM:<> TRANSID=1@a.test\r\n", "", 0, 0},
 	{HK_REFUSAL_NOTIFY_FORM, 0, SENDER "RCPT TO:<b@b.test> NOTIFY=ALWAYS\r\n", "", 0, 0},
 	{HK_REFUSAL_ORCPT_FORM, 0, SENDER "RCPT TO:<b@b.test> ORCPT=b\r\n", "", 0, 0},
 	{HK_REFUSAL_MESSAGE_BARE_LF, 0, RECIPIENT "DATA\r\na\nb\r\n.\r\n", "", 0, 0},
