@@ -173,8 +173,11 @@ static time_t now(void)
 static time_t time_for(size_t most)
 {
 	const char *text = getenv("HIKYAKU_OOM_SECONDS");
+	uint64_t seconds;
 
-	return most != ALL ? TIME_FOR_SOME : text ? strtol(text, NULL, 10) : TIME_FOR_ALL;
+	if (most != ALL)
+		return TIME_FOR_SOME;
+	return text && hk_slice_u64(hk_slice_str(text), 1000000, &seconds) == HK_OK ? (time_t)seconds : TIME_FOR_ALL;
 }
 
 static size_t each(const struct group *g, struct child *c, size_t most, size_t total, bool *ret_ok)
