@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "drain.h"
 #include "flags.h"
 #include "queue.h"
 
@@ -33,12 +34,13 @@ static const char usage[] =
     "  list            what waits, for whom and until when (--domain)\n"
     "  show ID...      one message with all its recipients\n"
     "  why ID...       why it is still here, and what comes next\n"
-    "  shape           how many wait for each domain, by age\n"
+    "  shape           how many wait for each domain, by age; and what each next hop takes\n"
     "  hold ID...      is not delivered until it is released\n"
     "  release ID...   is delivered again; quarantined mail too\n"
     "  retry ID...     is tried now\n"
     "  delete ID...    goes, and nobody is told\n"
-    "  expire ID...    goes, and its sender is told that it failed\n\n"
+    "  expire ID...    goes, and its sender is told that it failed\n"
+    "  drain           hands the spool of a stopped server over to another host (drain --help)\n\n"
     "hold to expire take ids, --domain NAME or --all.\n"
     "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server";
 
@@ -50,12 +52,16 @@ static void flush(struct queue *q)
 	hk_buf_reset(&q->out);
 }
 
-static void see(void *context, struct hk_slice raw, const struct hk_operator_entry *e)
+static void see(void *context, struct hk_slice raw, const struct hk_operator_line *l)
 {
+	const struct hk_operator_entry *e = &l->entry;
 	struct queue *q = context;
 
 	if (q->shape) {
-		queue_shape_add(q->shape, e);
+		if (l->hop.name.n)
+			queue_shape_add_hop(q->shape, &l->hop);
+		else
+			queue_shape_add(q->shape, e);
 		return;
 	}
 	if (q->json) {
@@ -132,11 +138,15 @@ static enum cli_exit shape(struct queue *q, const struct flag_words *words)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	enum cli_exit code;
+	uint64_t count;
 
 	q->shape = queue_shape_new((int64_t)time(NULL));
 	if (!q->shape)
 		return cli_answer_failed(HK_NOMEM);
 	code = ask(q, &r, words);
+	r = (struct hk_operator_request){.verb = HK_QUEUE_HOPS};
+	if (code == CLI_OK)
+		code = queue_ask(q->socket, &r, see, q, &count);
 	if (code == CLI_OK) {
 		queue_shape_print(q->shape, q->json, &q->out);
 		flush(q);
@@ -164,7 +174,7 @@ static enum cli_exit run(struct queue *q, const struct flag_words *words)
 
 	q->action = words->n ? words->word[0] : "";
 	is_shape = strcmp(q->action, "shape") == 0;
-	is_known = is_shape || hk_operator_verb_find(hk_slice_str(q->action), &r.verb) == HK_OK;
+	is_known = is_shape || (hk_operator_verb_find(hk_slice_str(q->action), &r.verb) == HK_OK && r.verb != HK_QUEUE_HOPS);
 	if (strcmp(q->action, "why") == 0) {
 		r.verb = HK_QUEUE_SHOW;
 		is_known = true;
@@ -183,6 +193,8 @@ enum cli_exit cli_queue(char **argv)
 	struct flag_words words = {.word = word, .room = WORDS_ROOM};
 	enum cli_exit code;
 
+	if (*argv && strcmp(*argv, "drain") == 0) /* of no server that runs: it has options of its own */
+		return cli_drain(argv + 1);
 	if (!flags_parse_words(table, FLAGS, argv, &q, &words))
 		return CLI_USAGE;
 	if (q.help) {
