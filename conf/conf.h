@@ -166,6 +166,7 @@ struct hk_conf_route {
 	unsigned connection_messages; /* that one connection serves, one after the other */
 	bool chunking;                /* BDAT where it is offered */
 	bool pipelining;
+	bool checkpoint;              /* TRANSID where CHECKPOINT is offered (RFC 1845) */
 	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */
 };
 
