@@ -173,10 +173,10 @@ static enum cli_exit seal_chain(struct run *s)
 		return CLI_LATER;
 	}
 	status = seal(s);
-	if (status == HK_OK) {
-		cli_message_write(&s->message, hk_buf_slice(&s->out));
+	if (status == HK_OK)
+		status = cli_signed_write(s->options, &s->arena, &s->message, hk_buf_slice(&s->out));
+	if (status == HK_OK)
 		return CLI_OK;
-	}
 	explain_failure(status);
 	return status == HK_END || status == HK_LIMIT ? CLI_FAIL : CLI_USAGE;
 }

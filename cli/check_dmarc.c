@@ -11,20 +11,37 @@ enum { PROBLEMS_MAX = 32 };
 
 struct problems {
 	struct {
-		const char *what;
-		struct hk_slice about;
+		struct hk_slice what, about;
 		bool is_fault; /* the record does not say what its owner meant */
 	} problem[PROBLEMS_MAX];
 	size_t n;
 };
 
-static void add_problem(struct problems *p, bool is_fault, const char *what, struct hk_slice about)
+static void add_text(struct problems *p, bool is_fault, struct hk_slice what, struct hk_slice about)
 {
 	if (p->n == PROBLEMS_MAX)
 		return;
 	p->problem[p->n].what = what;
 	p->problem[p->n].about = about;
 	p->problem[p->n++].is_fault = is_fault;
+}
+
+static void add_problem(struct problems *p, bool is_fault, const char *what, struct hk_slice about)
+{
+	add_text(p, is_fault, hk_slice_str(what), about);
+}
+
+/* What stands where a policy record would, and is left out. */
+static void judge_ignored(const struct hk_trace *trace, struct problems *p)
+{
+	size_t i;
+
+	for (i = 0; i < hk_trace_count(trace); i++) {
+		const struct hk_trace_step *step = hk_trace_at(trace, i);
+
+		if (step->event == HK_TRACE_DMARC_IGNORED)
+			add_text(p, false, step->text[2], step->text[1]);
+	}
 }
 
 /* RFC 9989 4.7; the last three were tags of RFC 7489 6.3 that it took out. RFC 7489 has no np, psd and t. */
@@ -140,7 +157,7 @@ static void write_json(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 	hk_json_array(&w, "problems");
 	for (i = 0; i < p->n; i++) {
 		hk_json_object(&w, NULL);
-		hk_json_text(&w, "what", p->problem[i].what);
+		hk_json_string(&w, "what", p->problem[i].what);
 		hk_json_string(&w, "about", p->problem[i].about);
 		hk_json_bool(&w, "is_fault", p->problem[i].is_fault);
 		hk_json_close_object(&w);
@@ -194,7 +211,7 @@ static void write_text(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 	cli_line_add(out, "reason", reason_of(v));
 	add_differs(v, other, out);
 	for (i = 0; i < p->n; i++) {
-		hk_buf_addf(out, "%-14s%s", p->problem[i].is_fault ? "fault" : "note", p->problem[i].what);
+		hk_buf_addf(out, "%-14s%.*s", p->problem[i].is_fault ? "fault" : "note", HK_FMT(p->problem[i].what));
 		if (p->problem[i].about.n) {
 			hk_buf_add_str(out, ": ");
 			hk_quote_add(out, p->problem[i].about, CLI_VALUE_SHOWN);
@@ -246,7 +263,7 @@ enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver 
 	enum hk_status status = read_domain(o, a, &domain);
 
 	if (status != HK_OK) {
-		cli_complain("a domain is needed: as a word, or --from", NULL);
+		cli_complain("the name of a domain is needed: as a word, or --from", NULL);
 		return CLI_USAGE;
 	}
 	status = trace ? evaluate_as(o, o->dmarc_profile, domain, r, trace, a, &v) : HK_NOMEM;
@@ -255,6 +272,7 @@ enum cli_exit cli_answer_dmarc(const struct cli_options *o, struct cli_resolver 
 	if (status != HK_OK)
 		return cli_answer_failed(status);
 	judge_record(v->record, v->profile, &problems);
+	judge_ignored(trace, &problems);
 	if (o->json) {
 		write_json(v, other, &problems, trace, out);
 	} else {

@@ -154,8 +154,10 @@ struct cli_message {
 /* cli_message_read(options, ret): *ret zeroed before; cli_message_done in any case. false: said why. */
 bool cli_message_read(const struct cli_options *, struct cli_message *ret);
 void cli_message_done(struct cli_message *);
-/* cli_message_write(m, fields): fields, then the message, to stdout, with the line ends it came with. */
-void cli_message_write(const struct cli_message *, struct hk_slice fields);
+/* cli_signed_write(o, a, m, fields): to stdout the fields, then the message, with the line ends it came with; with --json
+ * the fields alone. */
+enum hk_status cli_signed_write(const struct cli_options *, struct hk_arena *, const struct cli_message *,
+    struct hk_slice fields) HK_MUSTCHECK;
 /* cli_read_key(name, ret): a private key in a PEM file; returns owned. false: said why. */
 bool cli_read_key(const char *name, struct hk_private_key **ret);
 

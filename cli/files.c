@@ -54,7 +54,7 @@ bool cli_read_file(const char *name, size_t max, struct hk_buf *ret)
 		return false;
 	}
 	hk_buf_init(ret, max);
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+	while (hk_buf_status(ret) == HK_OK && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
 		hk_buf_add(ret, hk_slice_of(chunk, n));
 	ok = !ferror(f) && hk_buf_status(ret) == HK_OK;
 	if (ferror(f))

@@ -283,7 +283,7 @@ static const struct {
     {"--strict", NULL, JUDGES | CHECK,
         "verify, explain, check: a warning is a failure, and so is whatever is not a pass; see the manual",
         AT(strict)},
-    {"--json", NULL, ALL & ~SIGN, "print JSON", AT(json)},
+    {"--json", NULL, ALL, "print JSON; sign and arc seal: the new fields, not the message", AT(json)},
     {"--batch", NULL, VERIFY | CHECK, "one JSON request a line on the standard input, one result a line out",
         AT(batch)},
     {"--matrix", NULL, EXPLAIN, "explain: print the table of all combinations for DMARC and exit",

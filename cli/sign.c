@@ -6,9 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include <hikyaku/json.h>
+#include <hikyaku/tags.h>
+
 #include "cli_internal.h"
 
-enum { PEM_MAX = 65536, FIELDS_MAX = HK_DKIM_MAX_SIGNERS * 65536 };
+enum { PEM_MAX = 65536, FIELDS_MAX = HK_DKIM_MAX_SIGNERS * 65536, JSON_MAX = 2 * FIELDS_MAX };
 
 bool cli_read_key(const char *name, struct hk_private_key **ret)
 {
@@ -100,7 +103,7 @@ static void signers_done(struct signers *s)
 		hk_private_key_free(s->key[i]);
 }
 
-void cli_message_write(const struct cli_message *m, struct hk_slice fields)
+static void write_message(const struct cli_message *m, struct hk_slice fields)
 {
 	struct hk_slice part[2] = {fields, hk_buf_slice(&m->bytes)};
 	size_t i, k;
@@ -116,6 +119,52 @@ void cli_message_write(const struct cli_message *m, struct hk_slice fields)
 	}
 }
 
+/* As docs/schema/fields.json has it. */
+static enum hk_status write_json(struct hk_arena *a, struct hk_slice fields)
+{
+	struct hk_json_writer w;
+	struct hk_header header;
+	struct hk_buf out;
+	enum hk_status status = hk_header_parse(a, fields, &header);
+	size_t i;
+
+	if (status != HK_OK)
+		return status;
+	hk_buf_init(&out, JSON_MAX);
+	hk_json_begin(&w, &out);
+	hk_json_object(&w, NULL);
+	hk_json_array(&w, "fields");
+	for (i = 0; i < header.n; i++)
+		hk_json_string(&w, NULL, header.field[i].raw);
+	hk_json_close_array(&w);
+	hk_json_close_object(&w);
+	hk_buf_add_byte(&out, '\n');
+	status = hk_buf_status(&out);
+	cli_write(&out);
+	hk_buf_done(&out);
+	return status;
+}
+
+enum hk_status cli_signed_write(
+    const struct cli_options *o, struct hk_arena *a, const struct cli_message *m, struct hk_slice fields)
+{
+	if (o->json)
+		return write_json(a, fields);
+	write_message(m, fields);
+	return HK_OK;
+}
+
+/* RFC 6376 5.4: From is signed always. */
+static bool has_from(struct hk_slice list)
+{
+	struct hk_slice name;
+	bool found = false;
+
+	while (hk_tags_item(&list, ':', &name))
+		found = found || hk_slice_eq_nocase(name, HK_S("from"));
+	return found;
+}
+
 static const char *what_is_missing(const struct cli_options *o)
 {
 	size_t i;
@@ -126,6 +175,8 @@ static const char *what_is_missing(const struct cli_options *o)
 		return "each --key needs a --selector";
 	if (!hk_is_hostname(hk_slice_str(o->domain), false) || !strchr(o->domain, '.'))
 		return "--domain is not the name of a domain";
+	if (o->headers && *o->headers && !has_from(hk_slice_str(o->headers)))
+		return "--headers must name from (RFC 6376 5.4)";
 	for (i = 0; i < o->n_selectors; i++)
 		if (!hk_is_hostname(hk_slice_str(o->selector[i]), true))
 			return "--selector is not a selector";
@@ -149,13 +200,13 @@ enum cli_exit cli_sign(const struct cli_options *o)
 	hk_buf_init(&fields, FIELDS_MAX);
 	if (read_keys(o, &signers) && cli_message_read(o, &m)) {
 		status = sign(o, &signers, &m, &a, &fields);
+		if (status == HK_OK)
+			status = cli_signed_write(o, &a, &m, hk_buf_slice(&fields));
 		if (status == HK_SYNTAX)
 			cli_complain("there is no From that could be signed, or --headers is no list", NULL);
 		else if (status != HK_OK)
 			cli_complain("not signed", hk_status_text(status));
 	}
-	if (status == HK_OK)
-		cli_message_write(&m, hk_buf_slice(&fields));
 	signers_done(&signers);
 	cli_message_done(&m);
 	hk_buf_done(&fields);

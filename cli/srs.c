@@ -63,11 +63,16 @@ static bool read_secrets(struct srs *s)
 static bool prepare(struct srs *s)
 {
 	const struct cli_options *o = s->options;
+	struct hk_slice ascii;
 
 	if (!read_secrets(s))
 		return false;
 	if (!o->domain || !*o->domain) {
 		cli_complain("srs needs --domain", NULL);
+		return false;
+	}
+	if (hk_dns_name_to_ascii(&s->arena, hk_slice_str(o->domain), &ascii) != HK_OK || !hk_is_hostname(ascii, false)) {
+		cli_complain("--domain is not the name of a domain", o->domain);
 		return false;
 	}
 	s->config.domain = hk_slice_str(o->domain);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "io/clock.h"
 #include "io/owner_thread.h"
@@ -79,7 +80,9 @@ static bool take_all(struct hk_owner_thread *t)
 	struct hk_post *post, *next;
 	bool go_on = true;
 
+	t->n_taken = 0;
 	for (post = hk_mailbox_take(&t->box); post; post = next) {
+		t->n_taken++;
 		next = post->next;
 		go_on &= take(t, post);
 	}
@@ -169,6 +172,10 @@ static void tell_idle(struct hk_owner_thread *t)
 /* ---- the thread
  * ------------------------------------------------------------------------------------------ */
 
+/* Where so many posts came at once there are more under way: they get a moment to join the next batch, so that more of them share a
+ * sync (docs/decisions/0017). */
+enum { MANY = 8, GATHER_NS = 300000 };
+
 static int time_to_wait(const struct hk_owner_thread *t)
 {
 	uint64_t at = hk_owner_deadline(t->owner), now;
@@ -194,13 +201,15 @@ static void step(struct hk_owner_thread *t)
 
 static void *run(void *argument)
 {
+	const struct timespec gather = {.tv_nsec = GATHER_NS};
 	struct hk_owner_thread *t = argument;
-
 	bool go_on = true;
 
 	step(t);
 	while (go_on) {
 		hk_mailbox_wait(&t->box, time_to_wait(t));
+		if (t->n_taken >= MANY)
+			nanosleep(&gather, NULL);
 		go_on = take_all(t);
 		step(t);
 	}

@@ -15,6 +15,7 @@ struct hk_owner_thread {
 	struct hk_mailbox *main;
 	struct hk_mailbox *worker[HK_WORKERS_MAX]; /* set before the thread starts */
 	unsigned n_workers, next_worker;
+	unsigned n_taken; /* posts, the last time */
 	_Atomic int intake;
 	bool stopping, told_idle;
 	pthread_t thread;

@@ -30,6 +30,8 @@ _dmarc.bad.test. TXT "v=DMARC1; p=maybe; rua=mailto:d@bad.test"
 _dmarc.good.test. TXT "v=DMARC1; p=reject; rua=mailto:d@good.test"
 _dmarc.twice.test. TXT "v=DMARC1; p=reject"
 _dmarc.twice.test. TXT "v=DMARC1; p=none"
+_dmarc.small.test. TXT "v=dmarc1; p=reject"
+_dmarc.empty.test. TXT "v=DMARC1"
 _dmarc.t.test. TXT "v=DMARC1; p=reject; t=y; rua=mailto:d@t.test"
 _dmarc.psd.test. TXT "v=DMARC1; p=reject; psd=y"
 _dmarc.np.test. TXT "v=DMARC1; p=none; np=reject"
@@ -116,6 +118,11 @@ def check_dmarc(folder, zone):
         status, value = told("dmarc", *base, *arguments)
         found = {key: value.get(key) for key in wanted}
         ok(status == code and found == wanted, f"check dmarc: {title}", status, value)
+    for title, domain, about in [("two records", "twice.test", {"v=DMARC1; p=reject", "v=DMARC1; p=none"}), ("one that is no policy record", "small.test", {"v=dmarc1; p=reject"}),
+                                 ("one without p and rua", "empty.test", {"v=DMARC1"})]:
+        code, value = told("dmarc", *base, domain)
+        ok(code == 0 and value["result"] == "none" and {p["about"] for p in value["problems"]} == about, f"check dmarc: {title} is told, for it is left out", code, value)
+        ok(hikyaku(*base, domain, "--strict")[0] == 1, f"check dmarc --strict: {title}")
     _, value = told("dmarc", *base, "a.test")
     ok([p["about"] for p in value["problems"]] == ["50"], "check dmarc: pct is said to mean nothing any more", value["problems"])
     ok((value["profile"], value["policy"], value["disposition"], value["override"]) == ("rfc9989", "reject", "reject", None), "check dmarc: pct holds nothing back", value)
@@ -246,9 +253,14 @@ def check_sign(folder, zone):
         ("a selector that is none", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s;d=b.test", "-"], MESSAGE),
         ("no From (RFC 6376 5.4)", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s", "-"], b"To: v@b.test\r\n\r\n"),
         ("a canonical form that is none", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s", "--canon", "nofws", "-"], MESSAGE),
+        ("a list without from (RFC 6376 5.4)", ["--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "s", "--headers", "to:subject", "-"], MESSAGE),
     ]:
         code, out, err = hikyaku("sign", *arguments, given=given)
-        ok(code == 2 and not out and err, f"sign refuses {title}", code, out, err)
+        ok(code == 2 and not out and err and "contract" not in err, f"sign refuses {title}", code, out, err)
+    arguments = ("--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "--key", folder / "ed.pem", "--selector", "ed", "--now", "1700000000", "-")
+    _, value = told("fields", "sign", *arguments, given=MESSAGE)
+    _, out, _ = hikyaku("sign", *arguments, given=MESSAGE)
+    ok(len(value["fields"]) == 2 and "".join(value["fields"]).encode() + MESSAGE == out, "sign --json: the fields alone, each with its line end", value)
 
 
 # ---- verify's options, --batch ---------------------------------------------------------------------
@@ -267,6 +279,9 @@ def check_arc(folder, zone):
     code, once, err = seal("rsa", given=b"Authentication-Results: mx.a.test; spf=pass\r\n" + MESSAGE)
     ok(code == 0 and once.startswith(b"ARC-Seal: i=1;") and once.endswith(MESSAGE), "arc seal puts a set above the message", err, once)
     ok(b"ARC-Authentication-Results: i=1; mx.a.test; spf=pass;\r\n\tarc=none\r\n" in once, "the set says what we said", once)
+    _, value = told("fields", "arc", "seal", "--key", folder / "rsa.pem", "--domain", "a.test", "--selector", "rsa", "--dns", zone, "--authserv-id", "mx.a.test",
+                    "-", given=MESSAGE)
+    ok([field.partition(":")[0] for field in value["fields"]] == ["ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results"], "arc seal --json: the set alone", value)
     code, twice, err = seal("ed", "--headers", "from:subject", given=once)
     status, value = verify(twice, "--trusted-sealers", "x.test, a.test")
     ok(code == status == 0 and value["result"] == "pass" and value["is_trusted"] and [s["cv"] for s in value["sets"]] == ["none", "pass"],
@@ -373,6 +388,11 @@ def check_batch(folder, zone):
     ok(b"too long" in out.splitlines()[0] and len(out.splitlines()) == 2 and code == 2, "a line that is too long is an error of its own", out[:300])
 
 
+def check_endless():
+    code, out, err = hikyaku("verify", "/dev/zero")
+    ok(code == 2 and not out and "too long" in err, "a file without an end is too long, and is not read on", code, err)
+
+
 def check_usage(folder, zone):
     for title, arguments in [
         ("check alone", ["check"]), ("check of what is not", ["check", "dnssec"]), ("a word too many", ["check", "spf", "a.test"]),
@@ -400,6 +420,7 @@ def main():
         check_arc(folder, zone)
         check_archive_options(folder, zone)
         check_batch(folder, zone)
+        check_endless()
         check_usage(folder, zone)
     return tap.end()
 

@@ -46,6 +46,8 @@ def check_srs(folder):
     ok(code == 0, "but not with a longer --max-age", code, out, err)
     code, out, err = srs("forward", "u@f.test")
     ok(code == 1 and "local domain" in err, "an address of the own domain needs no rewriting (S1-045)", code, out, err)
+    code, out, err = srs("forward", "u@a.test", "--domain", "g test")
+    ok(code == 2 and "--domain" in err, "a domain that is none is told as such", code, out, err)
     code, out, err = srs("forward", signed, "--domain", "g.test")
     ok(code == 0 and out.startswith(b"SRS1="), "a second forwarder makes SRS1 (S1-044)", code, out, err)
     _, out, _ = srs("forward", "u@orig.test", "--hash-length", 12, "--srs-mac", "sha256")

@@ -27,7 +27,7 @@ from a run of the tests; not written by hand. The sets themselves are no part of
 A case stands here only when a test ran it and passed. *Cases* is how many the set has, where all of them are ours to run.
 A *difference* is a case whose expected outcome is not what the RFC says; the tests hold it to the RFC's outcome, and it is named below.
 `dkim-*`, `arc-*`: where the keys are no longer published, the case is the body hash. rspamd takes thirty lookups in SPF: its row at that
-limit is held to ten. `spf-mailauth-yml` runs with the void limit lifted, which that set does not know.
+limit is held to ten.
 `idna-unicode` is of UTS #46 alone and says that IDNA2008 may refuse more: those rows are differences here; two rows with
 half a surrogate pair are no text and not run.
 

@@ -20,7 +20,7 @@ enum hk_digest_alg { HK_DIGEST_SHA256, HK_DIGEST_SHA1 }; /* SHA-1 only where --a
 enum hk_sign_alg { HK_SIGN_RSA_SHA256, HK_SIGN_ED25519_SHA256, HK_SIGN_RSA_SHA1 };
 
 struct hk_digest;
-/* returns owned; NULL when out of memory. */
+/* returns owned; NULL when out of memory, or for another algorithm than these. */
 struct hk_digest *hk_digest_new(enum hk_digest_alg);
 void hk_digest_free(struct hk_digest *);
 void hk_digest_add(struct hk_digest *, struct hk_slice);
@@ -58,7 +58,8 @@ struct hk_private_key;
 /* hk_private_key_pem(pem, ret): unencrypted PKCS#8 or PKCS#1 PEM, RSA (1024..4096) or Ed25519. Returns owned.
  * LIMIT for another size, SYNTAX for all else: no key, an encrypted one, one of another kind. */
 enum hk_status hk_private_key_pem(struct hk_slice pem, struct hk_private_key **ret) HK_MUSTCHECK;
-/* hk_private_key_new(alg, bits, ret): a fresh key; bits only for RSA (1024..4096, else LIMIT). BUG for rsa-sha1. */
+/* hk_private_key_new(alg, bits, ret): a fresh key; bits only for RSA (1024..4096, else LIMIT). BUG for rsa-sha1 and
+ * what is no algorithm. */
 enum hk_status hk_private_key_new(enum hk_sign_alg, unsigned bits, struct hk_private_key **ret) HK_MUSTCHECK;
 void hk_private_key_free(struct hk_private_key *);
 enum hk_sign_alg hk_private_key_alg(const struct hk_private_key *);

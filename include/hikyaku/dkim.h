@@ -135,11 +135,12 @@ struct hk_dkim_sign_options {
 #define HK_DKIM_MAX_SIGNERS     8 /* keys for one message: two algorithms, and old and new keys of a few domains */
 
 struct hk_dkim_sign;
-/* borrows header; NULL when a is full. hk_dkim_sign_done must be called. */
+/* borrows header; NULL when a is full, or with BUG in a->failed for options that say no size or no form of c=.
+ * hk_dkim_sign_done must be called. */
 struct hk_dkim_sign *hk_dkim_sign_new(struct hk_arena *, const struct hk_dkim_sign_options *, const struct hk_header *);
 void hk_dkim_sign_done(struct hk_dkim_sign *);
 /* hk_dkim_sign_also(s, options): one more key, before the first piece of the body, which is hashed once for all keys that
- * want the same form of it. BUG later than that, LIMIT past HK_DKIM_MAX_SIGNERS; NOMEM. */
+ * want the same form of it. BUG later than that and as for new, LIMIT past HK_DKIM_MAX_SIGNERS; NOMEM. */
 enum hk_status hk_dkim_sign_also(struct hk_dkim_sign *, const struct hk_dkim_sign_options *) HK_MUSTCHECK;
 void hk_dkim_sign_body(struct hk_dkim_sign *, struct hk_slice chunk);
 /* hk_dkim_sign_end(s, ret): *ret, which may be NULL, is the digest of the first key's question. SYNTAX when the message has

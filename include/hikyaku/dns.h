@@ -133,7 +133,8 @@ enum hk_status hk_dns_answer_read(struct hk_arena *, struct hk_cursor *, struct 
 /* Master-file text (RFC 1035 5.1: $ORIGIN, $TTL, @, parentheses, quotes, comments, class and TTL optional),
  * plus "$SERVFAIL name [type]" and "$TIMEOUT name [type]". Records of several zones may stand in one text.
  * A name that is neither in the text nor above a name in it is NXDOMAIN; an empty non-terminal is NODATA.
- * Wildcards as RFC 4592. Types: A AAAA MX TXT PTR NS CNAME SOA SRV TLSA; others are an error. */
+ * Wildcards as RFC 4592. Types: A AAAA MX TXT PTR NS CNAME SOA SRV TLSA. Of those that other programs read (CAA, DNSKEY,
+ * RRSIG, ...; any TYPEnn with data in the form of RFC 3597) only the name is kept; DNAME and what is no type are an error. */
 struct hk_zone;
 struct hk_zone_error {
 	size_t line;      /* from 1 */

@@ -38,7 +38,7 @@ const char *hk_spf_result_name(enum hk_spf_result);
 
 struct hk_spf_input {
 	size_t size; /* of the struct: base.h */
-	struct hk_ip client;
+	struct hk_ip client;       /* an IPv4-mapped address counts as IPv4 */
 	struct hk_slice helo;      /* as given in HELO or EHLO */
 	struct hk_slice mail_from; /* local@domain; empty for <>: then postmaster@helo is checked (2.4) */
 	bool check_helo;           /* check the HELO identity (2.3) instead of MAIL FROM */

@@ -46,7 +46,8 @@ enum hk_check { HK_CHECK_SPF = 1, HK_CHECK_DKIM = 2, HK_CHECK_DMARC = 4, HK_CHEC
 struct hk_verify_input {
 	size_t size; /* of the struct: base.h */
 	unsigned checks;           /* enum hk_check, or-ed; DMARC brings the other two, but prints only what is asked */
-	struct hk_ip client;       /* family 0: SPF is none, with the reason "no client address" */
+	struct hk_ip client;       /* family 0: SPF is none, with the reason "no client address"; an IPv4-mapped address counts
+	                              as IPv4 */
 	struct hk_slice helo, mail_from;
 	bool has_mail_from;        /* false: MAIL FROM is not known (a file on disk): no SPF */
 	struct hk_slice authserv_id; /* our host name */

@@ -21,6 +21,9 @@ size_t hk_slice_graph_run(struct hk_slice);
 /* What a hexadecimal digit stands for, or -1; _upper: small letters are none (RFC 3461 4, RFC 6376 2.11). */
 int hk_hex_value(uint8_t), hk_hex_value_upper(uint8_t);
 
+/* hk_ip_unmap(ip): an IPv4-mapped IPv6 address becomes IPv4 (RFC 4291 2.5.5.2); others stay as they are. */
+void hk_ip_unmap(struct hk_ip *);
+
 /* hk_arena_double(a, list, &room, first, size): for a full list of room elements of that size: a copy
  * with twice the room, or, when there is none yet, room for the first ones. NULL past the limit:
  * a->failed says why, and room is as it was. */

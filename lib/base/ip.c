@@ -84,9 +84,19 @@ static bool parse6(struct hk_slice s, uint8_t out[16])
 	return true;
 }
 
-enum hk_status hk_ip_parse(struct hk_slice text, struct hk_ip *ret)
+void hk_ip_unmap(struct hk_ip *ip)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (ip->family != 6 || memcmp(ip->bytes, mapped, sizeof mapped) != 0)
+		return;
+	memmove(ip->bytes, ip->bytes + 12, 4);
+	memset(ip->bytes + 4, 0, 12);
+	ip->family = 4;
+}
+
+enum hk_status hk_ip_parse(struct hk_slice text, struct hk_ip *ret)
+{
 	struct hk_ip ip = {0};
 	uint8_t four[4];
 
@@ -96,11 +106,7 @@ enum hk_status hk_ip_parse(struct hk_slice text, struct hk_ip *ret)
 	}
 	if (parse6(text, ip.bytes)) {
 		ip.family = 6;
-		if (memcmp(ip.bytes, mapped, sizeof mapped) == 0) {
-			memmove(ip.bytes, ip.bytes + 12, 4);
-			memset(ip.bytes + 4, 0, 12);
-			ip.family = 4;
-		}
+		hk_ip_unmap(&ip);
 	} else {
 		return HK_SYNTAX;
 	}

@@ -496,6 +496,8 @@ static void key_making_keeps_to_its_sizes_and_never_to_sha_1_rfc_8301_3_1(void *
 	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 1023, &key), HK_LIMIT);
 	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA256, 4097, &key), HK_LIMIT);
 	assert_int_equal(hk_private_key_new(HK_SIGN_RSA_SHA1, 2048, &key), HK_BUG);
+	assert_int_equal(hk_private_key_new((enum hk_sign_alg)(HK_SIGN_RSA_SHA1 + 1), 2048, &key), HK_BUG);
+	assert_null(hk_digest_new((enum hk_digest_alg)(HK_DIGEST_SHA1 + 1)));
 	assert_null(key);
 }
 

@@ -71,7 +71,7 @@ struct hk_digest {
 
 struct hk_digest *hk_digest_new(enum hk_digest_alg alg)
 {
-	const EVP_MD *md = hk_crypto_md(alg);
+	const EVP_MD *md = (size_t)alg < sizeof digests / sizeof digests[0] ? hk_crypto_md(alg) : NULL;
 	struct hk_digest *d = md ? calloc(1, sizeof *d) : NULL;
 
 	if (!d)

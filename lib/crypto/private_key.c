@@ -81,7 +81,7 @@ enum hk_status hk_private_key_new(enum hk_sign_alg alg, unsigned bits, struct hk
 	EVP_PKEY *pkey;
 
 	/* RFC 8301 3.1: nobody signs with SHA-1 any more */
-	if (alg == HK_SIGN_RSA_SHA1)
+	if (alg != HK_SIGN_RSA_SHA256 && alg != HK_SIGN_ED25519_SHA256)
 		return HK_BUG;
 	if (alg == HK_SIGN_RSA_SHA256 && (bits < HK_RSA_PRIVATE_BITS_MIN || bits > HK_RSA_BITS_MAX))
 		return HK_LIMIT;

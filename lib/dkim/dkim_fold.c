@@ -14,7 +14,7 @@ enum { COLUMNS = 78, TAB = 8, BASE64_PIECE = 70 };
 
 enum hk_status hk_dkim_sign_check(struct hk_slice d, struct hk_slice s, enum hk_sign_alg alg)
 {
-	if (alg == HK_SIGN_RSA_SHA1) /* RFC 8301 3.1 */
+	if (alg != HK_SIGN_RSA_SHA256 && alg != HK_SIGN_ED25519_SHA256) /* RFC 8301 3.1 */
 		return HK_BUG;
 	if (!hk_dkim_is_domain(d) || !hk_is_hostname(s, true) ||
 	    s.n + sizeof "._domainkey." - 1 + d.n > HK_DNS_NAME_MAX)

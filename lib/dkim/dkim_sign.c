@@ -31,14 +31,19 @@ struct hk_dkim_sign *hk_dkim_sign_new(
     struct hk_arena *a, const struct hk_dkim_sign_options *options, const struct hk_header *header)
 {
 	struct hk_dkim_sign *s = hk_arena_alloc(a, sizeof *s);
+	enum hk_status status;
 
 	if (!s)
 		return NULL;
 	s->arena = a;
 	s->header = header;
-	if (hk_dkim_body_init(&s->body, a, HK_DKIM_MAX_SIGNERS) == HK_OK &&
-	    hk_dkim_sign_also(s, options) == HK_OK)
+	status = hk_dkim_body_init(&s->body, a, HK_DKIM_MAX_SIGNERS);
+	if (status == HK_OK)
+		status = hk_dkim_sign_also(s, options);
+	if (status == HK_OK)
 		return s;
+	if (status == HK_BUG)
+		a->failed = status;
 	hk_dkim_sign_done(s);
 	return NULL;
 }
@@ -49,13 +54,18 @@ void hk_dkim_sign_done(struct hk_dkim_sign *s)
 		hk_dkim_body_done(&s->body);
 }
 
+static bool is_canon(enum hk_canon canon)
+{
+	return canon == HK_CANON_SIMPLE || canon == HK_CANON_RELAXED;
+}
+
 enum hk_status hk_dkim_sign_also(struct hk_dkim_sign *s, const struct hk_dkim_sign_options *options)
 {
 	struct signer new = {.question.id = s->n};
 	struct hk_dkim_sign_options *o = &new.options;
 	enum hk_status status = hk_sized_take(s->arena, o, sizeof *o, options);
 
-	if (status != HK_OK || s->has_body || s->body.is_ended)
+	if (status != HK_OK || s->has_body || s->body.is_ended || !is_canon(o->header_canon) || !is_canon(o->body_canon))
 		return HK_BUG;
 	if (s->n == HK_DKIM_MAX_SIGNERS)
 		return HK_LIMIT;

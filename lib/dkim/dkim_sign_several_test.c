@@ -191,12 +191,36 @@ static void what_comes_too_early_late_or_often_is_refused(void **state)
 	end(&b);
 }
 
+static void options_that_are_no_word_of_the_rfc_are_refused(void **state)
+{
+	struct hk_dkim_sign_options header = by_rsa, body = by_rsa, alg = by_rsa;
+	struct both b;
+
+	(void)state;
+	header.header_canon = body.body_canon = (enum hk_canon)(HK_CANON_RELAXED + 1);
+	alg.alg = (enum hk_sign_alg)(HK_SIGN_RSA_SHA1 + 1);
+	begin(&b, CUT_WHOLE);
+	hk_dkim_sign_done(b.sign);
+	b.sign = hk_dkim_sign_new(&b.arena, &by_rsa, &b.header);
+	assert_non_null(b.sign);
+	assert_int_equal(hk_dkim_sign_also(b.sign, &header), HK_BUG);
+	assert_int_equal(hk_dkim_sign_also(b.sign, &body), HK_BUG);
+	assert_int_equal(hk_dkim_sign_also(b.sign, &alg), HK_OK);
+	assert_int_equal(hk_dkim_sign_end(b.sign, NULL), HK_BUG);
+	hk_dkim_sign_done(b.sign);
+	b.sign = NULL;
+	assert_null(hk_dkim_sign_new(&b.arena, &body, &b.header));
+	assert_int_equal(b.arena.failed, HK_BUG);
+	end(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rsa_and_ed25519_sign_in_one_walk_of_the_body),
 	    cmocka_unit_test(a_holder_who_declines_leaves_the_others_field),
 	    cmocka_unit_test(what_comes_too_early_late_or_often_is_refused),
+	    cmocka_unit_test(options_that_are_no_word_of_the_rfc_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, free_keys);

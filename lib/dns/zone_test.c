@@ -73,7 +73,7 @@ static void zone_errors_name_their_line(void **state)
 {
 	static const struct { const char *text; size_t line; } rows[] = {
 	    {"a.test. IN A TXT\n", 1}, /* S2-009 E-16 */
-	    {"\n\na.test. A 1.2.3\n", 3}, {"a. A ::1\n", 1}, {"a. AAAA 1.2.3.4\n", 1}, {"a. NAPTR x\n", 1},
+	    {"\n\na.test. A 1.2.3\n", 3}, {"a. A ::1\n", 1}, {"a. AAAA 1.2.3.4\n", 1}, {"a. DNAME x.\n", 1}, {"a. CAA\n", 1}, {"a. TXT \\# 2 0161\n", 1},
 	    {"a. TXT \"x\n", 1}, {"a. TXT (\n\"x\"\n", 3}, {"a. TXT )\n", 1}, {"a. TXT (( x ))\n", 1},
 	    {"a. TXT\n", 1}, {"a. MX mx\n", 1}, {"a. MX 65536 mx\n", 1}, {"a..b. A 1.2.3.4\n", 1}, {"	A 1.2.3.4\n", 1},
 	    {"a. A 1.2.3.4 5\n", 1}, {"$INCLUDE x\n", 1}, {"$TTL x\n", 1}, {"$SERVFAIL a. B\n", 1}, {"$SERVFAIL a. A b\n", 1},
@@ -92,6 +92,32 @@ static void zone_errors_name_their_line(void **state)
 		assert_int_equal(error.line, rows[i].line);
 		assert_non_null(error.what);
 	}
+}
+
+/* Whoever tests with the zone that he has, has these in it. */
+static void types_that_nobody_here_asks_for_only_make_their_names_exist(void **state)
+{
+	struct hk_zone *zone = read_zone("$ORIGIN a.test.\n"
+	    "c IN CAA 0 issue \"ca.test\"\n"
+	    "k 3600 dnskey 257 3 13 ( mdsswUyr3DPW132mOi8V9xESWE8jTo0d\n	xCjjnopKl+GqJxpVXckHAeF+KkxLbxIL ) ; KSK\n"
+	    "s SSHFP 4 2 123456\n"
+	    "t TYPE65280 \\# 2 0161\n"
+	    "t TXT \"\\#\" 2\n"
+	    "x.y RRSIG A 13 3 300 20270101000000 20261101000000 1 a.test. c2ln\n"
+	    "b A 192.0.2.1\n");
+	static const struct { const char *name; enum hk_dns_rcode rcode; } rows[] = {
+	    {"c.a.test", HK_DNS_NOERROR}, {"k.a.test", HK_DNS_NOERROR}, {"s.a.test", HK_DNS_NOERROR}, {"t.a.test", HK_DNS_NOERROR},
+	    {"y.a.test", HK_DNS_NOERROR}, {"z.a.test", HK_DNS_NXDOMAIN}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(ask(zone, rows[i].name, HK_DNS_A).rcode, rows[i].rcode);
+		assert_int_equal(ask(zone, rows[i].name, HK_DNS_A).n, 0);
+	}
+	assert_int_equal(ask(zone, "b.a.test", HK_DNS_A).n, 1);
+	assert_int_equal(ask(zone, "t.a.test", HK_DNS_TXT).n, 1);
+	assert_int_equal(ask(zone, "t.a.test", 65280).n, 0);
 }
 
 static void a_string_of_zone_text_has_at_most_255_octets(void **state)
@@ -288,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(zone_text_is_read_rfc_1035_5_1),
 	    TEST(zone_errors_name_their_line),
+	    TEST(types_that_nobody_here_asks_for_only_make_their_names_exist),
 	    TEST(a_string_of_zone_text_has_at_most_255_octets),
 	    TEST(wildcards_follow_rfc_4592_2_2_1),
 	    TEST(a_full_arena_fails_the_zone_and_not_the_program),

@@ -7,7 +7,7 @@
 #include "lib/base/base_internal.h"
 #include "zone_internal.h"
 
-enum { TTL_DEFAULT = 3600, FIRST = 64 };
+enum { TTL_DEFAULT = 3600, FIRST = 64, OTHER_TYPE = UINT16_MAX /* reserved (RFC 6895 3.1): nobody asks for it */ };
 
 struct reader {
 	struct hk_arena *a;
@@ -283,14 +283,47 @@ static const struct {
     {HK_DNS_TLSA, take_tlsa},
 };
 
+/* What zones have and nothing here asks for: such a record makes its name exist, and what it says is not read. DNAME is
+ * none of them, for it answers for other names. */
+static const char *const others[] = {"CAA", "CDNSKEY", "CDS", "CERT", "CSYNC", "DHCID", "DNSKEY", "DS", "HINFO", "HIP",
+    "HTTPS", "IPSECKEY", "KEY", "LOC", "NAPTR", "NSEC", "NSEC3", "NSEC3PARAM", "OPENPGPKEY", "RP", "RRSIG", "SMIMEA",
+    "SPF", "SSHFP", "SVCB", "URI", "ZONEMD"};
+
+static bool is_other(struct hk_slice type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof others / sizeof others[0]; i++)
+		if (hk_slice_eq_nocase(type, hk_slice_str(others[i])))
+			return true;
+	return false;
+}
+
+/* "\# length hexadecimal" (RFC 3597 5) */
+static bool is_generic(const struct reader *r)
+{
+	const struct hk_zone_token *token = peek(r);
+
+	return token && !token->quoted && hk_slice_eq(token->raw, HK_S("\\#"));
+}
+
 static enum hk_status take_rdata(struct reader *r, struct hk_dns_rr *rr)
 {
+	struct hk_slice raw;
+	enum hk_status status;
 	size_t i;
 
 	for (i = 0; i < sizeof rdata / sizeof rdata[0]; i++)
 		if (rdata[i].type == rr->type)
-			return rdata[i].take(r, rr);
-	return fail(r, "a record type that is not known here");
+			return is_generic(r) ? fail(r, "data of this type is not read in the form of RFC 3597")
+					     : rdata[i].take(r, rr);
+	if (rr->type != OTHER_TYPE && !is_generic(r))
+		return fail(r, "a record type that is not known here");
+	rr->type = OTHER_TYPE;
+	do
+		status = take_field(r, &raw);
+	while (status == HK_OK && peek(r));
+	return status;
 }
 
 /* ---- lines ---------------------------------------------------------------------- */
@@ -332,6 +365,9 @@ static enum hk_status take_type(struct reader *r, uint32_t *ttl, uint16_t *ret)
 			has_class = true;
 		} else if (hk_dns_type_parse(raw, ret) == HK_OK) {
 			return HK_OK;
+		} else if (is_other(raw)) {
+			*ret = OTHER_TYPE;
+			return HK_OK;
 		} else {
 			return fail(r, "a record type that is not known here");
 		}
@@ -356,6 +392,7 @@ static enum hk_status read_record(struct reader *r)
 	record.rr.type = record.type;
 	if (status == HK_OK)
 		status = take_rdata(r, &record.rr);
+	record.type = record.rr.type;
 	if (status == HK_OK && peek(r))
 		return fail(r, "too many fields");
 	return status == HK_OK ? add_record(r, &record) : status;

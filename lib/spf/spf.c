@@ -441,6 +441,10 @@ static enum hk_status expand_explanation(struct hk_spf *q)
 	if (status != HK_OK)
 		return status == HK_AGAIN ? HK_OK : status;
 	q->macros.value['d' - 'a'] = q->frame->domain;
+	if (!hk_work_take(q->work, HK_WORK_MACRO_OCTETS, hk_spf_expand_cost(&q->macros, q->verdict.explanation))) {
+		q->verdict.explanation = (struct hk_slice){0};
+		return finish(q);
+	}
 	status =
 	    hk_spf_expand_text(q->a, &q->macros, q->verdict.explanation, &q->verdict.explanation);
 	return status == HK_OK ? finish(q) : status;
@@ -564,6 +568,7 @@ struct hk_spf *hk_spf_new(
 	q->a = a;
 	q->trace = trace;
 	q->client = in->client;
+	hk_ip_unmap(&q->client); /* 5: who listens on IPv6 alone has IPv4 clients in this form */
 	q->max_lookups = in->max_lookups ? in->max_lookups : HK_SPF_MAX_LOOKUPS;
 	q->max_voids = in->max_voids ? in->max_voids : HK_SPF_MAX_VOIDS;
 	q->own_work.size = sizeof q->own_work;

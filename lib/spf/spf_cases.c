@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Helper of tests/spf_vectors.py: evaluates a list of cases against zone text.
- *	spf-cases ZONEFILE CASEFILE [MAX-VOIDS]
+ *	spf-cases ZONEFILE CASEFILE
  * A case is a line "id TAB ip TAB helo TAB mail-from"; out goes "id TAB result TAB explanation".
  */
 #include <stdio.h>
@@ -45,13 +45,12 @@ static enum hk_status evaluate(struct hk_spf *q, const struct hk_zone *zone, str
 	return status;
 }
 
-static void run_case(const struct hk_zone *zone, struct hk_slice field[FIELDS], unsigned max_voids)
+static void run_case(const struct hk_zone *zone, struct hk_slice field[FIELDS])
 {
 	struct hk_spf_input in = {.size = sizeof in, .helo = field[2],
 	    .mail_from = field[3],
 	    .receiver = HK_S("receiver.example"),
-	    .now = 1400000000,
-	    .max_voids = max_voids};
+	    .now = 1400000000};
 	const struct hk_spf_verdict *verdict;
 	struct hk_arena a;
 	struct hk_buf text;
@@ -78,12 +77,10 @@ int main(int argc, char **argv)
 	struct hk_slice cases;
 	struct hk_zone *zone;
 	struct hk_zone_error error = {0};
-	uint64_t max_voids = 0;
 
 	hk_arena_init(&a, ARENA);
-	if (argc < 3 ||
-	    (argc > 3 && hk_slice_u64(hk_slice_str(argv[3]), 1000, &max_voids) != HK_OK)) {
-		fprintf(stderr, "usage: spf-cases ZONEFILE CASEFILE [MAX-VOIDS]\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: spf-cases ZONEFILE CASEFILE\n");
 		return 1;
 	}
 	if (hk_zone_parse(&a, read_file(&a, argv[1]), &zone, &error) != HK_OK) {
@@ -102,7 +99,7 @@ int main(int argc, char **argv)
 			field[i] = hk_slice_sub(line, 0, hk_slice_find(line, '\t'));
 			line = hk_slice_from(line, field[i].n + 1);
 		}
-		run_case(zone, field, (unsigned)max_voids);
+		run_case(zone, field);
 	}
 	hk_arena_done(&a);
 	return 0;

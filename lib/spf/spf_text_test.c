@@ -52,10 +52,10 @@ static void terms_follow_the_grammar_rfc_7208_12(void **state)
 	assert_int_equal(hk_spf_read_record(HK_S("v=spf1 redirect=a.b all redirect=a.b"), &record, NULL, &bad, &what), HK_SYNTAX);
 }
 
-/* The verdict on user@a.test from 10.n.0.1, where a.test has the record. */
-static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
+/* The verdict on user@a.test from that client, where a.test has the record. */
+static const struct hk_spf_verdict *judge_client(struct hk_slice record, struct hk_ip client)
 {
-	struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, n, 0, 1}}, .mail_from = HK_S("user@a.test")};
+	struct hk_spf_input in = {.size = sizeof in, .client = client, .mail_from = HK_S("user@a.test")};
 	struct hk_dns_rr rr = {.type = HK_DNS_TXT, .data = record};
 	struct hk_dns_answer answer = {.rr = &rr, .n = 1};
 	struct hk_spf *q = must(hk_spf_new(&arena, &in, NULL));
@@ -67,9 +67,29 @@ static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
 	return hk_spf_result(q);
 }
 
+/* The same from 10.n.0.1. */
+static const struct hk_spf_verdict *judge(struct hk_slice record, uint8_t n)
+{
+	return judge_client(record, (struct hk_ip){.family = 4, .bytes = {10, n, 0, 1}});
+}
+
+/* AP-43: what a socket of both families gives for an IPv4 client */
+static void a_mapped_client_is_an_ipv4_client_rfc_7208_5(void **state)
+{
+	static const struct hk_ip mapped = {.family = 6, .bytes = {[10] = 0xff, [11] = 0xff, 10, 3, 0, 1}};
+	static const struct hk_ip other = {.family = 6, .bytes = {[9] = 1, [10] = 0xff, [11] = 0xff, 10, 3, 0, 1}};
+
+	(void)state;
+	assert_int_equal(judge_client(HK_S("v=spf1 ip4:10.3.0.1 -all"), mapped)->result, HK_SPF_PASS);
+	assert_int_equal(judge_client(HK_S("v=spf1 ip6:::/0 -all"), mapped)->result, HK_SPF_FAIL);
+	assert_int_equal(judge_client(HK_S("v=spf1 ip4:10.3.0.1 -all"), other)->result, HK_SPF_FAIL);
+}
+
+/* AP-40 too: the values of the explanation's macros count like those of others, and beyond the limit there is none. */
 static void who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3(void **state)
 {
-	static const struct { const char *receiver, *explanation; } rows[] = {{"", "by unknown"}, {"mx.b.test", "by mx.b.test"}};
+	static const struct { const char *receiver, *explanation; uint64_t most; } rows[] = {
+	    {"", "by unknown", 7}, {"mx.b.test", "by mx.b.test", 10}, {"mx.b.test", "by mx.b.test", 9}, {"mx.b.test", "", 8}};
 	struct hk_dns_rr record = {.type = HK_DNS_TXT, .data = HK_S("v=spf1 exp=why.test -all")}, why = {.type = HK_DNS_TXT, .data = HK_S("by %{r}")};
 	size_t i;
 
@@ -77,9 +97,14 @@ static void who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3(void **sta
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_spf_input in = {.size = sizeof in, .client = {.family = 4, .bytes = {10, 0, 0, 1}}, .mail_from = HK_S("user@a.test"),
 		    .receiver = hk_slice_str(rows[i].receiver)};
-		struct hk_spf *q = must(hk_spf_new(&arena, &in, NULL));
 		struct hk_dns_answer answer = {.rr = &record, .n = 1};
+		struct hk_work work = {.size = sizeof work};
+		struct hk_spf *q;
 
+		hk_work_init(&work);
+		work.of[HK_WORK_MACRO_OCTETS].limit = rows[i].most;
+		in.work = &work;
+		q = must(hk_spf_new(&arena, &in, NULL));
 		assert_int_equal(hk_spf_step(q), HK_AGAIN);
 		assert_true(hk_spf_question(q, &answer.question));
 		assert_int_equal(hk_spf_answer(q, &answer), HK_OK);
@@ -299,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(terms_follow_the_grammar_rfc_7208_12),
 	    TEST(terms_are_evaluated_as_they_stand_however_many_there_are),
+	    TEST(a_mapped_client_is_an_ipv4_client_rfc_7208_5),
 	    TEST(who_receives_is_unknown_where_nobody_says_so_rfc_7208_7_3),
 	    TEST(the_version_stands_alone_rfc_7208_4_5),
 	    TEST(macros_expand_as_in_rfc_7208_7_4),

@@ -7,6 +7,7 @@ static enum hk_status copy_input(struct hk_verify *v)
 	struct hk_slice *const to[] = {&v->input.helo, &v->input.mail_from, &v->input.authserv_id, &v->input.trusted_sealers};
 	size_t i;
 
+	hk_ip_unmap(&v->input.client);
 	v->verdict.checks = v->input.checks;
 	if (v->input.checks & HK_CHECK_DMARC) /* prints only what is asked, but needs the other two */
 		v->input.checks |= HK_CHECK_SPF | HK_CHECK_DKIM;
