@@ -25,6 +25,7 @@
  *	load*.c     load (load.h), and sink.c: to measure with
  *	spool.c     the command spool
  *	queue*.c    the command queue (queue.h)
+ *	drain*.c    its action drain (drain.h)
  *	flags.c     options of commands that share none
  */
 #ifndef HIKYAKU_CLI_INTERNAL_H

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "drain.h"
 #include "flags.h"
 #include "queue.h"
 
@@ -38,7 +39,8 @@ static const char usage[] =
     "  release ID...   is delivered again; quarantined mail too\n"
     "  retry ID...     is tried now\n"
     "  delete ID...    goes, and nobody is told\n"
-    "  expire ID...    goes, and its sender is told that it failed\n\n"
+    "  expire ID...    goes, and its sender is told that it failed\n"
+    "  drain           hands the spool of a stopped server over to another host (drain --help)\n\n"
     "hold to expire take ids, --domain NAME or --all.\n"
     "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server";
 
@@ -183,6 +185,8 @@ enum cli_exit cli_queue(char **argv)
 	struct flag_words words = {.word = word, .room = WORDS_ROOM};
 	enum cli_exit code;
 
+	if (*argv && strcmp(*argv, "drain") == 0) /* of no server that runs: it has options of its own */
+		return cli_drain(argv + 1);
 	if (!flags_parse_words(table, FLAGS, argv, &q, &words))
 		return CLI_USAGE;
 	if (q.help) {

@@ -215,6 +215,7 @@ struct hk_conf {
 	uint32_t checkpoint_age;    /* seconds */
 	struct hk_slice log; /* hk_log_target_parse: "stderr", a file, or a socket */
 	enum hk_log_format log_format;
+	struct hk_conf_socket metrics; /* port 0: not served */
 	struct hk_slice pid_file;
 	struct hk_slice operator_socket, operator_group; /* empty: none */
 	unsigned port_map_25; /* connect to this port where 25 is meant; 0: 25 (for the lab and

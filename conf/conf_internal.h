@@ -71,6 +71,7 @@ enum conf_kind {
 	CONF_KIND_NETS,    /* IP[/BITS]..., may be repeated */
 	CONF_KIND_LIST,    /* a zone of RFC 5782, what to do, the answers that count */
 	CONF_KIND_SOCKETS, /* IP:PORT... */
+	CONF_KIND_LOCAL,   /* one IP:PORT of loopback */
 	CONF_KIND_VIA,
 	CONF_KIND_SOURCE,
 	CONF_KIND_QUARANTINE,

@@ -152,6 +152,10 @@ const struct conf_item conf_items[] = {
     {"log-format", GLOBAL(log_format), .kind = CONF_KIND_WORD, .words = log_formats, .preset = "own",
         .manual = "The form of its lines: own, json (an object a line), or postfix: those that Postfix would write, which "
                   "pflogsumm and fail2ban's filter for Postfix read. The words of a refusal are ours there."},
+    {"metrics", GLOBAL(metrics), .kind = CONF_KIND_LOCAL, .restart = true, .preset_words = "none",
+        .manual = "An address of this host alone, such as 127.0.0.1:9154, where /metrics is served by HTTP in the text form of Prometheus: "
+                  "what was accepted, refused, delivered and deferred, TLS, the queue, the journal, lines of the log that were dropped. No "
+                  "label names an address or a domain. For others put a proxy in front that asks who they are."},
     {"pid-file", GLOBAL(pid_file), .kind = CONF_KIND_PATH, .restart = true,
         .manual = "A file for the number of the main process."},
     {"operator-socket", GLOBAL(operator_socket), .kind = CONF_KIND_PATH, .restart = true, .preset_words = "none",
@@ -266,7 +270,8 @@ const struct conf_item conf_items[] = {
             "Whether a source route is refused; otherwise it is stripped (RFC 5321 appendix C)."},
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
-        .manual = "Whether a client that talks before the banner is sent away."},
+        .manual = "Whether a client that talks before the banner is sent away, and one that glues more behind EHLO, HELO, DATA, "
+                  "NOOP or VRFY, or behind any command where it did not say EHLO: it does not heed our replies (RFC 2920 3.1)."},
     {"dns-list", LISTEN(lists), .kind = CONF_KIND_LIST,
         .manual = "A list of addresses in the DNS (RFC 5782) that each client is looked up in, unless it is in "
                   "relay-from or trusted-relays. reject: one that is listed gets 554 5.7.1 with the list's reason for "

@@ -43,7 +43,7 @@ static const char full[] =
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
     "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
-    "log /var/log/hikyaku; log-format postfix; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
+    "log /var/log/hikyaku; log-format postfix; metrics [::1]:9154; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
     "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce "
@@ -88,6 +88,7 @@ static void every_item_is_read(void **state)
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
+	assert_true(c->metrics.port == 9154 && c->metrics.ip.family == 6);
 	assert_int_equal(c->port_map_25, 2525);
 	assert_int_equal(c->n_listeners, 2);
 	l = &c->listener[0];
@@ -267,6 +268,13 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:25: two listeners on one address\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25;",
 	        "t.conf:1:18: the block is not closed\n"},
+	    {"hostname a.test; metrics 0.0.0.0:9154;",
+	        "t.conf:1:26: metrics \"0.0.0.0:9154\" must be an address of 127.0.0.0/8 or ::1, which this host alone can reach\n"},
+	    {"hostname a.test; metrics [::]:9154;",
+	        "t.conf:1:26: metrics \"[::]:9154\" must be an address of 127.0.0.0/8 or ::1, which this host alone can reach\n"},
+	    {"hostname a.test; metrics 127.0.0.1;", "t.conf:1:26: metrics \"127.0.0.1\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; metrics 127.0.0.1:0;", "t.conf:1:26: metrics \"127.0.0.1:0\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; metrics 127.0.0.1:65536;", "t.conf:1:26: metrics \"127.0.0.1:65536\" must be IP:PORT or [IPv6]:PORT\n"},
 	    {"hostname a.test; listen { address 1.2.3.4:25; }",
 	        "t.conf:1:18: it must be: listen NAME { ... }\n"},
 	    {"hostname a.test; }", "t.conf:1:18: a closing brace without a block\n"},

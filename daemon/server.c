@@ -6,6 +6,7 @@
 #include "daemon/bundle.h"
 #include "daemon/server.h"
 #include "io/clock.h"
+#include "io/disk.h"
 #include "io/sasl.h"
 
 /* Certificates of one generation, until their keys have come. */
@@ -345,6 +346,7 @@ static enum hk_status add_client_tls(struct hk_generation *g, struct hk_buf *why
 static enum hk_status first_start(struct server *s, struct hk_buf *why)
 {
 	const struct hk_conf *conf = s->next->conf;
+	struct hk_disk_reason reason;
 	enum hk_status status;
 
 	if (hk_clock_set_zone(conf->timezone) != HK_OK) {
@@ -353,12 +355,14 @@ static enum hk_status first_start(struct server *s, struct hk_buf *why)
 		return HK_NOTFOUND;
 	}
 	status = hk_mta_start(s->next->conf, s->log, &s->box, &s->mta);
+	reason = hk_disk_why(hk_disk_kernel(), status);
 	if (status == HK_OK)
 		give_channels(s);
 	else if (status == HK_BUSY)
 		hk_buf_addf(why, "spool %.*s: another hikyakud uses it", HK_FMT(conf->spool));
 	else
-		hk_buf_addf(why, "spool %.*s: %s", HK_FMT(conf->spool), hk_status_text(status));
+		hk_buf_addf(why, "spool %.*s: %s%s%s%s", HK_FMT(conf->spool), hk_status_text(status), *reason.text ? " (" : "", reason.text,
+		    *reason.text ? ")" : "");
 	return status;
 }
 

@@ -164,6 +164,9 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 		delivery_settle(d, target, HK_RCPT_DELIVERED, &why);
 		return;
 	}
+	/* the sender may read the text below: where our files are is for the log alone */
+	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
+	    hk_log_value(hk_slice_str(hk_disk_why(d->env.disk, status).text)).text);
 	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
 	reason_set(&why, 452, status == HK_FULL ? "4.2.2" : "4.3.0", "", hk_slice_str(text));
 	delivery_settle(d, target, HK_RCPT_PENDING, &why);

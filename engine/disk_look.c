@@ -93,6 +93,11 @@ static enum hk_status look_space(struct hk_disk *d, const char *dir, uint64_t *r
 	return inner_of(d)->ops->space(inner_of(d), dir, ret_free);
 }
 
+static struct hk_disk_reason look_why(struct hk_disk *d, enum hk_status status)
+{
+	return hk_disk_why(inner_of(d), status);
+}
+
 void hk_disk_look_init(struct hk_disk_look *l, struct hk_disk *inner)
 {
 	static const struct hk_disk_ops ops = {
@@ -113,6 +118,7 @@ void hk_disk_look_init(struct hk_disk_look *l, struct hk_disk *inner)
 	    .list = look_list,
 	    .lock = no_file,
 	    .space = look_space,
+	    .why = look_why,
 	};
 
 	*l = (struct hk_disk_look){.disk.ops = &ops, .inner = inner};

@@ -241,6 +241,28 @@ static void it_stays_whole_under_any_order_of_calls(void **state)
 	hk_limits_free(l);
 }
 
+/* Guesses from a million addresses, each at another user but for every hundredth: the table is as large as it is, and the user that
+ * is guessed at is not forgotten for the flood. */
+static void a_million_failures_take_no_more_places_and_hide_nobody(void **state)
+{
+	enum { FLOOD = 1000000, ROOM = 4096 };
+	struct hk_limits *l = limits(ROOM);
+	uint32_t i, guesses = 0;
+
+	(void)state;
+	for (i = 0; i < FLOOD; i++) {
+		uint8_t ip[5] = {4, 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+
+		hk_limits_add(l, HK_LIMIT_CLIENT_FAILURES, hk_slice_of(ip, sizeof ip), 1, 600, i / 100);
+		if (i % 100 == 0)
+			guesses++;
+		hk_limits_add(l, HK_LIMIT_USER_FAILURES, i % 100 ? hk_slice_of(&i, sizeof i) : HK_S("alice"), 1, 600, i / 100);
+		assert_true(hk_limits_entries(l) <= ROOM);
+	}
+	assert_int_equal(hk_limits_seen(l, HK_LIMIT_USER_FAILURES, HK_S("alice"), 600, FLOOD / 100), guesses);
+	hk_limits_free(l);
+}
+
 static void an_ipv6_client_is_its_64(void **state)
 {
 	static const struct {
@@ -283,7 +305,9 @@ int main(void)
 	    cmocka_unit_test(those_present_are_counted_and_leave),
 	    cmocka_unit_test(a_full_table_forgets_the_oldest_and_never_those_present),
 	    cmocka_unit_test(it_stays_whole_under_any_order_of_calls),
-	    cmocka_unit_test(an_ipv6_client_is_its_64),
+	    {"SEC-87, SEC-88: a million failures take no more places and hide nobody",
+	        a_million_failures_take_no_more_places_and_hide_nobody, NULL, NULL, NULL},
+	    {"SEC-87: an IPv6 client is its /64", an_ipv6_client_is_its_64, NULL, NULL, NULL},
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

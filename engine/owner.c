@@ -193,7 +193,7 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	}
 	for (hop = o->hops; hop; hop = hop->next)
 		while ((group = hk_hop_take(hop)))
-			hk_group_free(group);
+			hk_group_free(o, group);
 	o->conf = hk_conf_use(conf);
 	if (hk_hop_reroute(o) != HK_OK)
 		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
@@ -326,5 +326,6 @@ void hk_owner_count(const struct hk_owner *o, struct hk_owner_counts *ret)
 {
 	*ret = o->counts;
 	ret->queued = o->messages.n;
+	ret->waiting = o->n_heap;
 	hk_spool_count(o->spool, &ret->spool);
 }

@@ -120,7 +120,8 @@ bool hk_owner_is_idle(const struct hk_owner *);
 enum hk_status hk_owner_intake(const struct hk_owner *);
 uint64_t hk_owner_last_id(const struct hk_owner *);
 struct hk_owner_counts {
-	uint64_t accepted, delivered, deferred, failed, dsns, queued, jobs_out;
+	uint64_t accepted, delivered, deferred, failed, dsns, jobs_out;
+	uint64_t queued, waiting, active; /* messages: all; for their time; in a round */
 	struct hk_spool_counts spool;
 };
 void hk_owner_count(const struct hk_owner *, struct hk_owner_counts *ret);

@@ -122,14 +122,14 @@ struct hk_group *hk_hop_take(struct hk_hop *hop)
 	return group;
 }
 
-void hk_group_free(struct hk_group *group)
+void hk_group_free(struct hk_owner *o, struct hk_group *group)
 {
 	struct hk_group **at = &group->message->group;
 
 	while (*at != group)
 		at = &(*at)->next_of;
 	*at = group->next_of;
-	group->message->groups--;
+	(void)hk_round_leave(o, group->message);
 	free(group);
 }
 

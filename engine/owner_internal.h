@@ -217,7 +217,7 @@ enum hk_status hk_domain_move(struct hk_owner *, struct hk_domain *, struct hk_h
 struct hk_hop *hk_hop_new(struct hk_owner *, const struct hk_conf_route *); /* NULL: NOMEM */
 void hk_hop_queue(struct hk_owner *, struct hk_group *);
 struct hk_group *hk_hop_take(struct hk_hop *);
-void hk_group_free(struct hk_group *); /* it was taken; its message has one less */
+void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
 void hk_hops_init(struct hk_hops *);
 struct hk_hop *hk_hop_next(struct hk_hops *); /* NULL: none waits */
@@ -260,6 +260,19 @@ uint64_t hk_message_retry_s(const struct hk_owner *, const struct hk_message *);
 uint64_t hk_message_left_s(const struct hk_owner *, const struct hk_message *); /* 0: one is too old */
 uint64_t hk_domain_lifetime_s(const struct hk_owner *, const struct hk_domain *);
 bool hk_message_is_committed(const struct hk_owner *, const struct hk_message *); /* else it is in the batch */
+
+/* hk_round_join(o, m): one group more; hk_round_leave(o, m): one less, true when it was the last. */
+static inline void hk_round_join(struct hk_owner *o, struct hk_message *m)
+{
+	o->counts.active += m->groups++ == 0;
+}
+static inline bool hk_round_leave(struct hk_owner *o, struct hk_message *m)
+{
+	bool was_last = --m->groups == 0;
+
+	o->counts.active -= was_last;
+	return was_last;
+}
 
 /* jobs: owner_job.c */
 void hk_round_start_due(struct hk_owner *);

@@ -73,7 +73,7 @@ static struct hk_returned *said(struct hk_owner *o, struct hk_message *m, struct
 {
 	if (!job)
 		return NULL;
-	m->groups++;
+	hk_round_join(o, m);
 	hk_returned_add(o, job->owner_private);
 	return job->owner_private;
 }
@@ -156,7 +156,7 @@ static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 		hop->round = o->round;
 		*group = (struct hk_group){.message = m, .hop = hop, .next_of = m->group};
 		m->group = group;
-		m->groups++;
+		hk_round_join(o, m);
 		hk_hop_queue(o, group);
 	}
 	return HK_OK;
@@ -197,7 +197,7 @@ static void group_gone(struct hk_owner *o, struct hk_group *group)
 {
 	struct hk_message *m = group->message;
 
-	hk_group_free(group);
+	hk_group_free(o, group);
 	if (m->groups)
 		return;
 	if (m->pending)
@@ -294,7 +294,7 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 	for (i = first + 1; job->n_rcpt < n && i < m->n_rcpt; i++)
 		if (goes_with(group, m, first, i))
 			add_rcpt(job, m, i);
-	m->groups++;
+	hk_round_join(o, m);
 	group->hop->out++;
 	o->counts.jobs_out++;
 	return job;

@@ -108,7 +108,7 @@ static void take_groups(struct hk_owner *o, struct hk_hop *from, struct hk_hop *
 
 	while ((group = hk_hop_take(from))) {
 		if (waits_in(group->message, to)) {
-			hk_group_free(group); /* that one has the recipients of this domain too, from now on */
+			hk_group_free(o, group); /* that one has the recipients of this domain too, from now on */
 			continue;
 		}
 		group->hop = to;

@@ -12,16 +12,16 @@
 	"hostname h.test; spool /spool; accept b.test d.test;\n"                                                    \
 	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size chunking checkpoint; " \
 	"  check-sender-domain on; dns-list bl.test reject; }\n"                                                    \
-	"listen arrive { address 10.255.2.40:26; client-arrivals 1/1m; }\n"                                         \
-	"listen one { address 10.255.2.40:27; unknown-recipients 1; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
+	"listen arrive { address 10.255.2.40:26; reject-early-talkers off; client-arrivals 1/1m; }\n"                                         \
+	"listen one { address 10.255.2.40:27; reject-early-talkers off; unknown-recipients 1; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
 	"listen mua { address 10.255.2.40:587; role submission; auth file /users; auth-without-tls on; sender-login header; " \
 	"  user-connections 1; user-messages 1/1h; user-recipients 1/1h; auth-failures 9/10m; }\n"                  \
 	"listen lock { address 10.255.2.40:588; role submission; auth file /users; auth-without-tls on; auth-failures 1/10m; }\n" \
 	"listen device { address 10.255.2.40:589; role submission; " TLS_OF "clientid on; device-connections 1; "   \
 	"  device-messages 1/1h; device-recipients 1/1h; }\n"                                                       \
 	"listen must { address 10.255.2.40:590; role submission; " TLS_OF "clientid required; }\n"                  \
-	"listen grey { address 10.255.2.40:28; greylist 5m; }\n"                                                    \
-	"listen hard { address 10.255.2.40:29; checks spf dkim dmarc; enforce reject; }\n"                          \
+	"listen grey { address 10.255.2.40:28; reject-early-talkers off; greylist 5m; }\n"                                                    \
+	"listen hard { address 10.255.2.40:29; reject-early-talkers off; checks spf dkim dmarc; enforce reject; }\n"                          \
 	"route d.test { via maildir /m/%d/%u; recipients maildir; }\n"
 #define NAMES                                                                                                       \
 	"9.0.0.10.bl.test. A 127.0.0.2\n9.0.0.10.bl.test. TXT \"spam\"\nnull.test. MX 0 .\n"                        \
@@ -167,7 +167,7 @@ static void set(struct srig *r, const struct provocation *p)
 
 static void provoke(struct srig *r, const struct provocation *p)
 {
-	srig_init(r, p->setting == NO_POSTMASTER ? "hostname h.test; spool /s; listen mx { address 10.255.2.40:25; }\n" : RULES, NAMES);
+	srig_init(r, p->setting == NO_POSTMASTER ? "hostname h.test; spool /s; listen mx { address 10.255.2.40:25; reject-early-talkers off; }\n" : RULES, NAMES);
 	r->listener = p->listener;
 	r->client = p->client;
 	r->waits_for_tls = true;

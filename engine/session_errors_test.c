@@ -41,7 +41,7 @@ static void say(struct srig *r, const char *text, const char *codes)
 	assert_codes(r, codes);
 }
 
-/* SEC-87: a limit of three: two and three are told so, the fourth ends the session; messages in between do not help. */
+/* A limit of three: two and three are told so, the fourth ends the session; messages in between do not help. */
 static void who_guesses_at_recipients_is_sent_away(void **state)
 {
 	struct srig r;
@@ -219,13 +219,19 @@ static void exchanges_that_are_broken_off_count_as_guesses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(who_guesses_at_recipients_is_sent_away),
-	    cmocka_unit_test(each_error_over_the_limit_costs_its_client_time),
+	    {"SEC-87: who guesses at recipients is sent away",
+	        who_guesses_at_recipients_is_sent_away, NULL, NULL, NULL},
+	    {"SEC-87: each error over the limit costs its client time",
+	        each_error_over_the_limit_costs_its_client_time, NULL, NULL, NULL},
 	    cmocka_unit_test(ten_errors_of_a_session_cost_nothing),
-	    cmocka_unit_test(fifty_sessions_of_a_client_are_the_usual_limit),
-	    cmocka_unit_test(six_hundred_sessions_in_a_minute_are_the_usual_limit),
-	    cmocka_unit_test(an_exchange_that_never_ends_is_ended),
-	    cmocka_unit_test(exchanges_that_are_broken_off_count_as_guesses),
+	    {"SEC-87: fifty sessions of a client are the usual limit",
+	        fifty_sessions_of_a_client_are_the_usual_limit, NULL, NULL, NULL},
+	    {"SEC-87: six hundred sessions in a minute are the usual limit",
+	        six_hundred_sessions_in_a_minute_are_the_usual_limit, NULL, NULL, NULL},
+	    {"SEC-88: an exchange that never ends is ended, and nothing of it is kept",
+	        an_exchange_that_never_ends_is_ended, NULL, NULL, NULL},
+	    {"SEC-88: exchanges that are broken off count as guesses",
+	        exchanges_that_are_broken_off_count_as_guesses, NULL, NULL, NULL},
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,7 +188,7 @@ static void ten_thousand_recipients_of_the_longest_kind_fit(void **state)
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.test; listen mx { address "
-	    "1.2.3.4:25; max-recipients 10000; }",
+	    "1.2.3.4:25; reject-early-talkers off; max-recipients 10000; }",
 	    "");
 	snprintf(line, sizeof line,
 	    "RCPT TO:<0123456789012345678901234567890123456789012345678901234567890123@%.*s>\r\n",

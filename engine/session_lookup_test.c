@@ -29,7 +29,7 @@
 #define MAIL "EHLO a.test\r\nMAIL FROM:<s@mx.test>\r\n"
 #define RCPT "RCPT TO:<user@b.test>\r\n"
 
-/* RFC 5782, SEC-87 */
+/* RFC 5782 */
 static void a_list_says_who_is_not_heard(void **state)
 {
 	static const struct {
@@ -193,7 +193,7 @@ static void who_is_new_comes_again(void **state)
 	size_t i;
 
 	(void)state;
-	srig_init(&r, LISTS "listen grey { address 10.255.2.40:26; greylist 5m; relay-from 10.7.0.0/16; dns-list wl.test allow; }\n",
+	srig_init(&r, LISTS "listen grey { address 10.255.2.40:26; reject-early-talkers off; greylist 5m; relay-from 10.7.0.0/16; dns-list wl.test allow; }\n",
 	    LISTED);
 	r.listener = "grey";
 	r.greylist = g;

@@ -201,8 +201,8 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 static struct hk_policy_reply reply_of_disk(
     struct hk_session *s, enum hk_status status, const char *what)
 {
-	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=%s status=%s", s->message->id_text,
-	    what, hk_status_name(status));
+	hk_logf(s->env.log, HK_LOG_ERROR, "qid=%s ev=disk what=%s status=%s why=%s", s->message->id_text,
+	    what, hk_status_name(status), hk_log_value(hk_slice_str(hk_disk_why(s->env.disk, status).text)).text);
 	return status == HK_FULL ? reply_no_space : reply_no_storage;
 }
 

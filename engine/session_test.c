@@ -472,7 +472,7 @@ static void an_idle_client_is_sent_away_after_five_minutes(void **state)
 	}
 }
 
-/* SEC-85: five minutes are for a command, not for each octet of it; how slowly a message may come says minimum-rate
+/* Five minutes are for a command, not for each octet of it; how slowly a message may come says minimum-rate
  * (session_client_test.c). */
 static void a_client_that_drips_its_command_is_sent_away(void **state)
 {
@@ -589,7 +589,7 @@ int main(void)
 	    cmocka_unit_test(postmaster_without_a_domain_is_always_somebody),
 	    cmocka_unit_test(every_refusal_says_its_rule_its_section_and_its_id),
 	    cmocka_unit_test(an_idle_client_is_sent_away_after_five_minutes),
-	    cmocka_unit_test(a_client_that_drips_its_command_is_sent_away),
+	    {"SEC-85: a client that drips its command is sent away", a_client_that_drips_its_command_is_sent_away, NULL, NULL, NULL},
 	    cmocka_unit_test(a_client_that_never_reads_is_cut_off),
 	    cmocka_unit_test(who_talks_before_the_banner_is_sent_away_where_that_is_wanted),
 	    cmocka_unit_test(shutdown_lets_a_message_be_finished),

@@ -19,8 +19,8 @@
 	"listen mua { address 10.255.2.40:587; role submission; relay-from 10.7.0.0/16; }\n"       \
 	"listen early { address 10.255.2.40:27; }\n"                                               \
 	"listen tls { address 10.255.2.40:28; starttls on; certificate /c; certificate-key /k; "   \
-	"}\n"                                                                                      \
-	"listen lmtp { address 10.255.2.40:24; protocol lmtp; }\n"
+	"reject-early-talkers off; }\n"                                                                                      \
+	"listen lmtp { address 10.255.2.40:24; protocol lmtp; reject-early-talkers off; }\n"
 #define ZONE "9.0.0.10.in-addr.arpa. PTR client.a.test.\nclient.a.test. A 10.0.0.9\n"
 #define HEAD "HELO a.test\r\nMAIL FROM: user1@a.test\r\nRCPT TO:   user1@b.test\r\nDATA\r\n"
 

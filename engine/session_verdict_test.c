@@ -14,18 +14,18 @@
 
 #define CONF                                                                                       \
 	"hostname b.test; spool /spool; accept b.test .b.test;\n"                                  \
-	"listen spf { address 10.255.2.31:25; hostname spf.mx.b.test; checks spf; authres-style "  \
+	"listen spf { address 10.255.2.31:25; reject-early-talkers off; hostname spf.mx.b.test; checks spf; authres-style "  \
 	"rspamd; }\n"                                                                              \
-	"listen dkim { address 10.255.2.32:25; hostname dkim.mx.b.test; checks dkim; "             \
+	"listen dkim { address 10.255.2.32:25; reject-early-talkers off; hostname dkim.mx.b.test; checks dkim; "             \
 	"authres-style rspamd; }\n"                                                                \
-	"listen dmarc { address 10.255.2.33:25; hostname dmarc.mx.b.test; checks spf dkim dmarc; " \
+	"listen dmarc { address 10.255.2.33:25; reject-early-talkers off; hostname dmarc.mx.b.test; checks spf dkim dmarc; " \
 	"authres-style rspamd; }\n"                                                                \
-	"listen hard { address 10.255.2.34:25; checks spf dkim dmarc; enforce reject; relay-from " \
+	"listen hard { address 10.255.2.34:25; reject-early-talkers off; checks spf dkim dmarc; enforce reject; relay-from " \
 	"10.9.0.0/16; trusted-relays 10.8.0.0/16; }\n"                                             \
-	"listen soft { address 10.255.2.35:25; checks spf dkim dmarc; enforce on; }\n"             \
-	"listen off { address 10.255.2.36:25; checks spf dkim dmarc; trusted-relays 10.8.0.0/16; " \
+	"listen soft { address 10.255.2.35:25; reject-early-talkers off; checks spf dkim dmarc; enforce on; }\n"             \
+	"listen off { address 10.255.2.36:25; reject-early-talkers off; checks spf dkim dmarc; trusted-relays 10.8.0.0/16; " \
 	"}\n"                                                                                      \
-	"listen none { address 10.255.2.37:25; }\n"
+	"listen none { address 10.255.2.37:25; reject-early-talkers off; }\n"
 #define ZONE                                                                                       \
 	"a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                                         \
 	"pass.dkim.a.test. TXT \"v=spf1 ip4:10.255.1.20/31 -all\"\n"                               \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,16 @@ struct hk_spool *hk_spool_make(
 		return NULL;
 	}
 	return s;
+}
+
+struct hk_spool_why hk_spool_why(struct hk_disk *disk, enum hk_status status)
+{
+	struct hk_disk_reason why = hk_disk_why(disk, status);
+	struct hk_spool_why ret = {""};
+
+	if (why.text[0])
+		snprintf(ret.text, sizeof ret.text, " (%s)", why.text);
+	return ret;
 }
 
 /* The lock is on a file of its own, so that it is held before anything else is looked at. */
@@ -139,8 +150,8 @@ enum hk_status hk_spool_open(struct hk_disk *disk, const struct hk_spool_options
 		return HK_NOMEM;
 	status = open_all(s);
 	if (status != HK_OK) {
-		hk_logf(log, HK_LOG_ERROR, "spool: %s cannot be opened: %s", o->dir,
-		    hk_status_text(status));
+		hk_logf(log, HK_LOG_ERROR, "spool: %s cannot be opened: %s%s", o->dir,
+		    hk_status_text(status), hk_spool_why(disk, status).text);
 		hk_spool_close(s);
 		return status;
 	}

@@ -199,7 +199,7 @@ static enum hk_status write_batch(struct hk_spool *s)
 	if (HK_BUG(RETRY_SYNC) && status != HK_OK)
 		status = hk_spool_sync(s, s->file);
 	if (status != HK_OK)
-		hk_segment_fail(s);
+		hk_segment_fail(s, status);
 	return status;
 }
 

@@ -159,6 +159,11 @@ struct hk_spool_path {
 };
 struct hk_spool_path hk_spool_path(const char *dir, const char *rest);
 struct hk_spool_path hk_segment_path(const char *dir, uint32_t number);
+/* hk_spool_why(disk, status): " (open /x: Permission denied)", for the end of a sentence; "" where nothing is known. */
+struct hk_spool_why {
+	char text[sizeof(struct hk_disk_reason) + 4];
+};
+struct hk_spool_why hk_spool_why(struct hk_disk *, enum hk_status);
 struct hk_segment *hk_spool_last(const struct hk_spool *);
 struct hk_segment *hk_spool_segment(const struct hk_spool *, uint32_t number);
 
@@ -205,8 +210,8 @@ enum hk_status hk_segment_add(struct hk_spool *, struct hk_segment *) HK_MUSTCHE
 enum hk_status hk_segment_begin(struct hk_spool *, bool may_use_reserve) HK_MUSTCHECK;
 /* hk_segment_room(s, n): the open segment has room for n more bytes. */
 enum hk_status hk_segment_room(struct hk_spool *, uint64_t n) HK_MUSTCHECK;
-/* hk_segment_fail(s): a write or sync on the open segment failed: it is never written again, what was committed is verified. */
-void hk_segment_fail(struct hk_spool *);
+/* hk_segment_fail(s, status): a write or sync on the open segment failed: it is never written again, what was committed is verified. */
+void hk_segment_fail(struct hk_spool *, enum hk_status);
 /* hk_segment_load(s, number, ret, ret_n): the whole file, as the medium has it; returns owned, with free(). */
 enum hk_status hk_segment_load(struct hk_spool *, uint32_t number, uint8_t **ret, size_t *ret_n) HK_MUSTCHECK;
 enum hk_status hk_spool_sync_journal(struct hk_spool *) HK_MUSTCHECK;

@@ -219,6 +219,7 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	struct hk_segment *segment = calloc(1, sizeof *segment);
 	struct hk_spool_path path;
 	enum hk_status status;
+	struct hk_spool_why why;
 	uint64_t next = 0;
 	int file = -1;
 
@@ -228,8 +229,10 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	segment->generation = ++s->generation;
 	segment->first = s->sequence;
 	status = open_file(s, may_use_reserve, &path, &file);
+	why = hk_spool_why(s->disk, status);
 	if (status == HK_OK) {
 		status = make_file(s, segment, file, path.text, &next);
+		why = hk_spool_why(s->disk, status);
 		if (status != HK_OK) {
 			ops->close(s->disk, file);
 			(void)ops->unlink(s->disk, path.text);
@@ -237,8 +240,8 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	}
 	if (status != HK_OK) {
 		s->failures += status != HK_FULL;
-		hk_logf(s->log, HK_LOG_ERROR, "spool: segment %" PRIu32 " could not be begun: %s",
-		    segment->number, hk_status_text(status));
+		hk_logf(s->log, HK_LOG_ERROR, "spool: segment %" PRIu32 " could not be begun: %s%s",
+		    segment->number, hk_status_text(status), why.text);
 		free(segment);
 		return status;
 	}

@@ -109,7 +109,7 @@ static enum hk_status write_ahead(struct hk_spool *s)
 		status = hk_spool_sync(s, s->file);
 	}
 	if (status != HK_OK)
-		hk_segment_fail(s);
+		hk_segment_fail(s, status);
 	return status;
 }
 

@@ -71,16 +71,17 @@ static bool is_intact(struct hk_spool *s, const struct hk_segment *segment)
 	return scan.at >= segment->used;
 }
 
-void hk_segment_fail(struct hk_spool *s)
+void hk_segment_fail(struct hk_spool *s, enum hk_status status)
 {
 	struct hk_segment *last = hk_spool_last(s);
+	struct hk_spool_why why = hk_spool_why(s->disk, status);
 
 	s->failures++;
 	s->is_open = false;
 	s->disk->ops->close(s->disk, s->file);
 	s->file = -1;
 	hk_logf(s->log, HK_LOG_ERROR,
-	    "spool: a write to segment %" PRIu32 " failed; it is not written again", last->number);
+	    "spool: a write to segment %" PRIu32 " failed%s; it is not written again", last->number, why.text);
 	last->is_damaged = !is_intact(s, last);
 	if (last->is_damaged)
 		hk_logf(s->log, HK_LOG_ERROR,

@@ -34,6 +34,9 @@ enum hk_open_flags {
  * process; every path is made by us, never from a peer's bytes. Calls are safe from several threads on different files, and
  * read is on the same file. After a failed sync what was written since the last good one is in an unknown state. */
 struct hk_disk_ops;
+struct hk_disk_reason {
+	char text[400]; /* "open /var/spool/x/lock: Permission denied"; printable ASCII; "": none is known */
+};
 struct hk_disk {
 	const struct hk_disk_ops *ops;
 };
@@ -56,13 +59,19 @@ struct hk_disk_ops {
 	enum hk_status (*list)(struct hk_disk *, const char *dir, struct hk_arena *, struct hk_slice **ret, size_t *ret_n); /* names, sorted */
 	enum hk_status (*lock)(struct hk_disk *, int file);                 /* BUSY when another process has it */
 	enum hk_status (*space)(struct hk_disk *, const char *dir, uint64_t *ret_free);
+	struct hk_disk_reason (*why)(struct hk_disk *, enum hk_status); /* as hk_disk_why; NULL: nothing is known */
 };
+/* hk_disk_why(disk, status): what the system said to the last call of this thread that failed, if it gave this status. To be asked right
+ * after it: a later failure takes its place. */
+struct hk_disk_reason hk_disk_why(struct hk_disk *, enum hk_status);
 
 enum hk_log_level { HK_LOG_ERROR, HK_LOG_WARNING, HK_LOG_INFO, HK_LOG_DEBUG };
 /* A sink for lines; safe from any thread; never blocks mail (a full sink drops and counts). */
 struct hk_log {
 	void (*line)(struct hk_log *, enum hk_log_level, struct hk_slice line);
+	uint64_t (*dropped)(struct hk_log *); /* lines so far; NULL: none ever are */
 };
+uint64_t hk_log_dropped(struct hk_log *);
 /* hk_logf(log, level, format, ...): one line; printable ASCII only: outside bytes go through hk_log_quote. NULL log: nothing. */
 void hk_logf(struct hk_log *, enum hk_log_level, const char *format, ...) HK_PRINTF(3, 4);
 /* hk_log_quote(s): quoted text in a small static-free holder, for %s: hk_log_quote(slice).text */

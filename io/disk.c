@@ -17,6 +17,7 @@ enum {
 	DIRECT_CHUNK = 256 * 1024,
 	ZEROS_CHUNK = 1024 * 1024, /* one write of allocate */
 	NAMES_FIRST = 64,
+	WHY_PATH = 300, /* enough to know it by */
 };
 
 static enum hk_status status_of(int error)
@@ -36,9 +37,45 @@ static enum hk_status status_of(int error)
 	}
 }
 
-static enum hk_status status_of_call(int result)
+/* The last call of this thread that failed: a status is too little for whoever has to mend it. */
+static _Thread_local struct {
+	enum hk_status status;
+	int error; /* 0: the system did not object, we did */
+	const char *call;
+	char path[WHY_PATH];
+} last;
+
+static enum hk_status note(const char *call, const char *path, int error, enum hk_status status)
 {
-	return result == 0 ? HK_OK : status_of(errno);
+	last.status = status;
+	last.error = error;
+	last.call = call;
+	snprintf(last.path, sizeof last.path, "%s", path);
+	errno = error;
+	return status;
+}
+
+/* errno says why; path "": what is open has no name here. */
+static enum hk_status failed(const char *call, const char *path)
+{
+	return note(call, path, errno, status_of(errno));
+}
+
+static enum hk_status status_of_call(int result, const char *call, const char *path)
+{
+	return result == 0 ? HK_OK : failed(call, path);
+}
+
+static struct hk_disk_reason disk_why(struct hk_disk *d, enum hk_status status)
+{
+	struct hk_disk_reason ret = {""};
+	const char *error = last.error ? strerror(last.error) : "it is no regular file";
+
+	(void)d;
+	if (last.call && last.status == status)
+		snprintf(ret.text, sizeof ret.text, "%s%s%.300s: %.60s", last.call, *last.path ? " " : "",
+		    *last.path ? hk_log_quote(hk_slice_str(last.path)).text : "", error);
+	return ret;
 }
 
 /* Offsets of the kernel are signed. */
@@ -68,12 +105,12 @@ static enum hk_status disk_open(struct hk_disk *d, const char *path, unsigned fl
 		fd = open(path, how & ~O_DIRECT, 0600);
 	}
 	if (fd < 0)
-		return status_of(errno);
+		return failed("open", path);
 	/* a FIFO or a device in the spool is somebody's trick; O_NONBLOCK above kept open from
 	 * waiting for it */
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return HK_IO;
+		return note("open", path, 0, HK_IO);
 	}
 	*ret = fd;
 	return HK_OK;
@@ -129,7 +166,7 @@ static enum hk_status disk_read(
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return status_of(errno);
+			return failed("read", "");
 		if (got == 0)
 			break;
 		done += (size_t)got;
@@ -150,7 +187,7 @@ static enum hk_status disk_write(struct hk_disk *d, int file, uint64_t offset, s
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put < 0)
-			return status_of(errno);
+			return failed("write", "");
 		if (put == 0)
 			return HK_IO;
 		s = hk_slice_from(s, (size_t)put);
@@ -165,7 +202,7 @@ static enum hk_status disk_size(struct hk_disk *d, int file, uint64_t *ret)
 
 	(void)d;
 	if (fstat(file, &st) != 0)
-		return status_of(errno);
+		return failed("fstat", "");
 	*ret = (uint64_t)st.st_size;
 	return HK_OK;
 }
@@ -186,7 +223,7 @@ static enum hk_status disk_allocate(struct hk_disk *d, int file, uint64_t size)
 		return HK_IO;
 	if (fallocate(file, FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(size - at)) != 0 &&
 	    errno != EOPNOTSUPP && errno != EINTR)
-		return status_of(errno);
+		return failed("fallocate", "");
 	zeros = calloc(1, ZEROS_CHUNK);
 	if (!zeros)
 		return HK_NOMEM;
@@ -210,7 +247,7 @@ static enum hk_status disk_truncate(struct hk_disk *d, int file, uint64_t size)
 	do
 		result = ftruncate(file, (off_t)size);
 	while (result != 0 && errno == EINTR);
-	return status_of_call(result);
+	return status_of_call(result, "ftruncate", "");
 }
 
 /* Deliberate: EINTR counts as a failed sync. The kernel does not give it here, and a retry after
@@ -218,7 +255,7 @@ static enum hk_status disk_truncate(struct hk_disk *d, int file, uint64_t size)
 static enum hk_status disk_sync(struct hk_disk *d, int file)
 {
 	(void)d;
-	return status_of_call(fdatasync(file));
+	return status_of_call(fdatasync(file), "fdatasync", "");
 }
 
 static enum hk_status disk_sync_dir(struct hk_disk *d, const char *path)
@@ -228,8 +265,8 @@ static enum hk_status disk_sync_dir(struct hk_disk *d, const char *path)
 
 	(void)d;
 	if (fd < 0)
-		return status_of(errno);
-	status = status_of_call(fsync(fd));
+		return failed("open", path);
+	status = status_of_call(fsync(fd), "fsync", path);
 	close(fd);
 	return status;
 }
@@ -242,26 +279,26 @@ static enum hk_status disk_make_dir(struct hk_disk *d, const char *path)
 	if (mkdir(path, 0700) == 0)
 		return HK_OK;
 	if (errno != EEXIST)
-		return status_of(errno);
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? HK_OK : HK_IO;
+		return failed("mkdir", path);
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? HK_OK : note("mkdir", path, EEXIST, HK_IO);
 }
 
 static enum hk_status disk_link(struct hk_disk *d, const char *from, const char *to)
 {
 	(void)d;
-	return status_of_call(link(from, to));
+	return status_of_call(link(from, to), "link", to);
 }
 
 static enum hk_status disk_rename(struct hk_disk *d, const char *from, const char *to)
 {
 	(void)d;
-	return status_of_call(rename(from, to));
+	return status_of_call(rename(from, to), "rename", to);
 }
 
 static enum hk_status disk_unlink(struct hk_disk *d, const char *path)
 {
 	(void)d;
-	return status_of_call(unlink(path));
+	return status_of_call(unlink(path), "unlink", path);
 }
 
 struct names {
@@ -300,12 +337,12 @@ static enum hk_status disk_list(
 
 	(void)d;
 	if (!stream)
-		return status_of(errno);
+		return failed("opendir", dir);
 	for (errno = 0; status == HK_OK && (entry = readdir(stream)); errno = 0)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			status = names_add(&names, a, entry->d_name);
 	if (status == HK_OK && errno)
-		status = status_of(errno);
+		status = failed("readdir", dir);
 	closedir(stream);
 	if (status != HK_OK)
 		return status;
@@ -325,7 +362,9 @@ static enum hk_status disk_lock(struct hk_disk *d, int file)
 	(void)d;
 	if (fcntl(file, F_OFD_SETLK, &whole) == 0)
 		return HK_OK;
-	return errno == EAGAIN || errno == EACCES ? HK_BUSY : status_of(errno);
+	if (errno == EAGAIN || errno == EACCES)
+		return note("lock", "", errno, HK_BUSY);
+	return failed("lock", "");
 }
 
 bool hk_disk_is_held(const char *path)
@@ -345,7 +384,7 @@ static enum hk_status disk_find_dir(struct hk_disk *d, const char *path)
 
 	(void)d;
 	if (stat(path, &st) != 0)
-		return status_of(errno);
+		return failed("stat", path);
 	return S_ISDIR(st.st_mode) ? HK_OK : HK_NOTFOUND;
 }
 
@@ -356,7 +395,7 @@ static enum hk_status disk_space(struct hk_disk *d, const char *dir, uint64_t *r
 
 	(void)d;
 	if (statvfs(dir, &st) != 0)
-		return status_of(errno);
+		return failed("statvfs", dir);
 	if (st.f_files && !st.f_favail)
 		bytes = 0; /* no inodes left: no file can be made, however many bytes are free */
 	else if (__builtin_mul_overflow((uint64_t)st.f_bavail, (uint64_t)st.f_frsize, &bytes))
@@ -385,6 +424,7 @@ struct hk_disk *hk_disk_kernel(void)
 	    .lock = disk_lock,
 	    .find_dir = disk_find_dir,
 	    .space = disk_space,
+	    .why = disk_why,
 	};
 	static struct hk_disk disk = {&ops};
 

@@ -127,6 +127,33 @@ static void errors_have_their_status(void **state)
 	assert_true(free_bytes > 0);
 }
 
+/* What the system said is kept for whoever has to mend it, as long as it belongs to the status. */
+static void a_status_of_the_disk_has_its_reason(void **state)
+{
+	struct hk_disk *d = hk_disk_kernel();
+	char want[200];
+	int file = -7, there;
+
+	(void)state;
+	assert_int_equal(d->ops->open(d, path("none"), HK_OPEN_READ, &file), HK_NOTFOUND);
+	snprintf(want, sizeof want, "open %s: No such file or directory", path("none"));
+	assert_string_equal(hk_disk_why(d, HK_NOTFOUND).text, want);
+	assert_string_equal(hk_disk_why(d, HK_IO).text, "");
+	there = make("there", HK_S("x"));
+	assert_string_equal(hk_disk_why(d, HK_NOTFOUND).text, want); /* a success takes nothing away */
+	assert_int_equal(d->ops->write(d, there, UINT64_MAX / 4, HK_S("x")), HK_IO);
+	assert_string_equal(hk_disk_why(d, HK_IO).text, "write: File too large");
+	d->ops->close(d, there);
+	assert_int_equal(d->ops->open(d, path("there/below"), HK_OPEN_READ, &file), HK_IO);
+	snprintf(want, sizeof want, "open %s: Not a directory", path("there/below"));
+	assert_string_equal(hk_disk_why(d, HK_IO).text, want);
+	assert_int_equal(d->ops->open(d, dir, HK_OPEN_READ, &file), HK_IO);
+	snprintf(want, sizeof want, "open %s: it is no regular file", dir);
+	assert_string_equal(hk_disk_why(d, HK_IO).text, want);
+	assert_int_equal(d->ops->rename(d, path("none"), path("to\x1b")), HK_NOTFOUND);
+	assert_null(strchr(hk_disk_why(d, HK_NOTFOUND).text, 0x1b));
+}
+
 static void allocate_gives_zeros_and_keeps_what_is_there(void **state)
 {
 	struct hk_disk *d = hk_disk_kernel();
@@ -233,6 +260,7 @@ int main(void)
 	    CASE(what_is_written_is_read_at_every_offset),
 	    CASE(reads_past_the_page_cache_take_any_alignment),
 	    CASE(errors_have_their_status),
+	    CASE(a_status_of_the_disk_has_its_reason),
 	    CASE(allocate_gives_zeros_and_keeps_what_is_there),
 	    CASE(a_lock_is_refused_to_the_second),
 	    CASE(names_are_listed_in_order),

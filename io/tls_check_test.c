@@ -13,8 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "io/tls.h"
+#include "io/tls_internal.h"
 #include "tests/unit.h"
+#include "tests/unit_heap.h"
 
 /* ---- certificates ---- */
 
@@ -178,6 +179,82 @@ static struct outcome shake(const struct certificate *c, const struct hk_tls_che
 	close(pair[0]);
 	close(pair[1]);
 	return ret;
+}
+
+/* ---- what a client asks for ---- */
+
+static void add_site(struct hk_tls_context *server, const char *name)
+{
+	struct certificate c = {GOOD, "x", GEN_DNS, name, strlen(name)};
+	X509 *leaf = leaf_new(&c);
+	char pem[4096];
+	struct hk_buf why;
+
+	pem_of(leaf, NULL, pem, sizeof pem);
+	X509_free(leaf);
+	hk_buf_init(&why, 1024);
+	assert_int_equal(hk_tls_context_add(server, hk_slice_str(pem), hk_slice_str(leaf_key_pem), &why), HK_OK);
+	hk_buf_done(&why);
+}
+
+static void shake_as(struct hk_tls_context *server, struct hk_tls_context *client, const char *name)
+{
+	enum hk_status at_server = HK_AGAIN, at_client = HK_AGAIN;
+	struct hk_tls *s, *t;
+	int pair[2], i;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(hk_tls_new(server, pair[0], HK_S(""), &s), HK_OK);
+	assert_int_equal(hk_tls_new(client, pair[1], hk_slice_str(name), &t), HK_OK);
+	for (i = 0; i < 20 && (at_client == HK_AGAIN || at_server == HK_AGAIN); i++) {
+		if (at_client == HK_AGAIN)
+			at_client = hk_tls_handshake(t);
+		if (at_server == HK_AGAIN)
+			at_server = hk_tls_handshake(s);
+	}
+	assert_int_equal(at_server, HK_OK);
+	assert_string_equal(s->name, name);
+	hk_tls_free(t);
+	hk_tls_free(s);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* CVE-2017-15130: a flood of names. Each is looked for, none is kept; whole handshakes too, each of which gets a ticket. */
+static void a_million_names_take_no_memory(void **state)
+{
+	enum { NAMES = HAS_HEAP_COUNT ? 1000000 : 20000, FIRST = 20, SHAKES = 200 };
+	static const char *const under[] = {"a.test", "b.test", "mx.c.test", "d.test"};
+	static const size_t sites[] = {0, 1, 0, 0};
+	struct hk_tls_context *server, *client;
+	struct hk_tls_tickets *tickets;
+	size_t i, before = 0;
+	char name[64];
+
+	(void)state;
+	assert_int_equal(hk_tls_tickets_new(0, &tickets), HK_OK);
+	assert_int_equal(hk_tls_context_server(HK_S("mx"), tickets, &server), HK_OK);
+	assert_int_equal(hk_tls_context_client(hk_slice_str(ca_pem), &client), HK_OK);
+	add_site(server, "mx.a.test");
+	add_site(server, "*.b.test");
+	add_site(server, "mx.c.test");
+	for (i = 0; i < FIRST + SHAKES; i++) {
+		if (i == FIRST)
+			before = heap.in_use;
+		snprintf(name, sizeof name, "n%zu.%s", 1000000 + i, under[i % COUNT(under)]);
+		shake_as(server, client, name);
+	}
+	assert_in_range(heap.in_use, 0, before + 1024); /* a queue of OpenSSL's may have turned over */
+	before = heap_begin();
+	for (i = 0; i < NAMES; i++) {
+		snprintf(name, sizeof name, "n%zu.%s", 1000000 + i, under[i % COUNT(under)]);
+		assert_ptr_equal(tls_find_site(server, name), &server->site[sites[i % COUNT(under)]]);
+	}
+	assert_int_equal(heap.in_use, before);
+	assert_in_range(heap.peak, before, before + 16384);
+	hk_tls_context_free(client);
+	hk_tls_context_free(server);
+	hk_tls_tickets_free(tickets);
 }
 
 /* ---- rows ---- */
@@ -356,6 +433,7 @@ int main(void)
 	    cmocka_unit_test(a_certificate_is_for_a_name_or_it_is_not),
 	    cmocka_unit_test(a_tlsa_is_fit_or_the_handshake_fails),
 	    cmocka_unit_test(what_cannot_be_checked_is_refused_before_the_handshake),
+	    {"SEC-89: a million names take no memory", a_million_names_take_no_memory, NULL, NULL, NULL},
 	};
 
 	return cmocka_run_group_tests(tests, make_authorities, drop_authorities);

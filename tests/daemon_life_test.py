@@ -229,12 +229,16 @@ def errors_at_the_start_are_told(t):
         d = Daemon(root, single=False)
         good = d.conf_text()
         busy = socket.create_server((d.address, PORT))
+        (root / "odd" / "lock").mkdir(parents=True)
+        if IS_ROOT:
+            os.chown(root / "odd", USER, USER)
         cases = [
             (good, "Address already in use"),
             (good.replace("hostname", "hostnam"), r"hikyakud\.conf:1:1: .*hostname"),
             (good.replace("via maildir", "via maildr"), r"hikyakud\.conf:\d+:\d+: "),
             (good + "key k { domain b.test; selector s; file /nowhere/key.pem; }", "/nowhere/key.pem: No such file"),
             (good.replace("JST-9", "Asia/Nowhere"), "no such zone"),
+            (good.replace(f"spool {root}/spool;", f"spool {root}/odd;"), rf"spool {root}/odd: .* \(open {root}/odd/lock: Is a directory\)"),
         ]
         if IS_ROOT:
             cases += [(good.replace(f"user {USER};", "user nosuchuser;", 1), 'no user "nosuchuser"'), (good.replace(f"user {USER};", "user root;", 1), "is root")]

@@ -14,6 +14,7 @@ import time
 from harness import PORT, RELAY, SLOW, Daemon, Dns, Sink, Smtp, Tap, folder, fresh_address, make_certificate, run_cases, status_of, wait_until
 
 EACH = 20  # of a kind
+DRIPPERS = 800
 KIB_MOST = 400  # of memory for each of them; engine/session_hostile_test.c counts octets
 LATENCY_MOST = 1.0
 
@@ -90,7 +91,7 @@ class Flood:
 
 
 def clients_that_mean_harm_hold_little_and_slow_nobody(t):
-    """SEC-85, SEC-18, SEC-19, SEC-48, T6, T19"""
+    """SEC-18, SEC-19, SEC-48, T6, T19"""
     with folder() as root:
         make_certificate(root / "tls")
         listener = ("listen mx { address %(address)s:%(port)d; reject-early-talkers off; starttls on;"
@@ -112,6 +113,33 @@ def clients_that_mean_harm_hold_little_and_slow_nobody(t):
             t.ok(beside[-1] < 10 * SLOW, "and never waits long", beside)
             t.ok(daemon.process.poll() is None and latencies(daemon, 3), "the daemon goes on when they are gone")
             t.equal(len(daemon.wait_mail(count=63)), 63, "and no message came of theirs")
+
+
+def clients_that_drip_slow_nobody(t):
+    """T19: an octet now and then, in each stage of a session, from many addresses at once."""
+    stages = (b"", b"EHLO x.test\r\n", MAIL, MAIL + b"DATA\r\n")
+    with folder() as root, Daemon(root, resolver=Dns({}).where) as daemon:
+        alone, before = latencies(daemon), memory(daemon)
+        peers = [connect(daemon, number) for number in range(DRIPPERS)]
+        for number, peer in enumerate(peers):
+            peer.setblocking(True)
+            peer.sendall(stages[number % len(stages)])
+        beside = []
+        for _ in range(6):
+            for peer in peers:
+                with contextlib.suppress(OSError):
+                    peer.sendall(b"x")
+            beside += latencies(daemon, 10)
+        beside.sort()
+        each = (memory(daemon) - before) / len(peers)
+        print(f"# {len(peers)} clients that drip: {each:.0f} KiB each; a message takes {alone[15] * 1000:.0f} ms alone,"
+              f" {beside[30] * 1000:.0f} ms beside them, {beside[-1] * 1000:.0f} ms at most")
+        t.ok(each < KIB_MOST * SLOW, "SEC-85: none of those that drip holds more than its bound", f"{each:.0f} KiB each")
+        t.ok(beside[30] < LATENCY_MOST * SLOW, "SEC-85: one that behaves is served beside them", beside)
+        t.ok(beside[-1] < 10 * SLOW, "SEC-85: and never waits long", beside)
+        for peer in peers:
+            peer.close()
+        t.equal(len(daemon.wait_mail(count=90)), 90, "SEC-85: no message came of what dripped")
 
 
 def drops_at_each_octet_leave_nothing(t):
@@ -241,7 +269,7 @@ def servers_that_mean_harm_hold_little_and_slow_nobody(t):
         one.server.close()
 
 
-CASES = [clients_that_mean_harm_hold_little_and_slow_nobody, drops_at_each_octet_leave_nothing,
+CASES = [clients_that_mean_harm_hold_little_and_slow_nobody, clients_that_drip_slow_nobody, drops_at_each_octet_leave_nothing,
          servers_that_mean_harm_hold_little_and_slow_nobody]
 
 if __name__ == "__main__":

@@ -363,9 +363,10 @@ def queue_id(reply):
 class Sink:
     """An SMTP server that keeps what it gets: self.messages is a list of (mail_from, [rcpt], bytes)."""
 
-    def __init__(self, address=None, port=PORT, replies=None):
+    def __init__(self, address=None, port=PORT, replies=None, offers=b"250-PIPELINING\r\n250 8BITMIME\r\n"):
         self.address, self.port = address or fresh_address(), port
-        self.replies = replies or {}  # "RCPT": b"550 no\r\n" in place of the usual
+        self.replies = replies or {}  # "RCPT": b"550 no\r\n" in place of the usual; "RCPT user@b.test": for one
+        self.offers, self.commands = offers, []
         self.messages, self.sessions, self.ended = [], [], 0
         self.server = socket.create_server((self.address, port), backlog=256)
         threading.Thread(target=self.accept, daemon=True).start()
@@ -389,10 +390,12 @@ class Sink:
             mail_from, rcpts = "", []
             while line := file.readline():
                 verb = line.split(b":")[0].strip().upper().decode().split(" ")[0]
-                if verb in self.replies:
-                    connection.sendall(self.replies[verb])
-                    continue
+                self.commands.append(line.decode(errors="replace").strip())
                 address = re.search(rb"<(.*?)>", line)
+                one = f"{verb} {address[1].decode(errors='replace')}" if address else verb
+                if one in self.replies or verb in self.replies:
+                    connection.sendall(self.replies.get(one) or self.replies[verb])
+                    continue
                 if verb == "MAIL":
                     mail_from, rcpts = address[1].decode(), []
                 elif verb == "RCPT":
@@ -403,7 +406,7 @@ class Sink:
                     while (row := file.readline()) not in (b".\r\n", b""):
                         rows.append(row[1:] if row.startswith(b".") else row)
                     self.messages.append((mail_from, rcpts, b"".join(rows)))
-                connection.sendall({"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", "QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n"))
+                connection.sendall({"EHLO": b"250-sink\r\n" + self.offers, "QUIT": b"221 bye\r\n"}.get(verb, b"250 ok\r\n"))
                 if verb == "QUIT":
                     self.ended += 1
                     return

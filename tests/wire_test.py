@@ -141,7 +141,7 @@ def a_name_in_sni_is_looked_at_and_no_more(tap):
 
 
 class Liar(Dns):
-    """Names below evil.test are answered as their first label says; by TCP nothing is ever said."""
+    """Names below evil.test are answered as their first label says; by TCP nothing is ever said, but to "huge" as much as fits."""
 
     def __init__(self, records, **options):
         super().__init__(records, **options)
@@ -153,6 +153,16 @@ class Liar(Dns):
         with contextlib.suppress(OSError):
             while True:
                 self.held.append(self.tcp.accept()[0])
+                threading.Thread(target=self.by_tcp, args=(self.held[-1],), daemon=True).start()
+
+    def by_tcp(self, peer):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            packet = peer.recv(4096)[2:]
+            if b"\4huge\4evil" in packet.lower():
+                data = (b"\xffv=spf1 +all" + b"a" * 244) * 255 + b"\0"
+                answer = packet[:2] + struct.pack(">HHHHH", 0x8180, 1, 1, 0, 0) + packet[12:packet.index(b"\0", 12) + 5]
+                answer += b"\xc0\x0c" + struct.pack(">HHIH", 16, 1, 60, len(data)) + data
+                peer.sendall(struct.pack(">H", len(answer)) + answer)
 
     def close(self):
         super().close()
@@ -185,6 +195,7 @@ class Liar(Dns):
             "loop": lambda: built([record(b"\xc0\x0c", b"\0\x05")]),
             "chain": lambda: built([record(link(labels[0]) + b"\x05chain\x04evil\x04test\0", b"\0\x05")]),
             "tc": lambda: built([], 0x8380),
+            "huge": lambda: built([], 0x8380),
             "id": lambda: built([record(txt, b"\0\x10")], id_=bytes([head[0] ^ 0x55, head[1]])),
             "question": lambda: built([record(txt, b"\0\x10")], ask=b"\x05other\x04test\0" + packet[end - 4:end]),
             "owner": lambda: built([record(txt, b"\0\x10", b"\x05other\x04test\0")]),
@@ -205,7 +216,7 @@ class Liar(Dns):
         return make()
 
 
-LIES = ("stall", "loop", "chain", "tc", "id", "question", "owner", "short", "count", "length", "pointer", "self", "many", "big", "garbage", "empty", "refused",
+LIES = ("stall", "loop", "chain", "tc", "huge", "id", "question", "owner", "short", "count", "length", "pointer", "self", "many", "big", "garbage", "empty", "refused",
         "notimp", "nul")
 
 
@@ -241,6 +252,36 @@ def a_resolver_that_lies_or_is_silent_stops_nobody_else(tap):
         tap.equal(passed, [], "SEC-91: no lie is a pass: a wrong id, a wrong question, another's record")
         tap.ok(daemon.process.poll() is None and takes_mail(daemon), "SEC-91: and the daemon goes on")
         daemon.check_sanitizers()
+    dns.close()
+
+
+class Witness(Dns):
+    """Keeps what an off-path attacker has to guess: the id and the port of each question."""
+
+    def __init__(self, records, **options):
+        self.seen = []
+        super().__init__(records, **options)
+
+    def serve(self):
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                packet, peer = self.socket.recvfrom(4096)
+                self.seen.append((struct.unpack(">H", packet[:2])[0], peer[1]))
+                self.socket.sendto(self.answer(packet), peer)
+
+
+def who_guesses_at_a_question_has_to_guess_its_id_and_its_port(tap):
+    """SEC-91 (CVE-2008-1447): neither repeats, and neither follows from the one before it."""
+    dns = Witness({})
+    with folder() as root, Daemon(root, "listen mx { address %(address)s:%(port)d; reject-early-talkers off; checks spf; }", resolver=dns.where) as daemon:
+        for n in range(48):
+            with Smtp(daemon.address) as smtp:
+                smtp.message(mail_from=f"u@name{n}.test")
+        wait_until(lambda: len(dns.seen) >= 48)
+    for what, values in (("id", [i for i, _ in dns.seen]), ("port", [p for _, p in dns.seen])):
+        steps = {(b - a) % 65536 for a, b in zip(values, values[1:])}
+        tap.ok(len(values) >= 48 and len(set(values)) > len(values) * 0.9, f"SEC-91: hardly a {what} comes twice", values)
+        tap.ok(len(steps) > len(values) * 0.9 and max(values) - min(values) > 16384, f"SEC-91: and no {what} follows from the one before it", values)
     dns.close()
 
 
@@ -361,6 +402,7 @@ def no_form_is_relayed(tap):
 
 
 CASES = [nonsense_on_every_socket, tls_is_not_begun_again, a_name_in_sni_is_looked_at_and_no_more, a_resolver_that_lies_or_is_silent_stops_nobody_else,
+         who_guesses_at_a_question_has_to_guess_its_id_and_its_port,
          mail_for_a_silent_domain_waits_and_other_mail_goes, no_name_of_a_peer_reaches_the_resolver_of_libc, a_peer_with_a_scope_is_a_peer, no_form_is_relayed]
 
 if __name__ == "__main__":

@@ -172,7 +172,8 @@ struct hk_smtpd_options {
 	bool strict_envelopes;        /* brackets required, no spaces after the colon */
 	bool strict_dots;             /* a..b@ and a.@ are refused */
 	bool refuse_source_routes;    /* else the route is stripped */
-	bool early_talker_check;      /* input before the banner was sent: 554 and the end */
+	bool early_talker_check;      /* input before the banner was sent, or behind a command that is to be answered first
+	                               * (RFC 2920 3.1): 554 and the end */
 	bool hold_banner;             /* a greet delay: the banner waits for hk_smtpd_greet_now; input before it is early */
 	bool allow_bare_lf;           /* legacy clients only: bare LF and CR in DATA become CRLF; otherwise refused at the
 	                               * end with 550 */

@@ -97,6 +97,7 @@ static const struct words {
 	R(TIMEOUT) = {"時間切れのため接続を終わります", WAIT, WATCH, ""},
 	R(SHUTDOWN) = {"サービスを停止しています", WAIT, WATCH, ""},
 	R(EARLY_TALKER) = {"サーバの挨拶より先に話し始めました", FIX, ITEM, "reject-early-talkers"},
+	R(PIPELINED) = {"応答を待たなければならないコマンドの後に、応答より先に続きが届きました", FIX, ITEM, "reject-early-talkers"},
 	R(LMTP_HELLO) = {"これはLMTPです。LHLOで始めます", FIX, ITEM, "protocol"},
 	R(HELO_ARGUMENT) = {"ここには名前が一つだけ入ります", FIX, WATCH, ""},
 	R(HELO_NAME) = {"ドメイン名でもアドレスリテラルでもありません", FIX, ITEM, "strict-envelopes"},

@@ -31,6 +31,8 @@
 	X(TIMEOUT, "timeout", 421, "4.4.2", "Timeout, closing the connection", "RFC 5321 4.5.3.2")                    \
 	X(SHUTDOWN, "shutdown", 421, "4.3.2", "Service is shutting down", "RFC 5321 3.8")                             \
 	X(EARLY_TALKER, "early-talker", 554, "5.5.0", "You spoke before the greeting was sent", "RFC 5321 3.1")       \
+	X(PIPELINED, "pipelined", 554, "5.5.0", "More came behind a command before it was answered",            \
+	    "RFC 2920 3.1")                                                                                           \
 	X(LMTP_HELLO, "lmtp-hello", 500, "5.5.1", "This is LMTP, which begins with LHLO", "RFC 2033 4.1")             \
 	X(HELO_ARGUMENT, "helo-argument", 501, "5.5.4", "One name and no further text belong here",                   \
 	    "RFC 5321 4.1.1.1")                                                                                       \

@@ -17,6 +17,7 @@ enum verb_traits {
 	SMTP_ONLY = 32,
 	LMTP_ONLY = 64,
 	HELLO = 128,
+	LAST = 256, /* of a group, where commands come in groups (RFC 2920 3.1) */
 };
 
 struct verb {
@@ -41,18 +42,18 @@ static void run_etrn(struct hk_smtpd *, struct hk_slice);
 static void run_starttls(struct hk_smtpd *, struct hk_slice);
 
 static const struct verb verbs[] = {
-	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO, run_ehlo, 0, 0, 0},
-	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO, run_helo, 0, 0, 0},
-	{"LHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LMTP_ONLY | HELLO, run_lhlo, 0, 0, 0},
+	{"EHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO | LAST, run_ehlo, 0, 0, 0},
+	{"HELO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | SMTP_ONLY | HELLO | LAST, run_helo, 0, 0, 0},
+	{"LHLO", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LMTP_ONLY | HELLO | LAST, run_lhlo, 0, 0, 0},
 	{"STARTTLS", SMTPD_GREETED, NO_ARGUMENT, run_starttls, HK_REFUSAL_STARTTLS_EARLY, 0, 0},
 	{"MAIL", SMTPD_READY, NEEDS_ARGUMENT, smtpd_mail, HK_REFUSAL_MAIL_EARLY,
 	    HK_REFUSAL_MAIL_AGAIN, 0},
 	{"RCPT", SMTPD_MAIL | SMTPD_RCPT, NEEDS_ARGUMENT, smtpd_rcpt, HK_REFUSAL_RCPT_EARLY, 0, 0},
-	{"DATA", SMTPD_RCPT, NO_ARGUMENT, run_data, HK_REFUSAL_DATA_EARLY,
+	{"DATA", SMTPD_RCPT, NO_ARGUMENT | LAST, run_data, HK_REFUSAL_DATA_EARLY,
 	    HK_REFUSAL_DATA_NO_RCPT, 0},
 	{"RSET", SMTPD_COMMAND, NO_ARGUMENT | IDLE, run_rset, 0, 0, 0},
-	{"NOOP", SMTPD_COMMAND, IDLE, run_noop, 0, 0, 0},
-	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE, run_vrfy, 0, 0, 0},
+	{"NOOP", SMTPD_COMMAND, IDLE | LAST, run_noop, 0, 0, 0},
+	{"VRFY", SMTPD_COMMAND, NEEDS_ARGUMENT | IDLE | LAST, run_vrfy, 0, 0, 0},
 	{"HELP", SMTPD_COMMAND, IDLE, run_help, 0, 0, 0},
 	{"QUIT", SMTPD_COMMAND, NO_ARGUMENT, run_quit, 0, 0, 0},
 	{"CLIENTID", SMTPD_READY, NEEDS_ARGUMENT | IDLE, smtpd_clientid, HK_REFUSAL_CLIENTID_EARLY,
@@ -63,11 +64,11 @@ static const struct verb verbs[] = {
 	{"BDAT", SMTPD_COMMAND, NEEDS_ARGUMENT, smtpd_bdat, 0, 0, HK_EXT(CHUNKING)},
 	{"ETRN", SMTPD_READY, NEEDS_ARGUMENT | IDLE, run_etrn, HK_REFUSAL_ETRN_EARLY,
 	    HK_REFUSAL_ETRN_LATE, HK_EXT(ETRN)},
-	{"EXPN", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"EXPN", SMTPD_COMMAND, ABSENT | LAST, NULL, 0, 0, 0},
 	{"SAML", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
 	{"SEND", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
 	{"SOML", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
-	{"TURN", SMTPD_COMMAND, ABSENT, NULL, 0, 0, 0},
+	{"TURN", SMTPD_COMMAND, ABSENT | LAST, NULL, 0, 0, 0},
 	/* a browser or a proxy that was made to speak to us: its body could hold a whole dialogue */
 	{"CONNECT", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
 	{"GET", SMTPD_COMMAND, FOREIGN, NULL, 0, 0, 0},
@@ -126,6 +127,15 @@ static bool is_absent(const struct hk_smtpd *s, const struct verb *verb)
 	       ((verb->traits & LMTP_ONLY) && !s->options.lmtp);
 }
 
+/* More came behind a command that is to be answered first (RFC 2920 3.1), or from a client that was not offered groups, as it has not
+ * said EHLO (3): what sends so does not heed our replies. What is glued behind STARTTLS is dropped in any case. */
+static bool is_glued(const struct hk_smtpd *s, const struct verb *verb)
+{
+	if (!s->options.early_talker_check || !smtpd_input(s).n || verb->run == run_starttls)
+		return false;
+	return (verb->traits & LAST) || s->proto == HK_PROTO_SMTP || !(smtpd_offered(s) & HK_EXT(PIPELINING));
+}
+
 static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slice argument)
 {
 	enum hk_refusal late = s->state == SMTPD_BDAT           ? HK_REFUSAL_BDAT_UNDER_WAY
@@ -135,6 +145,8 @@ static void run_verb(struct hk_smtpd *s, const struct verb *verb, struct hk_slic
 	s->is_hello = (verb->traits & HELLO) != 0;
 	if (verb->traits & FOREIGN)
 		smtpd_give_up(s, HK_REFUSAL_HTTP);
+	else if (is_glued(s, verb))
+		smtpd_give_up(s, HK_REFUSAL_PIPELINED);
 	else if ((verb->traits & SMTP_ONLY) && s->options.lmtp)
 		smtpd_refuse(s, HK_REFUSAL_LMTP_HELLO);
 	else if (is_absent(s, verb))

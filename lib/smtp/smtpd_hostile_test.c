@@ -191,8 +191,8 @@ static const struct dialogue dialogues[] = {
         "501 5.5.2 The response is no base64 (RFC 4954 4) [auth-base64]\r\n" NO_MAIL},
     {"an exchange that is cancelled", GREET "AUTH PLAIN\r\n*\r\nAGEAZ29vZA==\r\nMAIL FROM:<>\r\n",
         "501 5.7.0 Authentication cancelled (RFC 4954 4) [auth-cancelled]\r\n500 5.5.2 Command not recognised (RFC 5321 4.2.4) [command-unknown]\r\n" OK_MAIL},
-    /* SEC-44: no text of SQL, no shell, no anything: a name or 501 */
-    {"ETRN with quotes", GREET "ETRN a'b.test\r\nETRN @x;y\r\nETRN #\"a\"\r\n",
+    /* no text of SQL, no shell, no anything: a name or 501 */
+    {"SEC-44: ETRN with quotes", GREET "ETRN a'b.test\r\nETRN @x;y\r\nETRN #\"a\"\r\n",
         "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n"
         "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n"},
     /* SEC-52: no fallback takes what the grammar refused */

@@ -98,7 +98,7 @@ static void twenty_errors_are_forgiven_and_the_next_ends_the_session(void **stat
 	hk_buf_done(&text);
 }
 
-/* T6, SEC-85. A transaction that is begun and dropped again is no effect either. */
+/* T6. A transaction that is begun and dropped again is no effect either. */
 static void a_hundred_commands_without_effect_are_the_limit(void **state)
 {
 	static const char *const idle[] = {"NOOP\r\n", "RSET\r\n", "VRFY x\r\n", "HELP\r\n", "EHLO a\r\n",
@@ -250,9 +250,55 @@ static void after_the_banner_nobody_is_early(void **state)
 	(void)state;
 	options.early_talker_check = true;
 	harness_init(&h, &options);
-	harness_run(&h, HK_S("EHLO a.test\r\nQUIT\r\n"), CUT_WHOLE);
+	harness_run(&h, HK_S("EHLO a.test\r\nQUIT\r\n"), CUT_BYTES);
 	check_text("early", "replies", &h.out, BANNER EHLO_REPLY BYE);
 	harness_done(&h);
+}
+
+/* RFC 2920 3.1: these end a group; RFC 2920 3: before EHLO, and behind HELO, there are no groups. What comes in its own time, or where
+ * that is not asked for, is let be. */
+static void what_is_glued_behind_a_command_that_is_answered_first_ends_the_session(void **state)
+{
+#define GLUED   "554 5.5.0 More came behind a command before it was answered (RFC 2920 3.1) [pipelined]\r\n"
+#define GLUED_0 "554 More came behind a command before it was answered (RFC 2920 3.1) [pipelined]\r\n"
+#define SENT    "MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n"
+	static const struct {
+		const char *first, *then, *end;
+	} rows[] = {
+	    {"", "EHLO a.test\r\nMAIL FROM:<a@a.test>\r\n", GLUED_0},
+	    {"", "HELO a.test\r\nQ", GLUED_0},
+	    {"", "NOOP\r\nEHLO a.test\r\n", GLUED},
+	    {"", "RSET\r\nEHLO a.test\r\n", GLUED},
+	    {"HELO a.test\r\n", SENT, GLUED},
+	    {"HELO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n", "x\r\n.\r\nQUIT\r\n", NULL},
+	    {"EHLO a.test\r\n", SENT "DATA\r\n", NULL},
+	    {"EHLO a.test\r\n", SENT "DATA\r\nx", GLUED},
+	    {"EHLO a.test\r\n" SENT "DATA\r\n", "x\r\n.\r\n" SENT "RSET\r\nQUIT\r\n", NULL},
+	    {"EHLO a.test\r\n", "NOOP\r\nQUIT\r\n", GLUED},
+	    {"EHLO a.test\r\n", "VRFY root\r\nQUIT\r\n", GLUED},
+	    {"EHLO a.test\r\n", "EXPN root\r\nQUIT\r\n", GLUED},
+	    {"EHLO a.test\r\n", "EHLO a.test\r\nQUIT\r\n", GLUED_0},
+	    {"EHLO a.test\r\n", "RSET\r\nNOOP\r\n", NULL},
+	};
+	struct hk_smtpd_options options = plain;
+	size_t i, way;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (way = 0; way < 3; way++) {
+			bool is_refused = way == 0 && rows[i].end;
+			struct harness h;
+
+			options.early_talker_check = way < 2;
+			harness_init(&h, &options);
+			harness_run(&h, hk_slice_str(rows[i].first), CUT_BYTES);
+			harness_run(&h, hk_slice_str(rows[i].then), way == 1 ? CUT_BYTES : CUT_WHOLE);
+			if (count(&h.out, "[pipelined]") != is_refused || (is_refused && !hk_slice_ends_nocase(hk_buf_slice(&h.out), hk_slice_str(rows[i].end))))
+				fail_msg("row %zu, way %zu: %.*s", i, way, HK_FMT(hk_buf_slice(&h.out)));
+			if (is_refused)
+				assert_int_equal(h.last, HK_END);
+			harness_done(&h);
+		}
 }
 
 /* T2, SEC-7, SEC-8 at every split point, and in one piece. What is glued behind STARTTLS is never heeded (RFC 3207 4.2, CVE-2011-0411). */
@@ -408,13 +454,15 @@ int main(void)
 		cmocka_unit_test(a_line_of_2048_bytes_is_taken_and_one_more_is_not),
 		cmocka_unit_test(a_line_that_never_ends_ends_the_session),
 		cmocka_unit_test(twenty_errors_are_forgiven_and_the_next_ends_the_session),
-		cmocka_unit_test(a_hundred_commands_without_effect_are_the_limit),
+		{"SEC-85: a hundred commands without effect are the limit", a_hundred_commands_without_effect_are_the_limit, NULL, NULL, NULL},
 		cmocka_unit_test(a_message_is_taken_up_to_the_size_limit_and_not_beyond),
 		cmocka_unit_test(a_refused_message_that_never_ends_ends_the_session),
 		cmocka_unit_test(a_hundred_recipients_are_taken),
 		cmocka_unit_test(output_is_bounded_and_input_waits_for_it),
 		cmocka_unit_test(an_early_talker_is_turned_away_when_that_is_asked_for),
 		cmocka_unit_test(after_the_banner_nobody_is_early),
+		{"SEC-86: what is glued behind a command that is answered first ends the session",
+		    what_is_glued_behind_a_command_that_is_answered_first_ends_the_session, NULL, NULL, NULL},
 		cmocka_unit_test(plain_text_behind_starttls_is_dropped_at_every_split),
 		cmocka_unit_test(starttls_that_is_not_offered_is_not_implemented),
 		cmocka_unit_test(a_timeout_and_a_shutdown_say_421),

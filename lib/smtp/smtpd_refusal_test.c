@@ -108,7 +108,7 @@ static void a_line_break_of_somebody_elses_is_none_of_the_reply(void **state)
 /* ---- each of them, provoked ---- */
 
 enum trait { LMTP = 1, STRICT = 2, ROUTES = 4, TLS = 8, NEEDS_TLS = 16, EARLY = 32, TIMEOUT = 64, SHUTDOWN = 128, NO_STARTTLS = 256,
-	BASIC = 512, LIMITS = 1024 };
+	BASIC = 512, LIMITS = 1024, WARY = 2048 };
 
 struct provocation {
 	enum hk_refusal why;
@@ -140,6 +140,7 @@ static const struct provocation provocations[] = {
 	{HK_REFUSAL_TIMEOUT, TIMEOUT, "", "", 0, 0},
 	{HK_REFUSAL_SHUTDOWN, SHUTDOWN, "", "", 0, 0},
 	{HK_REFUSAL_EARLY_TALKER, EARLY, HELLO, "", 0, 0},
+	{HK_REFUSAL_PIPELINED, WARY, HELLO HELLO, "", 0, 0},
 	{HK_REFUSAL_LMTP_HELLO, LMTP, HELLO, "", 0, 0},
 	{HK_REFUSAL_HELO_ARGUMENT, 0, "EHLO a b\r\n", "", 0, 0},
 	{HK_REFUSAL_HELO_NAME, 0, "HELO a<b\r\n", "", 0, 0},
@@ -216,7 +217,8 @@ static struct hk_smtpd_options options_of(unsigned traits)
 	o.strict_envelopes = (traits & STRICT) != 0;
 	o.refuse_source_routes = (traits & ROUTES) != 0;
 	o.auth_needs_tls = (traits & NEEDS_TLS) != 0;
-	o.early_talker_check = o.hold_banner = (traits & EARLY) != 0;
+	o.hold_banner = (traits & EARLY) != 0;
+	o.early_talker_check = (traits & (EARLY | WARY)) != 0;
 	o.offer_starttls = (traits & NO_STARTTLS) == 0;
 	if (traits & LIMITS) {
 		o.max_recipients = 2;
@@ -234,6 +236,8 @@ static void provoke(struct harness *h, const struct provocation *p)
 	harness_init(h, &options);
 	if (p->traits & TLS)
 		hk_smtpd_tls_done(h->session);
+	if (p->traits & WARY)
+		harness_pump(h);
 	harness_feed(h, p->n ? hk_slice_of(p->in, p->n) : hk_slice_str(p->in));
 	for (i = 0; i < p->times && !h->over; i++)
 		harness_feed(h, hk_slice_str(p->repeated));
@@ -258,7 +262,7 @@ static struct hk_slice last_line(const struct hk_buf *out)
 static bool has_enhanced(enum hk_refusal why)
 {
 	return why != HK_REFUSAL_HELO_ARGUMENT && why != HK_REFUSAL_HELO_NAME && why != HK_REFUSAL_LMTP_HELLO &&
-	       why != HK_REFUSAL_EARLY_TALKER;
+	       why != HK_REFUSAL_EARLY_TALKER && why != HK_REFUSAL_PIPELINED;
 }
 
 static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
