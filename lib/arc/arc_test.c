@@ -311,7 +311,7 @@ static void check_lone_seal(struct fixture *f, struct hk_slice message)
 {
 	struct hk_dkim_signature sig;
 	struct hk_public_key *key = NULL;
-	struct hk_digest *digest = hk_digest_new(HK_DIGEST_SHA256);
+	struct hk_digest *digest = must(hk_digest_new(HK_DIGEST_SHA256));
 	struct hk_field blanked;
 	struct arc_check c;
 	struct hk_buf raw;
