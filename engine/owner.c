@@ -52,7 +52,7 @@ static enum hk_status recover(struct hk_owner *o)
 		if (!m)
 			return HK_NOMEM;
 		m->attempts = e.attempts;
-		m->marks = (uint8_t)e.marks;
+		m->marks = (uint8_t)(e.marks & ~(HK_BUG(HOLD_LOST) ? (unsigned)HK_SPOOL_HELD : 0u));
 		/* a clock that went back makes nobody wait longer than the longest retry time */
 		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
 		hk_message_schedule(o, m, (wait < longest || HK_BUG(CLOCK_BACK) ? wait : longest) * 1000);
