@@ -224,7 +224,7 @@ static void tidy(struct hk_owner *o)
 		o->tidy_at =
 		    o->now.mono_ms +
 		    HK_OWNER_TIDY_MS / 10; /* more is likely due; paced, so that mail goes first */
-	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs)
+	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs || hk_spool_room(o->spool) < HK_OWNER_ROOM_SCARCE)
 		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
 	else
 		o->tidy_at = UINT64_MAX; /* until the next commit */
@@ -308,6 +308,11 @@ bool hk_owner_is_idle(const struct hk_owner *o)
 {
 	return !o->inbox && !o->returned && !o->calls && !o->orders && !o->counts.jobs_out &&
 	       !hk_spool_is_dirty(o->spool);
+}
+
+uint64_t hk_owner_room(const struct hk_owner *o)
+{
+	return hk_spool_room(o->spool);
 }
 
 enum hk_status hk_owner_intake(const struct hk_owner *o)

@@ -28,6 +28,7 @@ struct hk_spool *hk_spool_make(
 	*s = (struct hk_spool){
 	    .disk = disk, .log = log, .lock = -1, .file = -1, .sequence = 1, .is_recovering = true};
 	s->dir = strdup(o->dir);
+	s->space = UINT64_MAX;
 	s->segment_size = o->segment_size ? o->segment_size : HK_SPOOL_SEGMENT;
 	s->segment_size -= s->segment_size % HK_SPOOL_BLOCK;
 	s->ahead = least(HK_SPOOL_AHEAD, s->segment_size);

@@ -130,6 +130,7 @@ struct hk_spool {
 	char *dir;
 	uint64_t version;            /* that was found */
 	uint64_t segment_size, ahead, reserve, free_min;
+	uint64_t space;              /* free on the disk when it was looked at last; UINT64_MAX: not known */
 	int lock, file;              /* file: of the open segment; -1 */
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
 	size_t n_segments, room_segments;

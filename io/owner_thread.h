@@ -17,6 +17,7 @@ struct hk_owner_thread {
 	unsigned n_workers, next_worker;
 	unsigned n_taken; /* posts, the last time */
 	_Atomic int intake;
+	_Atomic uint64_t room;
 	bool stopping, told_idle;
 	pthread_t thread;
 };
