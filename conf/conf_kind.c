@@ -26,6 +26,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_NETS] = {"IP[/BITS] ...", true, conf_parse_nets, conf_print_nets},
     [CONF_KIND_LIST] = {"ZONE reject | tag | allow [IP[/BITS]]", true, conf_parse_list, conf_print_list},
     [CONF_KIND_SOCKETS] = {"IP:PORT | unix:PATH ...", false, conf_parse_sockets, conf_print_sockets},
+    [CONF_KIND_LOCAL] = {"IP:PORT", false, conf_parse_local, conf_print_local},
     [CONF_KIND_VIA] = {"mx | smtp HOST[:PORT] | lmtp HOST:PORT | lmtp unix:PATH | maildir PATH",
         false, conf_parse_via, conf_print_via},
     [CONF_KIND_SOURCE] = {"IP [IP]", false, conf_parse_source, conf_print_source},

@@ -43,7 +43,7 @@ static const char full[] =
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
     "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
-    "log /var/log/hikyaku; log-format postfix; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
+    "log /var/log/hikyaku; log-format postfix; metrics [::1]:9154; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
     "\taddress 10.255.2.33:25 [::1]:2525;\n"
     "\trole mx; hostname dmarc.mx.b.test; authserv-id b.test; checks spf dkim dmarc; enforce "
@@ -60,7 +60,7 @@ static const char full[] =
     "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; retry 10s 20s; lifetime 1h; delay-notice 0; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
     "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
-    "required; }\n"
+    "required; checkpoint on; }\n"
     "route e.test { via smtp relay.e.test; tls off; }\n"
     "route * { via mx; }\n"
     "key book { domain y.test; selector smtpbook; file /etc/keys/y.pem; }\n"
@@ -88,6 +88,7 @@ static void every_item_is_read(void **state)
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
+	assert_true(c->metrics.port == 9154 && c->metrics.ip.family == 6);
 	assert_int_equal(c->port_map_25, 2525);
 	assert_int_equal(c->n_listeners, 2);
 	l = &c->listener[0];
@@ -120,6 +121,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(r[3].source6.family, 6);
 	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
 	assert_int_equal(r[4].port, 25);
+	assert_true(r[3].checkpoint && !r[4].checkpoint);
 	assert_int_equal(r[5].via, HK_VIA_MX);
 	assert_text(r[5].helo, "mx.b.test");
 	assert_text(c->sign[1].pattern, "User@z.test");
@@ -266,6 +268,13 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:25: two listeners on one address\n"},
 	    {"hostname a.test; listen a { address 1.2.3.4:25;",
 	        "t.conf:1:18: the block is not closed\n"},
+	    {"hostname a.test; metrics 0.0.0.0:9154;",
+	        "t.conf:1:26: metrics \"0.0.0.0:9154\" must be an address of 127.0.0.0/8 or ::1, which this host alone can reach\n"},
+	    {"hostname a.test; metrics [::]:9154;",
+	        "t.conf:1:26: metrics \"[::]:9154\" must be an address of 127.0.0.0/8 or ::1, which this host alone can reach\n"},
+	    {"hostname a.test; metrics 127.0.0.1;", "t.conf:1:26: metrics \"127.0.0.1\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; metrics 127.0.0.1:0;", "t.conf:1:26: metrics \"127.0.0.1:0\" must be IP:PORT or [IPv6]:PORT\n"},
+	    {"hostname a.test; metrics 127.0.0.1:65536;", "t.conf:1:26: metrics \"127.0.0.1:65536\" must be IP:PORT or [IPv6]:PORT\n"},
 	    {"hostname a.test; listen { address 1.2.3.4:25; }",
 	        "t.conf:1:18: it must be: listen NAME { ... }\n"},
 	    {"hostname a.test; }", "t.conf:1:18: a closing brace without a block\n"},

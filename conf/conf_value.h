@@ -31,7 +31,7 @@ bool conf_find_word(
 
 #define CONF_KIND_FUNCTIONS(X)                                                                     \
 	X(text)                                                                                    \
-	X(address) X(number) X(durations) X(word) X(words) X(nets) X(sockets) X(via)    \
+	X(address) X(number) X(durations) X(word) X(words) X(nets) X(sockets) X(local) X(via)    \
 	    X(source) X(quarantine) X(auth) X(mechanisms) X(rate)
 #define X(name)                                                                                    \
 	void conf_parse_##name(struct conf_reader *, const struct conf_item *,                     \

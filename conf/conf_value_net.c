@@ -319,6 +319,40 @@ void conf_print_sockets(const struct conf_item *item, const void *base, struct h
 	}
 }
 
+/* ---- an address of this host alone ---- */
+
+static bool is_loopback(const struct hk_ip *ip)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return ip->family == 4 ? ip->bytes[0] == 127 : memcmp(ip->bytes, one, sizeof one) == 0;
+}
+
+void conf_parse_local(struct conf_reader *r, const struct conf_item *item, const struct conf_token *args, size_t n, void *base)
+{
+	struct hk_conf_socket *socket = conf_member(item, base);
+	struct hk_slice host;
+
+	if (!conf_one(r, item, args, n))
+		return;
+	if (!split_port(args->text, &host, &socket->port) || hk_ip_parse(host, &socket->ip) != HK_OK)
+		conf_error(r, args, "%s \"%s\" must be IP:PORT or [IPv6]:PORT", item->name, conf_shown(args->text).text);
+	else if (!is_loopback(&socket->ip))
+		conf_error(r, args, "%s \"%s\" must be an address of 127.0.0.0/8 or ::1, which this host alone can reach", item->name,
+		    conf_shown(args->text).text);
+}
+
+void conf_print_local(const struct conf_item *item, const void *base, struct hk_buf *out)
+{
+	const struct hk_conf_socket *socket = conf_member_const(item, base);
+	char text[HK_IP_TEXT_MAX];
+
+	if (!socket->port)
+		return;
+	hk_ip_format(&socket->ip, text);
+	print_host_port(out, hk_slice_str(text), socket->port);
+}
+
 /* ---- via ---- */
 
 static const struct conf_word vias[] = {{"mx", HK_VIA_MX}, {"smtp", HK_VIA_SMTP},

@@ -206,12 +206,13 @@ static enum hk_status parse_envelope(
 static enum hk_status read_envelope(struct hk_checkpoint_reader *r, struct hk_arena *a, struct hk_mail_rcpt **ret)
 {
 	uint8_t prefix[PREFIX], *envelope;
-	struct hk_cursor c = hk_cursor_of(hk_slice_of(prefix, sizeof prefix));
 	enum hk_status status = read_exactly(r->disk, r->file, 0, prefix, sizeof prefix);
+	struct hk_cursor c;
 	size_t n;
 
 	if (status != HK_OK)
 		return status;
+	c = hk_cursor_of(hk_slice_of(prefix, sizeof prefix));
 	if (!hk_slice_eq(hk_cursor_take(&c, 4), HK_S("HKP1")))
 		return HK_CORRUPT;
 	n = hk_cursor_u32(&c);

@@ -29,6 +29,11 @@ void hk_logf(struct hk_log *log, enum hk_log_level level, const char *format, ..
 	log->line(log, level, hk_slice_of(line, n));
 }
 
+uint64_t hk_log_dropped(struct hk_log *log)
+{
+	return log && log->dropped ? log->dropped(log) : 0;
+}
+
 struct hk_disk_reason hk_disk_why(struct hk_disk *disk, enum hk_status status)
 {
 	return disk->ops->why ? disk->ops->why(disk, status) : (struct hk_disk_reason){""};

@@ -18,6 +18,8 @@ static void init_lists(struct hk_owner *o)
 	o->last_ask = &o->asks;
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
+	hk_hops_init(&o->paced);
+	o->paced_until = UINT64_MAX;
 }
 
 static uint64_t longest_of(const struct hk_conf_times *times, uint64_t longest)
@@ -193,7 +195,7 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	}
 	for (hop = o->hops; hop; hop = hop->next)
 		while ((group = hk_hop_take(hop)))
-			hk_group_free(group);
+			hk_group_free(o, group);
 	o->conf = hk_conf_use(conf);
 	if (hk_hop_reroute(o) != HK_OK)
 		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
@@ -261,6 +263,7 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	tidy(o);
 	o->intake = hk_spool_intake(o->spool);
 	hk_sites_expire(o);
+	hk_hops_wake(o);
 	hk_round_start_due(o);
 	hk_jobs_dispatch(o);
 }
@@ -296,6 +299,8 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 		at = m->due_ms;
 	if (hk_sites_deadline(o) < at && !o->is_stopping)
 		at = hk_sites_deadline(o);
+	if (o->paced_until < at && !o->is_stopping)
+		at = o->paced_until;
 	return at;
 }
 
@@ -331,5 +336,6 @@ void hk_owner_count(const struct hk_owner *o, struct hk_owner_counts *ret)
 {
 	*ret = o->counts;
 	ret->queued = o->messages.n;
+	ret->waiting = o->n_heap;
 	hk_spool_count(o->spool, &ret->spool);
 }

@@ -53,6 +53,7 @@ struct hk_job {
 	int64_t born_ms;          /* mono: when the message was accepted, however the calendar jumped */
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
+	unsigned connection_messages; /* that one connection serves */
 	struct hk_slice domain;   /* of the recipients; in memory of the job */
 	uint32_t *rcpt;           /* indexes in the message */
 	size_t n_rcpt;
@@ -122,7 +123,8 @@ enum hk_status hk_owner_intake(const struct hk_owner *);
 uint64_t hk_owner_room(const struct hk_owner *);
 uint64_t hk_owner_last_id(const struct hk_owner *);
 struct hk_owner_counts {
-	uint64_t accepted, delivered, deferred, failed, dsns, queued, jobs_out;
+	uint64_t accepted, delivered, deferred, failed, dsns, jobs_out;
+	uint64_t queued, waiting, active; /* messages: all; for their time; in a round */
 	struct hk_spool_counts spool;
 };
 void hk_owner_count(const struct hk_owner *, struct hk_owner_counts *ret);

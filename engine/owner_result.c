@@ -273,7 +273,7 @@ static void apply(struct hk_owner *o, struct hk_message *m, const struct hk_retu
 		}
 	}
 	m->back--;
-	if (!--m->groups)
+	if (hk_round_leave(o, m))
 		end_round(o, m, r);
 }
 

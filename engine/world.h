@@ -69,7 +69,9 @@ enum hk_log_level { HK_LOG_ERROR, HK_LOG_WARNING, HK_LOG_INFO, HK_LOG_DEBUG };
 /* A sink for lines; safe from any thread; never blocks mail (a full sink drops and counts). */
 struct hk_log {
 	void (*line)(struct hk_log *, enum hk_log_level, struct hk_slice line);
+	uint64_t (*dropped)(struct hk_log *); /* lines so far; NULL: none ever are */
 };
+uint64_t hk_log_dropped(struct hk_log *);
 /* hk_logf(log, level, format, ...): one line; printable ASCII only: outside bytes go through hk_log_quote. NULL log: nothing. */
 void hk_logf(struct hk_log *, enum hk_log_level, const char *format, ...) HK_PRINTF(3, 4);
 /* hk_log_quote(s): quoted text in a small static-free holder, for %s: hk_log_quote(slice).text */

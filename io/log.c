@@ -202,13 +202,18 @@ static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slic
 	pthread_mutex_unlock(&s->mutex);
 }
 
+static uint64_t dropped(struct hk_log *log)
+{
+	return hk_log_sink_dropped((struct hk_log_sink *)log);
+}
+
 enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_sink **ret)
 {
 	struct hk_log_sink *s = calloc(1, sizeof *s);
 
 	if (!s)
 		return HK_NOMEM;
-	*s = (struct hk_log_sink){.log = {add_line}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost"};
+	*s = (struct hk_log_sink){.log = {add_line, dropped}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost"};
 	s->to = &s->stream;
 	hk_buf_init(&s->waiting, HK_LOG_SINK_MAX);
 	hk_buf_init(&s->writing, HK_LOG_SINK_MAX);

@@ -5,6 +5,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "engine/log_value.h"
 #include "io/disk.h"
 #include "io/greylist_file.h"
 #include "io/mta.h"
@@ -32,6 +33,7 @@ struct hk_mta {
 	bool is_running, is_owner_idle;
 	struct hk_conf *conf; /* of the start: where the spool is */
 	struct hk_operator *operator;
+	struct hk_metrics *metrics;
 	char *spool; /* of conf */
 };
 
@@ -140,6 +142,7 @@ static void end_all(struct hk_mta *m)
 	hk_checkpoints_free(m->world.checkpoints);
 	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
+	hk_metrics_free(m->metrics);
 	free(m->spool);
 	free(m);
 }
@@ -159,6 +162,19 @@ static enum hk_status begin_shared(struct hk_world *w)
 	return status == HK_OK ? hk_auth_pool_start(&w->auth) : status;
 }
 
+/* Mail goes on without it. */
+static void serve_metrics(struct hk_mta *m, const struct hk_conf_socket *socket)
+{
+	struct hk_buf why;
+
+	if (!m->metrics)
+		return;
+	hk_buf_init(&why, 1024);
+	if (hk_metrics_serve(m->metrics, socket, 0, &why) != HK_OK)
+		hk_logf(m->world.log, HK_LOG_ERROR, "ev=metrics what=%s", hk_log_value(hk_buf_slice(&why)).text);
+	hk_buf_done(&why);
+}
+
 static enum hk_status load_checkpoints(struct hk_world *w, const struct hk_conf *conf)
 {
 	w->checkpoints = hk_checkpoints_new(w->disk, (const char *)conf->spool.p);
@@ -175,9 +191,16 @@ enum hk_status hk_mta_start(
 	if (!m)
 		return HK_NOMEM;
 	set_pool();
-	m->owner = (struct hk_owner_thread){.log = log, .main = main};
+	if (conf->metrics.port && hk_metrics_new(log, &m->metrics) != HK_OK) {
+		free(m);
+		return HK_NOMEM;
+	}
+	if (m->metrics)
+		log = hk_metrics_log(m->metrics);
+	m->owner = (struct hk_owner_thread){.log = log, .main = main, .metrics = m->metrics};
 	status = hk_owner_thread_open(&m->owner, conf, hk_disk_kernel());
 	if (status != HK_OK) {
+		hk_metrics_free(m->metrics);
 		free(m);
 		return status;
 	}
@@ -211,6 +234,7 @@ enum hk_status hk_mta_start(
 		end_all(m);
 		return status;
 	}
+	serve_metrics(m, &conf->metrics);
 	*ret = m;
 	return HK_OK;
 }

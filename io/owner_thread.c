@@ -197,6 +197,8 @@ static void step(struct hk_owner_thread *t)
 	give_all(t);
 	t->intake = hk_owner_intake(t->owner);
 	t->room = hk_owner_room(t->owner);
+	if (t->metrics)
+		hk_metrics_owner(t->metrics, t->owner);
 	tell_idle(t);
 }
 

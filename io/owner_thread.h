@@ -6,6 +6,7 @@
 #ifndef HIKYAKU_IO_OWNER_THREAD_H
 #define HIKYAKU_IO_OWNER_THREAD_H
 
+#include "io/metrics.h"
 #include "io/worker.h"
 
 struct hk_owner_thread {
@@ -15,6 +16,7 @@ struct hk_owner_thread {
 	struct hk_mailbox *main;
 	struct hk_mailbox *worker[HK_WORKERS_MAX]; /* set before the thread starts */
 	unsigned n_workers, next_worker;
+	struct hk_metrics *metrics; /* NULL: nobody counts */
 	unsigned n_taken; /* posts, the last time */
 	_Atomic int intake;
 	_Atomic uint64_t room;
