@@ -151,6 +151,7 @@ struct hk_conf_route {
 	struct hk_slice maildir;       /* "via maildir /var/mail/%u;" %u local part checked against
 	                                  [A-Za-z0-9._+-], %d domain */
 	struct hk_ip source4, source6; /* source addresses; family 0: the system's choice */
+	bool prefers_ipv6;             /* of a host with both kinds of address, these come first */
 	struct hk_slice helo;          /* default: the global hostname */
 	enum hk_tls_level tls;
 	bool implicit_tls;             /* SMTP: from the first byte */

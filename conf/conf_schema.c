@@ -26,6 +26,7 @@ static const struct conf_word logins[] = {{"off", HK_SENDER_ANY}, {"envelope", H
 static const struct conf_word clientids[] = {{"off", HK_CLIENTID_OFF},
     {"on", HK_CLIENTID_OFFERED}, {"required", HK_CLIENTID_REQUIRED}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
+static const struct conf_word families[] = {{"ipv4", 0}, {"ipv6", 1}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
@@ -377,6 +378,9 @@ const struct conf_item conf_items[] = {
                   "the local part in lower case, without quotes, and %d for the domain."},
     {"source", ROUTE(source4), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
         .manual = "The source addresses of connections, at most one of each family."},
+    {"address-preference", ROUTE(prefers_ipv6), .kind = CONF_KIND_WORD, .words = families, .preset = "ipv4",
+        .manual = "Which addresses of a host with both kinds come first; after that they take turns. A family by which hosts of a next hop are not "
+                  "reached, while they are by the other, comes last there for an hour."},
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The name in EHLO."},
     {"tls", ROUTE(tls), .kind = CONF_KIND_WORD, .words = levels, .preset = "opportunistic",

@@ -132,6 +132,8 @@ struct hk_delivery {
 	size_t n_hosts, host_at;
 	struct hk_ip address[ADDRESSES_MAX];
 	size_t n_addresses, address_at;
+	bool has_failed4, has_failed6; /* this host was not reached by that family */
+	bool is_ready; /* it greeted us, and speaks of the message */
 	unsigned tries;
 	bool without_tls; /* this address once more, in clear */
 	uint16_t port, tls_port; /* to connect to; what it stands for (port-map-25) */

@@ -10,8 +10,23 @@
 
 /* ---- from one address to the next ---- */
 
+/* For the next message to the hop: by which family there is a way, where the other has none. */
+static void note_family(struct hk_delivery *d, bool is_reached)
+{
+	unsigned family = d->n_hosts ? d->address[d->address_at].family : 0;
+
+	if (!is_reached && !d->is_ready) {
+		d->has_failed4 |= family == 4;
+		d->has_failed6 |= family == 6;
+	} else if (is_reached && (family == 4 ? d->has_failed6 : family == 6 && d->has_failed4)) {
+		d->env.job->family_failed = family == 4 ? 6 : 4;
+	}
+	d->is_ready = is_reached;
+}
+
 static void leave(struct hk_delivery *d)
 {
+	note_family(d, false);
 	delivery_close(d);
 	if (delivery_is_settled(d)) {
 		delivery_over(d);
@@ -243,6 +258,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
 		if (policy_ready(d)) {
+			note_family(d, true);
 			transaction_ready(d);
 		} else {
 			hk_smtpc_quit(d->client);

@@ -101,6 +101,25 @@ def a_shaping_file_is_obeyed(t):
     dns.close()
 
 
+def a_family_that_is_shut_is_remembered(t):
+    """A host with IPv6 that answers by IPv4 alone: the first message finds out, the next ones go the way that is open."""
+    sink = Sink()
+    dns = Dns({("six.test", "MX"): ["10 mx.six.test"], ("mx.six.test", "A"): [sink.address], ("mx.six.test", "AAAA"): ["::1"]})
+    for form, single in FORMS:
+        sink.messages.clear()
+        with folder() as root, Daemon(root, RELAY, "route * { via mx; address-preference ipv6; messages-per-connection 1; }", resolver=dns.where,
+                                      port_map_25=PORT, single=single) as d:
+            client = Smtp(d.address)
+            for number in range(3):
+                client.message(rcpts=["u@six.test"], helo=None if number else "EHLO a.test")
+                t.ok(wait_until(lambda: len(sink.messages) > number, 10), f"{form}: message {number} arrives", d.log()[-1500:])
+                d.wait_log("ev=removed", count=number + 1)
+            t.equal(len(re.findall(r"ev=trouble remote=\S*::1", d.log())), 1, f"{form}: only the first asked the family that is shut")
+            t.ok(d.wait_log("ev=family domain=six.test avoid=ipv6"), f"{form}: and the log says so")
+    sink.close()
+    dns.close()
+
+
 def random_part(source):
     kind = source.choice(["text/plain", "text/html", "application/octet-stream", "image/png"])
     text = "".join(source.choice("abc =.\u00e9\u00fc\u6b21 \t") for _ in range(source.randrange(200)))
@@ -171,7 +190,7 @@ def reports_are_what_was_asked_for(t):
     sink.close()
 
 
-CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, a_shaping_file_is_obeyed, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
+CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, a_shaping_file_is_obeyed, a_family_that_is_shut_is_remembered, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))
