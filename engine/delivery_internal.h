@@ -177,6 +177,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
+/* delivery_source(d, family): where the connection comes from; NULL: the system knows. */
+const struct hk_conf_source *delivery_source(const struct hk_delivery *, unsigned family);
 /* delivery_params(d, target): what came with its RCPT, and ORCPT always. */
 struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */

@@ -56,8 +56,9 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
 	const struct hk_tls_decision *policy = &d->policy.decision;
+	const struct hk_conf_source *source = delivery_source(d, d->address[d->address_at].family);
 	struct hk_smtpc_options options = {.size = sizeof options,
-	    .helo = route->helo,
+	    .helo = source && source->helo.n ? source->helo : route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = policy->need != HK_TLS_NEVER && !policy->is_implicit && !d->without_tls,
 	    .require_tls = policy->need == HK_TLS_MUST && !policy->is_implicit,

@@ -54,6 +54,7 @@ struct hk_job {
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
 	unsigned connection_messages; /* that one connection serves */
+	uint64_t turn;            /* one more for each job: whose turn it is among the sources of the route */
 	uint8_t family_last;      /* 4 or 6: these addresses of a host come after its others; 0: as the route has it */
 	struct hk_slice domain;   /* of the recipients; in memory of the job */
 	uint32_t *rcpt;           /* indexes in the message */

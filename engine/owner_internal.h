@@ -202,6 +202,7 @@ struct hk_owner {
 	struct hk_calling *calls, **last_call;
 	struct hk_reasons reasons;
 	size_t jobs_max;
+	uint64_t turn;                   /* jobs that were made */
 	uint64_t round;
 	size_t inbox_bytes;
 	uint64_t stalled_until;          /* mono; 0: not stalled */
