@@ -152,6 +152,8 @@ static const struct {
     {"--ret", "full|hdrs", "RET=", set_ret, 0},
     {"--envid", "TEXT", "ENVID=, encoded here", AT(envid)},
     {"--orcpt", "TEXT", "ORCPT= as given, such as rfc822;user@example.org", AT(orcpt)},
+    {"--transid", "ID", "TRANSID=<ID>, such as 1@me.example: the same --data with it later goes on where it broke off (RFC 1845)",
+        AT(transid)},
     {"--mail-params", "TEXT", "more parameters of MAIL, as given", AT(mail_params)},
     {"--rcpt-params", "TEXT", "more parameters of each RCPT, as given", AT(rcpt_params)},
     {"--no-pipelining", NULL, "wait for each reply", AT(no_pipelining)},

@@ -125,6 +125,18 @@ def parameters_and_extensions(t):
     t.ok(status == 1 and "550 5.6.7" in out, "SMTPUTF8 that is not offered is told, not tried", out)
 
 
+def transactions_go_on(t):
+    """S3-032"""
+    with folder() as root:
+        (root / "m").write_bytes(b"Subject: x\r\n\r\none\r\ntwo\r\n")
+        fake = Script(b"220 x\r\n", b"250-x\r\n250 CHECKPOINT\r\n", b"355 19 is the transaction offset\r\n", b"354 c\r\n", b"250 d\r\n", b"221 e\r\n")
+        status, out, _ = smtp(*server(fake.address), "--rcpt", "u@b.test", "--data", f"{root}/m", "--transid", "1.a@me.test")
+        t.ok(status == 0 and b" TRANSID=<1.a@me.test>\r\nDATA\r\ntwo\r\n.\r\n" in fake.heard, "with an id a transaction goes on where it stood", out, fake.heard)
+        fake = Script(b"220 x\r\n", b"250 x\r\n", b"250 a\r\n", b"250 b\r\n", b"354 c\r\n", b"250 d\r\n", b"221 e\r\n")
+        status, out, _ = smtp(*server(fake.address), "--rcpt", "u@b.test", "--data", f"{root}/m", "--transid", "1.a@me.test")
+        t.ok(status == 0 and b"TRANSID" not in fake.heard, "where it is not offered none is said", out)
+
+
 def passwords_are_not_shown(t):
     for mechanism, says in (("PLAIN", [b"235 ok\r\n"]), ("LOGIN", [b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n", b"235 ok\r\n"])):
         fake = Script(b"220 x\r\n", b"250-x\r\n250 AUTH PLAIN LOGIN\r\n", *says, b"221 e\r\n")
@@ -210,7 +222,7 @@ def unix_sockets_and_lmtp(t):
 
 
 CASES = [a_message_goes_and_is_shown, refusals_have_their_status, usage_is_checked, it_stops_where_it_is_told, raw_commands_go_as_they_are,
-         parameters_and_extensions, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, the_mx_is_found, unix_sockets_and_lmtp]
+         parameters_and_extensions, transactions_go_on, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, the_mx_is_found, unix_sockets_and_lmtp]
 
 if __name__ == "__main__":
     assert BUILD.is_dir()
