@@ -52,6 +52,7 @@ struct smtp_options {
 	unsigned notify;
 	enum hk_smtp_ret ret;
 	const char *transid, *envid, *orcpt, *mail_params, *rcpt_params;
+	struct hk_slice clientid_type, clientid;
 	unsigned timeout; /* seconds; 0: those of RFC 5321 4.5.3.2 */
 };
 

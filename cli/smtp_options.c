@@ -95,6 +95,21 @@ static const char *set_notify(struct smtp_options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_clientid(struct smtp_options *o, const char *value)
+{
+	struct hk_slice text = hk_slice_str(value);
+	size_t space = hk_slice_find(text, ' '), i;
+
+	o->clientid_type = hk_slice_sub(text, 0, space);
+	o->clientid = hk_slice_from(text, space + 1);
+	for (i = 0; i < text.n && (hk_is_graph(text.p[i]) || i == space); i++)
+		;
+	return i == text.n && o->clientid_type.n && o->clientid.n && o->clientid_type.n <= HK_SMTP_CLIENTID_MAX &&
+	               o->clientid.n <= HK_SMTP_CLIENTID_MAX
+	           ? NULL
+	           : "not a type and a token, with a space between them";
+}
+
 static const char *set_timeout(struct smtp_options *o, const char *value)
 {
 	uint64_t seconds;
@@ -142,6 +157,8 @@ static const struct {
     {"--password-file", "FILE", "the password is the first line of this file", AT(password_file)},
     {"--password", "TEXT", "the password; everybody on this host can see it", AT(password)},
     {"--auth-in-clear", NULL, "send the password without TLS", AT(auth_in_clear)},
+    {"--clientid", "TYPE TOKEN", "one word: name this device under TLS, before AUTH, where that is offered (CLIENTID)",
+        set_clientid, 0},
     {"--body", "7bit|8bitmime|binarymime",
         "BODY= (default: 8bitmime for a message with 8-bit bytes)", set_body, 0},
     {"--chunking", NULL, "BDAT in place of DATA where offered (RFC 3030)", AT(chunking)},

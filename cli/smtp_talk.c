@@ -485,6 +485,8 @@ void smtp_talk(struct smtp_wire *w, const struct smtp_options *o, const char *ho
 	    .helo_only = o->helo_only,
 	    .unoffered = o->force,
 	    .stops = stops,
+	    .clientid_type = o->clientid_type,
+	    .clientid = o->clientid,
 	    .stop_after = stops ? stages[o->quit_after] : HK_SMTPC_BANNER};
 	struct talk t = {.wire = w,
 	    .options = o,
