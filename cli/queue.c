@@ -34,7 +34,7 @@ static const char usage[] =
     "  list            what waits, for whom and until when (--domain)\n"
     "  show ID...      one message with all its recipients\n"
     "  why ID...       why it is still here, and what comes next\n"
-    "  shape           how many wait for each domain, by age\n"
+    "  shape           how many wait for each domain, by age; and what each next hop takes\n"
     "  hold ID...      is not delivered until it is released\n"
     "  release ID...   is delivered again; quarantined mail too\n"
     "  retry ID...     is tried now\n"
@@ -52,12 +52,16 @@ static void flush(struct queue *q)
 	hk_buf_reset(&q->out);
 }
 
-static void see(void *context, struct hk_slice raw, const struct hk_operator_entry *e)
+static void see(void *context, struct hk_slice raw, const struct hk_operator_line *l)
 {
+	const struct hk_operator_entry *e = &l->entry;
 	struct queue *q = context;
 
 	if (q->shape) {
-		queue_shape_add(q->shape, e);
+		if (l->hop.name.n)
+			queue_shape_add_hop(q->shape, &l->hop);
+		else
+			queue_shape_add(q->shape, e);
 		return;
 	}
 	if (q->json) {
@@ -134,11 +138,15 @@ static enum cli_exit shape(struct queue *q, const struct flag_words *words)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	enum cli_exit code;
+	uint64_t count;
 
 	q->shape = queue_shape_new((int64_t)time(NULL));
 	if (!q->shape)
 		return cli_answer_failed(HK_NOMEM);
 	code = ask(q, &r, words);
+	r = (struct hk_operator_request){.verb = HK_QUEUE_HOPS};
+	if (code == CLI_OK)
+		code = queue_ask(q->socket, &r, see, q, &count);
 	if (code == CLI_OK) {
 		queue_shape_print(q->shape, q->json, &q->out);
 		flush(q);
@@ -166,7 +174,7 @@ static enum cli_exit run(struct queue *q, const struct flag_words *words)
 
 	q->action = words->n ? words->word[0] : "";
 	is_shape = strcmp(q->action, "shape") == 0;
-	is_known = is_shape || hk_operator_verb_find(hk_slice_str(q->action), &r.verb) == HK_OK;
+	is_known = is_shape || (hk_operator_verb_find(hk_slice_str(q->action), &r.verb) == HK_OK && r.verb != HK_QUEUE_HOPS);
 	if (strcmp(q->action, "why") == 0) {
 		r.verb = HK_QUEUE_SHOW;
 		is_known = true;

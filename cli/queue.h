@@ -16,7 +16,7 @@
 #define QUEUE_SOCKET "/run/hikyaku/operator"
 
 /* raw: the line as it came. */
-typedef void queue_see(void *context, struct hk_slice raw, const struct hk_operator_entry *);
+typedef void queue_see(void *context, struct hk_slice raw, const struct hk_operator_line *);
 /* queue_ask(socket, request, see, context, ret_count): OK; FAIL: the server refuses, and why was said; LATER: it is not there, or went away. */
 enum cli_exit queue_ask(const char *socket, const struct hk_operator_request *, queue_see *, void *context, uint64_t *ret_count);
 
@@ -31,6 +31,7 @@ struct queue_shape;
 /* queue_shape_new(now): returns owned; NULL: out of memory. */
 struct queue_shape *queue_shape_new(int64_t now);
 void queue_shape_add(struct queue_shape *, const struct hk_operator_entry *);
+void queue_shape_add_hop(struct queue_shape *, const struct hk_operator_hop *);
 void queue_shape_print(struct queue_shape *, bool json, struct hk_buf *out);
 void queue_shape_free(struct queue_shape *);
 

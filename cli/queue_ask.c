@@ -78,7 +78,7 @@ static bool take_line(struct asking *a, struct hk_slice line)
 		if (!l.is_ok)
 			cli_complain(hk_log_quote(l.why).text, NULL);
 	} else if (status == HK_OK && a->see) {
-		a->see(a->context, line, &l.entry);
+		a->see(a->context, line, &l);
 	}
 	hk_arena_done(&arena);
 	return status == HK_OK;

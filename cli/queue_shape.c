@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * How many recipients wait for each domain, by the age of their messages: the table that qshape of Postfix prints.
+ * How many recipients wait for each domain, by the age of their messages: the table that qshape of Postfix prints. And what the
+ * next hops take: by the configuration and its shapes, and by what was learnt of them.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +18,14 @@ struct row {
 	char domain[DOMAIN_ROOM];
 	uint64_t total, age[AGES];
 };
+struct hop {
+	struct hk_operator_hop told;
+	char name[DOMAIN_ROOM], shape[64], reason[256];
+};
 struct queue_shape {
 	int64_t now;
+	struct hop *hop;
+	size_t n_hops, room_hops;
 	struct row *row;   /* sorted by name while it grows */
 	size_t n, room;
 	struct row all;    /* and those that found no row */
@@ -36,8 +44,10 @@ struct queue_shape *queue_shape_new(int64_t now)
 
 void queue_shape_free(struct queue_shape *s)
 {
-	if (s)
+	if (s) {
 		free(s->row);
+		free(s->hop);
+	}
 	free(s);
 }
 
@@ -103,6 +113,41 @@ void queue_shape_add(struct queue_shape *s, const struct hk_operator_entry *e)
 	}
 }
 
+static void keep(char *to, size_t room, struct hk_slice from)
+{
+	snprintf(to, room, "%.*s", HK_FMT(hk_slice_sub(from, 0, room - 1)));
+}
+
+void queue_shape_add_hop(struct queue_shape *s, const struct hk_operator_hop *hop)
+{
+	struct hop *h;
+
+	if (s->n_hops == s->room_hops) {
+		size_t room = s->room_hops ? s->room_hops * 2 : 64;
+		struct hop *more = s->n_hops < DOMAINS_MAX ? realloc(s->hop, room * sizeof *more) : NULL;
+
+		if (!more)
+			return;
+		s->hop = more;
+		s->room_hops = room;
+	}
+	h = &s->hop[s->n_hops++];
+	h->told = *hop;
+	keep(h->name, sizeof h->name, hk_slice_str(hk_log_quote(hop->name).text));
+	keep(h->shape, sizeof h->shape, hk_slice_str(hk_log_quote(hop->shape).text));
+	keep(h->reason, sizeof h->reason, hk_slice_str(hk_log_quote(hop->reason).text));
+}
+
+static int busy_first(const void *a, const void *b)
+{
+	const struct hop *x = a, *y = b;
+	uint64_t n = x->told.waiting + x->told.out, m = y->told.waiting + y->told.out;
+
+	if (n != m)
+		return n < m ? 1 : -1;
+	return strcmp(x->name, y->name);
+}
+
 static int most_first(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -122,6 +167,18 @@ static void text_row(const struct row *r, struct hk_buf *out)
 	hk_buf_add_byte(out, '\n');
 }
 
+static void text_hop(const struct hop *h, struct hk_buf *out)
+{
+	char rate[48] = "-";
+
+	if (h->told.rate_most)
+		snprintf(rate, sizeof rate, "%" PRIu64 "/%" PRIu64 "s", h->told.rate_most, h->told.rate_seconds);
+	hk_buf_addf(out, "%-40s %7" PRIu64 " %7" PRIu64 " %5" PRIu64 " %3" PRIu64 "/%-4" PRIu64 " %10s %s\n", h->name, h->told.domains,
+	    h->told.waiting, h->told.out, h->told.limit, h->told.most, rate, h->shape[0] ? h->shape : "-");
+	if (h->told.rests)
+		hk_buf_addf(out, "    rests for %" PRIu64 " s: %s\n", h->told.rests, h->reason);
+}
+
 static void print_text(const struct queue_shape *s, struct hk_buf *out)
 {
 	size_t i;
@@ -135,6 +192,11 @@ static void print_text(const struct queue_shape *s, struct hk_buf *out)
 		text_row(&s->row[i], out);
 	if (s->n > SHOWN)
 		hk_buf_addf(out, "and %zu more domains; --json has them\n", s->n - SHOWN);
+	hk_buf_addf(out, "\n%-40s %7s %7s %5s %8s %10s %s\n", "next hop", "domains", "waiting", "out", "at once", "rate", "shape");
+	for (i = 0; i < s->n_hops && i < SHOWN; i++)
+		text_hop(&s->hop[i], out);
+	if (s->n_hops > SHOWN)
+		hk_buf_addf(out, "and %zu more next hops; --json has them\n", s->n_hops - SHOWN);
 }
 
 static void json_row(struct hk_json_writer *w, const struct row *r)
@@ -148,6 +210,24 @@ static void json_row(struct hk_json_writer *w, const struct row *r)
 	for (i = 0; i < AGES; i++)
 		hk_json_int(w, NULL, (int64_t)r->age[i]);
 	hk_json_close_array(w);
+	hk_json_close_object(w);
+}
+
+static void json_hop(struct hk_json_writer *w, const struct hop *h)
+{
+	hk_json_object(w, NULL);
+	hk_json_text(w, "hop", h->name);
+	hk_json_text(w, "shape", h->shape);
+	hk_json_int(w, "domains", (int64_t)h->told.domains);
+	hk_json_int(w, "waiting", (int64_t)h->told.waiting);
+	hk_json_int(w, "out", (int64_t)h->told.out);
+	hk_json_int(w, "limit", (int64_t)h->told.limit);
+	hk_json_int(w, "most", (int64_t)h->told.most);
+	hk_json_int(w, "rate_most", (int64_t)h->told.rate_most);
+	hk_json_int(w, "rate_seconds", (int64_t)h->told.rate_seconds);
+	hk_json_int(w, "rests", (int64_t)h->told.rests);
+	hk_json_int(w, "failures", (int64_t)h->told.failures);
+	hk_json_text(w, "reason", h->reason);
 	hk_json_close_object(w);
 }
 
@@ -167,6 +247,10 @@ static void print_json(const struct queue_shape *s, struct hk_buf *out)
 	for (i = 0; i < s->n; i++)
 		json_row(&w, &s->row[i]);
 	hk_json_close_array(&w);
+	hk_json_array(&w, "hops");
+	for (i = 0; i < s->n_hops; i++)
+		json_hop(&w, &s->hop[i]);
+	hk_json_close_array(&w);
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
 }
@@ -175,5 +259,7 @@ void queue_shape_print(struct queue_shape *s, bool json, struct hk_buf *out)
 {
 	if (s->n)
 		qsort(s->row, s->n, sizeof *s->row, most_first);
+	if (s->n_hops)
+		qsort(s->hop, s->n_hops, sizeof *s->hop, busy_first);
 	(json ? print_json : print_text)(s, out);
 }

@@ -313,8 +313,9 @@ struct listing {
 	struct hk_buf out;
 };
 
-static void list_one(void *context, struct hk_slice raw, const struct hk_operator_entry *e)
+static void list_one(void *context, struct hk_slice raw, const struct hk_operator_line *line)
 {
+	const struct hk_operator_entry *e = &line->entry;
 	struct listing *l = context;
 
 	if (l->json) {

@@ -164,9 +164,21 @@ struct hk_conf_route {
 	struct hk_conf_times delay_notice;
 	unsigned concurrency;         /* deliveries to this route's hop at once */
 	unsigned connection_messages; /* that one connection serves, one after the other */
+	unsigned message_rcpts;       /* recipients of one transaction */
+	struct hk_conf_rate rate;     /* deliveries begun in a time, to one hop */
 	bool chunking;                /* BDAT where it is offered */
 	bool pipelining;
 	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */
+};
+
+/* shape NAME { mx .google.com; concurrency 5; }: what the hosts of a provider take, whatever the domain; the lower number counts, this
+ * or the route's. For domains whose MX all fit; the first shape that does. */
+struct hk_conf_shape {
+	struct hk_slice name;
+	struct hk_conf_texts mx;      /* host names; with a leading dot all below it */
+	unsigned concurrency, connection_messages, message_rcpts; /* 0: the route's */
+	struct hk_conf_rate rate;
+	bool is_together;             /* all that fits is one hop */
 };
 
 /* key NAME { domain y.test; selector smtpbook; file /etc/...; } */
@@ -226,6 +238,9 @@ struct hk_conf {
 	size_t n_listeners;
 	struct hk_conf_route *route;
 	size_t n_routes;
+	struct hk_slice shaping; /* a file of shapes */
+	struct hk_conf_shape *shape;
+	size_t n_shapes;
 	struct hk_conf_key *key;
 	size_t n_keys;
 	struct hk_conf_sign *sign;
@@ -251,7 +266,9 @@ struct hk_conf_error {
  * to free (hk_buf_done); error may be NULL. Else *error is empty. */
 enum hk_status hk_conf_parse(const char *file, struct hk_slice text, struct hk_conf **ret,
     struct hk_conf_error *error) HK_MUSTCHECK;
-/* hk_conf_names_tables(conf): keys or mailboxes stand elsewhere; what they are as items is to be parsed
+/* hk_conf_check_shapes(file, text, error): whether a text is of shape blocks alone, and these are sound. Errors as hk_conf_parse's. */
+enum hk_status hk_conf_check_shapes(const char *file, struct hk_slice text, struct hk_conf_error *error) HK_MUSTCHECK;
+/* hk_conf_names_tables(conf): keys, mailboxes or shapes stand elsewhere; what they are as items is to be parsed
  * with the text (key_tables.h, mailboxes.h). */
 bool hk_conf_names_tables(const struct hk_conf *);
 struct hk_conf *hk_conf_use(struct hk_conf *);
@@ -276,6 +293,8 @@ bool hk_conf_accepts(const struct hk_conf *, struct hk_slice domain);
 bool hk_conf_has_mailbox(const struct hk_conf *, struct hk_slice user, struct hk_slice domain);
 /* hk_conf_find_route(conf, domain): NULL when none fits. */
 const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *, struct hk_slice domain);
+/* hk_conf_find_shape(conf, host, n): the first that all these hosts fit, or NULL. */
+const struct hk_conf_shape *hk_conf_find_shape(const struct hk_conf *, const struct hk_slice *host, size_t n);
 /* hk_conf_find_sign(conf, from): what signs for a header From address, or NULL. */
 const struct hk_conf_sign *hk_conf_find_sign(
     const struct hk_conf *, struct hk_slice local, struct hk_slice domain);

@@ -186,6 +186,17 @@ static void check_routes(struct conf_reader *r, const struct conf_places *p)
 	}
 }
 
+static void check_shapes(struct conf_reader *r, const struct conf_places *p)
+{
+	const struct hk_conf *c = r->conf;
+	size_t i, j;
+
+	for (i = 0; i < c->n_shapes; i++)
+		for (j = 0; j < i; j++)
+			if (c->shape[i].name.n && hk_slice_eq(c->shape[i].name, c->shape[j].name))
+				conf_error(r, p->shape[i], "a shape of this name stands in line %u already", p->shape[j]->line);
+}
+
 /* Hints only where there is none: for thousands of keys they would take long. */
 static size_t find_key(struct conf_reader *r, const struct conf_token *name)
 {
@@ -230,6 +241,7 @@ void conf_check(struct conf_reader *r, const struct conf_places *p)
 {
 	check_listeners(r, p);
 	check_routes(r, p);
+	check_shapes(r, p);
 	check_keys(r, p);
 	check_tables(r);
 }

@@ -44,6 +44,8 @@ void hk_conf_dump(const struct hk_conf *c, struct hk_buf *out)
 		dump_block(CONF_LISTEN, &c->listener[i], c->listener[i].name, out);
 	for (i = 0; i < c->n_routes; i++)
 		dump_block(CONF_ROUTE, &c->route[i], c->route[i].pattern, out);
+	for (i = 0; i < c->n_shapes; i++)
+		dump_block(CONF_SHAPE, &c->shape[i], c->shape[i].name, out);
 	for (i = 0; i < c->n_keys; i++)
 		dump_block(CONF_KEY, &c->key[i], c->key[i].name, out);
 	for (i = 0; i < c->n_signs; i++) {

@@ -65,7 +65,7 @@ static bool is_own_literal(const struct hk_conf *c, struct hk_slice domain)
 
 bool hk_conf_names_tables(const struct hk_conf *c)
 {
-	return c->mailboxes_file.n || c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
+	return c->mailboxes_file.n || c->shaping.n || c->keys_folder.n || c->key_table.n || c->rspamd_keys.n;
 }
 
 bool hk_conf_has_tls(const struct hk_conf_listener *l)
@@ -123,6 +123,29 @@ const struct hk_conf_route *hk_conf_find_route(const struct hk_conf *c, struct h
 	for (i = 0; i < c->n_routes; i++)
 		if (fits_domain(c->route[i].pattern, domain))
 			return &c->route[i];
+	return NULL;
+}
+
+static bool fits_shape(const struct hk_conf_shape *shape, struct hk_slice host)
+{
+	size_t i;
+
+	for (i = 0; i < shape->mx.n; i++)
+		if (fits_domain(shape->mx.at[i], host))
+			return true;
+	return false;
+}
+
+const struct hk_conf_shape *hk_conf_find_shape(const struct hk_conf *c, const struct hk_slice *host, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; n && i < c->n_shapes; i++) {
+		for (k = 0; k < n && fits_shape(&c->shape[i], host[k]); k++)
+			;
+		if (k == n)
+			return &c->shape[i];
+	}
 	return NULL;
 }
 

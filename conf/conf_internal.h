@@ -31,6 +31,7 @@ struct conf_reader {
 	struct hk_conf_error *error;
 	size_t errors;
 	bool no_memory;
+	bool is_of_shapes; /* the text of a shaping file: nothing else stands there */
 	const struct conf_token *token; /* ends with CONF_END */
 	size_t n_tokens;
 };
@@ -47,7 +48,7 @@ void conf_lex(struct conf_reader *, struct hk_slice text);
 
 /* ---- the schema ---- */
 
-enum conf_block { CONF_GLOBAL, CONF_LISTEN, CONF_ROUTE, CONF_KEY, CONF_BLOCKS };
+enum conf_block { CONF_GLOBAL, CONF_LISTEN, CONF_ROUTE, CONF_SHAPE, CONF_KEY, CONF_BLOCKS };
 
 /* How a value is written: conf_value.c has the reader and the printer of each. */
 enum conf_kind {
@@ -138,7 +139,7 @@ void conf_hint_try(struct conf_hint *, struct hk_slice text, struct hk_slice can
 /* Where each thing was written, for the rules that look at all of it: parallel to the arrays of
  * struct hk_conf. */
 struct conf_places {
-	const struct conf_token **listener, **route, **key, **sign;
+	const struct conf_token **listener, **route, **shape, **key, **sign;
 	bool *talkers_set, *return_path_set; /* of each listener, route: it was written */
 };
 /* conf_finish(r, places): defaults that hang on other items. conf_check(r, places): the rules that

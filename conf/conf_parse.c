@@ -171,6 +171,8 @@ static void *next_place(struct hk_conf *c, enum conf_block block)
 		return &c->listener[c->n_listeners++];
 	case CONF_ROUTE:
 		return &c->route[c->n_routes++];
+	case CONF_SHAPE:
+		return &c->shape[c->n_shapes++];
 	default:
 		return &c->key[c->n_keys++];
 	}
@@ -207,6 +209,8 @@ static const struct conf_token *read_block(
 		keep_name(r, &((struct hk_conf_listener *)f.base)->name, &t[1]);
 	else if (block == CONF_ROUTE)
 		conf_pattern(r, &t[1], false, &((struct hk_conf_route *)f.base)->pattern);
+	else if (block == CONF_SHAPE)
+		keep_name(r, &((struct hk_conf_shape *)f.base)->name, &t[1]);
 	else
 		keep_name(r, &((struct hk_conf_key *)f.base)->name, &t[1]);
 	end = fill_block(r, &f, t + 3);
@@ -214,6 +218,8 @@ static const struct conf_token *read_block(
 		p->listener[c->n_listeners - 1] = t + 1;
 	else if (block == CONF_ROUTE)
 		p->route[c->n_routes - 1] = t + 1;
+	else if (block == CONF_SHAPE)
+		p->shape[c->n_shapes - 1] = t + 1;
 	else
 		p->key[c->n_keys - 1] = t + 1;
 	for (i = 0; i < conf_n_items; i++) {
@@ -264,6 +270,10 @@ static const struct conf_token *read_statement(struct conf_reader *r, struct con
 	for (i = 1; i < CONF_BLOCKS; i++)
 		if (hk_slice_eq(t->text, hk_slice_str(conf_blocks[i].name)))
 			block = (enum conf_block)i;
+	if (r->is_of_shapes && block != CONF_SHAPE) {
+		conf_error(r, t, "only shape blocks stand in a shaping file");
+		return skip(t + n);
+	}
 	if (block != CONF_GLOBAL && n == 2 && t[n].type == CONF_OPEN)
 		return read_block(r, p, block, t);
 	if (block != CONF_GLOBAL || t[n].type == CONF_OPEN) {
@@ -301,20 +311,22 @@ static size_t count_uses(const struct conf_reader *r, const char *word)
 static bool make_room(struct conf_reader *r, struct conf_places *p)
 {
 	size_t listeners = count_uses(r, "listen"), routes = count_uses(r, "route"),
-	       keys = count_uses(r, "key"), signs = count_uses(r, "sign");
+	       shapes = count_uses(r, "shape"), keys = count_uses(r, "key"), signs = count_uses(r, "sign");
 	struct hk_conf *c = r->conf;
 
 	c->listener = hk_arena_array(&c->arena, listeners, sizeof *c->listener);
 	c->route = hk_arena_array(&c->arena, routes, sizeof *c->route);
+	c->shape = hk_arena_array(&c->arena, shapes, sizeof *c->shape);
 	c->key = hk_arena_array(&c->arena, keys, sizeof *c->key);
 	c->sign = hk_arena_array(&c->arena, signs, sizeof *c->sign);
 	p->listener = hk_arena_array(r->scratch, listeners, sizeof(void *));
 	p->route = hk_arena_array(r->scratch, routes, sizeof(void *));
+	p->shape = hk_arena_array(r->scratch, shapes, sizeof(void *));
 	p->key = hk_arena_array(r->scratch, keys, sizeof(void *));
 	p->sign = hk_arena_array(r->scratch, signs, sizeof(void *));
 	p->talkers_set = hk_arena_array(r->scratch, listeners, sizeof(bool));
 	p->return_path_set = hk_arena_array(r->scratch, routes, sizeof(bool));
-	return c->listener && c->route && c->key && c->sign && p->listener && p->route && p->key &&
+	return c->listener && c->route && c->shape && p->shape && c->key && c->sign && p->listener && p->route && p->key &&
 	       p->sign && p->talkers_set && p->return_path_set;
 }
 
@@ -331,20 +343,21 @@ static void read_all(struct conf_reader *r)
 	preset(r, CONF_GLOBAL, r->conf);
 	for (t = r->token; t->type != CONF_END;)
 		t = read_statement(r, &places, &global, t);
-	check_required(r, &global);
+	if (!r->is_of_shapes)
+		check_required(r, &global);
 	if (r->no_memory)
 		return;
 	conf_finish(r, &places);
 	conf_check(r, &places);
 }
 
-enum hk_status hk_conf_parse(
-    const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error)
+static enum hk_status parse(
+    const char *file, struct hk_slice text, bool is_of_shapes, struct hk_conf **ret, struct hk_conf_error *error)
 {
 	struct hk_conf_error ignored;
 	struct hk_arena scratch;
 	struct conf_reader r = {
-	    .file = file, .scratch = &scratch, .error = error ? error : &ignored};
+	    .file = file, .scratch = &scratch, .error = error ? error : &ignored, .is_of_shapes = is_of_shapes};
 	enum hk_status status = HK_OK;
 
 	*r.error = (struct hk_conf_error){0};
@@ -376,6 +389,22 @@ enum hk_status hk_conf_parse(
 		*ret = r.conf;
 	else
 		hk_conf_free(r.conf);
+	return status;
+}
+
+enum hk_status hk_conf_parse(
+    const char *file, struct hk_slice text, struct hk_conf **ret, struct hk_conf_error *error)
+{
+	return parse(file, text, false, ret, error);
+}
+
+enum hk_status hk_conf_check_shapes(const char *file, struct hk_slice text, struct hk_conf_error *error)
+{
+	struct hk_conf *shapes;
+	enum hk_status status = parse(file, text, true, &shapes, error);
+
+	if (status == HK_OK)
+		hk_conf_free(shapes);
 	return status;
 }
 

@@ -53,6 +53,9 @@ static const struct conf_word log_formats[] = {{"own", HK_LOG_OWN}, {"json", HK_
 #define ROUTE(member)                                                                              \
 	CONF_ROUTE, .offset = offsetof(struct hk_conf_route, member),                              \
 	            .width = sizeof(((struct hk_conf_route *)0)->member)
+#define SHAPE(member)                                                                              \
+	CONF_SHAPE, .offset = offsetof(struct hk_conf_shape, member),                              \
+	            .width = sizeof(((struct hk_conf_shape *)0)->member)
 #define KEY(member)                                                                                \
 	CONF_KEY, .offset = offsetof(struct hk_conf_key, member),                                  \
 	          .width = sizeof(((struct hk_conf_key *)0)->member)
@@ -131,6 +134,9 @@ const struct conf_item conf_items[] = {
         .manual = "How old a message gets before its sender is told, after the next attempt that fails, that it is late; "
                   "with several times he is told so often. Whom the sender asked not to hear of is not told of (RFC 3461 "
                   "4.1). 0 tells nobody."},
+    {"shaping", GLOBAL(shaping), .kind = CONF_KIND_PATH,
+        .manual = "A file of shape blocks, what large providers take, such as /usr/share/hikyaku/shaping.conf, which is shipped. It is read "
+                  "when the configuration is."},
     {"evidence-size", GLOBAL(evidence_size), .kind = CONF_KIND_SIZE, .least = 0,
         .most = UINT64_C(1) << 44, .preset = "1g", .restart = true,
         .manual = "How much is kept of what verdicts rested on; 0 keeps nothing."},
@@ -410,6 +416,11 @@ const struct conf_item conf_items[] = {
     {"messages-per-connection", ROUTE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
         .preset = "100",
         .manual = "How many messages one connection serves, one after the other; it is kept for two seconds for the next one."},
+    {"recipients-per-message", ROUTE(message_rcpts), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100,
+        .preset = "100", .manual = "How many recipients one transaction names at most (RFC 5321 4.5.3.1.8: every server takes 100)."},
+    {"rate", ROUTE(rate), .kind = CONF_KIND_RATE, .preset = "0",
+        .manual = "How many deliveries to one next hop are begun in a time at most, whatever the time is counted from; 0 is any number. By mx "
+                  "a next hop is all domains that have the same hosts."},
     {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
     {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
@@ -418,6 +429,18 @@ const struct conf_item conf_items[] = {
     {"unconvertible", ROUTE(unconvertible), .kind = CONF_KIND_WORD, .words = unconvertible, .preset = "as-is",
         .manual = "What becomes of 8-bit mail for a next hop without 8BITMIME that cannot be made 7-bit mail: since others "
                   "signed it, or by its form. as-is: it goes as it came; bounce: it goes back (5.6.3)."},
+
+    {"mx", SHAPE(mx), .kind = CONF_KIND_DOMAINS, .required = true,
+        .manual = "Hosts; with a leading dot all below it. A shape is for the domains whose MX are all among them."},
+    {"concurrency", SHAPE(concurrency), .kind = CONF_KIND_NUMBER, .least = 1, .most = 1000, .preset_words = "the route's",
+        .manual = "How many deliveries go there at once."},
+    {"messages-per-connection", SHAPE(connection_messages), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100000,
+        .preset_words = "the route's", .manual = "How many messages one connection serves."},
+    {"recipients-per-message", SHAPE(message_rcpts), .kind = CONF_KIND_NUMBER, .least = 1, .most = 100, .preset_words = "the route's",
+        .manual = "How many recipients one transaction names."},
+    {"rate", SHAPE(rate), .kind = CONF_KIND_RATE, .preset = "0", .manual = "How many deliveries are begun in a time; 0 is any number."},
+    {"together", SHAPE(is_together), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
+        .manual = "Whether all that fits is one next hop, and has these numbers together; off: each set of hosts has them for itself."},
 
     {"domain", KEY(domain), .kind = CONF_KIND_DOMAIN, .required = true,
         .manual = "The signing domain (d=)."},
@@ -435,6 +458,9 @@ const struct conf_block_info conf_blocks[CONF_BLOCKS] = {
     [CONF_ROUTE] = {"route", "PATTERN",
         "Where mail goes, by the recipient's domain: PATTERN is a domain, .domain for everything "
         "below it, or *; the first that fits wins."},
+    [CONF_SHAPE] = {"shape", "NAME",
+        "What the hosts of a provider take, for routes via mx; of each number the lower one counts, this or the route's, and the first shape that "
+        "fits. Shapes of a shaping file come after those that stand here:"},
     [CONF_KEY] = {"key", "NAME", "A DKIM signing key:"},
 };
 const char conf_sign_manual[] =

@@ -345,7 +345,10 @@ void conf_parse_number(struct conf_reader *r, const struct conf_item *item,
 
 void conf_print_number(const struct conf_item *item, const void *base, struct hk_buf *out)
 {
-	print_number(out, item->kind, load(item, base));
+	uint64_t value = load(item, base);
+
+	if (value || !item->least || item->preset) /* else it was not given */
+		print_number(out, item->kind, value);
 }
 
 void conf_parse_durations(struct conf_reader *r, const struct conf_item *item,

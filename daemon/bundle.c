@@ -12,6 +12,7 @@
 #include "daemon/bundle.h"
 #include "daemon/key_sources.h"
 #include "daemon/mailbox_file.h"
+#include "daemon/shaping_file.h"
 #include "io/control.h"
 #include "io/disk.h"
 #include "io/keys.h"
@@ -120,6 +121,8 @@ static enum hk_status add_tables(const struct hk_conf *conf, struct hk_arena *a,
 	hk_buf_add(&whole, *text);
 	hk_buf_add_byte(&whole, '\n');
 	status = mailbox_file_read(conf, &whole, why);
+	if (status == HK_OK)
+		status = shaping_file_read(conf, &whole, why);
 	if (status == HK_OK)
 		status = key_sources_read(conf, &whole, why);
 	if (status == HK_LIMIT && !why->n)

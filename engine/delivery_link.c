@@ -134,7 +134,7 @@ bool link_lost(struct hk_delivery *d)
 bool link_can_stay(const struct hk_delivery *d)
 {
 	return d->env.can_keep && !is_special(d) && !hk_smtpc_is_spent(d->client) &&
-	       d->messages + 1 < d->env.job->route->connection_messages;
+	       d->messages + 1 < d->env.job->connection_messages;
 }
 
 bool hk_delivery_take_link(struct hk_delivery *d, struct hk_delivery_link *ret)

@@ -167,6 +167,7 @@ void rig_put(struct rig *r, const struct rig_mail *t)
 	at = hk_slice_rfind(m.rcpt[0].address, '@');
 	r->job.domain = hk_slice_from(m.rcpt[0].address, at + 1);
 	r->job.route = hk_conf_find_route(r->conf, r->job.domain);
+	r->job.connection_messages = r->job.route ? r->job.route->connection_messages : 0;
 	r->result = r->job.result;
 }
 

@@ -13,6 +13,7 @@ static const char *const verbs[] = {
     [HK_QUEUE_RETRY] = "retry",
     [HK_QUEUE_DELETE] = "delete",
     [HK_QUEUE_EXPIRE] = "expire",
+    [HK_QUEUE_HOPS] = "hops",
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -26,7 +27,7 @@ enum hk_status hk_operator_verb_find(struct hk_slice name, enum hk_queue_verb *r
 	size_t i;
 
 	for (i = 0; i < VERBS; i++)
-		if (hk_slice_eq(name, hk_slice_str(verbs[i]))) {
+		if (verbs[i] && hk_slice_eq(name, hk_slice_str(verbs[i]))) {
 			*ret = (enum hk_queue_verb)i;
 			return HK_OK;
 		}
@@ -132,6 +133,8 @@ static enum hk_status check(struct reading *r)
 		return wrong(r, "a request has a verb");
 	if (q->verb == HK_QUEUE_LIST)
 		return q->n_ids || given > 1 ? wrong(r, "list takes a domain or nothing") : HK_OK;
+	if (q->verb == HK_QUEUE_HOPS)
+		return given ? wrong(r, "hops takes nothing") : HK_OK;
 	if (q->verb == HK_QUEUE_SHOW)
 		return q->n_ids && given == 1 ? HK_OK : wrong(r, "show takes ids");
 	return given == 1 ? HK_OK : wrong(r, "one of ids, domain and all has to be there");
@@ -285,6 +288,28 @@ void hk_operator_entry_format(const struct hk_queue_entry *e, const struct hk_ma
 	hk_buf_add_byte(out, '\n');
 }
 
+void hk_operator_hop_format(const struct hk_queue_hop *h, struct hk_buf *out)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {{"domains", h->domains}, {"waiting", h->waiting}, {"out", h->out}, {"limit", h->limit}, {"most", h->most},
+	    {"rests", h->rests}, {"failures", h->failures}, {"rate_most", h->rate_most}, {"rate_seconds", h->rate_seconds}};
+	struct hk_json_writer w;
+	size_t i;
+
+	hk_json_begin(&w, out);
+	hk_json_object(&w, NULL);
+	hk_json_string(&w, "hop", h->name);
+	if (h->shape.n)
+		hk_json_string(&w, "shape", h->shape);
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		hk_json_int(&w, numbers[i].name, (int64_t)numbers[i].value);
+	reason_add(&w, &h->reason);
+	hk_json_close_object(&w);
+	hk_buf_add_byte(out, '\n');
+}
+
 void hk_operator_end_format(enum hk_status status, uint64_t count, const char *why, struct hk_buf *out)
 {
 	struct hk_json_writer w;
@@ -332,6 +357,18 @@ static const struct member line_members[] = {
     {"message_size", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, entry.size)},
     {"attempts", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, entry.attempts)},
     {"expires", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, entry.expires)},
+    {"hop", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, hop.name)},
+    {"shape", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, hop.shape)},
+    {"delay_reason", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, hop.reason)},
+    {"domains", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.domains)},
+    {"waiting", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.waiting)},
+    {"out", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.out)},
+    {"limit", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.limit)},
+    {"most", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.most)},
+    {"rests", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.rests)},
+    {"failures", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.failures)},
+    {"rate_most", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.rate_most)},
+    {"rate_seconds", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, hop.rate_seconds)},
 };
 static const struct member rcpt_members[] = {
     {"address", HK_JSON_STRING, take_text, offsetof(struct hk_operator_rcpt, address)},
@@ -440,7 +477,7 @@ enum hk_status hk_operator_line_parse(struct hk_arena *a, struct hk_slice line, 
 	}
 	if (status == HK_OK)
 		status = hk_json_next(json, &token, &name);
-	if (status == HK_OK && (token != HK_JSON_END || (!l.is_end && !l.entry.queue_id.n)))
+	if (status == HK_OK && (token != HK_JSON_END || (!l.is_end && !l.entry.queue_id.n && !l.hop.name.n)))
 		status = HK_SYNTAX;
 	if (status == HK_OK)
 		*ret = l;

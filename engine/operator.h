@@ -16,7 +16,7 @@
 #define HK_OPERATOR_REQUEST_MAX (64u * 1024)        /* octets of a request with its LF */
 #define HK_OPERATOR_LINE_MAX    (32u * 1024 * 1024) /* of an answer: a message of 10,000 recipients */
 
-/* One of ids, domain and all; LIST takes none of them too. */
+/* One of ids, domain and all; LIST takes none of them too, HOPS none at all. */
 struct hk_operator_request {
 	enum hk_queue_verb verb;
 	uint64_t *id;
@@ -45,12 +45,20 @@ struct hk_operator_entry {
 };
 /* hk_operator_entry_format(entry, mail, all, out): with its LF; all: also the recipients that do not wait any more. */
 void hk_operator_entry_format(const struct hk_queue_entry *, const struct hk_mail *, bool all, struct hk_buf *out);
+/* hk_operator_hop_format(hop, out): with its LF. */
+void hk_operator_hop_format(const struct hk_queue_hop *, struct hk_buf *out);
 /* The line with the status; why may be NULL. */
 void hk_operator_end_format(enum hk_status, uint64_t count, const char *why, struct hk_buf *out);
 
-/* A line of an answer: of a message, or the end. */
+/* A next hop as it is told; numbers as in struct hk_queue_hop. */
+struct hk_operator_hop {
+	struct hk_slice name, shape, reason;
+	uint64_t domains, waiting, out, limit, most, rests, failures, rate_most, rate_seconds;
+};
+/* A line of an answer: of a message, of a hop (it has a name), or the end. */
 struct hk_operator_line {
 	bool is_end, is_ok;
+	struct hk_operator_hop hop;
 	struct hk_slice why;
 	uint64_t count;
 	struct hk_operator_entry entry;

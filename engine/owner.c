@@ -18,6 +18,8 @@ static void init_lists(struct hk_owner *o)
 	o->last_ask = &o->asks;
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
+	hk_hops_init(&o->paced);
+	o->paced_until = UINT64_MAX;
 }
 
 static uint64_t longest_of(const struct hk_conf_times *times, uint64_t longest)
@@ -261,6 +263,7 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	tidy(o);
 	o->intake = hk_spool_intake(o->spool);
 	hk_sites_expire(o);
+	hk_hops_wake(o);
 	hk_round_start_due(o);
 	hk_jobs_dispatch(o);
 }
@@ -296,6 +299,8 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 		at = m->due_ms;
 	if (hk_sites_deadline(o) < at && !o->is_stopping)
 		at = hk_sites_deadline(o);
+	if (o->paced_until < at && !o->is_stopping)
+		at = o->paced_until;
 	return at;
 }
 

@@ -53,6 +53,7 @@ struct hk_job {
 	int64_t born_ms;          /* mono: when the message was accepted, however the calendar jumped */
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
+	unsigned connection_messages; /* that one connection serves */
 	struct hk_slice domain;   /* of the recipients; in memory of the job */
 	uint32_t *rcpt;           /* indexes in the message */
 	size_t n_rcpt;

@@ -40,7 +40,7 @@ void hk_owner_call(struct hk_owner *o, struct hk_queue_call *c)
 	struct hk_calling *in = calling_of(c);
 
 	*in = (struct hk_calling){.call = c};
-	c->done = c->n_entries = 0;
+	c->done = c->n_entries = c->n_hops = 0;
 	c->status = c->verb != HK_QUEUE_LIST && c->n_ids > HK_QUEUE_IDS_MAX ? HK_LIMIT : HK_OK;
 	*o->last_call = in;
 	o->last_call = &in->next;
@@ -277,7 +277,7 @@ static void run(struct hk_owner *o, struct hk_queue_call *c)
 
 static bool is_question(const struct hk_queue_call *c)
 {
-	return c->verb == HK_QUEUE_LIST || c->verb == HK_QUEUE_SHOW;
+	return c->verb == HK_QUEUE_LIST || c->verb == HK_QUEUE_SHOW || c->verb == HK_QUEUE_HOPS;
 }
 
 void hk_calls_put(struct hk_owner *o)
@@ -310,7 +310,7 @@ static bool is_done(struct hk_owner *o, struct hk_calling *in, bool ok)
 		return true;
 	}
 	if (is_question(c)) {
-		c->status = c->verb == HK_QUEUE_LIST ? list(o, c) : show(o, c);
+		c->status = c->verb == HK_QUEUE_LIST ? list(o, c) : c->verb == HK_QUEUE_SHOW ? show(o, c) : hk_hops_tell(o, c);
 		return true;
 	}
 	if (!ok)

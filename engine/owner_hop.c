@@ -9,14 +9,15 @@ enum { SLOTS_FIRST = 64, DOMAIN_MOST = 255 /* RFC 5321 4.5.3.1.2 */ };
 
 /* ---- hops ------------------------------------------------------------------ */
 
-struct hk_hop *hk_hop_new(struct hk_owner *o, const struct hk_conf_route *route)
+struct hk_hop *hk_hop_new(struct hk_owner *o, const struct hk_conf_route *route, const struct hk_conf_shape *shape)
 {
 	struct hk_hop *hop = calloc(1, sizeof *hop);
 
 	if (!hop)
 		return NULL;
 	hop->route = route;
-	hop->limit = route->concurrency;
+	hop->shape = shape;
+	hop->limit = hk_hop_most(hop);
 	if (route->via == HK_VIA_MX && hop->limit > HK_HOP_LIMIT_FIRST)
 		hop->limit = HK_HOP_LIMIT_FIRST;
 	hop->last = &hop->first;
@@ -70,7 +71,31 @@ void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
 {
 	if (hop->in || hop->is_asked || !hop->first || (hop->out && hop->out >= hop->limit))
 		return;
-	join(hk_site_is_due(o, hop) ? &o->unasked : &o->ready, hop);
+	if (hk_site_is_due(o, hop)) {
+		join(&o->unasked, hop);
+	} else if (hk_hop_is_paced(o, hop)) {
+		join(&o->paced, hop);
+		if (hop->next_us / 1000 + 1 < o->paced_until)
+			o->paced_until = hop->next_us / 1000 + 1;
+	} else {
+		join(&o->ready, hop);
+	}
+}
+
+void hk_hops_wake(struct hk_owner *o)
+{
+	struct hk_hop *hop, *last = NULL;
+
+	if (o->now.mono_ms < o->paced_until)
+		return;
+	o->paced_until = UINT64_MAX;
+	for (hop = o->paced.first; hop; hop = hop->next_in)
+		last = hop;
+	while (last && (hop = hk_hop_next(&o->paced))) {
+		hk_hop_make_ready(o, hop); /* which may put it back behind the last one */
+		if (hop == last)
+			return;
+	}
 }
 
 /* Goes when no domain points here, nothing waits, and no job is out. */
@@ -88,6 +113,7 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 	else
 		o->hops = hop->next;
 	hk_reason_release(o, hop->reason);
+	free(hop->host);
 	free(hop);
 }
 
@@ -105,6 +131,7 @@ void hk_hop_queue(struct hk_owner *o, struct hk_group *group)
 	struct hk_hop *hop = group->hop;
 
 	group->next = NULL;
+	hop->waiting++;
 	*hop->last = group;
 	hop->last = &group->next;
 	hk_hop_make_ready(o, hop);
@@ -115,6 +142,7 @@ struct hk_group *hk_hop_take(struct hk_hop *hop)
 	struct hk_group *group = hop->first;
 
 	if (group) {
+		hop->waiting--;
 		hop->first = group->next;
 		if (!hop->first)
 			hop->last = &hop->first;
@@ -163,7 +191,7 @@ static enum hk_status find_hop(struct hk_owner *o, struct hk_domain *d)
 	if (route->via != HK_VIA_MX)
 		hop = o->route_hop[i];
 	if (!hop)
-		hop = hk_hop_new(o, route);
+		hop = hk_hop_new(o, route, NULL);
 	if (!hop)
 		return HK_NOMEM;
 	if (route->via != HK_VIA_MX)
@@ -387,6 +415,8 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 		hop->in = NULL;
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
+	hk_hops_init(&o->paced);
+	o->paced_until = UINT64_MAX;
 	for (i = 0; i < o->n_slots; i++) {
 		for (d = o->slot[i]; d; d = d->next) {
 			if (d->hop) {
@@ -414,6 +444,7 @@ void hk_hop_free_all(struct hk_owner *o)
 		next = hop->next;
 		while ((group = hk_hop_take(hop)))
 			free(group);
+		free(hop->host);
 		free(hop);
 	}
 	o->hops = NULL;

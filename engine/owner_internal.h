@@ -18,6 +18,7 @@
 
 #define HK_OWNER_JOBS_MAX   1000u   /* deliveries out at once, over all hops: sockets */
 #define HK_HOP_LIMIT_FIRST  5u      /* deliveries to a hop of which nothing is known; Postfix begins with as many */
+#define HK_HOP_HASTE_US     100000u /* how much too early one may begin by its rate; see owner_shape.c */
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
 #define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
@@ -43,6 +44,11 @@ struct hk_hop {
 	struct hk_hops *in;              /* where it waits: those that may take a job, or whose site is not known; NULL: nowhere */
 	struct hk_hop *next_in;
 	const struct hk_conf_route *route;
+	const struct hk_conf_shape *shape; /* of the provider; or NULL */
+	char *host;                      /* of a site: the first of its hosts; owned */
+	size_t waiting;                  /* groups */
+	uint32_t row;                    /* in an answer to an operator */
+	uint64_t next_us;                /* when the next one may begin by the rate, but for some haste; mono, microseconds */
 	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
 	bool is_known;                   /* alone, since no other domain has its hosts, or it has none */
 	bool is_asked;                   /* nothing goes out before the answer */
@@ -178,7 +184,8 @@ struct hk_owner {
 	uint64_t seed;                   /* of their hash: names come from outside */
 	struct hk_hop *hops;
 	struct hk_hop **route_hop;       /* of each route of conf; NULL for MX or not used yet */
-	struct hk_hops ready, unasked;
+	struct hk_hops ready, unasked, paced; /* paced: the rate lets none begin now */
+	uint64_t paced_until;            /* mono: the first of them may then; UINT64_MAX: there are none */
 	struct hk_id_map sites;          /* hops by site */
 	struct hk_site_ask *asks, **last_ask; /* oldest first */
 	size_t n_asks;
@@ -214,7 +221,7 @@ struct hk_domain *hk_domain_find(const struct hk_owner *, struct hk_slice name);
 bool hk_domain_has_hop(struct hk_owner *, struct hk_domain *);
 /* hk_domain_move(o, d, hop): its mail goes there; NULL: to a new one of its own. NOMEM: it has no hop then (hk_domain_has_hop). */
 enum hk_status hk_domain_move(struct hk_owner *, struct hk_domain *, struct hk_hop *);
-struct hk_hop *hk_hop_new(struct hk_owner *, const struct hk_conf_route *); /* NULL: NOMEM */
+struct hk_hop *hk_hop_new(struct hk_owner *, const struct hk_conf_route *, const struct hk_conf_shape *); /* NULL: NOMEM */
 void hk_hop_queue(struct hk_owner *, struct hk_group *);
 struct hk_group *hk_hop_take(struct hk_hop *);
 void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
@@ -228,6 +235,15 @@ void hk_hop_leave(struct hk_owner *, struct hk_hop *); /* one user less */
 void hk_hop_learn(struct hk_owner *, struct hk_hop *, const struct hk_job *);
 void hk_hop_fail(struct hk_owner *, struct hk_hop *, struct hk_slice domain, const struct hk_rcpt_result *);
 bool hk_hop_rests(const struct hk_owner *, const struct hk_hop *);
+/* the lower number of route and shape */
+unsigned hk_hop_most(const struct hk_hop *);
+unsigned hk_hop_most_messages(const struct hk_hop *); /* of a connection */
+unsigned hk_hop_most_rcpts(const struct hk_hop *);    /* of a job */
+/* hk_hop_is_paced: by its rate none may begin now. hk_hop_begun: one has. hk_hops_wake: those whose time has come. */
+struct hk_conf_rate hk_hop_rate(const struct hk_hop *); /* most 0: none */
+bool hk_hop_is_paced(const struct hk_owner *, const struct hk_hop *);
+void hk_hop_begun(struct hk_owner *, struct hk_hop *);
+void hk_hops_wake(struct hk_owner *);
 /* which domains share their hosts: owner_site.c. hk_site_is_due: the hop's domain has to be asked for first. hk_sites_ask: for those
  * that wait for it. hk_site_refresh: before a round, when what is known got old. hk_site_forget: the DNS does not tell. */
 bool hk_site_is_due(const struct hk_owner *, const struct hk_hop *);
@@ -297,6 +313,8 @@ uint32_t hk_reason_use(struct hk_owner *, const struct hk_rcpt_result *);
 void hk_reason_release(struct hk_owner *, uint32_t);
 void hk_reason_get(const struct hk_owner *, uint32_t, struct hk_queue_reason *ret);
 void hk_reasons_free(struct hk_owner *);
+/* what an operator is told of them: owner_tell.c */
+enum hk_status hk_hops_tell(struct hk_owner *, struct hk_queue_call *) HK_MUSTCHECK;
 /* calls: owner_call.c */
 void hk_calls_put(struct hk_owner *);
 void hk_calls_done(struct hk_owner *, bool ok);

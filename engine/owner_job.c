@@ -269,7 +269,7 @@ static bool goes_with(const struct hk_group *group, const struct hk_message *m, 
 	       (group->hop->route->via != HK_VIA_MX || d == m->rcpt[first].domain);
 }
 
-/* One job of a group: at most HK_JOB_RCPT_MAX of its n recipients. */
+/* One job of a group: as many of its n recipients as the hop takes at once. */
 static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group, size_t first, size_t n)
 {
 	struct hk_message *m = group->message;
@@ -280,14 +280,15 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 
 	if (hk_spool_find(o->spool, m->id, &place) != HK_OK)
 		return NULL;
-	if (n > HK_JOB_RCPT_MAX)
-		n = HK_JOB_RCPT_MAX;
+	if (n > hk_hop_most_rcpts(group->hop))
+		n = hk_hop_most_rcpts(group->hop);
 	job = job_new(o, m, m->rcpt[first].domain, n);
 	if (!job)
 		return NULL;
 	job->place = place;
 	job->route = group->hop->route;
 	job->site = group->hop->site;
+	job->connection_messages = hk_hop_most_messages(group->hop);
 	r = job->owner_private;
 	r->hop = group->hop;
 	add_rcpt(job, m, first);
@@ -296,6 +297,7 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 			add_rcpt(job, m, i);
 	hk_round_join(o, m);
 	group->hop->out++;
+	hk_hop_begun(o, group->hop);
 	o->counts.jobs_out++;
 	return job;
 }

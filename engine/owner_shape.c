@@ -11,6 +11,71 @@
 #include "engine/log_value.h"
 #include "engine/owner_internal.h"
 
+/* ---- the operator's numbers ------------------------------------------------------- */
+
+static unsigned lower(unsigned of_route, unsigned of_shape)
+{
+	return of_shape && of_shape < of_route ? of_shape : of_route;
+}
+
+unsigned hk_hop_most(const struct hk_hop *hop)
+{
+	return lower(hop->route->concurrency, hop->shape ? hop->shape->concurrency : 0);
+}
+
+unsigned hk_hop_most_messages(const struct hk_hop *hop)
+{
+	return lower(hop->route->connection_messages, hop->shape ? hop->shape->connection_messages : 0);
+}
+
+unsigned hk_hop_most_rcpts(const struct hk_hop *hop)
+{
+	return lower(lower(HK_JOB_RCPT_MAX, hop->route->message_rcpts), hop->shape ? hop->shape->message_rcpts : 0);
+}
+
+/* ---- the rate ----------------------------------------------------------------------
+ *
+ * Each that begins moves the time of the next one by an interval. Some haste is allowed, so that a busy hop is woken ten times a
+ * second and not for each message; the interval is longer for it: in any window of W, with haste H, at most (W + H) / interval + 1
+ * begin, and that is the configured number. */
+
+struct hk_conf_rate hk_hop_rate(const struct hk_hop *hop)
+{
+	const struct hk_conf_rate *a = &hop->route->rate, *b = hop->shape ? &hop->shape->rate : a;
+
+	if (!a->most || (b->most && (uint64_t)b->most * a->seconds < (uint64_t)a->most * b->seconds))
+		return *b;
+	return *a;
+}
+
+static uint64_t haste_us(const struct hk_conf_rate *rate)
+{
+	uint64_t twentieth = (uint64_t)rate->seconds * 1000000 / 20;
+
+	return twentieth < HK_HOP_HASTE_US ? twentieth : HK_HOP_HASTE_US;
+}
+
+bool hk_hop_is_paced(const struct hk_owner *o, const struct hk_hop *hop)
+{
+	struct hk_conf_rate rate = hk_hop_rate(hop);
+
+	return rate.most && !hk_hop_rests(o, hop) && o->now.mono_ms * 1000 + haste_us(&rate) < hop->next_us;
+}
+
+void hk_hop_begun(struct hk_owner *o, struct hk_hop *hop)
+{
+	struct hk_conf_rate rate = hk_hop_rate(hop);
+	uint64_t now = o->now.mono_ms * 1000;
+
+	if (!rate.most)
+		return;
+	if (hop->next_us < now)
+		hop->next_us = now;
+	hop->next_us += ((uint64_t)rate.seconds * 1000000 + haste_us(&rate)) / rate.most + 1;
+}
+
+/* ---- what is learnt ------------------------------------------------------------------- */
+
 bool hk_hop_rests(const struct hk_owner *o, const struct hk_hop *hop)
 {
 	return hop->rests_until > o->now.mono_ms;
@@ -47,7 +112,7 @@ static void succeed(struct hk_hop *hop)
 {
 	hop->failures = 0;
 	hop->rests_until = 0;
-	if (hop->limit < hop->route->concurrency && (++hop->credit >= hop->limit || !hop->was_down)) {
+	if (hop->limit < hk_hop_most(hop) && (++hop->credit >= hop->limit || !hop->was_down)) {
 		hop->limit++;
 		hop->credit = 0;
 	}

@@ -31,21 +31,29 @@ static int by_name(const void *a, const void *b)
 	return order ? order : one->n < two->n ? -1 : one->n > two->n;
 }
 
+/* What is found of a domain. */
+struct found {
+	const struct hk_conf_route *route;
+	const struct hk_conf_shape *shape;
+	struct hk_slice name[HK_DNS_RRS_MAX]; /* the hosts, sorted */
+	size_t n;
+	uint64_t site;                        /* 0: none */
+};
+
 /* With the secret of the tables: nobody can find hosts for which the number is another site's. 0: none, or no memory for it. */
-static uint64_t number_of(const struct hk_owner *o, const struct hk_conf_route *route, const struct hk_slice *name, size_t n)
+static uint64_t number_of(const struct hk_owner *o, const struct found *f)
 {
-	uint64_t number = 0, which = (uint64_t)(route - o->conf->route);
+	uint64_t number = 0, which[] = {o->seed, (uint64_t)(f->route - o->conf->route), f->shape ? (uint64_t)(f->shape - o->conf->shape) + 1 : 0};
 	uint8_t digest[HK_SHA256_SIZE];
 	struct hk_buf text;
 	size_t i;
 
 	hk_buf_init(&text, NAMES_MAX);
-	hk_buf_add(&text, hk_slice_of((const uint8_t *)&o->seed, sizeof o->seed));
-	hk_buf_add(&text, hk_slice_of((const uint8_t *)&which, sizeof which));
-	for (i = 0; i < n; i++) {
-		if (i && hk_slice_eq(name[i], name[i - 1]))
+	hk_buf_add(&text, hk_slice_of((const uint8_t *)which, sizeof which));
+	for (i = 0; i < f->n && !(f->shape && f->shape->is_together); i++) {
+		if (i && hk_slice_eq(f->name[i], f->name[i - 1]))
 			continue;
-		hk_buf_add(&text, name[i]);
+		hk_buf_add(&text, f->name[i]);
 		hk_buf_add_byte(&text, 0);
 	}
 	if (hk_buf_status(&text) == HK_OK && hk_sha256(hk_buf_slice(&text), digest) == HK_OK) {
@@ -56,34 +64,35 @@ static uint64_t number_of(const struct hk_owner *o, const struct hk_conf_route *
 	return number;
 }
 
-static uint64_t site_of(const struct hk_owner *o, const struct hk_conf_route *route, const struct hk_dns_answer *answer)
+static void find(const struct hk_owner *o, const struct hk_dns_answer *answer, struct found *f)
 {
-	struct hk_slice name[HK_DNS_RRS_MAX];
-	size_t n = 0, i;
+	size_t i;
 
-	for (i = 0; i < answer->n && n < HK_DNS_RRS_MAX; i++)
+	for (i = 0; i < answer->n && f->n < HK_DNS_RRS_MAX; i++)
 		if (answer->rr[i].data.n)
-			name[n++] = answer->rr[i].data;
-	if (!n)
-		return 0; /* no MX (RFC 5321 5.1), or the null one (RFC 7505) */
-	qsort(name, n, sizeof name[0], by_name);
-	return number_of(o, route, name, n);
+			f->name[f->n++] = answer->rr[i].data;
+	if (!f->n)
+		return; /* no MX (RFC 5321 5.1), or the null one (RFC 7505) */
+	qsort(f->name, f->n, sizeof f->name[0], by_name);
+	f->shape = hk_conf_find_shape(o->conf, f->name, f->n);
+	f->site = number_of(o, f);
 }
 
 /* ---- from hop to hop ------------------------------------------------------------------ */
 
 /* The hop of a site; NULL: no memory. */
-static struct hk_hop *find_site(struct hk_owner *o, const struct hk_conf_route *route, uint64_t site)
+static struct hk_hop *find_site(struct hk_owner *o, const struct found *f)
 {
-	struct hk_hop *hop = hk_id_map_get(&o->sites, site);
+	struct hk_hop *hop = hk_id_map_get(&o->sites, f->site);
 
 	if (hop)
 		return hop;
-	hop = hk_hop_new(o, route);
+	hop = hk_hop_new(o, f->route, f->shape);
 	if (!hop)
 		return NULL;
-	if (hk_id_map_put(&o->sites, site, hop) == HK_OK) {
-		hop->site = site;
+	hop->host = strndup((const char *)f->name[0].p, f->name[0].n);
+	if (hop->host && hk_id_map_put(&o->sites, f->site, hop) == HK_OK) {
+		hop->site = f->site;
 		return hop;
 	}
 	hop->users = 1;
@@ -116,11 +125,11 @@ static void take_groups(struct hk_owner *o, struct hk_hop *from, struct hk_hop *
 	}
 }
 
-static void move(struct hk_owner *o, struct hk_domain *d, uint64_t site)
+static void move(struct hk_owner *o, struct hk_domain *d, const struct found *f)
 {
-	struct hk_hop *from = d->hop, *to = site ? find_site(o, from->route, site) : from->site ? NULL : from;
+	struct hk_hop *from = d->hop, *to = f->site ? find_site(o, f) : from->site ? NULL : from;
 
-	if (!to && site)
+	if (!to && f->site)
 		return; /* without memory all stays as it is */
 	if (to == from) {
 		from->is_known = true;
@@ -151,12 +160,15 @@ static void fail(struct hk_owner *o, struct hk_domain *d, const struct hk_dns_an
 
 static void learn(struct hk_owner *o, struct hk_domain *d, const struct hk_dns_answer *answer)
 {
+	struct found found = {.route = d->hop->route};
+
 	if (hk_dns_is_failure(answer)) {
 		fail(o, d, answer);
 		return;
 	}
 	d->site_until = o->now.mono_ms + HK_SITE_LASTS_MS;
-	move(o, d, site_of(o, d->hop->route, answer));
+	find(o, answer, &found);
+	move(o, d, &found);
 }
 
 /* The ask has left the list. */

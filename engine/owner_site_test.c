@@ -427,6 +427,118 @@ static void domains_without_mail_are_remembered_up_to_a_number(void **state)
 	}
 }
 
+#define CONF_SHAPES                                                                                \
+	"hostname mx.b.test; spool /spool; accept b.test; resolver-timeout 5s;"                        \
+	"listen mx { address 127.0.0.1:25; role mx; }"                                                 \
+	"shape big { mx .big.test; concurrency 3; messages-per-connection 7; recipients-per-message 2; }" \
+	"shape wide { mx .wide.test wide.test; concurrency 30; messages-per-connection 3000; together off; }" \
+	"route * { via mx; concurrency 8; }"
+
+/* The customers of a provider, each with a host of his own, are one hop, or one for each set of hosts; the lower number counts. */
+static void a_shape_is_for_all_whose_hosts_fit(void **state)
+{
+	static const struct rig_mx mx[] = {{"d1.a.test", "one.big.test"}, {"d2.a.test", "two.big.test ONE.big.test"}, {"d3.a.test", "three.other.test"},
+	    {"d4.a.test", "one.big.test mx.other.test"}, {"d5.a.test", "big.test"}, {"d6.a.test", "x.wide.test"}, {"d7.a.test", "wide.test"}, {0}};
+	static const size_t expected[] = {0, 3, 0, 5, 5, 5, 5, 5}; /* d2 waits for d1 */
+	struct hk_job *job[MANY], *first[MANY];
+	struct rig r;
+	unsigned i, k;
+	size_t n;
+
+	(void)state;
+	start(&r, CONF_SHAPES);
+	r.mx = mx;
+	for (i = 1; i < COUNT(expected); i++) {
+		struct hk_job **out = i == 1 ? first : job;
+
+		for (k = 0; k < 8; k++)
+			put_each(&r, "a.test", i, i + 1);
+		n = take(&r, out, MANY);
+		if (n != expected[i])
+			fail_msg("d%u: %zu at once", i, n);
+		if (n)
+			assert_int_equal(out[0]->connection_messages, i == 1 ? 7 : 100);
+		if (i == 1)
+			continue;
+		give(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+		deliver_all(&r);
+	}
+	give(&r, first, 3, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	deliver_all(&r);
+	assert_int_equal(counts(&r).delivered, 7 * 8);
+	finish(&r);
+}
+
+static void a_transaction_has_no_more_recipients_than_the_hop_takes(void **state)
+{
+	static const struct rig_mx mx[] = {{"a.test", "one.big.test"}, {0}};
+	struct hk_job *job[MANY];
+	struct rig r;
+
+	(void)state;
+	start(&r, CONF_SHAPES);
+	r.mx = mx;
+	hk_owner_put(r.owner, make(&r, "", "a@a.test b@a.test c@a.test d@a.test e@a.test", 0), 77);
+	hk_owner_step(r.owner, &r.now);
+	assert_int_equal(take(&r, job, MANY), 3);
+	assert_int_equal(job[0]->n_rcpt, 2);
+	assert_int_equal(job[1]->n_rcpt, 2);
+	assert_int_equal(job[2]->n_rcpt, 1);
+	give(&r, job, 3, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	assert_int_equal(counts(&r).queued, 0);
+	finish(&r);
+}
+
+/* In no window of its time, wherever it begins, are there more than the rate says; and hardly fewer. */
+static void a_rate_holds_in_any_window(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned most, window_ms, least;
+	} cases[] = {{"1/1m", 1, 60000, 9}, {"10/1s", 10, 1000, 470}, {"100/1m", 100, 60000, 900}, {"1000/1s", 1000, 1000, 940}, {"70/1s", 70, 1000, 900}};
+	enum { MAILS = 1000 };
+	static uint64_t begun[MAILS];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		char conf[600];
+		struct hk_job *job;
+		struct rig r;
+		size_t n = 0, first = 0;
+		uint64_t end;
+		unsigned steps = 0;
+
+		snprintf(conf, sizeof conf, "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; role mx; }"
+		    "route * { via smtp 127.0.0.1:26; concurrency 1000; rate %s; }", cases[i].text);
+		start(&r, conf);
+		for (k = 0; k < MAILS; k++)
+			hk_owner_put(r.owner, make(&r, "", "u@c.test", 0), 77);
+		end = r.now.mono_ms + (cases[i].window_ms == 1000 ? cases[i].most < 1000 ? 50000 : 1000 : 600000);
+		while (r.now.mono_ms < end && n < MAILS) {
+			uint64_t at = hk_owner_deadline(r.owner);
+
+			if (at > r.now.mono_ms)
+				r.now.mono_ms = at < end ? at : end;
+			hk_owner_step(r.owner, &r.now);
+			while (take(&r, &job, 1)) {
+				begun[n++] = r.now.mono_ms;
+				give_back(&r, job, HK_RCPT_DELIVERED);
+			}
+			assert_in_range(steps++, 0, 20000);
+		}
+		for (k = 0; k < n; k++) {
+			while (begun[k] - begun[first] >= cases[i].window_ms)
+				first++;
+			if (k - first + 1 > cases[i].most)
+				fail_msg("%s: %zu within its time", cases[i].text, k - first + 1);
+		}
+		if (n < cases[i].least)
+			fail_msg("%s: only %zu", cases[i].text, n);
+		finish(&r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -442,6 +554,9 @@ int main(void)
 	    cmocka_unit_test(a_reload_asks_again_and_loses_nothing),
 	    cmocka_unit_test(questions_out_at_once_are_bounded),
 	    cmocka_unit_test(domains_without_mail_are_remembered_up_to_a_number),
+	    cmocka_unit_test(a_shape_is_for_all_whose_hosts_fit),
+	    cmocka_unit_test(a_transaction_has_no_more_recipients_than_the_hop_takes),
+	    cmocka_unit_test(a_rate_holds_in_any_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
  *	RETRY		due now, whatever its time; held mail stays held
  *	RUN		RETRY of all that have a recipient that waits at `domain`; "@" in front: or below it (RFC 1985 5.2)
  *	DELETE		without a report to anybody
+ *	HOPS		the next hops that the schedule knows of, and what it learnt of them
  *	EXPIRE		as at the end of its lifetime: the sender gets a report
  *
  * What is being delivered meanwhile is not stopped: DELETE and EXPIRE count for a recipient that this attempt does not reach.
@@ -30,6 +31,7 @@ enum hk_queue_verb {
 	HK_QUEUE_DELETE,
 	HK_QUEUE_EXPIRE,
 	HK_QUEUE_RUN,
+	HK_QUEUE_HOPS,
 };
 enum hk_queue_state {
 	HK_QUEUE_WAITING,     /* for its time */
@@ -61,6 +63,20 @@ struct hk_queue_entry {
 	size_t n_rcpt;
 };
 
+#define HK_QUEUE_HOPS_MAX 10000u /* told of; those with mail first */
+
+/* A next hop: a route, or by MX one domain or all that have the same hosts. */
+struct hk_queue_hop {
+	struct hk_slice name;  /* of the shape, of its first host, of the domain, or the route's pattern */
+	struct hk_slice shape; /* empty: none fits */
+	size_t domains, waiting; /* waiting: parts of messages, for their turn */
+	unsigned out, limit, most; /* deliveries now, at once by what was learnt, and by the configuration */
+	uint64_t rests; /* seconds; 0: it does not */
+	unsigned failures; /* in a row */
+	uint32_t rate_most, rate_seconds; /* 0: none */
+	struct hk_queue_reason reason; /* why it rests */
+};
+
 struct hk_queue_call {
 	struct hk_arena arena;  /* holds the answer and, if wanted, what was asked */
 	enum hk_queue_verb verb;
@@ -72,6 +88,8 @@ struct hk_queue_call {
 	size_t done;            /* messages that were there, and are as wanted now */
 	struct hk_queue_entry *entry; /* SHOW: of those ids that are there, in their order */
 	size_t n_entries;
+	struct hk_queue_hop *hop; /* HOPS */
+	size_t n_hops;
 	void *back;             /* whoever asked */
 	uint64_t owner_room[16]; /* the owner's while it has the call */
 };

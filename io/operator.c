@@ -223,7 +223,7 @@ static void go_on(struct hk_operator *o, struct client *c)
 	size_t n = c->n_ids - c->next, most = shows ? c->page : HK_QUEUE_IDS_MAX;
 
 	if (!c->is_listed) {
-		ask(o, c, HK_QUEUE_LIST, NULL, 0);
+		ask(o, c, c->request.verb == HK_QUEUE_HOPS ? HK_QUEUE_HOPS : HK_QUEUE_LIST, NULL, 0);
 	} else if (n) {
 		n = n < most ? n : most;
 		ask(o, c, shows ? HK_QUEUE_SHOW : c->request.verb, c->id + c->next, n);
@@ -262,6 +262,8 @@ static void show_more(struct hk_operator *o, struct client *c)
 /* true: the answer is kept. */
 static bool keep_answer(struct client *c, struct hk_queue_call *answer)
 {
+	size_t i;
+
 	if (answer->verb == HK_QUEUE_LIST) {
 		c->list = answer;
 		c->id = answer->id;
@@ -275,6 +277,9 @@ static bool keep_answer(struct client *c, struct hk_queue_call *answer)
 		return true;
 	}
 	c->count += answer->done;
+	for (i = 0; i < answer->n_hops; i++)
+		hk_operator_hop_format(&answer->hop[i], &c->out);
+	c->is_listed |= answer->verb == HK_QUEUE_HOPS;
 	return false;
 }
 

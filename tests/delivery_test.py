@@ -5,13 +5,15 @@ usage: delivery_test.py [CASE...]"""
 
 import email
 import email.policy
+import json
 import random
 import re
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import Daemon, Dns, folder, FORMS, PORT, RELAY, run_cases, Sink, Smtp, Tap, wait_until  # noqa: E402
+from harness import Daemon, Dns, folder, FORMS, hikyaku, PORT, RELAY, run_cases, Sink, SLOW, Smtp, Tap, wait_until  # noqa: E402
 
 
 def relay(root, sink, items="", single=True, **settings):
@@ -61,6 +63,40 @@ def customers_of_one_provider_are_one_site(t):
             sink.replies = {}
             t.ok(wait_until(lambda: len(sink.messages) >= 40, 60), f"{form}: and go when the hosts are up", len(sink.messages), d.log()[-2000:])
             t.equal(sorted(m[1][0] for m in sink.messages), sorted(f"u@c{n}.test" for n in range(40)), f"{form}: each once")
+    sink.close()
+    dns.close()
+
+
+def a_shaping_file_is_obeyed(t):
+    """Customers of a provider who have a host each are one hop by the file; a reload reads it again; what is wrong in it is told with its line."""
+    sink = Sink()
+    dns = Dns({(f"c{n}.test", "MX"): [f"10 c{n}-test.mail.big.test"] for n in range(12)} | {(f"c{n}-test.mail.big.test", "A"): [sink.address] for n in range(12)})
+    for form, single in FORMS:
+        sink.messages.clear()
+        with folder() as root:
+            table = root / "shaping.conf"
+            table.write_text("# what they take\nshape big { mx .mail.big.test; rate 3/1s; messages-per-connection 1; }\n")
+            with Daemon(root, RELAY, "route * { via mx; }", resolver=dns.where, port_map_25=PORT, shaping=table, operator_socket=root / "operator", single=single) as d:
+                began, client = time.monotonic(), Smtp(d.address)
+                for number in range(12):
+                    client.message(rcpts=[f"u@c{number}.test"], helo=None if number else "EHLO a.test")
+                t.ok(wait_until(lambda: len(sink.messages) == 12, 20), f"{form}: all arrive", len(sink.messages))
+                t.ok(time.monotonic() - began > 2.9, f"{form}: at the provider's rate", time.monotonic() - began)
+                status, out, err = hikyaku("queue", "shape", "--socket", root / "operator", "--json")
+                hop = (json.loads(out)["hops"] + [{}])[0] if status == 0 else {}
+                t.ok((hop.get("hop"), hop.get("shape"), hop.get("domains"), hop.get("rate_most"), hop.get("rate_seconds"), hop.get("most")) == ("big", "big", 12, 3, 1, 20),
+                     f"{form}: hikyaku queue shape tells of it", out, err)
+                t.ok(b"3/1s" in hikyaku("queue", "shape", "--socket", root / "operator")[1], f"{form}: for people too")
+                table.write_text("shape big { mx .mail.big.test; rat 3/1s; }\n")
+                d.reload()
+                t.ok(d.wait_log(r"ev=reload ok=0 what=.*shaping.conf:1:32: unknown item"), f"{form}: a fault is told with its place", d.log()[-800:])
+                table.write_text("")
+                d.reload()
+                t.ok(d.wait_log("ev=reload ok=1"), f"{form}: and an empty one is none", d.log()[-800:])
+                began = time.monotonic()
+                for number in range(12):
+                    client.message(rcpts=[f"u@c{number}.test"], helo=None)
+                t.ok(wait_until(lambda: len(sink.messages) == 24, 20) and time.monotonic() - began < 2.9 * SLOW, f"{form}: without it there is no rate", len(sink.messages))
     sink.close()
     dns.close()
 
@@ -135,7 +171,7 @@ def reports_are_what_was_asked_for(t):
     sink.close()
 
 
-CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
+CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, a_shaping_file_is_obeyed, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

@@ -26,6 +26,7 @@ WANTED = {
     "man1/hikyaku.1": "the command's man page",
     "hikyakud.conf": "the example configuration",
     "example-mx.conf": "the example of an MX for tests",
+    "share/hikyaku/shaping.conf": "the table of what large providers take",
 }
 HARDENING = ["NoNewPrivileges=", "ProtectSystem=strict", "ProtectHome=", "PrivateTmp=", "PrivateDevices=", "RestrictAddressFamilies=", "Type=notify"]
 PROGRAM = """
@@ -70,6 +71,10 @@ def main():
         example = find(tree, "hikyakud.conf")
         done = run(find(tree, "sbin/hikyakud") or "false", "--check-config", "--config", example or "")
         ok(done.returncode == 0, "hikyakud --check-config accepts the example", done.stdout + done.stderr)
+        shaping = Path(folder) / "shaping.conf"
+        shaping.write_text(example.read_text() + f"\nshaping {find(tree, 'hikyaku/shaping.conf')};\n" if example else "")
+        done = run(find(tree, "sbin/hikyakud") or "false", "--check-config", "--config", shaping)
+        ok(done.returncode == 0, "and the table of shapes", done.stdout + done.stderr)
         library = find(tree, "libhikyaku.so")
         if library:
             needed = re.findall(r"\(NEEDED\).*\[(.*?)\]", run("readelf", "-d", library).stdout)

@@ -12,8 +12,9 @@
 
 #include "tests/unit.h"
 
-/* Seconds. A loop that waits for memory that never comes is a finding too; a test's runs end after
- * a while even where not all that were wanted were made, and say how many were. */
+/* Seconds. For one run: a loop that waits for memory that never comes is a finding too. For some runs of a test, and for all of them
+ * unless HIKYAKU_OOM_SECONDS says otherwise: a test that does the same a thousand times over has a million allocations, and its time
+ * is up first; how many runs were made is printed. */
 enum { PATIENCE = 20, TIME_FOR_SOME = 2, TIME_FOR_ALL = 120 };
 
 #define ALL (SIZE_MAX / 2) /* of the allocations */
@@ -129,11 +130,34 @@ static const char *wrong(const struct child *c, char *text, size_t room)
 	return WEXITSTATUS(c->status) > 1 ? "it ends oddly" : NULL;
 }
 
+static size_t common_divisor(size_t a, size_t b)
+{
+	while (b) {
+		size_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* All of total, each once, in an order that is spread over it from the start, for the time may be up before the end. */
+static size_t pick_of_all(size_t k, size_t total)
+{
+	size_t step = total * 5 / 8 + 1;
+
+	while (common_divisor(step, total) != 1)
+		step++;
+	return k * step % total + 1;
+}
+
 /* The k-th of `most` allocations that are spread over total: the first ones dense, where setup is.
  */
 static size_t pick(size_t k, size_t most, size_t total)
 {
-	if (total <= most || k < most / 4)
+	if (total <= most)
+		return pick_of_all(k, total);
+	if (k < most / 4)
 		return k + 1;
 	return most / 4 + 1 + (k - most / 4) * (total - most / 4) / (most - most / 4);
 }
@@ -146,11 +170,21 @@ static time_t now(void)
 	return t.tv_sec;
 }
 
+static time_t time_for(size_t most)
+{
+	const char *text = getenv("HIKYAKU_OOM_SECONDS");
+	uint64_t seconds;
+
+	if (most != ALL)
+		return TIME_FOR_SOME;
+	return text && hk_slice_u64(hk_slice_str(text), 1000000, &seconds) == HK_OK ? (time_t)seconds : TIME_FOR_ALL;
+}
+
 static size_t each(const struct group *g, struct child *c, size_t most, size_t total, bool *ret_ok)
 {
 	static char text[65536];
 	size_t k, n = total < most ? total : most, runs = 0;
-	time_t end = now() + (most == ALL ? TIME_FOR_ALL : TIME_FOR_SOME);
+	time_t end = now() + time_for(most);
 	struct run run = {0};
 	int mode;
 

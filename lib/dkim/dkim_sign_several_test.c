@@ -60,7 +60,7 @@ static void end(struct both *b)
 static struct hk_slice answer_to(
     struct both *b, const struct hk_dkim_sign_question *q, const struct hk_private_key *key)
 {
-	uint8_t *signature = hk_arena_alloc(&b->arena, HK_SIGNATURE_MAX);
+	uint8_t *signature = must(hk_arena_alloc(&b->arena, HK_SIGNATURE_MAX));
 	size_t n = HK_SIGNATURE_MAX;
 
 	assert_int_equal(q->alg, hk_private_key_alg(key));

@@ -67,6 +67,7 @@ struct hk_slice joined(struct hk_arena *a, struct hk_slice x, struct hk_slice y)
 	hk_buf_init(&b, 8 << 20);
 	hk_buf_add(&b, x);
 	hk_buf_add(&b, y);
+	assert_int_equal(hk_buf_status(&b), HK_OK);
 	assert_int_equal(hk_arena_dup(a, hk_buf_slice(&b), &s), HK_OK);
 	hk_buf_done(&b);
 	return s;
@@ -128,6 +129,7 @@ struct hk_slice forge(
 	hk_buf_addf(&b, "DKIM-Signature: %s; bh=", tags);
 	hk_base64_add(&b, hk_slice_of(body.hash[0].value, body.hash[0].n));
 	hk_buf_add_str(&b, "; b=");
+	assert_int_equal(hk_buf_status(&b), HK_OK);
 	assert_int_equal(hk_arena_dup(a, hk_buf_slice(&b), &field), HK_OK);
 	hk_dkim_body_done(&body);
 	assert_int_equal(hk_header_parse(a, l->header, &header), HK_OK);
@@ -143,6 +145,7 @@ struct hk_slice forge(
 	    hk_sign_digest(key, hk_slice_of(digest, sizeof digest), signature, &n), HK_OK);
 	hk_base64_add(&b, hk_slice_of(signature, n));
 	hk_buf_add_str(&b, "\r\n");
+	assert_int_equal(hk_buf_status(&b), HK_OK);
 	assert_int_equal(hk_arena_dup(a, hk_buf_slice(&b), &field), HK_OK);
 	hk_buf_done(&b);
 	return field;
