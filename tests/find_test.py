@@ -151,12 +151,15 @@ def a_torn_end_and_a_large_store_are_read(t):
         t.ok(code == 0 and "ev=accept" in out and "ev=removed" not in out, "what stands before a torn end", out)
         head, records = records_of(file)
         lines = out.count("\n")
+        size = 8 << 20 if SLOW < 6 else 256 << 10  # a sanitizer makes it a hundred times as slow
         for i in range(1, 13):
-            (root / f"spool/history/9{i:07}.log").write_bytes(head + records * ((8 << 20) // len(records)))
+            (root / f"spool/history/9{i:07}.log").write_bytes(head + records * (size // len(records)))
+        began = time.monotonic()
         code, out, _ = find(d, "--address", "nobody@nowhere.test")
         most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        print(f"# {12 * size >> 20} MiB in {time.monotonic() - began:.1f} s")
         t.ok(code == 1, "a store of a hundred megabytes is searched", code)
-        t.ok(most < 100 * 1024 * SLOW, "in the memory of a file or two", most)
+        t.ok(most < 100 * 1024 or SLOW >= 6, "in the memory of a file or two", most)
         code, out, _ = hikyaku("find", "--dir", root / "spool", first)
         t.ok(code == 0 and out.count(b"\n") > 12 * lines, "and what is found is printed as it comes")
 
