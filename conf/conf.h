@@ -168,6 +168,7 @@ struct hk_conf_route {
 	struct hk_conf_rate rate;     /* deliveries begun in a time, to one hop */
 	bool chunking;                /* BDAT where it is offered */
 	bool pipelining;
+	bool checkpoint;              /* TRANSID where CHECKPOINT is offered (RFC 1845) */
 	enum hk_unconvertible unconvertible; /* 8-bit mail, to a hop without 8BITMIME */
 };
 

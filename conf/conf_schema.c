@@ -423,6 +423,9 @@ const struct conf_item conf_items[] = {
                   "a next hop is all domains that have the same hosts."},
     {"chunking", ROUTE(chunking), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
         .manual = "Whether messages go by BDAT where it is offered (RFC 3030). BINARYMIME always does."},
+    {"checkpoint", ROUTE(checkpoint), .kind = CONF_KIND_WORD, .words = switches, .preset = "off",
+        .manual = "Whether transactions have an id where the next hop offers CHECKPOINT (RFC 1845). A connection that is lost in the "
+                  "message is then made anew, up to three times, and the rest is sent; where only the last reply was lost, it is asked for, so that nothing comes twice."},
     {"pipelining", ROUTE(pipelining), .kind = CONF_KIND_WORD, .words = switches, .preset = "on",
         .manual = "Whether several commands are sent at once where that is offered (RFC 2920): off for a next hop that "
                   "offers what it cannot do."},

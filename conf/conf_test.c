@@ -60,7 +60,7 @@ static const char full[] =
     "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; retry 10s 20s; lifetime 1h; delay-notice 0; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
     "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
-    "required; }\n"
+    "required; checkpoint on; }\n"
     "route e.test { via smtp relay.e.test; tls off; }\n"
     "route * { via mx; }\n"
     "key book { domain y.test; selector smtpbook; file /etc/keys/y.pem; }\n"
@@ -122,6 +122,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(r[3].source6.family, 6);
 	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
 	assert_int_equal(r[4].port, 25);
+	assert_true(r[3].checkpoint && !r[4].checkpoint);
 	assert_int_equal(r[5].via, HK_VIA_MX);
 	assert_text(r[5].helo, "mx.b.test");
 	assert_text(c->sign[1].pattern, "User@z.test");

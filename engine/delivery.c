@@ -537,6 +537,9 @@ void hk_delivery_tick(struct hk_delivery *d, const struct hk_now *now)
 	case STEP_SIGN:
 		sign_done(d, (struct hk_slice){0});
 		break;
+	case STEP_PAUSE:
+		delivery_wait(d, STEP_TRY, 0);
+		break;
 	default:
 		d->deadline = UINT64_MAX;
 	}

@@ -13,6 +13,8 @@
 static void leave(struct hk_delivery *d)
 {
 	delivery_close(d);
+	if (resume_wait(d))
+		return;
 	if (delivery_is_settled(d)) {
 		delivery_over(d);
 		return;
@@ -140,8 +142,11 @@ static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event 
 	size_t i;
 
 	d->is_sending = false;
+	if (resume_lost(d, e) || resume_is_refused(d, e))
+		return; /* CLOSED follows, or READY */
 	if (is_lost_early(e))
 		return; /* CLOSED follows */
+	d->resume.is_open = false;
 	for (i = 0; i < d->n_batch; i++)
 		settle_by(d, d->batch[i], e);
 	d->n_batch = 0;
@@ -242,7 +247,10 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
-		if (policy_ready(d)) {
+		if (d->resume.is_open && d->n_transactions) { /* it was refused for now */
+			hk_smtpc_quit(d->client);
+			leave(d);
+		} else if (policy_ready(d)) {
 			transaction_ready(d);
 		} else {
 			hk_smtpc_quit(d->client);
@@ -254,8 +262,8 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 		delivery_wait(d, STEP_TLS, TLS_MS);
 		break;
 	case HK_SMTPC_SEND_BODY:
-		d->is_sending = true;
-		d->sent = 0;
+		d->is_sending = d->resume.is_sent = true;
+		d->sent = e->offset < hk_render_size(&d->render) ? e->offset : hk_render_size(&d->render);
 		d->chunk_n = d->chunk_at = 0;
 		break;
 	case HK_SMTPC_RCPT_DONE:
