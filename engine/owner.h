@@ -122,6 +122,8 @@ void hk_owner_stop(struct hk_owner *);
 bool hk_owner_is_idle(const struct hk_owner *);
 /* intake has to refuse now (disk full, syncs failing): sessions then answer MAIL with 452 or 451. Any thread may read the flag. */
 enum hk_status hk_owner_intake(const struct hk_owner *);
+/* octets that a message may have now: one that says it is larger (RFC 1870) is told 452 at MAIL already; UINT64_MAX: not known. */
+uint64_t hk_owner_room(const struct hk_owner *);
 uint64_t hk_owner_last_id(const struct hk_owner *);
 struct hk_owner_counts {
 	uint64_t accepted, delivered, deferred, failed, dsns, jobs_out;

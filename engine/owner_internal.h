@@ -25,6 +25,7 @@
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
 #define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
+#define HK_OWNER_ROOM_SCARCE (256u * 1024 * 1024) /* several of the largest messages: below it the disk is looked at each second, also where nothing comes */
 #define HK_OWNER_STALL_MS   1000u   /* after a failed commit, before results are tried again */
 #define HK_OWNER_TIDY_MS    1000u
 #define HK_OWNER_TIDY_BYTES (1024u * 1024)
