@@ -26,6 +26,8 @@ static const struct conf_word logins[] = {{"off", HK_SENDER_ANY}, {"envelope", H
 static const struct conf_word clientids[] = {{"off", HK_CLIENTID_OFF},
     {"on", HK_CLIENTID_OFFERED}, {"required", HK_CLIENTID_REQUIRED}, {0}};
 static const struct conf_word switches[] = {{"on", 1}, {"off", 0}, {0}};
+static const struct conf_word families[] = {{"ipv4", 0}, {"ipv6", 1}, {0}};
+static const struct conf_word choices[] = {{"turn", HK_SOURCE_TURN}, {"sender", HK_SOURCE_SENDER}, {0}};
 static const struct conf_word enforcements[] = {{"off", HK_ENFORCE_OFF},
     {"quarantine", HK_ENFORCE_QUARANTINE}, {"reject", HK_ENFORCE_REJECT},
     {"on", HK_ENFORCE_QUARANTINE}, {0}};
@@ -151,6 +153,11 @@ const struct conf_item conf_items[] = {
     {"checkpoint-age", GLOBAL(checkpoint_age), .kind = CONF_KIND_DURATION, .least = 60, .most = 30 * DAY, .preset = "2d",
         .manual = "How long they are kept, and how long it is known that a transaction is complete whose client has not shown "
                   "that it has the reply (RFC 1845 3 recommends 48 hours)."},
+    {"history-size", GLOBAL(history_size), .kind = CONF_KIND_SIZE, .least = 0, .most = UINT64_C(1) << 44, .preset = "256m", .restart = true,
+        .manual = "How much is kept of what the log says of transactions, accepted and refused, for hikyaku find; 0 keeps nothing. A message "
+                  "takes about 600 octets. hikyaku find --erase ADDRESS takes out those of an address."},
+    {"history-days", GLOBAL(history_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500, .preset = "30", .restart = true,
+        .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr; a file, which a reload opens anew; syslog, as facility mail, or journald, with each member of "
                   "a line as a field (journalctl HIKYAKU_QID=ID). Their sockets are /dev/log and /run/systemd/journal/socket where no PATH "
@@ -375,8 +382,15 @@ const struct conf_item conf_items[] = {
         .manual = "How: mx looks the domain up; smtp and lmtp name a host; maildir names a "
                   "directory, where %u stands for "
                   "the local part in lower case, without quotes, and %d for the domain."},
-    {"source", ROUTE(source4), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
-        .manual = "The source addresses of connections, at most one of each family."},
+    {"source", ROUTE(source), .kind = CONF_KIND_SOURCE, .preset_words = "the system's choice",
+        .manual = "The source addresses of connections; of several of the family that is spoken source-choice takes one. With a name behind it "
+                  "an address has a name of its own in EHLO: it should resolve to it."},
+    {"source-choice", ROUTE(source_choice), .kind = CONF_KIND_WORD, .words = choices, .preset = "turn",
+        .manual = "turn: the sources take turns, one delivery each; sender: all mail from one domain has the same one, as long as the list is the same, so that "
+                  "what receivers think of an address is about one sender."},
+    {"address-preference", ROUTE(prefers_ipv6), .kind = CONF_KIND_WORD, .words = families, .preset = "ipv4",
+        .manual = "Which addresses of a host with both kinds come first; after that they take turns. A family by which hosts of a next hop are not "
+                  "reached, while they are by the other, comes last there for an hour."},
     {"helo", ROUTE(helo), .kind = CONF_KIND_DOMAIN, .preset_words = "the global hostname",
         .manual = "The name in EHLO."},
     {"tls", ROUTE(tls), .kind = CONF_KIND_WORD, .words = levels, .preset = "opportunistic",

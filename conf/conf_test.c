@@ -41,7 +41,7 @@ static const char full[] =
     "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
-    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
+    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7; history-size 3m; history-days 2;\n"
     "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
     "log /var/log/hikyaku; log-format postfix; metrics [::1]:9154; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
@@ -59,7 +59,7 @@ static const char full[] =
     "route b.test { via lmtp 10.255.2.40:24; return-path on; recipients listed; sub-addresses on; quarantine junk junk-mail@b.test; }\n"
     "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; retry 10s 20s; lifetime 1h; delay-notice 0; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
-    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
+    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2 10.0.0.2=OUT2.b.test; source-choice sender; address-preference ipv6; helo out.b.test; tls "
     "required; checkpoint on; }\n"
     "route e.test { via smtp relay.e.test; tls off; }\n"
     "route * { via mx; }\n"
@@ -85,6 +85,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(c->lifetime, 4 * 86400);
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
 	assert_true(c->checkpoint_messages == 3 && c->checkpoint_size == 65536 && c->checkpoint_age == 60);
+	assert_true(c->history_size == 3 << 20 && c->history_days == 2);
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
@@ -118,7 +119,11 @@ static void every_item_is_read(void **state)
 	assert_text(r[2].maildir, "/var/mail/%d/%u");
 	assert_text(r[3].host, "2001:db8::1");
 	assert_int_equal(r[3].port, 2525);
-	assert_int_equal(r[3].source6.family, 6);
+	assert_int_equal(r[3].n_sources, 3);
+	assert_int_equal(r[3].source[1].ip.family, 6);
+	assert_text(r[3].source[2].helo, "out2.b.test");
+	assert_int_equal(r[3].source_choice, HK_SOURCE_SENDER);
+	assert_true(r[3].prefers_ipv6 && !r[4].prefers_ipv6);
 	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
 	assert_int_equal(r[4].port, 25);
 	assert_true(r[3].checkpoint && !r[4].checkpoint);
