@@ -354,7 +354,7 @@ static void check_mail(const struct hk_buf *text, const char *file, const char *
 		fields++;
 		if (*found == '!' || strcmp(found, "SYNTAX") == 0)
 			continue;
-		found = strdup(found);
+		found = must(strdup(found));
 		assert_string_equal(told(rewritten(header.field[i].value)), found);
 		free((void *)(uintptr_t)found);
 	}

@@ -363,6 +363,7 @@ static void a_damaged_record_is_refused(void **state)
 	assert_int_equal(world_run(&w, &in, FORWARDS, 0, false), HK_OK);
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	hk_verify_record_format(w.v, &record);
+	assert_int_equal(hk_buf_status(&record), HK_OK);
 	for (i = 0; i < record.n; i++) {
 		enum hk_status cut, flipped;
 
