@@ -51,7 +51,8 @@ struct smtp_options {
 	bool has_body;
 	unsigned notify;
 	enum hk_smtp_ret ret;
-	const char *envid, *orcpt, *mail_params, *rcpt_params;
+	const char *transid, *envid, *orcpt, *mail_params, *rcpt_params;
+	struct hk_slice clientid_type, clientid;
 	unsigned timeout; /* seconds; 0: those of RFC 5321 4.5.3.2 */
 };
 

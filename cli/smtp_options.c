@@ -95,6 +95,21 @@ static const char *set_notify(struct smtp_options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_clientid(struct smtp_options *o, const char *value)
+{
+	struct hk_slice text = hk_slice_str(value);
+	size_t space = hk_slice_find(text, ' '), i;
+
+	o->clientid_type = hk_slice_sub(text, 0, space);
+	o->clientid = hk_slice_from(text, space + 1);
+	for (i = 0; i < text.n && (hk_is_graph(text.p[i]) || i == space); i++)
+		;
+	return i == text.n && o->clientid_type.n && o->clientid.n && o->clientid_type.n <= HK_SMTP_CLIENTID_MAX &&
+	               o->clientid.n <= HK_SMTP_CLIENTID_MAX
+	           ? NULL
+	           : "not a type and a token, with a space between them";
+}
+
 static const char *set_timeout(struct smtp_options *o, const char *value)
 {
 	uint64_t seconds;
@@ -142,6 +157,8 @@ static const struct {
     {"--password-file", "FILE", "the password is the first line of this file", AT(password_file)},
     {"--password", "TEXT", "the password; everybody on this host can see it", AT(password)},
     {"--auth-in-clear", NULL, "send the password without TLS", AT(auth_in_clear)},
+    {"--clientid", "TYPE TOKEN", "one word: name this device under TLS, before AUTH, where that is offered (CLIENTID)",
+        set_clientid, 0},
     {"--body", "7bit|8bitmime|binarymime",
         "BODY= (default: 8bitmime for a message with 8-bit bytes)", set_body, 0},
     {"--chunking", NULL, "BDAT in place of DATA where offered (RFC 3030)", AT(chunking)},
@@ -152,6 +169,8 @@ static const struct {
     {"--ret", "full|hdrs", "RET=", set_ret, 0},
     {"--envid", "TEXT", "ENVID=, encoded here", AT(envid)},
     {"--orcpt", "TEXT", "ORCPT= as given, such as rfc822;user@example.org", AT(orcpt)},
+    {"--transid", "ID", "TRANSID=<ID>, such as 1@me.example: the same --data with it later goes on where it broke off (RFC 1845)",
+        AT(transid)},
     {"--mail-params", "TEXT", "more parameters of MAIL, as given", AT(mail_params)},
     {"--rcpt-params", "TEXT", "more parameters of each RCPT, as given", AT(rcpt_params)},
     {"--no-pipelining", NULL, "wait for each reply", AT(no_pipelining)},

@@ -231,11 +231,15 @@ static void start(struct talk *t)
 	    .n = o->n_rcpt,
 	    .rcpt_params = params,
 	    .mail_more = hk_slice_str(o->mail_params),
+	    .resumes = true,
 	    .rcpt_more = o->rcpt_params ? more : NULL};
+	char transid[HK_SMTP_TRANSID_MAX + 4]; /* what is too long is told by hk_smtpc_start */
 	struct hk_buf envid;
 	enum hk_status status;
 	size_t i;
 
+	snprintf(transid, sizeof transid, o->transid ? "<%.81s>" : "", o->transid);
+	x.transid = hk_slice_str(transid);
 	for (i = 0; i < o->n_rcpt; i++) {
 		rcpt[i] = hk_slice_str(o->rcpt[i]);
 		more[i] = hk_slice_str(o->rcpt_params);
@@ -344,6 +348,7 @@ static void on_event(struct talk *t, const struct hk_smtpc_event *e)
 		break;
 	case HK_SMTPC_SEND_BODY:
 		t->sending = true;
+		t->sent = e->offset < t->message.n ? (size_t)e->offset : t->message.n;
 		break;
 	case HK_SMTPC_RCPT_DONE:
 		rcpt_done(t, e);
@@ -480,6 +485,8 @@ void smtp_talk(struct smtp_wire *w, const struct smtp_options *o, const char *ho
 	    .helo_only = o->helo_only,
 	    .unoffered = o->force,
 	    .stops = stops,
+	    .clientid_type = o->clientid_type,
+	    .clientid = o->clientid,
 	    .stop_after = stops ? stages[o->quit_after] : HK_SMTPC_BANNER};
 	struct talk t = {.wire = w,
 	    .options = o,

@@ -126,7 +126,7 @@ static void nothing_is_said_of_the_junk_address(void **state)
 
 #define BY_SCRIPT "220 hi|250-h\n250-DELIVERBY\n250 DSN|250 2.1.0 ok|250 2.1.5 ok|354 go|250 2.0.0 queued|221 bye"
 
-/* S3-036 RFC 2852 4: the hop gets what is left of the time; without the extension it gets no mail that is to come back, and where
+/* S3-036 RFC 2852 4, 4.1.4: the hop gets what is left of the time; without the extension it gets no mail that is to come back, and where
  * the time is not kept any more, or a trace is wanted, the sender hears that it was passed on. */
 static void a_time_goes_on_with_the_seconds_that_are_left(void **state)
 {
@@ -179,7 +179,7 @@ static void a_time_goes_on_with_the_seconds_that_are_left(void **state)
 	}
 }
 
-/* RFC 2852, RFC 3461 4.1: a trace is told of like success, whatever NOTIFY has but NEVER */
+/* RFC 2852 4.1.4, RFC 3461 4.1: a trace is told of like success, whatever NOTIFY has but NEVER */
 static void a_trace_is_due_unless_nobody_wants_to_hear(void **state)
 {
 	static const unsigned notify[] = {0, HK_NOTIFY_SUCCESS, HK_NOTIFY_FAILURE, HK_NOTIFY_NEVER};

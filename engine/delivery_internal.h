@@ -7,6 +7,7 @@
  *	delivery_policy.c	which of them may be used, and how its connection is protected
  *	delivery_talk.c	the dialogue with one host
  *	delivery_transaction.c	the form of the message there, and its recipients
+ *	delivery_resume.c	transactions that go on where they broke off
  *	delivery_link.c	connections that stay for another message
  *	delivery_sign.c	our DKIM signatures
  *	delivery_local.c	Maildir
@@ -48,6 +49,7 @@ enum step {
 	STEP_STS,     /* the domain's MTA-STS policy is still to come */
 	STEP_TRY,     /* the next address is due */
 	STEP_CONNECT, /* a connection is asked for */
+	STEP_PAUSE,   /* the same address is due, in a while */
 	STEP_TALK,
 	STEP_TLS,
 	STEP_SIGN,
@@ -103,6 +105,17 @@ struct reason {
 	char remote[300];
 };
 
+/* The present transaction at a hop with CHECKPOINT (RFC 1845). */
+struct resume {
+	char transid[HK_SMTP_TRANSID_MAX + 1]; /* "": it has none */
+	unsigned serial, tries;
+	bool is_sent;     /* the server said 354: what of the message it has is unknown */
+	bool is_open;     /* it broke off, with these targets: */
+	bool is_complete; /* all of the message was sent: it may be there */
+	size_t target[PER_MESSAGE], n;
+	struct reason why;
+};
+
 struct hk_delivery {
 	struct hk_delivery_env env;
 	struct hk_arena arena;
@@ -132,6 +145,8 @@ struct hk_delivery {
 	size_t n_hosts, host_at;
 	struct hk_ip address[ADDRESSES_MAX];
 	size_t n_addresses, address_at;
+	bool has_failed4, has_failed6; /* this host was not reached by that family */
+	bool is_ready; /* it greeted us, and speaks of the message */
 	unsigned tries;
 	bool without_tls; /* this address once more, in clear */
 	uint16_t port, tls_port; /* to connect to; what it stands for (port-map-25) */
@@ -151,6 +166,7 @@ struct hk_delivery {
 	size_t n_transactions; /* begun on this connection */
 	unsigned messages;     /* that went over it before this one */
 	bool is_reused, is_kept;
+	struct resume resume;
 	struct hk_delivery_link over; /* what the connection is; its client is the one above */
 	bool is_spare; /* it was made for another domain, and nothing is said over it yet */
 	uint64_t sent; /* of the rendered message */
@@ -175,6 +191,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
+/* delivery_source(d, family): where the connection comes from; NULL: the system knows. */
+const struct hk_conf_source *delivery_source(const struct hk_delivery *, unsigned family);
 /* delivery_params(d, target): what came with its RCPT, and ORCPT always. */
 struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */
@@ -251,6 +269,18 @@ bool link_take_spare(struct hk_delivery *);
 bool link_lost(struct hk_delivery *);
 /* link_can_stay(d): for another message. */
 bool link_can_stay(const struct hk_delivery *);
+
+/* ---- delivery_resume.c ---- */
+/* resume_name(d): an id for the transaction that begins; empty: it has none. resume_gather(d, rcpt, params): the recipients of the
+ * one that goes on; returns how many. */
+struct hk_slice resume_name(struct hk_delivery *);
+size_t resume_gather(struct hk_delivery *, struct hk_slice *rcpt, struct hk_smtp_rcpt_params *);
+/* resume_lost(d, e): true: the transaction broke off and may go on, nobody is settled. resume_is_refused(d, e): not yet.
+ * resume_wait(d): true: in a while. resume_over(d): it does not go on. */
+bool resume_lost(struct hk_delivery *, const struct hk_smtpc_event *);
+bool resume_is_refused(const struct hk_delivery *, const struct hk_smtpc_event *);
+bool resume_wait(struct hk_delivery *);
+void resume_over(struct hk_delivery *);
 
 /* ---- delivery_transaction.c ---- */
 /* transaction_ready(d): the client is: the message is rendered in the form of this hop, or the next transaction begins. */

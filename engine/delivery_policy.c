@@ -292,7 +292,7 @@ bool policy_ready(struct hk_delivery *d)
 	if (delivery_wants_by(d) && !(hk_smtpc_offered(d->client) & HK_EXT(DELIVERBY))) {
 		d->has_own_trouble = true;
 		delivery_trouble(d, false, 550, "5.3.3",
-		    "DELIVERBY is not offered by this host, and the sender wants the message back after his time (RFC 2852)");
+		    "DELIVERBY is not offered by this host, and the sender wants the message back after his time (RFC 2852 4.1.4.2)");
 		return false;
 	}
 	if (!c->needs_requiretls || (hk_smtpc_offered(d->client) & HK_EXT(REQUIRETLS)))

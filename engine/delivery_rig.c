@@ -237,6 +237,7 @@ static void hear(struct link *l, struct hk_slice bytes)
 	size_t i, n;
 
 	hk_buf_add(&l->peer->got, bytes);
+	l->is_closed |= l->peer->cut_after && l->peer->connections == 1 && l->peer->got.n >= l->peer->cut_after;
 	for (i = 0; i < bytes.n && !l->is_closed; i++) {
 		bool dot;
 
@@ -281,6 +282,16 @@ static struct rig_peer *find_peer(struct rig *r, const struct hk_delivery_want *
 	return NULL;
 }
 
+static const char *script_of(const struct rig_peer *peer)
+{
+	const char *script = peer->script;
+	size_t i;
+
+	for (i = 0; i < 4 && i + 1 < peer->connections && peer->then[i]; i++)
+		script = peer->then[i];
+	return script;
+}
+
 static void connect_to(
     struct rig *r, struct hk_delivery *d, struct link *l, const struct hk_delivery_want *w)
 {
@@ -305,7 +316,7 @@ static void connect_to(
 	if (!l->peer->got.max)
 		hk_buf_init(&l->peer->got, 64 * 1024 * 1024);
 	l->peer->connections++;
-	l->at = l->peer->script;
+	l->at = script_of(l->peer);
 	hk_delivery_connected(d, true, (struct hk_slice){0});
 	say(l);
 }
@@ -400,6 +411,11 @@ static bool move(struct rig *r, struct hk_delivery *d, struct link *l)
 
 	if (!l->peer)
 		return false;
+	if (l->is_closed && l->peer->cut_after) { /* gone, whatever is still to be said */
+		l->peer = NULL;
+		hk_delivery_eof(d);
+		return true;
+	}
 	if (n) {
 		hear(l, hk_slice_sub(out, 0, n));
 		hk_delivery_sent(d, n);

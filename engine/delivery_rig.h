@@ -17,6 +17,8 @@ enum rig_cut { RIG_WHOLE, RIG_BYTES, RIG_RANDOM, RIG_CUTS };
 struct rig_peer {
 	const char *ip;     /* NULL: any */
 	const char *script; /* NULL: does not answer a connection */
+	const char *then[4]; /* of the second connection and on; the last one that is there stays */
+	size_t cut_after;    /* the first connection is gone once so many octets were got; 0: never */
 	bool tls_fails;
 	enum hk_tls_result certificate; /* what is wrong with it where it is looked at */
 	uint64_t slow_ms; /* between two pieces of what it says */

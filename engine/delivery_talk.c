@@ -10,9 +10,26 @@
 
 /* ---- from one address to the next ---- */
 
+/* For the next message to the hop: by which family there is a way, where the other has none. */
+static void note_family(struct hk_delivery *d, bool is_reached)
+{
+	unsigned family = d->n_hosts ? d->address[d->address_at].family : 0;
+
+	if (!is_reached && !d->is_ready) {
+		d->has_failed4 |= family == 4;
+		d->has_failed6 |= family == 6;
+	} else if (is_reached && (family == 4 ? d->has_failed6 : family == 6 && d->has_failed4)) {
+		d->env.job->family_failed = family == 4 ? 6 : 4;
+	}
+	d->is_ready = is_reached;
+}
+
 static void leave(struct hk_delivery *d)
 {
+	note_family(d, false);
 	delivery_close(d);
+	if (resume_wait(d))
+		return;
 	if (delivery_is_settled(d)) {
 		delivery_over(d);
 		return;
@@ -41,8 +58,9 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
 	const struct hk_tls_decision *policy = &d->policy.decision;
+	const struct hk_conf_source *source = delivery_source(d, d->address[d->address_at].family);
 	struct hk_smtpc_options options = {.size = sizeof options,
-	    .helo = route->helo,
+	    .helo = source && source->helo.n ? source->helo : route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = policy->need != HK_TLS_NEVER && !policy->is_implicit && !d->without_tls,
 	    .require_tls = policy->need == HK_TLS_MUST && !policy->is_implicit,
@@ -140,8 +158,11 @@ static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event 
 	size_t i;
 
 	d->is_sending = false;
+	if (resume_lost(d, e) || resume_is_refused(d, e))
+		return; /* CLOSED follows, or READY */
 	if (is_lost_early(e))
 		return; /* CLOSED follows */
+	d->resume.is_open = false;
 	for (i = 0; i < d->n_batch; i++)
 		settle_by(d, d->batch[i], e);
 	d->n_batch = 0;
@@ -242,7 +263,11 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	case HK_SMTPC_REPLY:
 		break; /* nobody asked for them */
 	case HK_SMTPC_READY:
-		if (policy_ready(d)) {
+		if (d->resume.is_open && d->n_transactions) { /* it was refused for now */
+			hk_smtpc_quit(d->client);
+			leave(d);
+		} else if (policy_ready(d)) {
+			note_family(d, true);
 			transaction_ready(d);
 		} else {
 			hk_smtpc_quit(d->client);
@@ -254,8 +279,8 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 		delivery_wait(d, STEP_TLS, TLS_MS);
 		break;
 	case HK_SMTPC_SEND_BODY:
-		d->is_sending = true;
-		d->sent = 0;
+		d->is_sending = d->resume.is_sent = true;
+		d->sent = e->offset < hk_render_size(&d->render) ? e->offset : hk_render_size(&d->render);
 		d->chunk_n = d->chunk_at = 0;
 		break;
 	case HK_SMTPC_RCPT_DONE:

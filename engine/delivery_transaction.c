@@ -210,6 +210,19 @@ static void bad_address(struct hk_delivery *d)
 	d->batch_most = 1;
 }
 
+/* The transaction that broke off, or the next one. */
+static size_t gather(struct hk_delivery *d, struct hk_smtpc_transaction *t, struct hk_slice *rcpt, struct hk_smtp_rcpt_params *params)
+{
+	t->resumes = d->resume.is_open && offers(d, HK_EXT(CHECKPOINT));
+	if (t->resumes) {
+		t->transid = hk_slice_str(d->resume.transid);
+		return resume_gather(d, rcpt, params);
+	}
+	resume_over(d);
+	t->transid = resume_name(d);
+	return gather_batch(d, rcpt, params);
+}
+
 static void start(struct hk_delivery *d)
 {
 	struct hk_slice rcpt[PER_MESSAGE];
@@ -230,7 +243,7 @@ static void start(struct hk_delivery *d)
 	}
 	if (t.mail.smtputf8 && !offers(d, HK_EXT(SMTPUTF8)) && drop_utf8(d))
 		t.mail.smtputf8 = false;
-	while (status == HK_SYNTAX && (t.n = gather_batch(d, rcpt, params)) > 0) {
+	while (status == HK_SYNTAX && (t.n = gather(d, &t, rcpt, params)) > 0) {
 		status = hk_smtpc_start(d->client, &t);
 		if (status == HK_SYNTAX)
 			bad_address(d);
@@ -264,6 +277,7 @@ void transaction_ready(struct hk_delivery *d)
 		start(d);
 		return;
 	}
+	resume_over(d); /* the octets will be others */
 	d->form = form;
 	d->is_rendered = false;
 	sign_begin(d);

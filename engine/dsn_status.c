@@ -127,6 +127,9 @@ void dsn_status_add(const struct dsn *d, struct hk_buf *out)
 	add_typed_address(d, d->mail->mail_from, out);
 	hk_buf_add_str(out, "\r\n");
 	add_date(d, "Arrival-Date", d->mail->received, out);
+	/* RFC 2852, which adds it to the fields of RFC 3464 2.2: by when the sender wanted it delivered */
+	if (d->mail->params.has_by)
+		add_date(d, "Deliver-By-Date", d->mail->received + d->mail->params.by_seconds, out);
 	for (i = 0; i < d->n && out->n - from < DSN_LIST_MAX; i++)
 		add_recipient(d, i, out);
 }

@@ -78,6 +78,47 @@ static void a_bounce_has_the_fields_of_rfc_3464(void **state)
 	hk_conf_free(c);
 }
 
+/* The field of RFC 2852: once, for the message, whatever the mode, also a time that had passed already; without BY= it is not there. */
+static void a_report_says_by_when_it_was_wanted(void **state)
+{
+	static const struct {
+		bool has_by, is_return;
+		int32_t seconds;
+		const char *want;
+	} rows[] = {
+	    {false, false, 600, ""},
+	    {true, true, 600, "Sun, 10 Nov 2024 22:09:09 +0900 (JST)"},
+	    {true, false, 1, "Sun, 10 Nov 2024 21:59:10 +0900 (JST)"},
+	    {true, false, -86400, "Sat, 9 Nov 2024 21:59:09 +0900 (JST)"},
+	};
+	struct hk_mail_rcpt rcpt[] = {{HK_S("nobody@c.test"), 0}};
+	struct hk_rcpt_result result = {.outcome = HK_RCPT_FAILED, .code = 550, .enhanced = "5.4.7"};
+	struct hk_conf *c = conf();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+		struct hk_header fields;
+		struct hk_slice status;
+		struct parts p;
+
+		mail.received = now.utc;
+		mail.params.has_by = rows[i].has_by;
+		mail.params.by_seconds = rows[i].seconds;
+		mail.params.by_return = rows[i].is_return;
+		assert_int_equal(hk_dsn_make(c, &mail, &result, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+		parse(m, &p);
+		status = content(p.part[1]);
+		assert_int_equal(find(status, "Deliver-By-Date", find(status, "\r\n\r\n", 0)), status.n);
+		assert_int_equal(hk_header_parse(&p.arena, hk_slice_sub(status, 0, find(status, "\r\n\r\n", 0) + 2), &fields), HK_OK);
+		assert_text(value_of(&fields, "Deliver-By-Date", 0), rows[i].want);
+		hk_arena_done(&p.arena);
+		hk_mail_free(m);
+	}
+	hk_conf_free(c);
+}
+
 /* S3-006 RFC 5321 4.5.5 */
 static void no_bounce_is_made_for_a_bounce_or_for_a_forged_sender(void **state)
 {
@@ -188,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_bounce_has_the_fields_of_rfc_3464),
+	    {"S3-036: a report says by when it was wanted (RFC 2852)", a_report_says_by_when_it_was_wanted, NULL, NULL, NULL},
 	    cmocka_unit_test(no_bounce_is_made_for_a_bounce_or_for_a_forged_sender),
 	    cmocka_unit_test(hostile_text_cannot_change_the_structure),
 	    cmocka_unit_test(a_bounce_for_ten_thousand_recipients_stays_an_inline_one),

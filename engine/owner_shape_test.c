@@ -105,6 +105,68 @@ static void a_hop_that_is_down_is_not_asked_by_each_message(void **state)
 	finish(&r);
 }
 
+/* Whether the hop is asked for mail that comes now, and what becomes of that. */
+static bool is_asked(struct rig *r, enum hk_hop_news news)
+{
+	struct hk_job *job[MANY];
+	struct hk_order order;
+	size_t n = 0;
+
+	hk_owner_put(r->owner, make(r, "", "u@b.test", 0), 77);
+	hk_owner_step(r->owner, &r->now);
+	while (n < MANY && next_order(r, &order)) /* what waited may be due as well */
+		if (order.type == HK_ORDER_DELIVER)
+			job[n++] = order.job;
+	give_all(r, job, n, news == HK_HOP_TALKED ? HK_RCPT_DELIVERED : HK_RCPT_PENDING, news);
+	return n > 0;
+}
+
+/* Three quarters of the time to the next try, which is the first one again after a success. */
+static void a_hop_rests_so_long_and_no_longer(void **state)
+{
+	static const uint64_t rests[] = {75, 150, 150};
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	for (i = 0; i < COUNT(rests); i++) {
+		assert_true(is_asked(&r, HK_HOP_DOWN));
+		pass(&r, rests[i] - 1);
+		assert_false(is_asked(&r, HK_HOP_DOWN));
+		pass(&r, 1);
+	}
+	while (is_asked(&r, HK_HOP_TALKED) && counts(&r).queued)
+		pass(&r, 200);
+	assert_true(is_asked(&r, HK_HOP_DOWN));
+	pass(&r, 74);
+	assert_false(is_asked(&r, HK_HOP_DOWN));
+	pass(&r, 1);
+	assert_true(is_asked(&r, HK_HOP_TALKED));
+	finish(&r);
+}
+
+/* A delivery that could not be made says nothing of the hop. */
+static void what_came_to_nothing_teaches_nothing(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t n, i;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	put_many(&r, "u@b.test");
+	n = take(&r, job);
+	assert_int_equal(n, 5);
+	for (i = 0; i < n; i++)
+		job[i]->released = true;
+	give_all(&r, job, n, HK_RCPT_PENDING, HK_HOP_TALKED);
+	n = take(&r, job);
+	assert_int_equal(n, 5);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	finish(&r);
+}
+
 /* R7: what waits for a hop that is down for ever ends by its lifetime, not before and not much later. */
 static void mail_for_a_hop_that_stays_down_ends_by_its_lifetime(void **state)
 {
@@ -134,12 +196,47 @@ static void mail_for_a_hop_that_stays_down_ends_by_its_lifetime(void **state)
 	finish(&r);
 }
 
+/* For an hour the whole hop is spared the family that failed. */
+static void a_family_that_failed_comes_last_for_an_hour(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	assert_int_equal(put(&r, make(&r, "", "u@b.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 0);
+	job[0]->family_failed = 6;
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED); /* so that its hop stays */
+	pass(&r, 113);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 6);
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED);
+	assert_int_equal(put(&r, make(&r, "", "u@c.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 0);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	pass(&r, 3600 - 114);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 6);
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED);
+	pass(&r, 1);
+	assert_int_equal(take(&r, job), 1); /* the last try of its life */
+	assert_int_equal(job[0]->family_last, 0);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	finish(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(deliveries_at_once_grow_to_what_the_route_allows),
 	    cmocka_unit_test(a_hop_that_is_down_is_not_asked_by_each_message),
+	    cmocka_unit_test(a_hop_rests_so_long_and_no_longer),
+	    cmocka_unit_test(what_came_to_nothing_teaches_nothing),
 	    cmocka_unit_test(mail_for_a_hop_that_stays_down_ends_by_its_lifetime),
+	    cmocka_unit_test(a_family_that_failed_comes_last_for_an_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,51 @@ static void what_is_no_socket_stays(void **state)
 	assert_true(S_ISLNK(mode_of(path)));
 }
 
+/* SEC-65: nor is a link to a socket one, whatever it is wanted for; and no other file is, though its number is known. */
+static void a_link_is_never_followed_to_a_socket(void **state)
+{
+	struct hk_net_access wider = {.mode = 0666, .uid = (uid_t)-1, .gid = (gid_t)-1};
+	struct hk_net_file file, taken, plain;
+	int fd = listening(&file), again;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(hk_net_access_unix(path, &file, &wider), HK_NOTFOUND);
+	assert_int_equal(mode_of(other), S_IFSOCK | 0660);
+	hk_net_remove_unix(path, &file);
+	assert_true(S_ISLNK(mode_of(path)));
+	close(fd); /* now nobody listens */
+	assert_int_equal(hk_net_listen_unix(path, &ours, &again, &taken), HK_BUSY);
+	assert_int_equal(errno, EEXIST);
+	assert_true(S_ISLNK(mode_of(path)) && S_ISSOCK(mode_of(other)));
+	unlink(path);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(fstat(fd, &st), 0);
+	plain = (struct hk_net_file){st.st_dev, st.st_ino};
+	close(fd);
+	assert_int_equal(hk_net_access_unix(path, &plain, &wider), HK_NOTFOUND);
+	hk_net_remove_unix(path, &plain);
+	assert_int_equal(mode_of(path), S_IFREG | 0600);
+}
+
+static void it_is_whose_it_is_to_be(void **state)
+{
+	struct hk_net_access theirs = {.mode = 0660, .uid = 12345, .gid = 12346};
+	struct hk_net_file file;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root gives files away */
+	assert_int_equal(hk_net_listen_unix(path, &theirs, &fd, &file), HK_OK);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(st.st_uid == 12345 && st.st_gid == 12346 && st.st_mode == (S_IFSOCK | 0660));
+	close(fd);
+}
+
 static void its_access_can_change(void **state)
 {
 	struct hk_net_access wider = {.mode = 0666, .uid = geteuid(), .gid = getegid()};
@@ -193,6 +238,8 @@ int main(void)
 	    CASE(a_socket_that_nobody_listens_on_is_replaced_and_one_that_somebody_does_is_not),
 	    CASE(a_full_queue_and_another_kind_of_socket_are_in_use_too),
 	    CASE(what_is_no_socket_stays),
+	    CASE(a_link_is_never_followed_to_a_socket),
+	    CASE(it_is_whose_it_is_to_be),
 	    CASE(its_access_can_change),
 	    CASE(a_path_that_cannot_be_is_refused),
 	};

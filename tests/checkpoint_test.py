@@ -3,16 +3,18 @@
 
 usage: checkpoint_test.py [CASE...]"""
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import struct
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import Daemon, folder, FORMS, make_certificate, PORT, queue_id, run_cases, Smtp, Tap, wait_until  # noqa: E402
+from harness import Daemon, folder, FORMS, fresh_address, make_certificate, PORT, queue_id, RELAY, run_cases, Smtp, Tap, wait_until  # noqa: E402
 
 EXTENSIONS = "extensions pipelining size starttls 8bitmime chunking checkpoint;"
 LISTEN = "listen mx { address %(address)s:%(port)d; reject-early-talkers off; " + EXTENSIONS + " }"
@@ -215,7 +217,72 @@ def half_messages_of_many_stay_within_the_bound(t):
         t.equal(list((d.root / "spool/body").iterdir()), [], "no body file is left")
 
 
-CASES = [goes_on_where_it_stood, breaks_off_again_and_again, a_lost_reply_makes_no_duplicate, outlives_a_restart_and_no_crash, tls_begins_and_tls_ends_it,
+class BadLine:
+    """Between a client and a server, as told for each connection: N octets of the client go through, or all until a reply has
+    this in it, or (None) everything."""
+
+    def __init__(self, to, plan):
+        self.to, self.plan, self.address, self.count = to, list(plan), fresh_address(), 0
+        self.server = socket.create_server((self.address, PORT))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.server.accept()
+                self.count += 1
+                threading.Thread(target=self.serve, args=(client, self.plan.pop(0) if self.plan else None), daemon=True).start()
+
+    def serve(self, client, told):
+        server = socket.create_connection((self.to, PORT))
+        over = threading.Event()
+
+        def pass_on(source, sink, most, stop):
+            with contextlib.suppress(OSError):
+                while not over.is_set() and (most is None or most > 0):
+                    data = source.recv(65536 if most is None else min(most, 65536))
+                    if not data or (stop and stop in data):
+                        break
+                    sink.sendall(data)
+                    most = None if most is None else most - len(data)
+            over.set()
+            for end in (client, server):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+        ways = [threading.Thread(target=pass_on, args=(client, server, told if isinstance(told, int) else None, None), daemon=True),
+                threading.Thread(target=pass_on, args=(server, client, None, told if isinstance(told, bytes) else None), daemon=True)]
+        for way in ways:
+            way.start()
+        for way in ways:
+            way.join()
+        client.close()
+        server.close()
+
+
+def a_relay_goes_on_over_a_bad_line(t):
+    """S3-032, both ends: the message breaks off, then its reply is lost, and it arrives once."""
+    for form, single in FORMS:
+        with folder() as root, folder() as other, Daemon(other, LISTEN, single=single) as mx:
+            line = BadLine(mx.address, [400000, b"queued as"])
+            relay = Daemon(root, RELAY, rest="route * { via smtp [%s]:%d; checkpoint on; chunking on; }" % (line.address, PORT), single=single, lifetime="1h", retry="10m")
+            with relay:
+                with Smtp(relay.address) as client:
+                    t.equal(client.message(LARGE)[0], 250, f"{form}: the relay takes it")
+                t.ok(relay.wait_log(r"outcome=delivered attempt=1 ", 40), f"{form}: it is delivered in one attempt", relay.log())
+                t.equal((len(relay.wait_log(r"ev=resume ")), line.count), (2, 3), f"{form}: over three connections")
+                t.equal(len(mx.wait_log(r"ev=checkpoint what=(?:resumed|complete)", count=2)), 2, f"{form}: the second and the third went on")
+                t.equal(len(mx.wait_log(r"ev=accept")), 1, f"{form}: it was taken once")
+                t.equal(stored(mx), [LARGE], f"{form}: and is stored whole and once")
+            line.close()
+
+
+CASES = [a_relay_goes_on_over_a_bad_line, goes_on_where_it_stood, breaks_off_again_and_again, a_lost_reply_makes_no_duplicate, outlives_a_restart_and_no_crash, tls_begins_and_tls_ends_it,
          half_messages_of_many_stay_within_the_bound]
 
 if __name__ == "__main__":

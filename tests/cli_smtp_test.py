@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from harness import BUILD, PORT, SLOW, Daemon, Tap, folder, fresh_address, hikyaku, run_cases, tls_daemon
+from harness import BUILD, PORT, SLOW, Daemon, Tap, folder, fresh_address, hikyaku, make_certificate, run_cases, tls_daemon
 from schemas import faults, schema
 
 MESSAGE = "From: a@a.test\nTo: user1@b.test\nSubject: x\n\n.dot\n..\n.\nend\n"
@@ -125,6 +125,18 @@ def parameters_and_extensions(t):
     t.ok(status == 1 and "550 5.6.7" in out, "SMTPUTF8 that is not offered is told, not tried", out)
 
 
+def transactions_go_on(t):
+    """S3-032"""
+    with folder() as root:
+        (root / "m").write_bytes(b"Subject: x\r\n\r\none\r\ntwo\r\n")
+        fake = Script(b"220 x\r\n", b"250-x\r\n250 CHECKPOINT\r\n", b"355 19 is the transaction offset\r\n", b"354 c\r\n", b"250 d\r\n", b"221 e\r\n")
+        status, out, _ = smtp(*server(fake.address), "--rcpt", "u@b.test", "--data", f"{root}/m", "--transid", "1.a@me.test")
+        t.ok(status == 0 and b" TRANSID=<1.a@me.test>\r\nDATA\r\ntwo\r\n.\r\n" in fake.heard, "with an id a transaction goes on where it stood", out, fake.heard)
+        fake = Script(b"220 x\r\n", b"250 x\r\n", b"250 a\r\n", b"250 b\r\n", b"354 c\r\n", b"250 d\r\n", b"221 e\r\n")
+        status, out, _ = smtp(*server(fake.address), "--rcpt", "u@b.test", "--data", f"{root}/m", "--transid", "1.a@me.test")
+        t.ok(status == 0 and b"TRANSID" not in fake.heard, "where it is not offered none is said", out)
+
+
 def passwords_are_not_shown(t):
     for mechanism, says in (("PLAIN", [b"235 ok\r\n"]), ("LOGIN", [b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n", b"235 ok\r\n"])):
         fake = Script(b"220 x\r\n", b"250-x\r\n250 AUTH PLAIN LOGIN\r\n", *says, b"221 e\r\n")
@@ -209,8 +221,26 @@ def unix_sockets_and_lmtp(t):
         t.ok(heard and heard[0] == b"LHLO me.test\r\n" and heard[1] == b"MAIL FROM:<>\r\n", "over a unix socket, with LHLO and the null sender", heard)
 
 
+def a_device_is_named_under_tls_alone(t):
+    """S4-120, S4-121: and only where that is offered."""
+    with folder() as root:
+        make_certificate(root / "tls")
+        listener = ("listen mx { address %(address)s:%(port)d; reject-early-talkers off; starttls on; clientid on;"
+                    " certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; }")
+        with Daemon(root, listener) as d:
+            for tls, said in (("starttls", True), ("off", False)):
+                status, out, _ = smtp(*server(d.address), "--rcpt", "user1@b.test", "--tls", tls, "--clientid", "UUID 23bf83be")
+                sent = re.findall(r"^ [-~]> (\S+ ?\S*)", out, re.M)
+                where = sent.index("CLIENTID UUID") if "CLIENTID UUID" in sent else None
+                t.ok(status == 0 and (where is not None) == said and (not said or where < sent.index("MAIL FROM:<a@a.test>")),
+                     f"--tls {tls}: the device is {'named, before all else' if said else 'not named'}", out)
+    for wrong in ("UUID", " x", "UUID ", "UUID a b", "UUID " + "x" * 129):
+        t.equal(smtp("--server", "x", "--clientid", wrong)[0], 2, f"--clientid {wrong[:10]!r} is an error of usage")
+
+
 CASES = [a_message_goes_and_is_shown, refusals_have_their_status, usage_is_checked, it_stops_where_it_is_told, raw_commands_go_as_they_are,
-         parameters_and_extensions, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, the_mx_is_found, unix_sockets_and_lmtp]
+         parameters_and_extensions, transactions_go_on, passwords_are_not_shown, hostile_servers_are_bounded, silence_is_not_waited_for_longer_than_told, the_mx_is_found, unix_sockets_and_lmtp,
+         a_device_is_named_under_tls_alone]
 
 if __name__ == "__main__":
     assert BUILD.is_dir()

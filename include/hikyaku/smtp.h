@@ -248,7 +248,7 @@ enum hk_smtpc_event_type {
 	HK_SMTPC_AUTH_DONE, /* reply: 2xx it succeeded, else it did not; READY follows */
 	HK_SMTPC_REPLY,     /* the reply to hk_smtpc_command, whatever it is; READY follows */
 	HK_SMTPC_TLS,       /* 220 to STARTTLS was read and input dropped: do the handshake, then hk_smtpc_tls_done(ok) */
-	HK_SMTPC_SEND_BODY, /* give the message with hk_smtpc_body*, then hk_smtpc_body_end */
+	HK_SMTPC_SEND_BODY, /* give the message, from offset on, with hk_smtpc_body*, then hk_smtpc_body_end */
 	HK_SMTPC_RCPT_DONE, /* recipient i has its final answer in this transaction (refused at RCPT, or LMTP's reply after the dot) */
 	HK_SMTPC_DONE,      /* the transaction is over: reply is the one that decided; then READY again or CLOSED */
 	HK_SMTPC_CLOSED,    /* the connection is of no further use; reply tells why; stage where */
@@ -259,6 +259,7 @@ struct hk_smtpc_event {
 	enum hk_smtpc_stage stage;
 	size_t recipient;
 	struct hk_smtp_reply reply;
+	uint64_t offset; /* SEND_BODY: so many octets of the message are there already (RFC 1845); 0 but for transactions that resume */
 };
 struct hk_smtpc_options {
 	size_t size; /* of the struct: base.h */
@@ -287,6 +288,11 @@ struct hk_smtpc_transaction {
 	/* Further parameters, as they are to stand there: printable ASCII, HK_SMTP_PARAMS_MAX at most. */
 	struct hk_slice mail_more;
 	const struct hk_slice *rcpt_more; /* n of them, or NULL */
+	/* "<id@a.test>" (RFC 1845 2): said where CHECKPOINT is offered, in SMTP, for what is not BINARYMIME; empty: none. Then nothing
+	 * is pipelined behind MAIL. resumes: a transaction with it broke off behind DATA, and rcpt are those that were accepted
+	 * there; only then is 355 taken. The message has to be the same in every octet. */
+	struct hk_slice transid;
+	bool resumes;
 };
 /* LIMITS of the latest EHLO (RFC 9422); 0: none. */
 struct hk_smtpc_limits {
@@ -330,6 +336,8 @@ unsigned hk_smtpc_offered(const struct hk_smtpc *);
 struct hk_slice hk_smtpc_mechanisms(const struct hk_smtpc *); /* "PLAIN LOGIN"; borrowed until the next EHLO */
 uint64_t hk_smtpc_size_limit(const struct hk_smtpc *);        /* 0: none */
 struct hk_smtpc_limits hk_smtpc_limits(const struct hk_smtpc *);
+/* true: the present transaction, or the last one, said its transid. */
+bool hk_smtpc_has_transid(const struct hk_smtpc *);
 /* true: MAILMAX is reached, the connection takes no more transactions. */
 bool hk_smtpc_is_spent(const struct hk_smtpc *);
 bool hk_smtpc_is_tls(const struct hk_smtpc *);

@@ -107,6 +107,8 @@ void smtpc_push(struct hk_smtpc *c, enum hk_smtpc_event_type type, size_t recipi
 
 	if (reply)
 		event.reply = *reply;
+	if (type == HK_SMTPC_SEND_BODY)
+		event.offset = c->offset;
 	if (c->due_at == c->due_n)
 		c->due_at = c->due_n = 0;
 	if (c->due_n < SMTPC_EVENTS)

@@ -7,6 +7,10 @@
 
 #define FIRST      "S 220 mx.test\nC EHLO me.test\nS 250-mx.test\n"
 #define CHUNKS     FIRST "S 250-PIPELINING\nS 250-BINARYMIME\nS 250 CHUNKING\nE READY\n"
+#define CHECKS     FIRST "S 250-PIPELINING\nS 250-SIZE\nS 250-CHUNKING\nS 250 CHECKPOINT\nE READY\n"
+#define WRONG_355                                                                                      \
+	"E DONE MAIL 421 4.5.0 The server gave a reply of 355 that cannot be here own\n"              \
+	"E CLOSED MAIL 421 4.5.0 The server gave a reply of 355 that cannot be here own\n"
 #define ENVELOPE   "T\nC MAIL FROM:<a@a.test>\nC RCPT TO:<b@b.test>\n"
 #define TLS        "S 220 x\nC EHLO me.test\nS 250-x\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nE TLS\nK\nC EHLO me.test\nS 250-x\n"
 #define READY_OWN(stage, text) "T\nE DONE " stage " " text " own\nE READY\n"
@@ -85,6 +89,35 @@ static const struct script scripts[] = {
         .want_tls = true,
         .steps = TLS "S 250 REQUIRETLS\nE READY\nT\nC MAIL FROM:<a@a.test> REQUIRETLS\n"},
 
+    /* ---- CHECKPOINT ---- */
+    {.name = "S3-032 TRANSID, and nothing is pipelined behind it", .from = "a@a.test", .rcpt = {"b@b.test", "c@b.test"}, .transid = "<1@a.test>",
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 250 a\nC RCPT TO:<b@b.test>\nC RCPT TO:<c@b.test>\nC DATA\n"
+                        "S 250 b\nS 250 c\nS 354 go\nE SEND_BODY\nB x\n.\nC x\nC .\nS 250 ok\nE DONE DOT 250 ok\nE READY\n"},
+    {.name = "S3-032 355: the rest by DATA, also where BDAT is preferred", .from = "a@a.test", .rcpt = {"b@b.test", "c@b.test"}, .transid = "<1@a.test>",
+        .resumes = true, .chunking = true,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 355 6135 is the transaction offset\nC DATA\n"
+                        "S 354 go\nE SEND_BODY 6135\nB .x\n.\nC ..x\nC .\nS 250 ok\nE DONE DOT 250 ok\nE READY\n"},
+    {.name = "S3-032 all is there, and the reply is asked for", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true, .size = 7,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> SIZE=7 TRANSID=<1@a.test>\nS 355 9\nC DATA\nS 354 go\nE SEND_BODY 9\n.\nC .\n"
+                        "S 250 ok\nE DONE DOT 250 ok\nE READY\n"},
+    {.name = "S3-032 a server that has forgotten gets all of it", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 250 ok\nC RCPT TO:<b@b.test>\nC DATA\nS 250 b\nS 354 go\nE SEND_BODY\n"},
+    {.name = "S3-032 more than there is of the message is none of it", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .size = 7, .steps = CHECKS "T\nC MAIL FROM:<a@a.test> SIZE=7 TRANSID=<1@a.test>\nS 355 10 is\n" WRONG_355},
+    {.name = "S3-032 355 without a number", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 355 go on\n" WRONG_355},
+    {.name = "S3-032 355 with what is no number", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 355 7k is\n" WRONG_355},
+    {.name = "S3-032 355 with more than a number holds", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 355 18446744073709551616 is\n" WRONG_355},
+    {.name = "S3-032 355 for a transaction that is new", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>",
+        .steps = CHECKS "T\nC MAIL FROM:<a@a.test> TRANSID=<1@a.test>\nS 355 5 is\n" WRONG_355},
+    {.name = "S3-032 355 where no id was said", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .resumes = true,
+        .steps = FIRST "S 250 SIZE\nE READY\nT\nC MAIL FROM:<a@a.test>\nS 355 5 is\n" WRONG_355},
+    {.name = "S3-032 what is binary has no lines to go on at", .from = "a@a.test", .rcpt = {"b@b.test"}, .transid = "<1@a.test>", .chunking = true,
+        .mail = {.body = HK_BODY_BINARYMIME}, .steps = FIRST "S 250-CHUNKING\nS 250-BINARYMIME\nS 250 CHECKPOINT\nE READY\nT\n"
+                                                             "C MAIL FROM:<a@a.test> BODY=BINARYMIME\n"},
+
     /* ---- LIMITS ---- */
     {.name = "S4-130 S4-131 RCPTMAX: no transaction with more is begun", .from = "a@a.test", .rcpt = {"b@b.test", "c@b.test"},
         .steps = FIRST "S 250-SIZE 100000000\nS 250-8BITMIME\nS 250-PIPELINING\nS 250-CHUNKING\nS 250-STARTTLS\n"
@@ -119,7 +152,7 @@ static const struct script scripts[] = {
     {.name = "S4-120 and never in clear", .clientid = S("23bf83be"), .steps = FIRST "S 250 CLIENTID\nE READY\n"},
 };
 
-/* S3-031 S3-038 to S3-041 S4-120 S4-121 S4-130 S4-131 */
+/* S3-031 S3-032 S3-038 to S3-041 S4-120 S4-121 S4-130 S4-131 */
 static void scripts_give_the_same_whole_bytewise_and_split(void **state)
 {
 	(void)state;

@@ -32,6 +32,8 @@ static void start(struct outcome *o, struct hk_smtpc *c)
 	const struct hk_smtpc_transaction t = {.size = sizeof t, .mail_from = HK_S("s@t"),
 	    .rcpt = rcpt,
 	    .n = 1 + (o->choice >> 3 & 1) * 2,
+	    .transid = o->choice & 2 ? (struct hk_slice){0} : HK_S("<1@t>"),
+	    .resumes = (o->choice & 4) != 0,
 	    .mail = {.has_size = true, .size = 30, .body = HK_BODY_8BITMIME, .envid = HK_S("x")}};
 
 	enum hk_status status = o->started++ < 3 ? hk_smtpc_start(c, &t) : HK_LIMIT;
@@ -64,6 +66,8 @@ static void heed(struct outcome *o, struct hk_smtpc *c, const struct hk_smtpc_ev
 		hk_smtpc_tls_done(c, true);
 		break;
 	case HK_SMTPC_SEND_BODY:
+		if (e->offset > 32 || (e->offset && (o->choice & 2)))
+			abort();
 		if (hk_smtpc_body(c, hk_slice_str(body)) == 0)
 			abort();
 		hk_smtpc_body_end(c);

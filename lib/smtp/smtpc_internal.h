@@ -62,6 +62,8 @@ struct smtpc_envelope {
 	struct hk_smtp_rcpt_params *rcpt_params; /* NULL: none */
 	struct hk_smtp_mail_params mail;
 	struct hk_slice mail_more, *rcpt_more; /* the latter NULL: none */
+	struct hk_slice transid; /* empty: none is said */
+	bool resumes;
 	uint8_t *fate; /* enum smtpc_fate per recipient */
 	size_t n;
 };
@@ -104,6 +106,8 @@ struct hk_smtpc {
 	bool dot_phase;      /* the dot was sent */
 	size_t lmtp_next;    /* recipient whose reply after the dot comes next */
 	bool in_transaction; /* DONE is owed */
+
+	uint64_t offset;     /* of the message: where it is resumed */
 
 	/* Body */
 	struct hk_smtp_text text;

@@ -37,6 +37,8 @@ static void note(struct run *r, const struct hk_smtpc_event *e)
 	size_t i;
 
 	hk_buf_add_str(&r->log, event_names[e->type]);
+	if (e->type == HK_SMTPC_SEND_BODY && e->offset)
+		hk_buf_addf(&r->log, " %llu", (unsigned long long)e->offset);
 	if (e->type == HK_SMTPC_CHALLENGE && text.n) {
 		hk_buf_add_byte(&r->log, ' ');
 		hk_buf_add(&r->log, text);
@@ -126,6 +128,8 @@ static void start(struct run *r, enum hk_status want)
 
 	t.mail.has_size = s->size != 0;
 	t.mail.size = s->size;
+	t.transid = hk_slice_str(s->transid ? s->transid : "");
+	t.resumes = s->resumes;
 	if (s->body_8bit)
 		t.mail.body = HK_BODY_8BITMIME;
 	for (t.n = 0; t.n < 4 && s->rcpt[t.n]; t.n++) {

@@ -28,7 +28,8 @@ struct script {
 	const char *from;
 	const char *rcpt[4];
 	/* extensions */
-	bool chunking, no_pipelining;
+	bool chunking, no_pipelining, resumes;
+	const char *transid;
 	struct hk_smtp_mail_params mail;
 	struct hk_smtp_rcpt_params params[4];
 	struct hk_slice clientid;

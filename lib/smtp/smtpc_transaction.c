@@ -87,7 +87,7 @@ static bool is_safe(const struct hk_smtpc_transaction *t)
 	size_t i;
 
 	if (!is_safe_path(t->mail_from, utf8) || !is_safe_word(t->mail.envid, HK_SMTP_ENVID_MAX) ||
-	    !is_safe_word(t->mail.auth, HK_SMTP_ORCPT_MAX) ||
+	    !is_safe_word(t->mail.auth, HK_SMTP_ORCPT_MAX) || !is_safe_word(t->transid, HK_SMTP_TRANSID_MAX) ||
 	    !is_safe_text(t->mail_more, HK_SMTP_PARAMS_MAX, true))
 		return false;
 	for (i = 0; i < t->n; i++)
@@ -147,6 +147,9 @@ static enum hk_status copy_envelope(struct smtpc_envelope *e, const struct hk_sm
 	done = copy_params(e, t);
 	if (done == HK_OK)
 		done = copy_more(e, t);
+	if (done == HK_OK)
+		done = hk_arena_dup(&e->arena, t->transid, &e->transid);
+	e->resumes = t->resumes;
 	if (done != HK_OK)
 		return done;
 	e->rcpt = hk_arena_array(&e->arena, t->n, sizeof *e->rcpt);
@@ -245,6 +248,10 @@ enum hk_status hk_smtpc_start(struct hk_smtpc *c, const struct hk_smtpc_transact
 	status = copy_envelope(&c->envelope, t);
 	if (status != HK_OK)
 		return status;
+	/* RFC 1845 knows of SMTP and of lines alone */
+	if (!(smtpc_usable(c) & HK_EXT(CHECKPOINT)) || c->options.lmtp || t->mail.body == HK_BODY_BINARYMIME)
+		c->envelope.transid.n = 0;
+	c->offset = 0;
 	c->in_transaction = true;
 	c->next = c->replied = c->reset_due ? COMMAND_RSET : COMMAND_MAIL;
 	c->accepted = 0;
@@ -281,6 +288,8 @@ static void write_mail(struct hk_smtpc *c)
 	c->transactions++;
 	hk_buf_addf(&c->out, "MAIL FROM:<%.*s>", HK_FMT(c->envelope.mail_from));
 	hk_smtp_mail_params_add(&c->out, &c->envelope.mail, smtpc_usable(c));
+	if (c->envelope.transid.n)
+		hk_buf_addf(&c->out, " TRANSID=%.*s", HK_FMT(c->envelope.transid));
 	end_command(c, c->envelope.mail_more);
 }
 
@@ -304,11 +313,22 @@ static void write_command(struct hk_smtpc *c, size_t command)
 		hk_buf_add_str(&c->out, "DATA\r\n");
 }
 
+/* What comes behind MAIL hangs on its reply (RFC 1845 3). */
+static bool waits_for_mail(const struct hk_smtpc *c)
+{
+	return c->envelope.transid.n && c->next == COMMAND_RCPT && c->replied < COMMAND_RCPT;
+}
+
 void smtpc_transaction_write(struct hk_smtpc *c)
 {
 	while (c->next < commands_end(c) && !c->mail_refused && c->out.n < HK_SMTP_OUTPUT_MAX / 2 &&
-	       (smtpc_pipelines(c) || c->next == c->replied))
+	       (smtpc_pipelines(c) || c->next == c->replied) && !waits_for_mail(c))
 		write_command(c, c->next++);
+}
+
+bool hk_smtpc_has_transid(const struct hk_smtpc *c)
+{
+	return c->envelope.transid.n > 0;
 }
 
 /* ---- replies ---- */
@@ -422,6 +442,29 @@ static void stop_here(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
 	smtpc_end_transaction(c, c->stage, reply);
 }
 
+/* 355: all recipients are there, and so much of the message (RFC 1845 3: the number comes first). DATA is next: what goes on has
+ * to begin behind a reply. False: it cannot be so. */
+static bool resume(struct hk_smtpc *c, const struct hk_smtp_reply *reply)
+{
+	struct smtpc_envelope *e = &c->envelope;
+	size_t i, n = 0;
+
+	while (n < reply->text.n && hk_is_digit(reply->text.p[n]))
+		n++;
+	if (!e->transid.n || !e->resumes || hk_slice_u64(hk_slice_sub(reply->text, 0, n), UINT64_MAX, &c->offset) != HK_OK ||
+	    (n < reply->text.n && !hk_is_wsp(reply->text.p[n]) && reply->text.p[n] != '\n'))
+		return false;
+	/* a CRLF that a message lacked at its end was sent with it */
+	if (e->mail.has_size && (c->offset > e->mail.size + 2 || e->mail.size + 2 < e->mail.size))
+		return false;
+	for (i = 0; i < e->n; i++)
+		e->fate[i] = SMTPC_ACCEPTED;
+	c->accepted = e->n;
+	c->by_chunks = false;
+	c->next = c->replied = command_data(c);
+	return true;
+}
+
 static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_smtp_reply *reply)
 {
 	c->stage = stage_of(c, command);
@@ -429,6 +472,8 @@ static void command_reply(struct hk_smtpc *c, size_t command, const struct hk_sm
 		data_reply(c, reply);
 		return;
 	}
+	if (command == COMMAND_MAIL && reply->code == 355 && resume(c, reply))
+		return;
 	if (reply->code >= 300 && reply->code < 400) {
 		smtpc_unexpected(c, reply);
 	} else if (command == COMMAND_RSET) {

@@ -39,6 +39,7 @@ class Peer:
     also = ()
     tls_bug = ""  # why it cannot serve TLS
     lacks = ()
+    tries_after_minutes = False
 
     def __init__(self, root, certificate, places):
         """certificate: the path without .crt and .key; places: World.places()."""
@@ -117,7 +118,7 @@ class Postfix(Peer):
         # as a peer without extensions for what is not 7-bit
         master += f"{self.address}:{SEVEN_PORT} inet n - n - - smtpd -o smtpd_discard_ehlo_keywords=8bitmime,chunking,smtputf8\n"
         (etc / "master.cf").write_text(master)
-        nodsn, refusing, lmtp = self.places.nodsn, self.places.refusing, self.places.lmtp
+        nodsn, refusing, lmtp, limits = self.places.nodsn, self.places.refusing, self.places.lmtp, self.places.limits
         (etc / "main.cf").write_text(f"""compatibility_level = 3.6
 queue_directory = {self.root}/spool
 data_directory = {self.root}/data
@@ -146,6 +147,7 @@ smtp_dns_support_level = disabled
 transport_maps = inline:{{ {{.ours.test = clear:[{self.ours[0]}]:{self.ours[1]}}}, {{.tls.test = tlsonly:[{self.ours[0]}]:{self.ours[1]}}},
   {{.sink.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.seven.test = clear:[{self.sink[0]}]:{self.sink[1]}}}, {{.nodsn.test = clear:[{nodsn[0]}]:{nodsn[1]}}},
   {{.refused.test = clear:[{refusing[0]}]:{refusing[1]}}}, {{.fail.test = clear:[{self.ours[0]}]:{self.ours[1]}}},
+  {{.limits.test = clear:[{limits[0]}]:{limits[1]}}},
   {{.lmtp.test = lmtp:inet:[{lmtp[0]}]:{lmtp[1]}}}, {{.unix.test = lmtphere:unix:{self.places.lmtp_socket}}}{transports} }}
 smtp_sasl_password_maps = inline:{{ {", ".join(sorted(passwords))} }}
 smtpd_tls_security_level = may
@@ -246,6 +248,12 @@ refused:
   route_list = * {self.places.refusing[0]}::{self.places.refusing[1]} byname
   self = send
   transport = plain_smtp
+limits:
+  driver = manualroute
+  domains = *.limits.test
+  route_list = * {self.places.limits[0]}::{self.places.limits[1]} byname
+  self = send
+  transport = plain_smtp
 lmtp:
   driver = manualroute
   domains = *.lmtp.test
@@ -323,6 +331,7 @@ begin retry
 
 class OpenSmtpd(Peer):
     name, package = "OpenSMTPD", "opensmtpd"
+    tries_after_minutes = True
     lacks = ("SMTPUTF8",)
 
     @property
@@ -344,9 +353,11 @@ pki test key "{key}"
 listen on {self.address} port {PORT} hostname opensmtpd.test tls pki test
 action "ours" relay host "smtp+notls://{self.ours[0]}:{self.ours[1]}" helo opensmtpd.test
 action "tlsours" relay host "smtp+tls://{self.ours[0]}:{self.ours[1]}" tls no-verify helo opensmtpd.test
+action "limits" relay host "smtp+notls://{self.places.limits[0]}:{self.places.limits[1]}" helo opensmtpd.test
 action "sink" relay host "smtp+notls://{self.sink[0]}:{self.sink[1]}" helo opensmtpd.test
 match from any for domain {{ "*.ours.test", "*.*.ours.test" }} action "ours"
 match from any for domain "*.tls.test" action "tlsours"
+match from any for domain "*.limits.test" action "limits"
 match from any for domain {{ "*.sink.test", "*.*.sink.test" }} action "sink"
 """)
         return [self.tree / "usr/sbin/smtpd", "-d", "-f", conf]
@@ -385,6 +396,7 @@ service stats {{
   }}
 }}
 auth_mechanisms = plain login scram-sha-256
+auth_debug = yes
 service auth {{
   unix_listener {auth} {{
     mode = 0666

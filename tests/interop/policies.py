@@ -2,7 +2,8 @@
 """Our deliveries under DANE and MTA-STS to Postfix and Exim: a signed zone with their TLSA records, a server of policies."""
 
 import tls_policy_test as tls
-from harness import PORT, RELAY, Daemon, wait_until
+import tls_wish_test as wish
+from harness import PORT, Daemon, wait_until
 
 WRONG = "3 1 1 " + "00" * 32
 FEATURES = {  # feature: (word of the domain, rule, outcome)
@@ -10,6 +11,7 @@ FEATURES = {  # feature: (word of the domain, rule, outcome)
     "DANE, no TLSA": ("missing", "opportunistic", "delivered"), "MTA-STS, enforce": ("enforce", "sts-enforce", "delivered"),
     "MTA-STS, a host that the policy does not name": ("host", "sts-host", "deferred"),
 }
+REQUIRETLS = "REQUIRETLS, a host that DANE vouches for"
 
 
 class Policies:
@@ -53,13 +55,25 @@ class Policies:
         good = (got[0], got[2]) == (rule, outcome) and came == (outcome == "delivered")
         return (True, ", ".join(word for word in got if word)) if good else ("FAILED", f"{got} {came} {daemon.log()[-2500:]} {peer.log()[-800:]}")
 
+    def requiretls(self, daemon, peer):
+        """The host is known for the right one by DANE, and is still not given what it does not offer to keep to (RFC 8689 4.2.1)."""
+        rcpt = f"r@{self.domain(peer, 'match')}.test"
+        codes, at = wish.mail(daemon, rcpt, " REQUIRETLS")
+        got = wish.outcome(daemon, rcpt, at)
+        came = [rcpts for _, rcpts, _ in self.world.sink.messages if rcpt in rcpts]
+        self.world.sink.messages[:] = []
+        if codes != [250, 250, 354, 250] or got != ("failed", "5.7.30"):
+            return "FAILED", f"{codes} {got} {daemon.log()[at:][-2500:]}"
+        return ("not offered", f"by {peer.name}: back to the sender with 5.7.30") if not came else ("FAILED", f"{came}")
+
     def run(self):
         zones = tls.Zones(self.root, self.zone())
         server = self.policies()
         try:
-            with Daemon(self.root, RELAY, "route * { via mx; }", resolver=zones.where, trust_anchor=zones.anchor, authorities=self.world.authority.root / "ca.crt",
+            with Daemon(self.root, wish.listener(self.world.authority.certificate("*.sink.test")), "route * { via mx; }", resolver=zones.where, trust_anchor=zones.anchor, authorities=self.world.authority.root / "ca.crt",
                         port_map_25=PORT, retry="60s", mta_sts="on", mta_sts_server=f'"{server.address}@{server.port}"', single=False) as daemon:
                 for peer in self.peers:
+                    self.world.case(peer.name, peer.version, "from us", REQUIRETLS, lambda p=peer: self.requiretls(daemon, p))
                     for feature, (word, rule, outcome) in FEATURES.items():
                         self.world.case(peer.name, peer.version, "from us", feature, lambda p=peer, w=word, r=rule, o=outcome: self.case(daemon, p, w, r, o))
         finally:
@@ -72,5 +86,5 @@ def run(world):
     missing = [tool for tool in tls.TOOLS if not tls.find(tool)]
     if missing and found:
         world.rows.add("Postfix, Exim", "-", "from us", "DANE, MTA-STS", "skipped", f"there is no {', '.join(missing)}")
-    elif found and any(world.is_wanted(peer.name, peer.version, "from us", feature) for peer in found for feature in FEATURES):
+    elif found and any(world.is_wanted(peer.name, peer.version, "from us", feature) for peer in found for feature in (REQUIRETLS, *FEATURES)):
         Policies(world, found).run()

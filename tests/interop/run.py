@@ -14,6 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import clients  # noqa: E402
+import extensions  # noqa: E402
 import hops  # noqa: E402
 import packages  # noqa: E402
 import peers  # noqa: E402
@@ -66,6 +67,7 @@ def main():
         servers.run(world)
         policies.run(world)
         clients.run(world)
+        extensions.run(world)
         wants_streams = options.streams and (not options.only or options.only in streams.NAME)
         differences = streams.run(world, options.streams) if wants_streams else ""
     passed, failed, skipped = rows.counts()

@@ -4,6 +4,7 @@
 import json
 import re
 
+import extensions
 import hops
 import packages
 import peers
@@ -292,6 +293,7 @@ def run(world):
             continue
         world.peers[peer.name] = peer
         Pair(world, peer).run()
+        extensions.Pair(world, peer, inject).run()
         if peer.name in ("Postfix", "Exim"):
             reports.Reports(world, peer, inject).run()
             hops.FromPeer(world, peer, inject).run()

@@ -49,7 +49,7 @@ class World:
         self.lmtp, self.lmtp_socket = self.root / "lmtp", self.root / "ours.lmtp"
         submission.password_file(self.root / "users")
         self.start_dovecot()
-        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test .unix.test ours.test .fail.test", hostname="hikyaku.test",
+        self.daemon = Daemon(self.root, self.listeners(), self.routes(), accept=".ours.test .tls.test .unix.test ours.test .fail.test .limits.test", hostname="hikyaku.test",
                              resolver=self.dns.where)
         self.daemon.start()
         self.to_us.target = (self.daemon.address, PORT)
@@ -69,17 +69,18 @@ class World:
             self.missing = error
 
     def listeners(self):
-        self.relay_address, self.lmtp_address, self.proxy_address = fresh_address(), fresh_address(), fresh_address()
+        self.relay_address, self.lmtp_address, self.proxy_address, self.limits_address = (fresh_address() for _ in range(4))
         plain = f"address %s:{PORT}; reject-early-talkers off; }}\n"
         tls = "starttls on; certificate %(root)s/tls.crt; certificate-key %(root)s/tls.key; reject-early-talkers off; }\n"
         self.submission = {(back, is_implicit): fresh_address() for back in ("file", "dovecot") for is_implicit in (False, True)}
         backs = {"file": "file %(root)s/users", "dovecot": "dovecot %(root)s/auth"}
-        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; sender-login envelope; "
+        users = "".join(f"listen {back}{'-tls' * is_implicit} {{ address {address}:{PORT}; role submission; auth {backs[back]}; auth-failures 0; sender-login envelope; clientid on; "
                              + ("implicit-tls on; " if is_implicit else "starttls on; ") + tls.split(";", 1)[1]
                              for (back, is_implicit), address in self.submission.items())
         socket = f"listen unix {{ protocol lmtp; address unix:{self.lmtp_socket}; socket-mode 0666; }}\n"
         return (users + socket + "listen lmtp { protocol lmtp; role relay; relay-from 127.0.0.0/8; " + plain % self.lmtp_address +
                 "listen proxy { proxy-from 127.0.0.0/8; " + plain % self.proxy_address +
+                "listen limits { max-recipients 100; max-transactions 2; max-domains 1; " + plain % self.limits_address +
                 "listen mx { address %(address)s:%(port)d; role mx; checks spf dkim dmarc; " + tls +
                 f"listen relay {{ address {self.relay_address}:{PORT}; role relay; relay-from 127.0.0.0/8; " + tls)
 
@@ -99,7 +100,7 @@ class World:
         """Where peers send mail to, by its domain: (address, port)."""
         return SimpleNamespace(ours=(self.to_us.address, PORT), sink=(self.sink.address, self.sink.port), nodsn=(self.nodsn.address, self.nodsn.port),
                                refusing=(self.refusing.address, self.refusing.port), lmtp=(self.lmtp_address, PORT), lmtp_socket=self.lmtp_socket,
-                               proxy=(self.proxy_address, PORT), submission=self.submission)
+                               proxy=(self.proxy_address, PORT), limits=(self.limits_address, PORT), submission=self.submission)
 
     # ---- rows ----
 
