@@ -139,6 +139,14 @@ struct hk_conf_listener {
 	struct hk_conf_nets legacy_clients; /* old TLS and bare line feeds are let pass for them */
 };
 
+#define HK_CONF_SOURCES_MAX 64 /* of a route */
+struct hk_conf_source {
+	struct hk_ip ip;
+	struct hk_slice helo; /* the name of this address in EHLO; empty: the route's */
+};
+/* Which of several it is: each in turn, or always the same for one domain of senders. */
+enum hk_source_choice { HK_SOURCE_TURN, HK_SOURCE_SENDER };
+
 /* route PATTERN { ... }: PATTERN is a domain, ".domain" for everything below it, or "*"; the first
  * that fits wins */
 enum hk_unconvertible { HK_UNCONVERTIBLE_AS_IS, HK_UNCONVERTIBLE_BOUNCE };
@@ -150,7 +158,10 @@ struct hk_conf_route {
 	struct hk_slice unix_path;     /* "via lmtp unix:/run/dovecot/lmtp;" */
 	struct hk_slice maildir;       /* "via maildir /var/mail/%u;" %u local part checked against
 	                                  [A-Za-z0-9._+-], %d domain */
-	struct hk_ip source4, source6; /* source addresses; family 0: the system's choice */
+	struct hk_conf_source *source; /* of connections; none of a family: the system's choice */
+	size_t n_sources;
+	enum hk_source_choice source_choice;
+	bool prefers_ipv6;             /* of a host with both kinds of address, these come first */
 	struct hk_slice helo;          /* default: the global hostname */
 	enum hk_tls_level tls;
 	bool implicit_tls;             /* SMTP: from the first byte */

@@ -29,7 +29,7 @@ const struct conf_kind_ops conf_kinds[CONF_KINDS] = {
     [CONF_KIND_LOCAL] = {"IP:PORT", false, conf_parse_local, conf_print_local},
     [CONF_KIND_VIA] = {"mx | smtp HOST[:PORT] | lmtp HOST:PORT | lmtp unix:PATH | maildir PATH",
         false, conf_parse_via, conf_print_via},
-    [CONF_KIND_SOURCE] = {"IP [IP]", false, conf_parse_source, conf_print_source},
+    [CONF_KIND_SOURCE] = {"IP[=NAME] ...", false, conf_parse_source, conf_print_source},
     [CONF_KIND_QUARANTINE] = {"header | hold | junk ADDRESS", false, conf_parse_quarantine,
         conf_print_quarantine},
     [CONF_KIND_AUTH] = {"off | file PATH | dovecot PATH", false, conf_parse_auth, conf_print_auth},

@@ -95,6 +95,9 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 	    {"hostname h.test; route * { via mx; recipients-per-message 101; }", "t:1:", false},
 	    {"hostname h.test; route * { via mx; recipients-per-message 100; rate 0; }", NULL, false},
 	    {"hostname h.test; shaping shaping.conf;", "t:1:", false},
+	    {"hostname h.test; route * { via mx; source 10.0.0.1 10.0.0.1; }", "t:1:52: source has this address already", false},
+	    {"hostname h.test; route * { via mx; source 10.0.0.1=-; }", "t:1:43: source: \"-\" is not a host name", false},
+	    {"hostname h.test; route * { via mx; source mx.test; }", "t:1:43: source \"mx.test\" is not an address", false},
 	};
 	size_t i;
 
@@ -113,12 +116,33 @@ static void what_is_wrong_is_told_with_its_place(void **state)
 	}
 }
 
+static void a_route_has_64_sources_at_most(void **state)
+{
+	unsigned n, i;
+
+	(void)state;
+	for (n = HK_CONF_SOURCES_MAX - 1; n <= HK_CONF_SOURCES_MAX + 1; n++) {
+		char text[4096];
+		struct hk_conf *c = NULL;
+		size_t at = (size_t)snprintf(text, sizeof text, "hostname h.test; route * { via mx; source");
+
+		for (i = 0; i < n; i++)
+			at += (size_t)snprintf(text + at, sizeof text - at, " 10.0.0.%u", i);
+		snprintf(text + at, sizeof text - at, "; }");
+		assert_int_equal(hk_conf_parse("t", hk_slice_str(text), &c, NULL), n <= HK_CONF_SOURCES_MAX ? HK_OK : HK_SYNTAX);
+		if (c)
+			assert_int_equal(c->route[0].n_sources, n);
+		hk_conf_free(c);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_shape_has_numbers_or_leaves_them_to_the_route),
 	    cmocka_unit_test(a_shape_is_found_when_all_hosts_fit_it),
 	    cmocka_unit_test(what_is_wrong_is_told_with_its_place),
+	    cmocka_unit_test(a_route_has_64_sources_at_most),
 	};
 
 	return cmocka_run_group_tests_name("conf-shape", tests, NULL, NULL);

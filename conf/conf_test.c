@@ -59,7 +59,7 @@ static const char full[] =
     "route b.test { via lmtp 10.255.2.40:24; return-path on; recipients listed; sub-addresses on; quarantine junk junk-mail@b.test; }\n"
     "route .b.test { via lmtp \"unix:/run/dove cot/lmtp\"; quarantine hold; concurrency 3; retry 10s 20s; lifetime 1h; delay-notice 0; }\n"
     "route c.test { via maildir /var/mail/%d/%u; }\n"
-    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2; helo out.b.test; tls "
+    "route d.test { via smtp [2001:db8::1]:2525; source 10.0.0.1 2001:db8::2 10.0.0.2=OUT2.b.test; source-choice sender; address-preference ipv6; helo out.b.test; tls "
     "required; checkpoint on; }\n"
     "route e.test { via smtp relay.e.test; tls off; }\n"
     "route * { via mx; }\n"
@@ -118,7 +118,11 @@ static void every_item_is_read(void **state)
 	assert_text(r[2].maildir, "/var/mail/%d/%u");
 	assert_text(r[3].host, "2001:db8::1");
 	assert_int_equal(r[3].port, 2525);
-	assert_int_equal(r[3].source6.family, 6);
+	assert_int_equal(r[3].n_sources, 3);
+	assert_int_equal(r[3].source[1].ip.family, 6);
+	assert_text(r[3].source[2].helo, "out2.b.test");
+	assert_int_equal(r[3].source_choice, HK_SOURCE_SENDER);
+	assert_true(r[3].prefers_ipv6 && !r[4].prefers_ipv6);
 	assert_int_equal(r[3].tls, HK_TLS_REQUIRED);
 	assert_int_equal(r[4].port, 25);
 	assert_true(r[3].checkpoint && !r[4].checkpoint);

@@ -456,37 +456,59 @@ void conf_print_via(const struct conf_item *item, const void *base, struct hk_bu
 	hk_buf_done(&place);
 }
 
+static void parse_source(struct conf_reader *r, const struct conf_item *item, const struct conf_token *arg, struct hk_conf_route *route)
+{
+	struct hk_conf_source *to = &route->source[route->n_sources];
+	size_t split = hk_slice_find(arg->text, '='), i;
+	struct hk_slice name = hk_slice_from(arg->text, split + 1);
+
+	*to = (struct hk_conf_source){0};
+	if (hk_ip_parse(hk_slice_sub(arg->text, 0, split), &to->ip) != HK_OK) {
+		conf_error(r, arg, "%s \"%s\" is not an address", item->name, conf_shown(arg->text).text);
+		return;
+	}
+	for (i = 0; i < route->n_sources; i++)
+		if (hk_ip_eq(&route->source[i].ip, &to->ip))
+			conf_error(r, arg, "%s has this address already", item->name);
+	if (split < arg->text.n && (name.n > HK_DNS_NAME_MAX || !hk_is_hostname(name, false)))
+		conf_error(r, arg, "%s: \"%s\" is not a host name", item->name, conf_shown(name).text);
+	else if (name.n && hk_arena_dup_lower(&r->conf->arena, name, &to->helo) != HK_OK)
+		r->no_memory = true;
+	route->n_sources++;
+}
+
 void conf_parse_source(struct conf_reader *r, const struct conf_item *item,
     const struct conf_token *args, size_t n, void *base)
 {
 	struct hk_conf_route *route = base;
-	struct hk_ip ip;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		struct hk_ip *to;
-
-		if (hk_ip_parse(args[i].text, &ip) != HK_OK) {
-			conf_error(r, &args[i], "%s \"%s\" is not an address", item->name,
-			    conf_shown(args[i].text).text);
-			continue;
-		}
-		to = ip.family == 4 ? &route->source4 : &route->source6;
-		if (to->family)
-			conf_error(r, &args[i], "%s has two addresses of one family", item->name);
-		*to = ip;
+	if (n > HK_CONF_SOURCES_MAX) {
+		conf_error(r, &args[HK_CONF_SOURCES_MAX], "%s has more than %d addresses", item->name, HK_CONF_SOURCES_MAX);
+		return;
 	}
+	route->source = hk_arena_array(&r->conf->arena, n, sizeof *route->source);
+	if (!route->source) {
+		r->no_memory = true;
+		return;
+	}
+	for (i = 0; i < n; i++)
+		parse_source(r, item, &args[i], route);
 }
 
 void conf_print_source(const struct conf_item *item, const void *base, struct hk_buf *out)
 {
 	const struct hk_conf_route *route = base;
+	size_t i;
 
 	(void)item;
-	print_ip(out, &route->source4);
-	if (route->source4.family && route->source6.family)
-		hk_buf_add_byte(out, ' ');
-	print_ip(out, &route->source6);
+	for (i = 0; i < route->n_sources; i++) {
+		if (i)
+			hk_buf_add_byte(out, ' ');
+		print_ip(out, &route->source[i].ip);
+		if (route->source[i].helo.n)
+			hk_buf_addf(out, "=%.*s", HK_FMT(route->source[i].helo));
+	}
 }
 
 static const struct conf_word quarantines[] = {{"header", HK_QUARANTINE_HEADER},

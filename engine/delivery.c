@@ -375,15 +375,44 @@ static bool next_question(struct hk_delivery *d, struct hk_delivery_want *ret)
 	return false;
 }
 
+const struct hk_conf_source *delivery_source(const struct hk_delivery *d, unsigned family)
+{
+	const struct hk_conf_route *route = d->env.job->route;
+	struct hk_slice from = d->mail.mail_from;
+	uint64_t which = d->env.job->turn;
+	uint8_t domain[HK_DNS_NAME_MAX + 1];
+	size_t n = 0, i;
+
+	for (i = 0; i < route->n_sources; i++)
+		n += route->source[i].ip.family == family;
+	if (!n)
+		return NULL;
+	if (route->source_choice == HK_SOURCE_SENDER) {
+		/* our own reports as whoever we are */
+		from = from.n ? hk_slice_from(from, hk_slice_rfind(from, '@') + 1) : delivery_conf(d)->hostname;
+		for (i = 0; i < from.n && i < sizeof domain; i++)
+			domain[i] = hk_to_lower(from.p[i]);
+		which = hk_hash(hk_slice_of(domain, i));
+		which ^= which >> 32;
+	}
+	which %= n;
+	for (i = 0; route->source[i].ip.family != family || which; i++)
+		which -= route->source[i].ip.family == family;
+	return &route->source[i];
+}
+
 static void fill_connect(const struct hk_delivery *d, struct hk_delivery_want *ret)
 {
 	const struct hk_conf_route *route = d->env.job->route;
+	const struct hk_conf_source *source;
 
 	ret->unix_path = route->unix_path;
 	if (route->unix_path.n)
 		return;
 	ret->ip = d->address[d->address_at];
-	ret->source = ret->ip.family == 6 ? route->source6 : route->source4;
+	source = delivery_source(d, ret->ip.family);
+	if (source)
+		ret->source = source->ip;
 	ret->port = d->port;
 }
 

@@ -51,7 +51,7 @@ struct hk_delivery_link {
 	struct hk_smtpc *client; /* owned; NULL: none */
 	char remote[300];
 	char host[HK_DNS_NAME_MAX + 1];
-	struct hk_ip ip;
+	struct hk_ip ip, source; /* source: family 0: the system's choice */
 	uint16_t port;
 	struct hk_tls_decision decision; /* how it is protected */
 	unsigned messages;       /* that went over it */

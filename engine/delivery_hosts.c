@@ -57,6 +57,7 @@ static void ask_host(struct hk_delivery *d)
 	struct hk_ip ip;
 
 	d->n_addresses = d->address_at = 0;
+	d->has_failed4 = d->has_failed6 = false;
 	d->without_tls = false;
 	d->policy.is_address_secure = false;
 	use_port(d, d->host[d->host_at].port);
@@ -205,24 +206,28 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 
 /* ---- the addresses of a host ---- */
 
-/* One of each family in turn, so that a broken family costs one try. */
+/* One of each family in turn, so that a broken family costs one try; one that failed lately after all others. */
 static void interleave(struct hk_delivery *d)
 {
+	const struct hk_job *job = d->env.job;
+	unsigned family[2] = {job->route->prefers_ipv6 ? 6 : 4, job->route->prefers_ipv6 ? 4 : 6};
 	struct hk_ip all[ADDRESSES_MAX];
-	size_t n = d->n_addresses, v4 = 0, v6 = 0, i;
+	size_t n = d->n_addresses, at[2] = {0, 0}, i;
 
 	memcpy(all, d->address, sizeof all);
+	if (job->family_last == family[0]) {
+		family[0] = family[1];
+		family[1] = job->family_last;
+	}
 	for (i = 0; i < n; i++) {
-		bool want6 = i % 2 == 1;
+		size_t want = job->family_last ? 0 : i % 2, k;
 
-		while (v4 < n && all[v4].family != 4)
-			v4++;
-		while (v6 < n && all[v6].family != 6)
-			v6++;
-		if (v6 < n && (want6 || v4 == n))
-			d->address[i] = all[v6++];
-		else
-			d->address[i] = all[v4++];
+		for (k = 0; k < 2; k++)
+			while (at[k] < n && all[at[k]].family != family[k])
+				at[k]++;
+		if (at[want] == n)
+			want = !want;
+		d->address[i] = all[at[want]++];
 	}
 }
 

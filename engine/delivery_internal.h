@@ -145,6 +145,8 @@ struct hk_delivery {
 	size_t n_hosts, host_at;
 	struct hk_ip address[ADDRESSES_MAX];
 	size_t n_addresses, address_at;
+	bool has_failed4, has_failed6; /* this host was not reached by that family */
+	bool is_ready; /* it greeted us, and speaks of the message */
 	unsigned tries;
 	bool without_tls; /* this address once more, in clear */
 	uint16_t port, tls_port; /* to connect to; what it stands for (port-map-25) */
@@ -189,6 +191,8 @@ struct hk_delivery {
 
 /* ---- delivery.c ---- */
 const struct hk_conf *delivery_conf(const struct hk_delivery *);
+/* delivery_source(d, family): where the connection comes from; NULL: the system knows. */
+const struct hk_conf_source *delivery_source(const struct hk_delivery *, unsigned family);
 /* delivery_params(d, target): what came with its RCPT, and ORCPT always. */
 struct hk_smtp_rcpt_params delivery_params(struct hk_delivery *, size_t target);
 /* delivery_settle(d, target, outcome, reason): its result, once. */

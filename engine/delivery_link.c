@@ -13,6 +13,15 @@ static bool is_special(const struct hk_delivery *d)
 	return d->mail.params.require_tls || (d->mail.flags & HK_MAIL_TLS_OPTIONAL) || delivery_wants_by(d);
 }
 
+/* Where a sender has an address of his own, his mail goes by that one alone. */
+static bool has_other_source(const struct hk_delivery *d)
+{
+	const struct hk_conf_source *source =
+	    d->env.job->route->source_choice == HK_SOURCE_SENDER ? delivery_source(d, d->over.ip.family) : NULL;
+
+	return source && !hk_ip_eq(&source->ip, &d->over.source);
+}
+
 static void go_over(struct hk_delivery *d)
 {
 	d->messages = d->over.messages;
@@ -32,9 +41,9 @@ bool link_begin(struct hk_delivery *d)
 	d->over = *link;
 	d->client = link->client;
 	*link = (struct hk_delivery_link){0};
-	d->is_spare = d->env.is_link_shared || is_special(d);
+	d->is_spare = d->env.is_link_shared || is_special(d) || has_other_source(d);
 	if (d->is_spare) {
-		if (is_special(d))
+		if (is_special(d) || has_other_source(d))
 			delivery_close(d);
 		return false;
 	}
@@ -46,11 +55,16 @@ bool link_begin(struct hk_delivery *d)
 
 void link_note(struct hk_delivery *d)
 {
+	const struct hk_conf_source *source;
+
 	d->over = (struct hk_delivery_link){.port = d->port};
 	if (!d->n_hosts)
 		return; /* a unix socket */
 	snprintf(d->over.host, sizeof d->over.host, "%.*s", HK_FMT(d->host[d->host_at].name));
 	d->over.ip = d->address[d->address_at];
+	source = delivery_source(d, d->over.ip.family);
+	if (source)
+		d->over.source = source->ip;
 }
 
 /* ---- a spare one ---- */

@@ -10,8 +10,23 @@
 
 /* ---- from one address to the next ---- */
 
+/* For the next message to the hop: by which family there is a way, where the other has none. */
+static void note_family(struct hk_delivery *d, bool is_reached)
+{
+	unsigned family = d->n_hosts ? d->address[d->address_at].family : 0;
+
+	if (!is_reached && !d->is_ready) {
+		d->has_failed4 |= family == 4;
+		d->has_failed6 |= family == 6;
+	} else if (is_reached && (family == 4 ? d->has_failed6 : family == 6 && d->has_failed4)) {
+		d->env.job->family_failed = family == 4 ? 6 : 4;
+	}
+	d->is_ready = is_reached;
+}
+
 static void leave(struct hk_delivery *d)
 {
+	note_family(d, false);
 	delivery_close(d);
 	if (resume_wait(d))
 		return;
@@ -43,8 +58,9 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 {
 	const struct hk_conf_route *route = d->env.job->route;
 	const struct hk_tls_decision *policy = &d->policy.decision;
+	const struct hk_conf_source *source = delivery_source(d, d->address[d->address_at].family);
 	struct hk_smtpc_options options = {.size = sizeof options,
-	    .helo = route->helo,
+	    .helo = source && source->helo.n ? source->helo : route->helo,
 	    .lmtp = route->via == HK_VIA_LMTP,
 	    .want_tls = policy->need != HK_TLS_NEVER && !policy->is_implicit && !d->without_tls,
 	    .require_tls = policy->need == HK_TLS_MUST && !policy->is_implicit,
@@ -251,6 +267,7 @@ static void on_event(struct hk_delivery *d, const struct hk_smtpc_event *e)
 			hk_smtpc_quit(d->client);
 			leave(d);
 		} else if (policy_ready(d)) {
+			note_family(d, true);
 			transaction_ready(d);
 		} else {
 			hk_smtpc_quit(d->client);

@@ -54,7 +54,7 @@ static enum hk_status recover(struct hk_owner *o)
 		if (!m)
 			return HK_NOMEM;
 		m->attempts = e.attempts;
-		m->marks = (uint8_t)e.marks;
+		m->marks = (uint8_t)(e.marks & ~(HK_BUG(HOLD_LOST) ? (unsigned)HK_SPOOL_HELD : 0u));
 		/* a clock that went back makes nobody wait longer than the longest retry time */
 		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
 		hk_message_schedule(o, m, (wait < longest || HK_BUG(CLOCK_BACK) ? wait : longest) * 1000);
@@ -226,7 +226,7 @@ static void tidy(struct hk_owner *o)
 		o->tidy_at =
 		    o->now.mono_ms +
 		    HK_OWNER_TIDY_MS / 10; /* more is likely due; paced, so that mail goes first */
-	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs)
+	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs || hk_spool_room(o->spool) < HK_OWNER_ROOM_SCARCE)
 		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
 	else
 		o->tidy_at = UINT64_MAX; /* until the next commit */
@@ -313,6 +313,11 @@ bool hk_owner_is_idle(const struct hk_owner *o)
 {
 	return !o->inbox && !o->returned && !o->calls && !o->orders && !o->counts.jobs_out &&
 	       !hk_spool_is_dirty(o->spool);
+}
+
+uint64_t hk_owner_room(const struct hk_owner *o)
+{
+	return hk_spool_room(o->spool);
 }
 
 enum hk_status hk_owner_intake(const struct hk_owner *o)

@@ -54,6 +54,8 @@ struct hk_job {
 	struct hk_conf *conf;     /* a use of the generation that it is delivered under */
 	const struct hk_conf_route *route;
 	unsigned connection_messages; /* that one connection serves */
+	uint64_t turn;            /* one more for each job: whose turn it is among the sources of the route */
+	uint8_t family_last;      /* 4 or 6: these addresses of a host come after its others; 0: as the route has it */
 	struct hk_slice domain;   /* of the recipients; in memory of the job */
 	uint32_t *rcpt;           /* indexes in the message */
 	size_t n_rcpt;
@@ -64,6 +66,7 @@ struct hk_job {
 	size_t n_signing;
 	struct hk_buf tried;      /* lines: what became of each host that was tried */
 	enum hk_hop_news news;
+	uint8_t family_failed;    /* 4 or 6: a host was reached by its other family, and not by this one; 0: nothing of the kind */
 	bool released;            /* the delivery could not be made at all: the message is as if never tried */
 	void *owner_private;
 };
@@ -119,6 +122,8 @@ void hk_owner_stop(struct hk_owner *);
 bool hk_owner_is_idle(const struct hk_owner *);
 /* intake has to refuse now (disk full, syncs failing): sessions then answer MAIL with 452 or 451. Any thread may read the flag. */
 enum hk_status hk_owner_intake(const struct hk_owner *);
+/* octets that a message may have now: one that says it is larger (RFC 1870) is told 452 at MAIL already; UINT64_MAX: not known. */
+uint64_t hk_owner_room(const struct hk_owner *);
 uint64_t hk_owner_last_id(const struct hk_owner *);
 struct hk_owner_counts {
 	uint64_t accepted, delivered, deferred, failed, dsns, jobs_out;

@@ -19,9 +19,11 @@
 #define HK_OWNER_JOBS_MAX   1000u   /* deliveries out at once, over all hops: sockets */
 #define HK_HOP_LIMIT_FIRST  5u      /* deliveries to a hop of which nothing is known; Postfix begins with as many */
 #define HK_HOP_HASTE_US     100000u /* how much too early one may begin by its rate; see owner_shape.c */
+#define HK_FAMILY_AVOID_MS  3600000u /* until a family that failed is tried first again: for the price of one connection */
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
 #define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
+#define HK_OWNER_ROOM_SCARCE (256u * 1024 * 1024) /* several of the largest messages: below it the disk is looked at each second, also where nothing comes */
 #define HK_OWNER_STALL_MS   1000u   /* after a failed commit, before results are tried again */
 #define HK_OWNER_TIDY_MS    1000u
 #define HK_OWNER_TIDY_BYTES (1024u * 1024)
@@ -56,6 +58,8 @@ struct hk_hop {
 	unsigned out;                    /* jobs */
 	unsigned limit;                  /* of them at once; at most the route's concurrency */
 	unsigned credit;                 /* jobs that went well since the limit grew */
+	uint8_t avoids;                  /* 4 or 6: the family that failed where the other did not */
+	uint64_t avoids_until;           /* mono */
 	unsigned failures;               /* times in a row that the whole hop was down */
 	bool was_down;                   /* since it is known */
 	uint64_t rests_until;            /* mono; 0: it does not rest */
@@ -199,6 +203,7 @@ struct hk_owner {
 	struct hk_calling *calls, **last_call;
 	struct hk_reasons reasons;
 	size_t jobs_max;
+	uint64_t turn;                   /* jobs that were made */
 	uint64_t round;
 	size_t inbox_bytes;
 	uint64_t stalled_until;          /* mono; 0: not stalled */

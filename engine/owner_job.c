@@ -288,6 +288,8 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 	job->place = place;
 	job->route = group->hop->route;
 	job->site = group->hop->site;
+	job->turn = o->turn++;
+	job->family_last = group->hop->avoids_until > o->now.mono_ms ? group->hop->avoids : 0;
 	job->connection_messages = hk_hop_most_messages(group->hop);
 	r = job->owner_private;
 	r->hop = group->hop;

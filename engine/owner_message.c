@@ -23,7 +23,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	m->is_quarantined = mail->flags & HK_MAIL_QUARANTINE;
 	if (mail->params.has_by)
 		m->by = mail->params.by_return ? HK_BY_RETURN : HK_BY_NOTIFY;
-	m->by_s = mail->params.by_seconds;
+	m->by_s = mail->params.by_seconds / (HK_BUG(BY_TOO_SOON) ? 2 : 1);
 	m->born_ms = (int64_t)o->now.mono_ms -
 	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
 	for (i = 0; i < m->n_rcpt; i++) {

@@ -49,7 +49,7 @@ static void end_as_wanted(const struct hk_message *m, struct hk_job *job)
 {
 	size_t i;
 
-	if (m->ending == HK_RCPT_PENDING)
+	if (m->ending == HK_RCPT_PENDING || HK_BUG(ENDING_FORGOTTEN))
 		return;
 	for (i = 0; i < job->n_rcpt; i++) {
 		struct hk_rcpt_result *r = &job->result[i];

@@ -118,10 +118,23 @@ static void succeed(struct hk_hop *hop)
 	}
 }
 
+/* A host that has both families and is reached by one of them alone keeps each message waiting for the other, up to half a minute: so
+ * all of the hop is spared it for a time. */
+static void learn_family(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *job)
+{
+	if (!job->family_failed)
+		return;
+	hop->avoids = job->family_failed;
+	hop->avoids_until = o->now.mono_ms + HK_FAMILY_AVOID_MS;
+	hk_logf(o->log, HK_LOG_INFO, "ev=family domain=%s avoid=ipv%u seconds=%u", hk_log_quote(job->domain).text, hop->avoids,
+	    HK_FAMILY_AVOID_MS / 1000);
+}
+
 void hk_hop_learn(struct hk_owner *o, struct hk_hop *hop, const struct hk_job *job)
 {
 	if (job->released)
 		return;
+	learn_family(o, hop, job);
 	switch (job->news) {
 	case HK_HOP_TALKED:
 		succeed(hop);

@@ -196,6 +196,38 @@ static void mail_for_a_hop_that_stays_down_ends_by_its_lifetime(void **state)
 	finish(&r);
 }
 
+/* For an hour the whole hop is spared the family that failed. */
+static void a_family_that_failed_comes_last_for_an_hour(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	assert_int_equal(put(&r, make(&r, "", "u@b.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 0);
+	job[0]->family_failed = 6;
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED); /* so that its hop stays */
+	pass(&r, 113);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 6);
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED);
+	assert_int_equal(put(&r, make(&r, "", "u@c.test", 0)), HK_OK);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 0);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	pass(&r, 3600 - 114);
+	assert_int_equal(take(&r, job), 1);
+	assert_int_equal(job[0]->family_last, 6);
+	give_all(&r, job, 1, HK_RCPT_PENDING, HK_HOP_TALKED);
+	pass(&r, 1);
+	assert_int_equal(take(&r, job), 1); /* the last try of its life */
+	assert_int_equal(job[0]->family_last, 0);
+	give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	finish(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -204,6 +236,7 @@ int main(void)
 	    cmocka_unit_test(a_hop_rests_so_long_and_no_longer),
 	    cmocka_unit_test(what_came_to_nothing_teaches_nothing),
 	    cmocka_unit_test(mail_for_a_hop_that_stays_down_ends_by_its_lifetime),
+	    cmocka_unit_test(a_family_that_failed_comes_last_for_an_hour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

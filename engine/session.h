@@ -94,6 +94,7 @@ struct hk_session_env {
 	struct hk_ids *ids;        /* of the worker */
 	struct hk_dkim_key_cache *public_keys; /* of the worker, for DKIM and ARC; may be NULL */
 	const _Atomic int *intake; /* enum hk_status: OK, or why mail is refused now */
+	const _Atomic uint64_t *room; /* octets that a message may have now; NULL: not known */
 	struct hk_greylist *greylist; /* NULL: there is none */
 	struct hk_checkpoints *checkpoints; /* NULL: CHECKPOINT is not offered */
 	struct hk_ip client;

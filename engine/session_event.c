@@ -44,6 +44,7 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 {
 	struct hk_policy_reply reply;
 	int intake = s->env.intake ? *s->env.intake : HK_OK;
+	uint64_t room = s->env.room ? *s->env.room : UINT64_MAX;
 	struct message *last = s->message; /* none, unless the planted bug left it */
 
 	if (!lookup_sender(s, &e->path, &reply)) {
@@ -69,6 +70,8 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
 		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
+	else if (!reply.why && e->mail.has_size && e->mail.size > room)
+		reply = reply_no_space; /* RFC 1870 6.1: known before the message is sent */
 	if (!reply.why)
 		reply = checkpoint_mail(s, e);
 	if (!reply.why) {

@@ -317,6 +317,36 @@ static void intake_that_is_shut_answers_mail_with_4xx(void **state)
 	srig_done(&r);
 }
 
+/* RFC 1870 6.1: the message that there is no room for is refused before it is sent; the limit is the room itself. */
+static void a_size_that_there_is_no_room_for_is_452_at_mail(void **state)
+{
+	static const struct {
+		const char *mail, *code;
+	} rows[] = {
+	    {"MAIL FROM:<s@a.test> SIZE=99999", "250"},
+	    {"MAIL FROM:<s@a.test> SIZE=100000", "250"},
+	    {"MAIL FROM:<s@a.test> SIZE=100001", "452"},
+	    {"MAIL FROM:<s@a.test>", "250"},
+	};
+	struct srig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		char text[200], codes[40];
+
+		srig_init(&r, CONF, ZONE);
+		r.room = 100000;
+		snprintf(text, sizeof text, "EHLO c.a.test\r\n%s\r\nQUIT\r\n", rows[i].mail);
+		srig_say(&r, text);
+		snprintf(codes, sizeof codes, "220 250 %s 221", rows[i].code);
+		assert_codes(&r, codes);
+		if (rows[i].code[0] == '4')
+			assert_has(srig_replies(&r), ": No space for mail now (RFC 5321 4.2.2) [no-space");
+		srig_done(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +361,7 @@ int main(void)
 	    cmocka_unit_test(nothing_is_left_of_a_body_that_was_not_taken),
 	    cmocka_unit_test(a_commit_that_fails_is_4xx_and_resets_the_session),
 	    cmocka_unit_test(intake_that_is_shut_answers_mail_with_4xx),
+	    cmocka_unit_test(a_size_that_there_is_no_room_for_is_452_at_mail),
 	};
 
 	return cmocka_run_group_tests_name("session-limit", tests, NULL, NULL);

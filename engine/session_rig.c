@@ -251,6 +251,7 @@ void srig_run(struct srig *r, struct hk_slice bytes)
 	    .log = &r->sink,
 	    .ids = &r->ids,
 	    .intake = &r->intake,
+	    .room = r->room ? &r->room : NULL,
 	    .greylist = r->greylist,
 	    .checkpoints = r->checkpoints,
 	    .client_port = 4711,

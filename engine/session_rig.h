@@ -19,6 +19,7 @@ struct srig {
 	enum srig_cut cut;
 	enum hk_status commit, sync; /* what the owner and the disk say */
 	_Atomic int intake;
+	_Atomic uint64_t room; /* 0: not known */
 	uint64_t commit_ms; /* how long the owner takes */
 	bool dns_is_dead; /* questions are never answered */
 	bool never_reads; /* the client takes no reply */

@@ -28,6 +28,7 @@ struct hk_spool *hk_spool_make(
 	*s = (struct hk_spool){
 	    .disk = disk, .log = log, .lock = -1, .file = -1, .sequence = 1, .is_recovering = true};
 	s->dir = strdup(o->dir);
+	s->space = UINT64_MAX;
 	s->segment_size = o->segment_size ? o->segment_size : HK_SPOOL_SEGMENT;
 	s->segment_size -= s->segment_size % HK_SPOOL_BLOCK;
 	s->ahead = least(HK_SPOOL_AHEAD, s->segment_size);
@@ -38,7 +39,6 @@ struct hk_spool *hk_spool_make(
 	hk_buf_init(&s->batch.bytes, (size_t)(batch - batch % HK_SPOOL_BLOCK));
 	hk_buf_init(&s->ops, SIZE_MAX);
 	hk_buf_init(&s->index, SIZE_MAX);
-	hk_buf_init(&s->doubtful, SIZE_MAX);
 	hk_arena_init(&s->mail.arena, RECOVERED_ARENA);
 	if (!s->dir) {
 		free(s);
@@ -182,7 +182,7 @@ void hk_spool_close(struct hk_spool *s)
 	hk_buf_done(&s->batch.bytes);
 	hk_buf_done(&s->ops);
 	hk_buf_done(&s->index);
-	hk_buf_done(&s->doubtful);
+	hk_live_forget_doubtful(s, false);
 	hk_arena_done(&s->mail.arena);
 	free(s->recovered);
 	free(s->dir);

@@ -84,6 +84,7 @@ bool hk_spool_is_dirty(const struct hk_spool *); /* a commit would write somethi
 /* hk_spool_is_failing(s): two syncs in a row failed, or no space: intake must answer 4xx. hk_spool_probe tries to leave that state. */
 bool hk_spool_is_failing(const struct hk_spool *);
 enum hk_status hk_spool_intake(const struct hk_spool *); /* OK; FULL: no space; IO: syncs fail */
+uint64_t hk_spool_room(const struct hk_spool *); /* octets that may come before intake stops, as far as the disk was looked at; UINT64_MAX: not known */
 enum hk_status hk_spool_probe(struct hk_spool *) HK_MUSTCHECK;
 /* housekeeping that is due: recycling, space ahead, the reserve, compaction; at most about `budget` bytes copied. Does nothing while a batch waits. */
 enum hk_status hk_spool_tidy(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;

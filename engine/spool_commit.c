@@ -175,11 +175,13 @@ static void forget_uncommitted(struct hk_spool *s, size_t at, bool was_written)
 		    p[12] == HK_RECORD_MESSAGE ? hk_id_map_get(&s->live, hk_cursor_u64(&c)) : NULL;
 
 		if (live && !live->is_committed) {
-			if (live->has_file && was_written)
-				hk_buf_add_u64(&s->doubtful, live->id);
-			else if (live->has_file)
-				hk_body_remove(s, live->id);
-			hk_live_free(s, live);
+			if (live->has_file && was_written) {
+				hk_live_doubt(s, live);
+			} else {
+				if (live->has_file)
+					hk_body_remove(s, live->id);
+				hk_live_free(s, live);
+			}
 		}
 		at += whole + hk_pad(whole, 8);
 	}

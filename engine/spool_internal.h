@@ -130,6 +130,7 @@ struct hk_spool {
 	char *dir;
 	uint64_t version;            /* that was found */
 	uint64_t segment_size, ahead, reserve, free_min;
+	uint64_t space;              /* free on the disk when it was looked at last; UINT64_MAX: not known */
 	int lock, file;              /* file: of the open segment; -1 */
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
 	size_t n_segments, room_segments;
@@ -137,7 +138,7 @@ struct hk_spool {
 	struct hk_batch batch;
 	struct hk_buf ops;           /* index entries of the batch */
 	unsigned use;                /* of the batch: enum hk_batch_use */
-	struct hk_buf doubtful;      /* ids of messages with body files whose batch failed; the segment after decides that they are not */
+	struct hk_live *doubtful;    /* messages with body files whose batch failed; the segment after decides that they are not */
 	struct hk_buf index;         /* index entries of the open segment */
 	uint64_t sequence;           /* of the next record */
 	uint32_t generation;         /* the highest that was used */
@@ -174,6 +175,9 @@ struct hk_live *hk_live_new(struct hk_spool *, uint64_t id, uint32_t n_rcpt);
 void hk_live_attach(struct hk_segment *, struct hk_live *);
 void hk_live_detach(struct hk_spool *, struct hk_live *);
 void hk_live_free(struct hk_spool *, struct hk_live *); /* also its body file, unless recovering or not committed */
+/* hk_live_doubt(s, live): not in the map any more, one of s->doubtful; wants no memory. hk_live_forget_doubtful(s, with_files): they are not. */
+void hk_live_doubt(struct hk_spool *, struct hk_live *);
+void hk_live_forget_doubtful(struct hk_spool *, bool with_files);
 void hk_live_free_all(struct hk_spool *);
 void hk_body_remove(struct hk_spool *, uint64_t id);
 

@@ -70,6 +70,25 @@ void hk_live_free(struct hk_spool *s, struct hk_live *live)
 	free(live);
 }
 
+void hk_live_doubt(struct hk_spool *s, struct hk_live *live)
+{
+	hk_id_map_remove(&s->live, live->id);
+	live->next = s->doubtful;
+	s->doubtful = live;
+}
+
+void hk_live_forget_doubtful(struct hk_spool *s, bool with_files)
+{
+	struct hk_live *live;
+
+	while ((live = s->doubtful)) {
+		s->doubtful = live->next;
+		if (with_files)
+			hk_body_remove(s, live->id);
+		free(live);
+	}
+}
+
 void hk_live_free_all(struct hk_spool *s)
 {
 	struct hk_live *live;

@@ -82,6 +82,7 @@ void hk_spool_watch_space(struct hk_spool *s)
 
 	if (s->disk->ops->space(s->disk, s->dir, &left) != HK_OK)
 		return;
+	s->space = left;
 	if (left < s->free_min && !s->is_full)
 		hk_logf(s->log, HK_LOG_WARNING, "spool: %" PRIu64 " bytes free; no mail is taken",
 		    left);

@@ -201,17 +201,6 @@ static enum hk_status make_file(
 	return status == HK_OK ? hk_spool_sync_journal(s) : status;
 }
 
-/* The new head says where the segment before ends: what failed there will never count, so its body
- * files go. */
-static void remove_doubtful(struct hk_spool *s)
-{
-	struct hk_cursor c = hk_cursor_of(hk_buf_slice(&s->doubtful));
-
-	while (c.rest.n)
-		hk_body_remove(s, hk_cursor_u64(&c));
-	hk_buf_reset(&s->doubtful);
-}
-
 enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 {
 	const struct hk_disk_ops *ops = s->disk->ops;
@@ -257,7 +246,8 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	s->file = file;
 	s->is_open = true;
 	hk_buf_reset(&s->index);
-	remove_doubtful(s);
+	/* the new head says where the segment before ends: what failed there will never count, so its body files go */
+	hk_live_forget_doubtful(s, true);
 	return HK_OK;
 }
 

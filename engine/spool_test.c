@@ -246,11 +246,17 @@ static void on_a_full_disk_mail_is_refused_and_completions_go_on(void **state)
 	struct hk_sim_disk d;
 	struct hk_spool *s = start(&d);
 	enum hk_status status = HK_OK;
-	uint64_t id, done;
+	uint64_t id, done, left;
 	size_t i;
 
 	(void)state;
+	assert_int_equal(hk_spool_room(s), UINT64_MAX);
 	d.capacity = 6 * TEST_SEGMENT;
+	hk_spool_watch_space(s);
+	/* what is free, but for what is never for mail */
+	assert_int_equal(d.disk.ops->space(&d.disk, "spool", &left), HK_OK);
+	assert_true(left > s->free_min);
+	assert_int_equal(hk_spool_room(s), left - s->free_min);
 	for (id = 1; status == HK_OK; id++) {
 		status = test_put(s, id, 2, 2000);
 		if (status == HK_OK)
@@ -260,6 +266,8 @@ static void on_a_full_disk_mail_is_refused_and_completions_go_on(void **state)
 	id -= 2; /* the last that was taken */
 	assert_true(hk_spool_is_failing(s));
 	assert_int_equal(hk_spool_intake(s), HK_FULL);
+	hk_spool_watch_space(s);
+	assert_int_equal(hk_spool_room(s), 0);
 	/* four completions in each batch: the rest of the segment, then the reserve */
 	for (done = 1; done <= id; done++) {
 		for (i = 0; i < 2; i++)

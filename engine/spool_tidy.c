@@ -154,6 +154,13 @@ enum hk_status hk_spool_intake(const struct hk_spool *s)
 	return s->is_full ? HK_FULL : HK_OK;
 }
 
+uint64_t hk_spool_room(const struct hk_spool *s)
+{
+	if (s->space == UINT64_MAX)
+		return UINT64_MAX;
+	return s->space > s->free_min ? s->space - s->free_min : 0;
+}
+
 bool hk_spool_is_failing(const struct hk_spool *s)
 {
 	return hk_spool_intake(s) != HK_OK;

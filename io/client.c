@@ -327,6 +327,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .ids = &w->ids,
 	    .public_keys = w->public_keys,
 	    .intake = w->world->intake,
+	    .room = w->world->room,
 	    .greylist = w->world->greylist,
 	    .checkpoints = w->world->checkpoints,
 	    .client = peer->ip,

@@ -205,11 +205,13 @@ enum hk_status hk_mta_start(
 		return status;
 	}
 	m->owner.intake = hk_owner_intake(m->owner.owner);
+	m->owner.room = hk_owner_room(m->owner.owner);
 	m->world = (struct hk_world){.disk = hk_disk_kernel(),
 	    .log = log,
 	    .owner = &m->owner.box,
 	    .main = main,
 	    .intake = &m->owner.intake,
+	    .room = &m->owner.room,
 	    .sessions_max = sessions_max(conf, n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
 	m->conf = hk_conf_use(conf);

@@ -196,6 +196,7 @@ static void step(struct hk_owner_thread *t)
 	hk_owner_step(t->owner, &now);
 	give_all(t);
 	t->intake = hk_owner_intake(t->owner);
+	t->room = hk_owner_room(t->owner);
 	if (t->metrics)
 		hk_metrics_owner(t->metrics, t->owner);
 	tell_idle(t);

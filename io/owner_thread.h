@@ -19,6 +19,7 @@ struct hk_owner_thread {
 	struct hk_metrics *metrics; /* NULL: nobody counts */
 	unsigned n_taken; /* posts, the last time */
 	_Atomic int intake;
+	_Atomic uint64_t room;
 	bool stopping, told_idle;
 	pthread_t thread;
 };

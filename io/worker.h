@@ -30,6 +30,7 @@ struct hk_world {
 	struct hk_log *log;
 	struct hk_mailbox *owner, *main;
 	_Atomic int *intake; /* enum hk_status: hk_owner_intake */
+	_Atomic uint64_t *room; /* hk_owner_room */
 	struct hk_limits *limits;
 	struct hk_auth_pool *auth;
 	uint8_t device_key[HK_DEVICE_KEY]; /* where the configuration names none */

@@ -61,6 +61,17 @@ static bool add_body(struct hk_sim *s, size_t number, struct hk_mail *m)
 	return ok;
 }
 
+/* RFC 2852 4: with R at least a second; with N it may have passed already. */
+static void set_by(struct hk_sim *s, struct hk_sim_mail *entry, struct hk_mail *m)
+{
+	entry->has_by = true;
+	entry->by_return = hk_prng_coin(&s->prng);
+	entry->by_s = (int32_t)hk_prng_below(&s->prng, 1200) + (entry->by_return ? 1 : -100);
+	m->params.has_by = true;
+	m->params.by_return = entry->by_return;
+	m->params.by_seconds = entry->by_s;
+}
+
 static void act(struct hk_sim *s)
 {
 	unsigned n_rcpt = 1 + (unsigned)hk_prng_below(&s->prng, HK_SIM_RCPTS), i;
@@ -84,6 +95,8 @@ static void act(struct hk_sim *s)
 	m->listener = HK_S("mx");
 	m->mail_from = entry->has_null_sender ? (struct hk_slice){0} : keep(m, hk_slice_str(from));
 	m->header = HK_S("Subject: simulated\r\n");
+	if (s->plan.deliverby && hk_prng_chance(&s->prng, 300000))
+		set_by(s, entry, m);
 	m->rcpt = hk_arena_array(&m->arena, n_rcpt, sizeof *m->rcpt);
 	m->n_rcpt = n_rcpt;
 	for (i = 0; i < n_rcpt; i++)

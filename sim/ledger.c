@@ -92,6 +92,16 @@ static bool holds(struct hk_slice text, const char *what)
 	return text.n && memmem(text.p, text.n, what, strlen(what));
 }
 
+/* The least age at which its sender may hear of a failure that is none of a sink's, or of a delay: his own time may come first (RFC 2852 4.1). */
+static uint64_t least_age_ms(const struct hk_sim_mail *m, unsigned usual_s, bool is_own_time)
+{
+	int64_t s = (int64_t)usual_s - 60;
+
+	if (m->has_by && is_own_time && m->by_s - 2 < s) /* seconds of the calendar and of the clock that does not jump begin at different moments */
+		s = m->by_s - 2;
+	return s > 0 ? (uint64_t)s * 1000 : 0;
+}
+
 /* A DSN reached the sender of a mail; or it never will. */
 static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool arrived)
 {
@@ -102,7 +112,7 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 	if (m->has_null_sender)
 		hk_sim_violation(s, 8, "a bounce of mail %zu, which is from <>", number);
 	if (holds(body, "\r\nAction: delayed\r\n") && !holds(body, "\r\nAction: failed\r\n")) {
-		if (m->answer == HK_SIM_ACKED && age_ms < (HK_SIM_NOTICE - 60) * 1000ull)
+		if (m->answer == HK_SIM_ACKED && age_ms < least_age_ms(m, HK_SIM_NOTICE, !m->by_return))
 			hk_sim_violation(s, 8, "mail %zu is called late before it is", number);
 		return;
 	}
@@ -114,8 +124,8 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 		r->may_lack_dsn |= !arrived;
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;
-		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED &&
-		    age_ms < (HK_SIM_LIFETIME - 60) * 1000ull)
+		if (arrived && !r->has_failed && m->answer == HK_SIM_ACKED && !m->may_be_expired &&
+		    age_ms < least_age_ms(m, HK_SIM_LIFETIME, m->by_return))
 			hk_sim_violation(s, 8, "a bounce for the temporary error of %s", r->address);
 	}
 }
@@ -196,6 +206,8 @@ void hk_sim_ledger_crashed(struct hk_sim *s)
 	for (n = 0; n < s->ledger.n; n++) {
 		struct hk_sim_mail *m = &s->ledger.mail[n];
 
+		/* what ends without a delivery may be durable, and its line not written yet */
+		m->may_lack_line |= m->may_be_removed || m->may_be_expired || (m->has_by && m->by_return);
 		for (i = 0; i < m->n_rcpt; i++) {
 			struct hk_sim_rcpt *r = &m->rcpt[i];
 
@@ -267,7 +279,9 @@ static void check_rcpt(struct hk_sim *s, size_t number, const struct hk_sim_rcpt
 		hk_sim_violation(s, 10, "%s has %u last results and %u lines of them", r->address, r->told, r->lines);
 	if (m->answer != HK_SIM_ACKED || !r->is_taken || r->deliveries || r->dsns || r->may_lack_dsn)
 		return;
-	if (m->has_null_sender && (r->has_failed || is_old))
+	if (m->has_null_sender && (r->has_failed || is_old || m->may_be_expired || (m->has_by && m->by_return)))
+		return;
+	if (m->may_be_removed)
 		return;
 	hk_sim_violation(
 	    s, 1, "mail %zu was acknowledged; %s got nothing and nobody was told", number, r->address);

@@ -41,6 +41,12 @@ struct hk_sim_mail {
 	unsigned removed, accepts;      /* lines in the log */
 	bool may_lack_line;             /* the server went between the commit and the line */
 	bool has_dns_trouble;           /* so its verdict may be temperror */
+	bool may_be_removed, may_be_expired; /* an operator asked for it */
+	bool is_held, is_ended;         /* he was told that it is so */
+	bool was_out;                   /* is_ended, but for those who were in a delivery then */
+	unsigned releases;              /* that he asked for, and was not answered */
+	bool has_by, by_return;         /* DELIVERBY */
+	int32_t by_s;
 	struct hk_sim_rcpt rcpt[HK_SIM_RCPTS];
 };
 struct hk_sim_ledger {

@@ -78,10 +78,17 @@ void hk_sim_crash(struct hk_sim *s, bool with_power)
 	s->owner = NULL;
 	s->crashes++;
 	hk_sim_ledger_crashed(s);
+	hk_sim_operator_lost(s);
 	if (with_power)
 		hk_sim_disk_cut(&s->disk);
 	else
 		hk_sim_disk_kill(&s->disk);
+}
+
+static void give_out(struct hk_sim *s, struct hk_job *job)
+{
+	hk_sim_operator_given_out(s, job);
+	s->sink->deliver(s, job);
 }
 
 void hk_sim_step_owner(struct hk_sim *s)
@@ -101,8 +108,10 @@ void hk_sim_step_owner(struct hk_sim *s)
 			s->client->committed(s, order.token, order.status);
 		else if (order.type == HK_ORDER_ASK)
 			hk_sim_post_ask(s, &order);
+		else if (order.type == HK_ORDER_CALLED)
+			hk_sim_operator_answered(s, order.call);
 		else
-			s->sink->deliver(s, order.job);
+			give_out(s, order.job);
 	}
 }
 
@@ -155,6 +164,7 @@ enum { FILES_AT_REST = 3, SEGMENTS_AT_REST = 4 };
 
 void hk_sim_check_rest(struct hk_sim *s)
 {
+	const struct hk_live *live;
 	unsigned files = hk_sim_disk_open_files(&s->disk), bodies = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL "/body");
 
 	if (files > FILES_AT_REST)
@@ -162,6 +172,8 @@ void hk_sim_check_rest(struct hk_sim *s)
 	if (s->owner->spool->n_segments > SEGMENTS_AT_REST)
 		hk_sim_violation(s, 6, "%zu segments, and nothing in the queue", s->owner->spool->n_segments);
 	/* those of a batch that failed wait for the next segment, which says that they are not */
-	if (bodies > s->files_left + s->owner->spool->doubtful.n / sizeof(uint64_t))
+	for (live = s->owner->spool->doubtful; live; live = live->next)
+		bodies -= bodies > 0;
+	if (bodies > s->files_left)
 		hk_sim_violation(s, 6, "%u body files, and nothing in the queue", bodies);
 }

@@ -26,7 +26,7 @@ static const struct {
 } classes[] = {
     CLASS("kills", kills), CLASS("cuts", cuts), CLASS("call-deaths", call_deaths), CLASS("full-disk", full_disk),
     CLASS("reloads", reloads), CLASS("clock", clock), CLASS("instances", instances), CLASS("body-files", body_files),
-    CLASS("null-senders", null_senders), CLASS("hostile", hostile), CLASS("sync-errors", disk.sync),
+    CLASS("null-senders", null_senders), CLASS("hostile", hostile), CLASS("deliverby", deliverby), CLASS("operators", operators), CLASS("runs", runs), CLASS("sync-errors", disk.sync),
     CLASS("dir-sync-errors", disk.sync_dir), CLASS("write-errors", disk.write), CLASS("other-errors", disk.other),
     CLASS("memory", memory), CLASS("network", network), CLASS("dns", dns), CLASS("peer", peer),
     CLASS("temporary", temporary), CLASS("permanent", permanent), CLASS("released", released),
@@ -71,6 +71,9 @@ void hk_sim_plan_make(struct hk_sim *s)
 	    .body_files = hk_prng_coin(p),
 	    .null_senders = hk_prng_coin(p),
 	    .hostile = hk_prng_coin(p),
+	    .deliverby = hk_prng_coin(p),
+	    .operators = hk_prng_coin(p),
+	    .runs = hk_prng_coin(p),
 	    .temporary = chance_of(p, 500000),
 	    .permanent = chance_of(p, 300000),
 	    .released = chance_of(p, 50000),

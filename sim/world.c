@@ -96,8 +96,14 @@ void hk_sim_post_ask(struct hk_sim *s, const struct hk_order *order)
 	post(s, (struct hk_sim_post){.ask = name, .token = order->token});
 }
 
+void hk_sim_post_call(struct hk_sim *s, struct hk_queue_call *call)
+{
+	post(s, (struct hk_sim_post){.call = call});
+}
+
 void hk_sim_post_free(struct hk_sim_post *p)
 {
+	hk_queue_call_free(p->call);
 	hk_mail_free(p->mail);
 	hk_job_free(p->job);
 	free(p->ask);
@@ -149,9 +155,12 @@ static void take_post(struct hk_sim *s)
 		hk_owner_put(s->owner, p->mail, p->token);
 	else if (p->job)
 		hk_owner_result(s->owner, p->job);
+	else if (p->call)
+		hk_owner_call(s->owner, p->call);
 	hk_sim_memory_fail(false);
 	p->mail = NULL;
 	p->job = NULL;
+	p->call = NULL;
 	hk_sim_post_free(p);
 }
 
@@ -263,6 +272,8 @@ static void one_event(struct hk_sim *s)
 		take_post(s);
 	} else if (x < 90) {
 		hk_sim_step_owner(s);
+	} else if (x < 92 && !s->is_healed && (s->plan.operators || s->plan.runs)) {
+		hk_sim_operator_act(s);
 	} else if (x < 97 || s->is_healed || !hk_prng_chance(&s->prng, s->plan.misfortune)) {
 		if (hk_prng_coin(&s->prng))
 			wait_for_owner(s);
@@ -329,8 +340,10 @@ static void come_to_rest(struct hk_sim *s)
 	s->disk.faults = (struct hk_sim_faults){0};
 	s->disk.capacity = s->disk.die_at = 0;
 	hk_sim_trace(s, "nothing goes wrong any more");
-	for (i = 0; i < QUIET_EVENTS_MOST && !s->has_failed && !is_quiet(s); i++)
+	for (i = 0; i < QUIET_EVENTS_MOST && !s->has_failed && !is_quiet(s); i++) {
+		hk_sim_operator_release_all(s);
 		one_event(s);
+	}
 	if (!s->has_failed && i == QUIET_EVENTS_MOST)
 		hk_sim_violation(s, 7, "the queue does not drain");
 	else if (s->now.mono_ms - began > QUIET_MS_MOST)

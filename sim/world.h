@@ -22,7 +22,8 @@
  * per million; plan.c has a name for each class, so that shrinking, and --without, can switch it off. */
 struct hk_sim_plan {
 	unsigned kills, cuts, call_deaths, full_disk, reloads, clock, instances; /* misfortunes: on or off */
-	unsigned body_files, null_senders, hostile;                             /* what clients bring: on or off */
+	unsigned body_files, null_senders, hostile, deliverby;                  /* what clients bring: on or off */
+	unsigned operators, runs;                                               /* who looks on: on or off */
 	struct hk_sim_faults disk;
 	unsigned memory;             /* of the allocations of owner and sessions */
 	unsigned network, dns, peer; /* connections, questions, what mail servers do */
@@ -47,6 +48,7 @@ struct hk_sim_post {
 	struct hk_mail *mail;  /* to be put, with this token */
 	uint64_t token;
 	struct hk_job *job;    /* or a result */
+	struct hk_queue_call *call; /* or an operator's */
 	char *ask;             /* or what the DNS says of this domain, to the question with that token; owned */
 };
 
@@ -133,6 +135,14 @@ void hk_sim_second_instance(struct hk_sim *);
 void hk_sim_pass_time(struct hk_sim *, uint64_t ms);
 /* hk_sim_check_rest(s): I6, when all is quiet: no file open but the owner's, no body file, a journal that is tidy. */
 void hk_sim_check_rest(struct hk_sim *);
+
+/* operator.c: somebody asks something of the queue; nothing is held any more; an answer, taken; a job is given out; the server is gone */
+void hk_sim_operator_act(struct hk_sim *);
+void hk_sim_operator_release_all(struct hk_sim *);
+void hk_sim_operator_answered(struct hk_sim *, struct hk_queue_call *);
+void hk_sim_operator_given_out(struct hk_sim *, const struct hk_job *);
+void hk_sim_operator_lost(struct hk_sim *);
+void hk_sim_post_call(struct hk_sim *, struct hk_queue_call *);
 
 /* log.c: I10 */
 void hk_sim_log_line(struct hk_sim *, struct hk_slice);

@@ -297,6 +297,56 @@ def a_full_disk_is_452(t):
             subprocess.run(["umount", "-l", root / "small"], check=False)
 
 
+def a_disk_that_gets_full_says_so_in_time(t):
+    """R5: 452 at MAIL by SIZE, then for all mail, and within five seconds no more when there is space; deliveries go on."""
+    title = "a disk that gets full"
+    if not IS_ROOT:
+        t.skip(title, "needs root for a small file system")
+        return
+    with folder() as root:
+        (root / "small").mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "none", root / "small"], capture_output=True).returncode:
+            t.skip(title, "cannot mount here")
+            return
+        try:
+            watch_the_space(t, root)
+        finally:
+            subprocess.run(["umount", "-l", root / "small"], check=False)
+
+
+def watch_the_space(t, root):
+    filler = root / "small" / "filler"
+
+    def fill(free_mib):
+        """Until so much is free."""
+        stat = os.statvfs(root / "small")
+        with open(filler, "ab") as file:
+            file.write(bytes(max(0, stat.f_bavail * stat.f_frsize - free_mib * 1024 * 1024)))
+
+    def mail(size=None):
+        with Smtp(d.address) as c:
+            c.command("EHLO a.test")
+            return c.command("MAIL FROM:<u@a.test>" + (f" SIZE={size}" if size else ""))
+
+    with Daemon(root, spool=f"{root}/small/spool") as d:
+        t.equal((mail(49000000)[0], mail()[0]), (250, 250), "with space, mail of any size is taken")
+        fill(60)  # 32 are never for mail
+        t.ok(wait_until(lambda: mail(49000000)[0] == 452, 10), "less than the SIZE is free: 452 at MAIL", d.log()[-500:])
+        t.ok("4.3.1" in mail(49000000)[1] and mail(1000000)[0] == 250 and mail()[0] == 250, "and what fits is taken")
+        with Smtp(d.address) as c:
+            t.equal(c.message()[0], 250, "and stored")
+        fill(20)
+        t.ok(wait_until(lambda: mail()[0] == 452, 10), "with less than 32 MiB no mail is taken", d.log()[-500:])
+        t.ok(len(d.wait_mail()) == 1, "what was taken is delivered")
+        filler.unlink()
+        began = time.monotonic()
+        t.ok(wait_until(lambda: mail(49000000)[0] == 250, 10, 0.1), "space comes back, and so does mail", d.log()[-500:])
+        took = time.monotonic() - began
+        t.ok(took < 5 * SLOW, f"within five seconds ({took:.1f})")
+        with Smtp(d.address) as c:
+            t.equal(c.message()[0], 250, "as before")
+
+
 def fill_the_disk(t, root):
     address = fresh_address()  # nobody listens there: everything stays in the queue
     with Daemon(root, rest=f"route * {{ via smtp {address}:{PORT}; }}", spool=f"{root}/small/spool", retry="1h") as d:
@@ -363,7 +413,7 @@ CASES = [
     receives_and_stores, serves_ipv6, takes_long_bodies, serves_many_at_once, takes_a_pipelined_burst_in_one_write, relays_by_mx,
     a_queue_survives_a_restart, signs_through_the_keys_process, speaks_tls, drops_what_was_glued_to_starttls, relays_over_tls,
     a_client_that_never_reads_costs_nothing, a_dead_name_server_does_not_hold_mail_up, many_connections_that_say_nothing,
-    a_full_disk_is_452, failing_syncs_lose_nothing,
+    a_full_disk_is_452, a_disk_that_gets_full_says_so_in_time, failing_syncs_lose_nothing,
 ]
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import Daemon, Dns, folder, FORMS, hikyaku, PORT, RELAY, run_cases, Sink, SLOW, Smtp, Tap, wait_until  # noqa: E402
+from harness import Daemon, Dns, folder, FORMS, fresh_address, hikyaku, PORT, RELAY, run_cases, Sink, SLOW, Smtp, Tap, wait_until  # noqa: E402
 
 
 def relay(root, sink, items="", single=True, **settings):
@@ -101,6 +101,51 @@ def a_shaping_file_is_obeyed(t):
     dns.close()
 
 
+def a_family_that_is_shut_is_remembered(t):
+    """A host with IPv6 that answers by IPv4 alone: the first message finds out, the next ones go the way that is open."""
+    sink = Sink()
+    dns = Dns({("six.test", "MX"): ["10 mx.six.test"], ("mx.six.test", "A"): [sink.address], ("mx.six.test", "AAAA"): ["::1"]})
+    for form, single in FORMS:
+        sink.messages.clear()
+        with folder() as root, Daemon(root, RELAY, "route * { via mx; address-preference ipv6; messages-per-connection 1; }", resolver=dns.where,
+                                      port_map_25=PORT, single=single) as d:
+            client = Smtp(d.address)
+            for number in range(3):
+                client.message(rcpts=["u@six.test"], helo=None if number else "EHLO a.test")
+                t.ok(wait_until(lambda: len(sink.messages) > number, 10), f"{form}: message {number} arrives", d.log()[-1500:])
+                d.wait_log("ev=removed", count=number + 1)
+            t.equal(len(re.findall(r"ev=trouble remote=\S*::1", d.log())), 1, f"{form}: only the first asked the family that is shut")
+            t.ok(d.wait_log("ev=family domain=six.test avoid=ipv6"), f"{form}: and the log says so")
+    sink.close()
+    dns.close()
+
+
+def connections_come_from_a_pool(t):
+    """Source addresses in turn and by the sender's domain, each with its name in EHLO."""
+    sink = Sink()
+    heard = sink.heard = []
+    pool = [fresh_address() for _ in range(3)]
+    sources = " ".join(f"{address}=out{n}.b.test" for n, address in enumerate(pool))
+    for form, single in FORMS:
+        for choice in ("turn", "sender"):
+            sink.sessions.clear()
+            sink.messages.clear()
+            heard.clear()
+            with folder() as root, relay(root, sink, f"source {sources}; source-choice {choice}; messages-per-connection 1; concurrency 1;", single) as d:
+                client = Smtp(d.address)
+                for number in range(18):
+                    client.message(mail_from=f"u@s{number % 6}.test", rcpts=["x@c.test"], helo=None if number else "EHLO a.test")
+                t.ok(wait_until(lambda: len(sink.messages) == 18, 20), f"{form}, {choice}: all arrive", len(sink.messages))
+            t.ok(set(sink.sessions) <= set(pool), f"{form}, {choice}: from the pool alone", sink.sessions)
+            t.ok(all(f"out{pool.index(address)}.b.test" == name for address, name in heard), f"{form}, {choice}: each by its name", heard)
+            if choice == "turn":
+                t.equal(sorted(sink.sessions.count(address) for address in pool), [6, 6, 6], f"{form}: in turn")
+            else:
+                t.ok(len(set(sink.sessions)) > 1 and all(sink.sessions.count(address) % 3 == 0 for address in set(sink.sessions)), f"{form}: each domain by one of them",
+                     sink.sessions)
+    sink.close()
+
+
 def random_part(source):
     kind = source.choice(["text/plain", "text/html", "application/octet-stream", "image/png"])
     text = "".join(source.choice("abc =.\u00e9\u00fc\u6b21 \t") for _ in range(source.randrange(200)))
@@ -171,7 +216,7 @@ def reports_are_what_was_asked_for(t):
     sink.close()
 
 
-CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, a_shaping_file_is_obeyed, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
+CASES = [messages_share_connections, a_kept_connection_is_let_go, customers_of_one_provider_are_one_site, a_shaping_file_is_obeyed, a_family_that_is_shut_is_remembered, connections_come_from_a_pool, what_arrives_decodes_to_what_was_sent, reports_are_what_was_asked_for]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))

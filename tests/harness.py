@@ -368,6 +368,7 @@ class Sink:
         self.replies = replies or {}  # "RCPT": b"550 no\r\n" in place of the usual; "RCPT user@b.test": for one
         self.offers, self.commands = offers, []
         self.messages, self.sessions, self.ended = [], [], 0
+        self.heard = []  # (address, the name in EHLO)
         self.server = socket.create_server((self.address, port), backlog=256)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -391,6 +392,8 @@ class Sink:
             while line := file.readline():
                 verb = line.split(b":")[0].strip().upper().decode().split(" ")[0]
                 self.commands.append(line.decode(errors="replace").strip())
+                if verb == "EHLO":
+                    self.heard.append((connection.getpeername()[0], line[5:].strip().decode(errors="replace")))
                 address = re.search(rb"<(.*?)>", line)
                 one = f"{verb} {address[1].decode(errors='replace')}" if address else verb
                 if one in self.replies or verb in self.replies:

@@ -25,6 +25,8 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     /* nothing goes to whom nobody named */
     ROW(NO_RESET, 4, "engine/session_event.c", "after a refused message its recipients stay"),
     ROW(LF_AS_CRLF, 4, "lib/smtp/smtp_scan.c, smtpd_data.c", "a bare LF ends a line, and LF.LF the message"),
+    ROW(HOLD_LOST, 4, "engine/owner.c", "what an operator held is not held after a start"),
+    ROW(ENDING_FORGOTTEN, 4, "engine/owner_result.c", "what was deleted while a delivery had it is tried again"),
     ROW(OPEN_RELAY, 4, "engine/policy.c", "user%other@ours is taken from anybody"),
     /* no 250 before the message is durable */
     ROW(ACK_BEFORE_SYNC, 5, "engine/spool_commit.c", "250 without a sync"),
@@ -41,6 +43,7 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     ROW(CLOCK_BACK, 7, "engine/owner.c", "after a start a clock that went back makes mail wait as long"),
     /* no bounce to nobody, none for what is temporary */
     ROW(BOUNCE_TO_NOBODY, 8, "engine/dsn.c", "a DSN is written to <>"),
+    ROW(BY_TOO_SOON, 8, "engine/owner_message.c", "mail with DELIVERBY comes back after half of its time"),
     ROW(TEMPORARY_IS_FINAL, 8, "engine/delivery_talk.c", "4yz to the dot is taken for 5yz"),
     /* verdicts */
     ROW(INCLUDE_OF_NEUTRAL, 9, "lib/spf/spf.c", "an include matches where the record inside says neutral"),
@@ -51,4 +54,4 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     /* nothing leaves us that is no SMTP */
     ROW(BARE_LF_REPLY, 12, "lib/smtp/smtp_reply.c", "a 550 ends with a bare LF"),
 };
-_Static_assert(HK_BUGS == 31, "thirty, and none");
+_Static_assert(HK_BUGS == 34, "thirty-three, and none");
