@@ -233,12 +233,13 @@ static void start(struct talk *t)
 	    .mail_more = hk_slice_str(o->mail_params),
 	    .resumes = true,
 	    .rcpt_more = o->rcpt_params ? more : NULL};
-	char transid[HK_SMTP_TRANSID_MAX + 4]; /* what is too long is told by hk_smtpc_start */
+	char transid[HK_SMTP_TRANSID_MAX + 4] = ""; /* what is too long is told by hk_smtpc_start */
 	struct hk_buf envid;
 	enum hk_status status;
 	size_t i;
 
-	snprintf(transid, sizeof transid, o->transid ? "<%.81s>" : "", o->transid);
+	if (o->transid)
+		snprintf(transid, sizeof transid, "<%.81s>", o->transid);
 	x.transid = hk_slice_str(transid);
 	for (i = 0; i < o->n_rcpt; i++) {
 		rcpt[i] = hk_slice_str(o->rcpt[i]);
