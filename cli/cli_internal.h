@@ -24,6 +24,7 @@
  *	users.c     users, the password file
  *	load*.c     load (load.h), and sink.c: to measure with
  *	spool.c     the command spool
+ *	find.c      the command find
  *	queue*.c    the command queue (queue.h)
  *	drain*.c    its action drain (drain.h)
  *	flags.c     options of commands that share none
@@ -253,6 +254,7 @@ enum cli_exit cli_users(char **argv);
 enum cli_exit cli_load(char **argv);
 enum cli_exit cli_sink(char **argv);
 enum cli_exit cli_spool(char **argv);
+enum cli_exit cli_find(char **argv);
 enum cli_exit cli_queue(char **argv);
 
 #endif

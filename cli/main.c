@@ -28,6 +28,7 @@ static const struct cli_command commands[] = {
     {"users", "keep the password file of a submission server",
         "add|passwd|remove|list --file FILE [options] [NAME]", .run_words = cli_users},
     {"queue", "look into the queue of a server that runs, and change it", "ACTION [options] [ID...]", .run_words = cli_queue},
+    {"find", "find what became of messages, accepted and refused, or erase it", "[options] [ID...]", .run_words = cli_find},
     {"spool", "read the spool of a server without changing it, and find damage", "check|dump [options] DIR", .run_words = cli_spool},
     {"load", "send made-up mail over many connections, and tell what it took", "[options]", .run_words = cli_load},
     {"sink", "take all mail and keep none", "[options]", .run_words = cli_sink},

@@ -236,6 +236,8 @@ struct hk_conf {
 	size_t checkpoint_messages; /* partial ones, kept at most (engine/checkpoint.h) */
 	uint64_t checkpoint_size;   /* bytes of them */
 	uint32_t checkpoint_age;    /* seconds */
+	uint64_t history_size; /* bytes kept at most; 0: none */
+	uint32_t history_days;
 	struct hk_slice log; /* hk_log_target_parse: "stderr", a file, or a socket */
 	enum hk_log_format log_format;
 	struct hk_conf_socket metrics; /* port 0: not served */

@@ -153,6 +153,11 @@ const struct conf_item conf_items[] = {
     {"checkpoint-age", GLOBAL(checkpoint_age), .kind = CONF_KIND_DURATION, .least = 60, .most = 30 * DAY, .preset = "2d",
         .manual = "How long they are kept, and how long it is known that a transaction is complete whose client has not shown "
                   "that it has the reply (RFC 1845 3 recommends 48 hours)."},
+    {"history-size", GLOBAL(history_size), .kind = CONF_KIND_SIZE, .least = 0, .most = UINT64_C(1) << 44, .preset = "256m", .restart = true,
+        .manual = "How much is kept of what the log says of transactions, accepted and refused, for hikyaku find; 0 keeps nothing. A message "
+                  "takes about 600 octets. hikyaku find --erase ADDRESS takes out those of an address."},
+    {"history-days", GLOBAL(history_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500, .preset = "30", .restart = true,
+        .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
         .manual = "Where log lines go: stderr; a file, which a reload opens anew; syslog, as facility mail, or journald, with each member of "
                   "a line as a field (journalctl HIKYAKU_QID=ID). Their sockets are /dev/log and /run/systemd/journal/socket where no PATH "

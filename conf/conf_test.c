@@ -41,7 +41,7 @@ static const char full[] =
     "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
-    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7;\n"
+    "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7; history-size 3m; history-days 2;\n"
     "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
     "log /var/log/hikyaku; log-format postfix; metrics [::1]:9154; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
     "listen mx {\n"
@@ -85,6 +85,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(c->lifetime, 4 * 86400);
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
 	assert_true(c->checkpoint_messages == 3 && c->checkpoint_size == 65536 && c->checkpoint_age == 60);
+	assert_true(c->history_size == 3 << 20 && c->history_days == 2);
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);

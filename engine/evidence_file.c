@@ -44,9 +44,39 @@ enum hk_status evidence_record_next(struct hk_cursor *c, uint8_t *ret_type, stru
 	uint32_t length = hk_cursor_u32(c), crc = hk_cursor_u32(c);
 	struct hk_slice payload = hk_cursor_take(c, length);
 
-	if (c->failed || crc != checksum(type, payload))
+	if (c->failed || (type != EVIDENCE_ERASED && crc != checksum(type, payload)))
 		return HK_END;
 	*ret_type = type;
 	*ret_payload = payload;
+	return HK_OK;
+}
+
+enum hk_status evidence_read(struct hk_disk *disk, const char *path, struct hk_buf *out)
+{
+	uint8_t chunk[8192];
+	size_t n = sizeof chunk;
+	int file;
+	enum hk_status status = disk->ops->open(disk, path, HK_OPEN_READ, &file);
+
+	if (status != HK_OK)
+		return status;
+	while (status == HK_OK && n == sizeof chunk) {
+		status = disk->ops->read(disk, file, out->n, chunk, sizeof chunk, &n);
+		if (status == HK_OK)
+			hk_buf_add(out, hk_slice_of(chunk, n));
+		if (status == HK_OK)
+			status = hk_buf_status(out);
+	}
+	disk->ops->close(disk, file);
+	return status;
+}
+
+enum hk_status evidence_begin(struct hk_cursor *c)
+{
+	if (!hk_slice_eq(hk_cursor_take(c, 4), HK_S("HKEF")))
+		return HK_NOTFOUND;
+	if (hk_cursor_u16(c) > EVIDENCE_FILE_VERSION)
+		return HK_VERSION;
+	(void)hk_cursor_u64(c);
 	return HK_OK;
 }

@@ -7,30 +7,6 @@
 
 #include "engine/evidence_file.h"
 
-#define READ_CHUNK (256u * 1024)
-/* A file grows past its mark by one entry at most. */
-#define READ_MAX (EVIDENCE_FILE_MAX + HK_VERIFY_RECORD_MAX * 4 + READ_CHUNK)
-
-static enum hk_status read_file(struct hk_disk *disk, const char *path, struct hk_buf *out)
-{
-	uint8_t chunk[8192];
-	size_t n = sizeof chunk;
-	int file;
-	enum hk_status status = disk->ops->open(disk, path, HK_OPEN_READ, &file);
-
-	if (status != HK_OK)
-		return status;
-	while (status == HK_OK && n == sizeof chunk) {
-		status = disk->ops->read(disk, file, out->n, chunk, sizeof chunk, &n);
-		if (status == HK_OK)
-			hk_buf_add(out, hk_slice_of(chunk, n));
-		if (status == HK_OK)
-			status = hk_buf_status(out);
-	}
-	disk->ops->close(disk, file);
-	return status;
-}
-
 /* The answers that a message refers to, as evidence in its own form. */
 static enum hk_status gather(struct hk_slice whole, struct hk_cursor *refs, struct hk_arena *a, struct hk_buf *out)
 {
@@ -87,23 +63,12 @@ static enum hk_status rebuild(struct hk_slice whole, struct hk_slice payload, st
 	return status;
 }
 
-/* The cursor is then at the first record. */
-static enum hk_status read_head(struct hk_cursor *c)
-{
-	if (!hk_slice_eq(hk_cursor_take(c, 4), HK_S("HKEF")))
-		return HK_NOTFOUND;
-	if (hk_cursor_u16(c) > EVIDENCE_FILE_VERSION)
-		return HK_VERSION;
-	(void)hk_cursor_u64(c);
-	return HK_OK;
-}
-
 static enum hk_status search(struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
 {
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
 	uint8_t type;
-	enum hk_status status = read_head(&c);
+	enum hk_status status = evidence_begin(&c);
 
 	if (status != HK_OK)
 		return status;
@@ -132,8 +97,8 @@ enum hk_status hk_evidence_store_find(
 
 		if (evidence_number(name[n], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
 			continue;
-		hk_buf_init(&whole, READ_MAX);
-		status = read_file(disk, path, &whole);
+		hk_buf_init(&whole, EVIDENCE_READ_MAX);
+		status = evidence_read(disk, path, &whole);
 		if (status == HK_OK)
 			status = search(hk_buf_slice(&whole), id, a, ret);
 		hk_buf_done(&whole);
@@ -176,7 +141,7 @@ static enum hk_status gather_signings(
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
 	uint8_t type;
-	enum hk_status status = read_head(&c);
+	enum hk_status status = evidence_begin(&c);
 
 	if (status != HK_OK)
 		return status == HK_NOTFOUND ? HK_OK : status;
@@ -213,8 +178,8 @@ enum hk_status hk_evidence_store_signings(struct hk_disk *disk, const char *dir,
 
 		if (evidence_number(name[i], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
 			continue;
-		hk_buf_init(&whole, READ_MAX);
-		status = read_file(disk, path, &whole);
+		hk_buf_init(&whole, EVIDENCE_READ_MAX);
+		status = evidence_read(disk, path, &whole);
 		if (status == HK_OK)
 			status = gather_signings(hk_buf_slice(&whole), id, a, signing, &found);
 		hk_buf_done(&whole);

@@ -316,14 +316,30 @@ static enum hk_status begin_put(struct hk_evidence_store *s, int64_t now)
 	return status;
 }
 
+static enum hk_status append_slice(struct hk_evidence_store *s, struct hk_slice records)
+{
+	enum hk_status status = s->disk->ops->write(s->disk, s->file, s->size, records);
+
+	if (status == HK_OK)
+		s->size += records.n;
+	return status;
+}
+
 static enum hk_status append(struct hk_evidence_store *s, const struct hk_buf *out)
 {
 	enum hk_status status = hk_buf_status(out);
 
+	return status == HK_OK ? append_slice(s, hk_buf_slice(out)) : status;
+}
+
+enum hk_status hk_evidence_store_put_events(struct hk_evidence_store *s, struct hk_slice records, int64_t now)
+{
+	enum hk_status status = begin_put(s, now);
+
 	if (status == HK_OK)
-		status = s->disk->ops->write(s->disk, s->file, s->size, hk_buf_slice(out));
-	if (status == HK_OK)
-		s->size += out->n;
+		status = append_slice(s, records);
+	if (status != HK_OK)
+		close_file(s); /* what was written of it ends that file for its readers */
 	return status;
 }
 

@@ -37,6 +37,25 @@ enum hk_status hk_evidence_store_put(struct hk_evidence_store *, const struct hk
 /* hk_evidence_store_put_signings(s, id, signings, n, now): time of each is now. */
 enum hk_status hk_evidence_store_put_signings(
     struct hk_evidence_store *, uint64_t id, const struct hk_evidence_signing *, size_t n, int64_t now) HK_MUSTCHECK;
+/* ---- what the log said: history.h of io/ keeps it in a store of its own ---- */
+#define HK_EVIDENCE_LINE_MAX 4096
+struct hk_evidence_event {
+	uint64_t ms;   /* since 1970 */
+	uint8_t level; /* enum hk_log_level */
+	struct hk_slice line;
+};
+/* hk_evidence_event_add(out, event): its record. hk_evidence_store_put_events(s, records, now): several of them, in one write. */
+void hk_evidence_event_add(struct hk_buf *out, const struct hk_evidence_event *);
+enum hk_status hk_evidence_store_put_events(struct hk_evidence_store *, struct hk_slice records, int64_t now) HK_MUSTCHECK;
+/* hk_evidence_store_events(disk, dir, visit, with): of any process: all of them, in the order of their files; what the visitor is
+ * given borrows. false from it: enough. NOTFOUND: no folder. */
+typedef bool hk_evidence_visitor(void *with, const struct hk_evidence_event *);
+enum hk_status hk_evidence_store_events(struct hk_disk *, const char *dir, hk_evidence_visitor *, void *with) HK_MUSTCHECK;
+/* hk_evidence_store_erase(disk, dir, match, with, ret_n): of any process, also while a server writes: what match wants erased is gone
+ * from the disk, durably. It is given the id of a message and its texts, or 0 and a line. Answers of the DNS stay. */
+typedef bool hk_evidence_matcher(void *with, uint64_t id, struct hk_slice text);
+enum hk_status hk_evidence_store_erase(struct hk_disk *, const char *dir, hk_evidence_matcher *, void *with, size_t *ret_n) HK_MUSTCHECK;
+
 /* hk_evidence_store_signings(disk, dir, id, a, ret, ret_n): as find, oldest first; none is OK. */
 enum hk_status hk_evidence_store_signings(struct hk_disk *, const char *dir, uint64_t id, struct hk_arena *,
     struct hk_evidence_signing **ret, size_t *ret_n) HK_MUSTCHECK;

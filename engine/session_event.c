@@ -9,6 +9,17 @@
 #include "engine/user.h"
 #include "lib/base/bug.h"
 
+/* For whom it was, where all of it is refused: those of an accepted message are told of by its deliveries. */
+static void log_recipients(const struct hk_session *s)
+{
+	const struct message *m = s->message;
+	size_t i;
+
+	for (i = 0; m && i < m->n_rcpt; i++)
+		hk_logf(s->env.log, HK_LOG_DEBUG, "qid=%s ev=rcpt rcpt=%s from=%s", m->id_text, hk_log_value(m->rcpt[i].address).text,
+		    hk_log_value(m->mail_from).text);
+}
+
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
 	const struct hk_refusal_row *row = hk_refusal_row(reply->why);
@@ -26,6 +37,8 @@ void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, s
 	    "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s", id ? id : "none",
 	    row->code, row->enhanced, row->id, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
 	    hk_log_value(what).text, hk_log_value(hk_buf_slice(&sentence)).text);
+	if (!what.n)
+		log_recipients(s);
 	hk_buf_done(&sentence);
 	hk_buf_done(&text);
 }

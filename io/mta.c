@@ -8,6 +8,7 @@
 #include "engine/log_value.h"
 #include "io/disk.h"
 #include "io/greylist_file.h"
+#include "io/history.h"
 #include "io/mta.h"
 #include "io/operator.h"
 #include "io/owner_thread.h"
@@ -34,6 +35,7 @@ struct hk_mta {
 	struct hk_conf *conf; /* of the start: where the spool is */
 	struct hk_operator *operator;
 	struct hk_metrics *metrics;
+	struct hk_history *history;
 	char *spool; /* of conf */
 };
 
@@ -142,6 +144,7 @@ static void end_all(struct hk_mta *m)
 	hk_checkpoints_free(m->world.checkpoints);
 	hk_conf_free(m->conf);
 	hk_limits_free(m->world.limits);
+	hk_history_end(m->history);
 	hk_metrics_free(m->metrics);
 	free(m->spool);
 	free(m);
@@ -175,6 +178,20 @@ static void serve_metrics(struct hk_mta *m, const struct hk_conf_socket *socket)
 	hk_buf_done(&why);
 }
 
+/* The log from now on; mail goes on without it, too. */
+static struct hk_log *keep_history(struct hk_mta *m, const struct hk_conf *conf, struct hk_log *log)
+{
+	enum hk_status status;
+
+	if (!conf->history_size)
+		return log;
+	status = hk_history_start(conf, hk_disk_kernel(), log, &m->history);
+	if (status == HK_OK)
+		return hk_history_log(m->history);
+	hk_logf(log, HK_LOG_WARNING, "ev=history what=\"lines are not kept\" status=%s", hk_status_name(status));
+	return log;
+}
+
 static enum hk_status load_checkpoints(struct hk_world *w, const struct hk_conf *conf)
 {
 	w->checkpoints = hk_checkpoints_new(w->disk, (const char *)conf->spool.p);
@@ -197,9 +214,11 @@ enum hk_status hk_mta_start(
 	}
 	if (m->metrics)
 		log = hk_metrics_log(m->metrics);
+	log = keep_history(m, conf, log);
 	m->owner = (struct hk_owner_thread){.log = log, .main = main, .metrics = m->metrics};
 	status = hk_owner_thread_open(&m->owner, conf, hk_disk_kernel());
 	if (status != HK_OK) {
+		hk_history_end(m->history);
 		hk_metrics_free(m->metrics);
 		free(m);
 		return status;
