@@ -19,6 +19,7 @@ static void init_lists(struct hk_owner *o)
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
 	hk_hops_init(&o->paced);
+	hk_hops_init(&o->patient);
 	o->paced_until = UINT64_MAX;
 }
 
@@ -194,7 +195,7 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 		return;
 	}
 	for (hop = o->hops; hop; hop = hop->next)
-		while ((group = hk_hop_take(hop)))
+		while ((group = hk_hop_take(hop, true)))
 			hk_group_free(o, group);
 	o->conf = hk_conf_use(conf);
 	if (hk_hop_reroute(o) != HK_OK)

@@ -194,6 +194,7 @@ static void change(struct hk_owner *o, struct hk_message *m, enum hk_queue_verb 
 	hk_mail_id_format(m->id, id);
 	hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=%s by=operator", id, events[verb]);
 	m->marks = (uint8_t)marks_after(m, verb);
+	m->is_urgent |= verb == HK_QUEUE_RETRY || verb == HK_QUEUE_RELEASE;
 	if (verb == HK_QUEUE_HOLD)
 		hk_heap_remove(o, m);
 	else if (verb == HK_QUEUE_RELEASE || m->at != SIZE_MAX)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ enum { SLOTS_FIRST = 64, DOMAIN_MOST = 255 /* RFC 5321 4.5.3.1.2 */ };
 struct hk_hop *hk_hop_new(struct hk_owner *o, const struct hk_conf_route *route, const struct hk_conf_shape *shape)
 {
 	struct hk_hop *hop = calloc(1, sizeof *hop);
+	size_t i;
 
 	if (!hop)
 		return NULL;
@@ -20,7 +22,8 @@ struct hk_hop *hk_hop_new(struct hk_owner *o, const struct hk_conf_route *route,
 	hop->limit = hk_hop_most(hop);
 	if (route->via == HK_VIA_MX && hop->limit > HK_HOP_LIMIT_FIRST)
 		hop->limit = HK_HOP_LIMIT_FIRST;
-	hop->last = &hop->first;
+	for (i = 0; i < HK_CLASSES; i++)
+		hop->line[i].last = &hop->line[i].first;
 	hop->next = o->hops;
 	if (hop->next)
 		hop->next->before = hop;
@@ -39,6 +42,7 @@ static void join(struct hk_hops *list, struct hk_hop *hop)
 {
 	hop->in = list;
 	hop->next_in = NULL;
+	hop->before_in = list->first ? (struct hk_hop *)(void *)((char *)list->last - offsetof(struct hk_hop, next_in)) : NULL;
 	*list->last = hop;
 	list->last = &hop->next_in;
 }
@@ -46,15 +50,14 @@ static void join(struct hk_hops *list, struct hk_hop *hop)
 static void part(struct hk_hop *hop)
 {
 	struct hk_hops *list = hop->in;
-	struct hk_hop **at;
 
 	if (!list)
 		return;
-	for (at = &list->first; *at != hop; at = &(*at)->next_in)
-		;
-	*at = hop->next_in;
-	if (list->last == &hop->next_in)
-		list->last = at;
+	*(hop->before_in ? &hop->before_in->next_in : &list->first) = hop->next_in;
+	if (hop->next_in)
+		hop->next_in->before_in = hop->before_in;
+	else
+		list->last = hop->before_in ? &hop->before_in->next_in : &list->first;
 	hop->in = NULL;
 }
 
@@ -69,7 +72,7 @@ struct hk_hop *hk_hop_next(struct hk_hops *list)
 
 void hk_hop_make_ready(struct hk_owner *o, struct hk_hop *hop)
 {
-	if (hop->in || hop->is_asked || !hop->first || (hop->out && hop->out >= hop->limit))
+	if (hop->in || hop->is_asked || !hop->waiting || (hop->out && hop->out >= hop->limit))
 		return;
 	if (hk_site_is_due(o, hop)) {
 		join(&o->unasked, hop);
@@ -101,7 +104,7 @@ void hk_hops_wake(struct hk_owner *o)
 /* Goes when no domain points here, nothing waits, and no job is out. */
 static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 {
-	if (hop->users || hop->out || hop->first)
+	if (hop->users || hop->out || hop->waiting)
 		return;
 	part(hop);
 	if (hop->site && hk_id_map_get(&o->sites, hop->site) == hop)
@@ -120,7 +123,7 @@ static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 void hk_hop_leave(struct hk_owner *o, struct hk_hop *hop)
 {
 	hop->users--;
-	if (hop->first)
+	if (hop->waiting)
 		hk_hop_make_ready(o, hop);
 	else
 		hop_let_go(o, hop);
@@ -129,24 +132,41 @@ void hk_hop_leave(struct hk_owner *o, struct hk_hop *hop)
 void hk_hop_queue(struct hk_owner *o, struct hk_group *group)
 {
 	struct hk_hop *hop = group->hop;
+	struct hk_line *line = &hop->line[group->class];
 
 	group->next = NULL;
 	hop->waiting++;
-	*hop->last = group;
-	hop->last = &group->next;
+	*line->last = group;
+	line->last = &group->next;
+	if (hop->in == &o->patient && group->class != HK_CLASS_LATER)
+		part(hop);
 	hk_hop_make_ready(o, hop);
 }
 
-struct hk_group *hk_hop_take(struct hk_hop *hop)
+void hk_hop_be_patient(struct hk_owner *o, struct hk_hop *hop)
 {
-	struct hk_group *group = hop->first;
+	join(&o->patient, hop);
+}
 
-	if (group) {
-		hop->waiting--;
-		hop->first = group->next;
-		if (!hop->first)
-			hop->last = &hop->first;
-	}
+struct hk_group *hk_hop_take(struct hk_hop *hop, bool may_later)
+{
+	size_t most = may_later ? HK_CLASSES : HK_CLASS_LATER, found = HK_CLASSES, i;
+	bool is_last_s_turn = hop->taken % HK_CLASS_TURN == HK_CLASS_TURN - 1;
+	struct hk_group *group;
+	struct hk_line *line;
+
+	for (i = 0; i < most; i++)
+		if (hop->line[i].first && (found == HK_CLASSES || is_last_s_turn))
+			found = i;
+	if (found == HK_CLASSES)
+		return NULL;
+	line = &hop->line[found];
+	group = line->first;
+	line->first = group->next;
+	if (!line->first)
+		line->last = &line->first;
+	hop->waiting--;
+	hop->taken++;
 	return group;
 }
 
@@ -163,8 +183,8 @@ void hk_group_free(struct hk_owner *o, struct hk_group *group)
 
 void hk_hop_job_back(struct hk_owner *o, struct hk_hop *hop)
 {
-	hop->out -= !(HK_BUG(SLOT_LEAK) && hop->first && hop->out > 1);
-	if (hop->first)
+	hop->out -= !(HK_BUG(SLOT_LEAK) && hop->waiting && hop->out > 1);
+	if (hop->waiting)
 		hk_hop_make_ready(o, hop);
 	else
 		hop_let_go(o, hop);
@@ -416,6 +436,7 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
 	hk_hops_init(&o->paced);
+	hk_hops_init(&o->patient);
 	o->paced_until = UINT64_MAX;
 	for (i = 0; i < o->n_slots; i++) {
 		for (d = o->slot[i]; d; d = d->next) {
@@ -442,7 +463,7 @@ void hk_hop_free_all(struct hk_owner *o)
 		struct hk_group *group;
 
 		next = hop->next;
-		while ((group = hk_hop_take(hop)))
+		while ((group = hk_hop_take(hop, true)))
 			free(group);
 		free(hop->host);
 		free(hop);

@@ -20,6 +20,8 @@
 #define HK_HOP_LIMIT_FIRST  5u      /* deliveries to a hop of which nothing is known; Postfix begins with as many */
 #define HK_HOP_HASTE_US     100000u /* how much too early one may begin by its rate; see owner_shape.c */
 #define HK_FAMILY_AVOID_MS  3600000u /* until a family that failed is tried first again: for the price of one connection */
+#define HK_CLASS_TURN       4u
+#define HK_LARGE_MAIL       (256u * 1024) /* octets: what has a body file */
 #define HK_JOB_RCPT_MAX     100u    /* RFC 5321 4.5.3.1.8: what every server must take */
 #define HK_JOB_TRIED_MAX    4096u   /* octets of what was tried before the last host */
 #define HK_OWNER_INBOX_MAX  (64u * 1024 * 1024) /* accepted, not yet durable; past it 452 */
@@ -35,7 +37,17 @@
 #define HK_DOMAINS_IDLE_MAX 4096u   /* domains without mail whose site is remembered; 300 octets each, their hop included */
 #define HK_REASONS_MAX      (16u * 1024 * 1024) /* octets of replies; 100,000 different ones */
 
+/* What goes first at a hop; each fourth time whatever would be last. */
+enum hk_class {
+	HK_CLASS_URGENT, /* our own reports, and what an operator wants tried */
+	HK_CLASS_NEW,    /* its first attempt */
+	HK_CLASS_LATER,  /* large, or put off before */
+	HK_CLASSES,
+};
 struct hk_group;
+struct hk_line {
+	struct hk_group *first, **last;
+};
 struct hk_hop;
 /* Hops that wait for their turn. */
 struct hk_hops {
@@ -44,7 +56,7 @@ struct hk_hops {
 struct hk_hop {
 	struct hk_hop *next, *before;    /* all of them */
 	struct hk_hops *in;              /* where it waits: those that may take a job, or whose site is not known; NULL: nowhere */
-	struct hk_hop *next_in;
+	struct hk_hop *next_in, *before_in;
 	const struct hk_conf_route *route;
 	const struct hk_conf_shape *shape; /* of the provider; or NULL */
 	char *host;                      /* of a site: the first of its hosts; owned */
@@ -65,7 +77,8 @@ struct hk_hop {
 	uint64_t rests_until;            /* mono; 0: it does not rest */
 	uint32_t reason;                 /* why it rests: hk_reason_get */
 	uint64_t round;                  /* the last one that made a group for it */
-	struct hk_group *first, **last;
+	struct hk_line line[HK_CLASSES]; /* groups */
+	unsigned taken;                  /* of them */
 };
 
 struct hk_domain {
@@ -87,6 +100,7 @@ struct hk_group {
 	struct hk_group *next_of;        /* of the same message */
 	struct hk_message *message;
 	struct hk_hop *hop;
+	uint8_t class;                   /* enum hk_class */
 };
 
 struct hk_message_rcpt {
@@ -112,6 +126,7 @@ struct hk_message {
 	int32_t by_s;                    /* after its acceptance */
 	uint8_t ending;                  /* enum hk_rcpt_outcome that an operator wants for those that wait; PENDING: nothing */
 	bool is_quarantined, was_tried;
+	bool is_ours, is_large, is_urgent; /* urgent: until its next round is over */
 	struct hk_message_rcpt rcpt[];
 };
 
@@ -137,7 +152,7 @@ struct hk_returned {
 	struct hk_job *job;
 	struct hk_hop *hop;              /* NULL: it went nowhere, there is no route */
 	struct hk_order_node node;       /* on its way out */
-	bool is_in_batch, ends_round;
+	bool is_in_batch, ends_round, is_later;
 	uint8_t marks;                   /* of the message, when it ends the round */
 	uint64_t delay_ms;
 	unsigned dsns;
@@ -188,7 +203,7 @@ struct hk_owner {
 	uint64_t seed;                   /* of their hash: names come from outside */
 	struct hk_hop *hops;
 	struct hk_hop **route_hop;       /* of each route of conf; NULL for MX or not used yet */
-	struct hk_hops ready, unasked, paced; /* paced: the rate lets none begin now */
+	struct hk_hops ready, unasked, paced, patient; /* paced: the rate lets none begin now; patient: they have only mail that may wait */
 	uint64_t paced_until;            /* mono: the first of them may then; UINT64_MAX: there are none */
 	struct hk_id_map sites;          /* hops by site */
 	struct hk_site_ask *asks, **last_ask; /* oldest first */
@@ -203,6 +218,7 @@ struct hk_owner {
 	struct hk_calling *calls, **last_call;
 	struct hk_reasons reasons;
 	size_t jobs_max;
+	size_t later_out;                /* jobs that are out, of HK_CLASS_LATER */
 	uint64_t turn;                   /* jobs that were made */
 	uint64_t round;
 	size_t inbox_bytes;
@@ -228,7 +244,8 @@ bool hk_domain_has_hop(struct hk_owner *, struct hk_domain *);
 enum hk_status hk_domain_move(struct hk_owner *, struct hk_domain *, struct hk_hop *);
 struct hk_hop *hk_hop_new(struct hk_owner *, const struct hk_conf_route *, const struct hk_conf_shape *); /* NULL: NOMEM */
 void hk_hop_queue(struct hk_owner *, struct hk_group *);
-struct hk_group *hk_hop_take(struct hk_hop *);
+struct hk_group *hk_hop_take(struct hk_hop *, bool may_later); /* NULL: nothing waits, or only what may not go now */
+void hk_hop_be_patient(struct hk_owner *, struct hk_hop *);
 void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
 void hk_hops_init(struct hk_hops *);

@@ -138,6 +138,13 @@ enum hk_status hk_job_end(
 	return HK_OK;
 }
 
+static enum hk_class class_of(const struct hk_message *m)
+{
+	if (m->is_ours || m->is_urgent)
+		return HK_CLASS_URGENT;
+	return m->attempts || m->is_large ? HK_CLASS_LATER : HK_CLASS_NEW;
+}
+
 static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 {
 	size_t i;
@@ -154,7 +161,7 @@ static enum hk_status make_groups(struct hk_owner *o, struct hk_message *m)
 		if (!group)
 			return HK_NOMEM;
 		hop->round = o->round;
-		*group = (struct hk_group){.message = m, .hop = hop, .next_of = m->group};
+		*group = (struct hk_group){.message = m, .hop = hop, .class = (uint8_t)class_of(m), .next_of = m->group};
 		m->group = group;
 		hk_round_join(o, m);
 		hk_hop_queue(o, group);
@@ -293,6 +300,8 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 	job->connection_messages = hk_hop_most_messages(group->hop);
 	r = job->owner_private;
 	r->hop = group->hop;
+	r->is_later = group->class == HK_CLASS_LATER;
+	o->later_out += r->is_later;
 	add_rcpt(job, m, first);
 	for (i = first + 1; job->n_rcpt < n && i < m->n_rcpt; i++)
 		if (goes_with(group, m, first, i))
@@ -304,15 +313,23 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 	return job;
 }
 
+/* A herd of what was put off before, to hops that hang perhaps, leaves a quarter of the deliveries to the rest. */
+static bool may_later(const struct hk_owner *o)
+{
+	return o->later_out < o->jobs_max - o->jobs_max / 4;
+}
+
 static bool send_one(struct hk_owner *o, struct hk_hop *hop)
 {
-	struct hk_group *group = hk_hop_take(hop);
+	struct hk_group *group = hk_hop_take(hop, may_later(o));
 	struct hk_returned *r;
 	struct hk_job *job;
 	size_t first = 0, n;
 
+	if (!group && hop->waiting)
+		hk_hop_be_patient(o, hop);
 	if (!group)
-		return true; /* a reload dissolved what had made it ready */
+		return true; /* or a reload dissolved what had made it ready */
 	n = count_for(group, &first);
 	if (!n) {
 		group_empty(o, group);

@@ -21,6 +21,8 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	m->at = SIZE_MAX;
 	m->n_rcpt = m->pending = (uint32_t)mail->n_rcpt;
 	m->is_quarantined = mail->flags & HK_MAIL_QUARANTINE;
+	m->is_ours = !mail->listener.n;
+	m->is_large = hk_mail_size(mail) + mail->body_size > HK_LARGE_MAIL;
 	if (mail->params.has_by)
 		m->by = mail->params.by_return ? HK_BY_RETURN : HK_BY_NOTIFY;
 	m->by_s = mail->params.by_seconds / (HK_BUG(BY_TOO_SOON) ? 2 : 1);

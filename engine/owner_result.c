@@ -17,7 +17,15 @@ void hk_owner_result(struct hk_owner *o, struct hk_job *job)
 {
 	struct hk_returned *r = job->owner_private;
 
+	struct hk_hop *patient;
+
 	o->counts.jobs_out--;
+	if (r->is_later) {
+		o->later_out--;
+		patient = hk_hop_next(&o->patient);
+		if (patient)
+			hk_hop_make_ready(o, patient);
+	}
 	hk_hop_learn(o, r->hop, job);
 	hk_hop_job_back(o, r->hop);
 	hk_returned_add(o, r);
@@ -218,6 +226,7 @@ static void end_round(struct hk_owner *o, struct hk_message *m, const struct hk_
 	hk_mail_id_format(m->id, id);
 	if (m->was_tried) {
 		m->attempts++;
+		m->is_urgent = false;
 		m->releases = 0;
 		m->marks = r->marks;
 	} else if (m->releases < 16) {

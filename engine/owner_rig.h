@@ -30,6 +30,7 @@ struct rig {
 	uint64_t next_id;
 	const struct rig_mx *mx; /* ends with a row without a domain; NULL: no domain has any */
 	unsigned asked;
+	size_t jobs_max; /* 0: the default */
 	bool has_answered;
 };
 static inline bool next_order(struct rig *, struct hk_order *ret);
@@ -48,7 +49,7 @@ static inline struct hk_conf *parse(const char *text)
 static inline void open_owner(struct rig *r)
 {
 	struct hk_owner_options options = {
-	    .disk = &r->disk.disk, .now = &r->now, .segment_size = 256 * 1024};
+	    .disk = &r->disk.disk, .now = &r->now, .segment_size = 256 * 1024, .jobs_max = r->jobs_max};
 
 	assert_int_equal(hk_owner_new_sized(r->conf, &options, &r->owner), HK_OK);
 }

@@ -115,7 +115,7 @@ static void take_groups(struct hk_owner *o, struct hk_hop *from, struct hk_hop *
 {
 	struct hk_group *group;
 
-	while ((group = hk_hop_take(from))) {
+	while ((group = hk_hop_take(from, true))) {
 		if (waits_in(group->message, to)) {
 			hk_group_free(o, group); /* that one has the recipients of this domain too, from now on */
 			continue;
@@ -241,9 +241,12 @@ static bool ask(struct hk_owner *o, const struct hk_domain *d)
 /* The domain that a hop of one domain is for: that of whatever waits there. */
 static const struct hk_domain *domain_of(const struct hk_hop *hop)
 {
-	const struct hk_message *m = hop->first ? hop->first->message : NULL;
+	const struct hk_message *m = NULL;
 	size_t i;
 
+	for (i = 0; i < HK_CLASSES && !m; i++)
+		if (hop->line[i].first)
+			m = hop->line[i].first->message;
 	for (i = 0; m && i < m->n_rcpt; i++)
 		if (m->rcpt[i].domain->hop == hop)
 			return m->rcpt[i].domain;
