@@ -135,7 +135,7 @@ static void age_ends_what_nobody_has_in_hand(void **state)
 	teardown(&r);
 }
 
-/* SEC: many half messages of many clients. */
+/* Many half messages of many clients. */
 static void number_and_octets_stay_within_their_bounds_and_the_oldest_goes(void **state)
 {
 	static const struct hk_checkpoint_limits tight = {.most = 8, .octets = 4000, .seconds = 3600};

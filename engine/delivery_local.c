@@ -4,7 +4,8 @@
  *
  * The name is made of the message's id and the recipient, so a second attempt after a crash finds
  * the first one's file in new/ and is done: no duplicate. Lines end as files of this system do,
- * with LF; the message has no bare CR or LF (intake refuses them), so that is undone without loss.
+ * with LF; the message has no bare CR or LF (intake refuses them, and what came as BINARYMIME is converted), so that is undone
+ * without loss. A part that was no text and did not say so cannot be converted, and is not written.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "engine/user.h"
 
 enum { PATH_ROOM = HK_CONF_PATH_MAX };
+
+static const char not_lines[] = "The message is BINARYMIME, and cannot be converted";
 
 /* The paths of one delivery, NUL-terminated. */
 struct maildir {
@@ -87,15 +90,20 @@ static enum hk_status create(struct hk_disk *disk, const struct maildir *m, int 
 	return status;
 }
 
-/* CRLF to LF, in place: every CR in a message is one of a CRLF. Returns the new length. */
-static size_t to_lf(uint8_t *p, size_t n)
+/* CRLF to LF, in place; SYNTAX where there is a NUL, a bare CR or a bare LF. *was_cr: that the last octet before was a CR. */
+static enum hk_status to_lf(uint8_t *p, size_t n, bool *was_cr, size_t *ret)
 {
 	size_t from, to = 0;
 
-	for (from = 0; from < n; from++)
-		if (p[from] != '\r')
+	for (from = 0; from < n; from++) {
+		if (p[from] == '\0' || *was_cr != (p[from] == '\n'))
+			return HK_SYNTAX;
+		*was_cr = p[from] == '\r';
+		if (!*was_cr)
 			p[to++] = p[from];
-	return to;
+	}
+	*ret = to;
+	return HK_OK;
 }
 
 static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int file)
@@ -103,15 +111,18 @@ static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int 
 	uint8_t chunk[16 * 1024];
 	uint64_t from = 0, to = 0;
 	enum hk_status status;
+	bool was_cr = false;
 	size_t n, kept;
 
 	for (;;) {
 		status = hk_render_read(r, from, chunk, sizeof chunk, &n);
+		if (status == HK_OK && !n && was_cr)
+			return HK_SYNTAX;
 		if (status != HK_OK || !n)
 			return status;
 		from += n;
-		kept = to_lf(chunk, n);
-		if (kept)
+		status = to_lf(chunk, n, &was_cr, &kept);
+		if (status == HK_OK && kept)
 			status = d->env.disk->ops->write(
 			    d->env.disk, file, to, hk_slice_of(chunk, kept));
 		if (status != HK_OK)
@@ -164,6 +175,11 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 		delivery_settle(d, target, HK_RCPT_DELIVERED, &why);
 		return;
 	}
+	if (status == HK_SYNTAX) {
+		reason_set(&why, 554, "5.6.3", "", hk_slice_str(not_lines));
+		delivery_settle(d, target, HK_RCPT_FAILED, &why);
+		return;
+	}
 	/* the sender may read the text below: where our files are is for the log alone */
 	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
 	    hk_log_value(hk_slice_str(hk_disk_why(d->env.disk, status).text)).text);
@@ -179,8 +195,7 @@ void local_begin(struct hk_delivery *d)
 	    hk_render_convert(&d->render, d->mail.params.body == HK_BODY_BINARYMIME);
 
 	if (status == HK_SYNTAX || status == HK_LIMIT) {
-		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.6.3",
-		    "The message is BINARYMIME, and cannot be converted");
+		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.6.3", not_lines);
 		return;
 	}
 	if (status != HK_OK || hk_render_edit(&d->render, &d->arena, &d->options) != HK_OK ||

@@ -69,6 +69,49 @@ static void a_stored_message_is_return_path_trace_and_what_came(void **state)
 	}
 }
 
+/* What says that it is BINARYMIME is converted where a part says so too; else it is no file of lines, and none is written. */
+static void what_is_no_text_is_converted_or_fails_and_never_changed(void **state)
+{
+	static const struct {
+		const char *header, *body, *want; /* NULL: it fails */
+	} rows[] = {
+	    {"Content-Transfer-Encoding: binary\r\n", "a\nb\rc", "base64\n\nYQpiDWM=\n"},
+	    {"A: b\r\n", "a\nb\r\n", NULL},
+	    {"A: b\r\n", "a\rb\r\n", NULL},
+	    {"A: b\r\n", "a\r\r\n", NULL},
+	    {"A: b\r\n", "a\r", NULL},
+	    {"A: b\r\n", "a\r\n\n", NULL},
+	    {"A: b\r\n", "a\r\nb", "A: b\n\na\nb"},
+	};
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct rig_mail m = simple;
+		char path[PATH];
+		uint8_t *bytes;
+		struct rig r;
+
+		m.header = rows[i].header;
+		m.body = rows[i].body;
+		m.params.body = HK_BODY_BINARYMIME;
+		rig_init(&r, CONF, "");
+		rig_put(&r, &m);
+		rig_run(&r);
+		file_name(&r, "/m/b.test/user1/new", 0, path);
+		bytes = hk_sim_disk_bytes(&r.disk, path, &n);
+		if (rows[i].want ? !bytes || !hk_slice_ends_nocase(hk_slice_of(bytes, n), hk_slice_str(rows[i].want)) : bytes != NULL)
+			fail_msg("row %zu: \"%.*s\"", i, bytes ? (int)n : 0, (char *)bytes);
+		if (r.result->outcome != (rows[i].want ? HK_RCPT_DELIVERED : HK_RCPT_FAILED))
+			fail_msg("row %zu: outcome %d", i, (int)r.result->outcome);
+		if (!rows[i].want)
+			assert_string_equal(r.result->enhanced, "5.6.3");
+		file_name(&r, "/m/b.test/user1/tmp", 0, path);
+		assert_null(hk_sim_disk_bytes(&r.disk, path, NULL));
+		rig_done(&r);
+	}
+}
+
 static void each_recipient_has_its_own_file(void **state)
 {
 	struct rig_mail m = simple;
@@ -265,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_stored_message_is_return_path_trace_and_what_came),
+	    cmocka_unit_test(what_is_no_text_is_converted_or_fails_and_never_changed),
 	    cmocka_unit_test(each_recipient_has_its_own_file),
 	    cmocka_unit_test(a_local_part_never_becomes_a_path),
 	    cmocka_unit_test(a_second_attempt_makes_no_second_file_and_overwrites_none),

@@ -468,7 +468,7 @@ static void where_it_is_not_offered_the_parameter_is_not_known(void **state)
 	teardown(&r);
 }
 
-/* SEC: the bound holds whoever breaks off how often. */
+/* The bound holds whoever breaks off how often. */
 static void half_messages_of_many_clients_stay_within_the_bound(void **state)
 {
 	char client[32], in[256];

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CONF                                                                                       \
 	"hostname imap.b.test; spool /spool; accept b.test;\n"                                     \
-	"listen a { address 10.255.2.40:25; checks spf dkim dmarc; enforce on; }\n"                \
+	"listen a { address 10.255.2.40:25; checks spf dkim dmarc; enforce on; reject-early-talkers off; }\n"                \
 	"listen b { address 10.255.2.40:26; role relay; relay-from 10.7.0.0/16; "                  \
 	"reject-early-talkers off; }\n"                                                            \
 	"listen c { address 10.255.2.40:27; starttls on; certificate /c; certificate-key /k; "     \

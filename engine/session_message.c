@@ -166,13 +166,45 @@ static bool has_long_line(struct hk_slice section)
 	return false;
 }
 
+/* With BODY=BINARYMIME it is the body that need not be lines (RFC 3030 3). In the header a bare LF or CR would be a line end to
+ * others, and they would read fields that nobody here has checked; a NUL would be an end. */
+static struct hk_policy_reply check_lines(struct message *m, struct hk_slice section)
+{
+	struct hk_policy_reply reply = {HK_REFUSAL_NONE};
+	bool was_cr = false;
+	size_t i, line = 1;
+
+	for (i = 0; i < section.n && !reply.why; i++) {
+		uint8_t c = section.p[i];
+
+		if (was_cr && c != '\n')
+			reply.why = HK_REFUSAL_MESSAGE_BARE_CR;
+		else if (!was_cr && c == '\n')
+			reply.why = HK_REFUSAL_MESSAGE_BARE_LF;
+		else if (c == '\0')
+			reply.why = HK_REFUSAL_MESSAGE_NUL;
+		line += was_cr && c == '\n';
+		was_cr = c == '\r';
+	}
+	if (!reply.why && was_cr)
+		reply.why = HK_REFUSAL_MESSAGE_BARE_CR;
+	if (reply.why && hk_arena_fmt(&m->arena, &reply.arg[0], "%zu", line) != HK_OK)
+		return reply_no_memory;
+	return reply;
+}
+
 struct hk_policy_reply message_header_end(struct hk_session *s)
 {
 	struct message *m = s->message;
 	struct hk_slice section = hk_splitter_header(&m->splitter);
+	struct hk_policy_reply reply = no_reply;
 	enum hk_status status;
 
 	m->is_header_done = true;
+	if (m->params.body == HK_BODY_BINARYMIME)
+		reply = check_lines(m, section);
+	if (reply.why)
+		return reply;
 	/* It would become the end of our own last trace field, and say there what it likes. */
 	if (section.n && hk_is_wsp(section.p[0]))
 		return (struct hk_policy_reply){HK_REFUSAL_HEADER_CONTINUES};

@@ -198,7 +198,7 @@ def tls_begins_and_tls_ends_it(t):
 
 
 def half_messages_of_many_stay_within_the_bound(t):
-    """SEC-6: whoever breaks off how often."""
+    """Whoever breaks off how often: what is kept has its bound."""
     with folder() as root, Daemon(root, LISTEN, checkpoint_messages="8", checkpoint_size="1m") as d:
         partial, most, octets = d.root / "spool/partial", 0, 0
         for i in range(60):

@@ -123,17 +123,12 @@ void smtpd_auth(struct hk_smtpd *s, struct hk_slice argument)
 	event->has_data = has_data;
 }
 
-/* The exchange is over without a result; the reply stands already. */
-static void cancel(struct hk_smtpd *s, enum hk_refusal why)
+/* The exchange is over without a result: what comes next is a command. */
+void smtpd_auth_fail(struct hk_smtpd *s, enum hk_refusal why)
 {
 	s->state = SMTPD_READY;
 	s->cancel_due = true;
 	smtpd_refuse(s, why);
-}
-
-void smtpd_auth_too_long(struct hk_smtpd *s)
-{
-	cancel(s, HK_REFUSAL_AUTH_LINE_TOO_LONG);
 }
 
 void smtpd_auth_line(struct hk_smtpd *s, struct hk_slice line)
@@ -143,12 +138,12 @@ void smtpd_auth_line(struct hk_smtpd *s, struct hk_slice line)
 
 	hk_arena_done(&s->scratch);
 	if (hk_slice_eq(line, HK_S("*"))) {
-		cancel(s, HK_REFUSAL_AUTH_CANCELLED);
+		smtpd_auth_fail(s, HK_REFUSAL_AUTH_CANCELLED);
 		return;
 	}
 	why = decode(s, line, &data);
 	if (why) {
-		cancel(s, why);
+		smtpd_auth_fail(s, why);
 		return;
 	}
 	smtpd_pend(s, HK_SMTPD_AUTH_RESPONSE)->data = data;

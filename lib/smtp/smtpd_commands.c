@@ -128,10 +128,11 @@ static bool is_absent(const struct hk_smtpd *s, const struct verb *verb)
 }
 
 /* More came behind a command that is to be answered first (RFC 2920 3.1), or from a client that was not offered groups, as it has not
- * said EHLO (3): what sends so does not heed our replies. What is glued behind STARTTLS is dropped in any case. */
+ * said EHLO (3): what sends so does not heed our replies. What is glued behind STARTTLS is dropped in any case, and the octets of
+ * a chunk come right behind their BDAT, PIPELINING or not (RFC 3030 2). */
 static bool is_glued(const struct hk_smtpd *s, const struct verb *verb)
 {
-	if (!s->options.early_talker_check || !smtpd_input(s).n || verb->run == run_starttls)
+	if (!s->options.early_talker_check || !smtpd_input(s).n || verb->run == run_starttls || verb->run == smtpd_bdat)
 		return false;
 	return (verb->traits & LAST) || s->proto == HK_PROTO_SMTP || !(smtpd_offered(s) & HK_EXT(PIPELINING));
 }

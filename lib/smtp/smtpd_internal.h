@@ -149,7 +149,8 @@ void smtpd_rcpt(struct hk_smtpd *, struct hk_slice argument);
 void smtpd_bdat(struct hk_smtpd *, struct hk_slice argument);
 void smtpd_auth(struct hk_smtpd *, struct hk_slice argument);
 void smtpd_auth_line(struct hk_smtpd *, struct hk_slice line);
-void smtpd_auth_too_long(struct hk_smtpd *);
+/* smtpd_auth_fail(s, why): the exchange is over, as its line could not be read. */
+void smtpd_auth_fail(struct hk_smtpd *, enum hk_refusal why);
 /* smtpd_auth_forget(s): what was decoded of an exchange is wiped. */
 void smtpd_auth_forget(struct hk_smtpd *);
 /* smtpd_mechanisms_add(s, out): those that can be used now, separated by a space. */

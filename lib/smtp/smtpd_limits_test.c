@@ -264,6 +264,7 @@ static void what_is_glued_behind_a_command_that_is_answered_first_ends_the_sessi
 #define SENT    "MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n"
 	static const struct {
 		const char *first, *then, *end;
+		unsigned extensions;
 	} rows[] = {
 	    {"", "EHLO a.test\r\nMAIL FROM:<a@a.test>\r\n", GLUED_0},
 	    {"", "HELO a.test\r\nQ", GLUED_0},
@@ -279,6 +280,12 @@ static void what_is_glued_behind_a_command_that_is_answered_first_ends_the_sessi
 	    {"EHLO a.test\r\n", "EXPN root\r\nQUIT\r\n", GLUED},
 	    {"EHLO a.test\r\n", "EHLO a.test\r\nQUIT\r\n", GLUED_0},
 	    {"EHLO a.test\r\n", "RSET\r\nNOOP\r\n", NULL},
+	    {"EHLO a.test\r\n", "RSET\r\nNOOP\r\n", GLUED, HK_EXT(SIZE)},
+	    /* RFC 3030 2: the octets come with their command */
+	    {"EHLO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n", "BDAT 3 LAST\r\nx\r\n", NULL, HK_EXT(CHUNKING)},
+	    {"EHLO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n", "BDAT 3\r\nx\r\nRSET\r\nQUIT\r\n", GLUED, HK_EXT(CHUNKING)},
+	    {"HELO a.test\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\n", "BDAT 3 LAST\r\nx\r\n", NULL},
+	    {"EHLO a.test\r\n", "BDAT 3 LAST\r\nx\r\n", NULL, HK_EXT(CHUNKING)},
 	};
 	struct hk_smtpd_options options = plain;
 	size_t i, way;
@@ -290,6 +297,7 @@ static void what_is_glued_behind_a_command_that_is_answered_first_ends_the_sessi
 			struct harness h;
 
 			options.early_talker_check = way < 2;
+			options.extensions = rows[i].extensions ? rows[i].extensions : plain.extensions;
 			harness_init(&h, &options);
 			harness_run(&h, hk_slice_str(rows[i].first), CUT_BYTES);
 			harness_run(&h, hk_slice_str(rows[i].then), way == 1 ? CUT_BYTES : CUT_WHOLE);

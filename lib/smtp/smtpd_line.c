@@ -63,7 +63,7 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 		skip_line(s);
 		/* X.5.6 is for authentication exchanges alone (RFC 4954 6) */
 		if (s->state == SMTPD_AUTH)
-			smtpd_auth_too_long(s);
+			smtpd_auth_fail(s, HK_REFUSAL_AUTH_LINE_TOO_LONG);
 		else
 			smtpd_refuse(s, HK_REFUSAL_LINE_TOO_LONG);
 		return HK_OK;
@@ -72,7 +72,10 @@ enum hk_status smtpd_line_step(struct hk_smtpd *s)
 	smtpd_consume(s, lf + 1);
 	if (lf == 0 || have.p[lf - 1] != '\r') {
 		skip_line(s);
-		smtpd_refuse(s, HK_REFUSAL_LINE_BARE_LF);
+		if (s->state == SMTPD_AUTH)
+			smtpd_auth_fail(s, HK_REFUSAL_LINE_BARE_LF);
+		else
+			smtpd_refuse(s, HK_REFUSAL_LINE_BARE_LF);
 		return HK_OK;
 	}
 	if (s->state == SMTPD_AUTH)
