@@ -245,7 +245,7 @@ static void an_unaligned_sender_fails_dmarc(void **state)
 
 /* ---- forged fields (T17) ---- */
 
-/* S0-068 S4-154 RFC 8601 5: BIMI-Selector is the sender's own, the other two are a receiver's. */
+/* S0-068 S4-154 RFC 8601 5: BIMI-Selector is the sender's own, the others are a receiver's. */
 static void results_that_claim_to_be_ours_are_taken_out(void **state)
 {
 	static const char *const ours[] = {
@@ -256,6 +256,7 @@ static void results_that_claim_to_be_ours_are_taken_out(void **state)
 	    "Authentication-Results : \"dmarc.mx.b.test\"; none\r\n",
 	    "BIMI-Indicator: x\r\n",
 	    "bimi-location: y\r\n",
+	    "BIMI-Logo-Preference: avp=brand\r\n",
 	};
 	static const char *const others[] = {
 	    "Authentication-Results: mx.z.test; spf=pass\r\n",

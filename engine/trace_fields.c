@@ -129,7 +129,7 @@ enum hk_status hk_trace_private(const struct hk_header *h, struct hk_edits *edit
 
 /* Fields that only the receiving side writes
  * (draft-brand-indicators-for-message-identification 7.8). */
-static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator", "X-Hikyaku-Listed"};
+static const char *const receiver_only[] = {"BIMI-Location", "BIMI-Indicator", "BIMI-Logo-Preference", "X-Hikyaku-Listed"};
 
 static bool is_receiver_only(struct hk_slice name)
 {

@@ -19,7 +19,7 @@ class Hearing(TlsSink):
     """A mail server that keeps what is said to it under TLS; offers: what it says to EHLO there."""
 
     def __init__(self, certificate, offers=("REQUIRETLS",)):
-        self.offers, self.said = offers, []
+        self.under_tls, self.said = offers, []
         super().__init__(certificate)
 
     def after_tls(self, connection):
@@ -33,7 +33,7 @@ class Hearing(TlsSink):
                 while (row := file.readline()) not in (b".\r\n", b""):
                     rows.append(row)
                 self.messages.append(b"".join(rows))
-            more = "".join(f"250-{word}\r\n" for word in self.offers).encode()
+            more = "".join(f"250-{word}\r\n" for word in self.under_tls).encode()
             connection.sendall((b"250-sink\r\n" + more + b"250 SIZE 0\r\n") if verb == b"EHLO" else b"250 ok\r\n")
 
 

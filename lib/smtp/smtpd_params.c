@@ -216,7 +216,7 @@ static enum verdict take_orcpt(struct hk_smtpd *s, struct hk_smtpd_event *event,
 	for (i = 0; i < type.n; i++)
 		if (!hk_is_alnum(type.p[i]) && type.p[i] != '-')
 			status = HK_SYNTAX;
-	/* Deliberate: "utf-8" addresses (RFC 6533 3) are taken in their xtext-like forms only. */
+	/* Deliberate: "utf-8" addresses (RFC 6533 3) are taken in the forms of ASCII only: those can go on to a hop without SMTPUTF8. */
 	if (status != HK_OK || type.n == 0 || address.n == 0 || value.n > HK_SMTP_ORCPT_MAX ||
 	    event->rcpt.orcpt.n)
 		return refuse(s, HK_REFUSAL_ORCPT_FORM);
