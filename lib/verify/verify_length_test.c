@@ -39,17 +39,21 @@ static void make(struct world *w, unsigned long length, const char *body)
 	hk_buf_add_str(&value, "; b=");
 	hk_buf_add_str(&text, "from:" FROM "\r\ndkim-signature:");
 	hk_buf_add(&text, hk_buf_slice(&value));
+	assert_int_equal(hk_buf_status(&text), HK_OK);
 	assert_int_equal(hk_sha256(hk_buf_slice(&text), digest), HK_OK);
 	assert_int_equal(
 	    hk_sign_digest(key, hk_slice_of(digest, sizeof digest), signature, &n), HK_OK);
 	hk_base64_add(&value, hk_slice_of(signature, n));
 	hk_buf_addf(&w->message, "DKIM-Signature: %.*s\r\nFrom: " FROM "\r\n\r\n%s",
 	    HK_FMT(hk_buf_slice(&value)), body);
+	assert_int_equal(hk_buf_status(&value), HK_OK);
+	assert_int_equal(hk_buf_status(&w->message), HK_OK);
 	hk_buf_reset(&text);
 	hk_buf_reset(&value);
 	assert_int_equal(hk_private_key_public_add(key, &text), HK_OK);
 	hk_buf_add_str(&value, "v=DKIM1; k=ed25519; p=");
 	hk_base64_add(&value, hk_buf_slice(&text));
+	assert_int_equal(hk_buf_status(&value), HK_OK);
 	world_txt(w, "one._domainkey.a.test", hk_buf_slice(&value));
 	hk_private_key_free(key);
 	hk_buf_done(&value);
