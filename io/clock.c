@@ -118,3 +118,17 @@ void hk_clock_now(struct hk_now *ret)
 	    .utc_ms = (unsigned)(t.tv_nsec / 1000000)};
 	add_zone(ret);
 }
+
+struct timespec hk_clock_after(long ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000L;
+	if (at.tv_nsec >= 1000000000L) {
+		at.tv_nsec -= 1000000000L;
+		at.tv_sec++;
+	}
+	return at;
+}

@@ -65,14 +65,8 @@ static uint64_t dropped(struct hk_log *log)
 
 static void gather(struct hk_history *h)
 {
-	struct timespec until;
+	const struct timespec until = hk_clock_after(GATHER_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += GATHER_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
 	while (!h->stopping && h->waiting.n < GATHER_MAX)
 		if (pthread_cond_clockwait(&h->filled, &h->mutex, CLOCK_MONOTONIC, &until) != 0)
 			break;

@@ -80,23 +80,9 @@ static void swap(struct hk_log_sink *s)
 	hk_buf_reset(&s->waiting);
 }
 
-/* Not by the wall clock, which may jump. */
-static struct timespec after(long ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_nsec += ms * 1000000L;
-	if (at.tv_nsec >= 1000000000L) {
-		at.tv_nsec -= 1000000000L;
-		at.tv_sec++;
-	}
-	return at;
-}
-
 static void gather(struct hk_log_sink *s)
 {
-	const struct timespec until = after(GATHER_MS);
+	const struct timespec until = hk_clock_after(GATHER_MS);
 
 	while (!s->stopping && !s->is_urgent && s->waiting.n < GATHER_MAX)
 		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
@@ -107,7 +93,7 @@ static void gather(struct hk_log_sink *s)
 /* A while, or until the end. */
 static bool is_stopping(struct hk_log_sink *s, bool waits)
 {
-	const struct timespec until = after(AGAIN_MS);
+	const struct timespec until = hk_clock_after(AGAIN_MS);
 	bool stopping;
 
 	pthread_mutex_lock(&s->mutex);
