@@ -112,6 +112,7 @@ enum hk_status hk_owner_new_sized(
 	o->log = log;
 	o->now = *options->now;
 	o->jobs_max = options->jobs_max ? options->jobs_max : HK_OWNER_JOBS_MAX;
+	o->quiet_at = o->now.mono_ms + HK_OWNER_QUIET_MS;
 	init_lists(o);
 	if (hk_random(&o->seed, sizeof o->seed) != HK_OK)
 		hk_logf(log, HK_LOG_WARNING, "ev=random status=failed");
@@ -216,11 +217,12 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 static void tidy(struct hk_owner *o)
 {
 	struct hk_spool_counts before, after;
+	bool is_quiet = o->now.mono_ms >= o->quiet_at;
 
 	if (o->now.mono_ms < o->tidy_at)
 		return;
 	hk_spool_count(o->spool, &before);
-	if (hk_spool_tidy(o->spool, HK_OWNER_TIDY_BYTES) != HK_OK)
+	if ((is_quiet ? hk_spool_rest : hk_spool_tidy)(o->spool, HK_OWNER_TIDY_BYTES) != HK_OK)
 		hk_logf(o->log, HK_LOG_WARNING, "ev=tidy status=failed");
 	hk_spool_count(o->spool, &after);
 	if (after.bytes != before.bytes)
@@ -230,7 +232,7 @@ static void tidy(struct hk_owner *o)
 	else if (hk_spool_is_failing(o->spool) || after.syncs != before.syncs || hk_spool_room(o->spool) < HK_OWNER_ROOM_SCARCE)
 		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
 	else
-		o->tidy_at = UINT64_MAX; /* until the next commit */
+		o->tidy_at = is_quiet ? UINT64_MAX : o->quiet_at; /* MAX: until the next commit */
 }
 
 static enum hk_status commit(struct hk_owner *o)
@@ -242,6 +244,7 @@ static enum hk_status commit(struct hk_owner *o)
 	status = hk_spool_commit(o->spool);
 	if (status != HK_OK)
 		o->stalled_until = o->now.mono_ms + HK_OWNER_STALL_MS;
+	o->quiet_at = o->now.mono_ms + HK_OWNER_QUIET_MS;
 	if (o->tidy_at > o->now.mono_ms + HK_OWNER_TIDY_MS)
 		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
 	return status;

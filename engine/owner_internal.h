@@ -28,6 +28,7 @@
 #define HK_OWNER_ROOM_SCARCE (256u * 1024 * 1024) /* several of the largest messages: below it the disk is looked at each second, also where nothing comes */
 #define HK_OWNER_STALL_MS   1000u   /* after a failed commit, before results are tried again */
 #define HK_OWNER_TIDY_MS    1000u
+#define HK_OWNER_QUIET_MS   5000u /* without a commit: the spool may rest. Longer than the next mail of a busy server takes, and a twelfth of a minute */
 #define HK_OWNER_TIDY_BYTES (1024u * 1024)
 #define HK_OWNER_RELEASE_S  5u      /* after a delivery that could not even begin; doubles up to HK_OWNER_RELEASE_MOST_S */
 #define HK_OWNER_RELEASE_MOST_S 300u
@@ -223,7 +224,7 @@ struct hk_owner {
 	uint64_t round;
 	size_t inbox_bytes;
 	uint64_t stalled_until;          /* mono; 0: not stalled */
-	uint64_t tidy_at;
+	uint64_t tidy_at, quiet_at;      /* mono */
 	bool is_stopping;
 	_Atomic int intake;
 	struct hk_owner_counts counts;

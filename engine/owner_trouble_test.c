@@ -145,6 +145,50 @@ static void mail_that_is_not_durable_yet_is_bounded(void **state)
 	finish(&r);
 }
 
+static void wait_ms(struct rig *r, uint64_t ms)
+{
+	r->now.mono_ms += ms;
+	hk_owner_step(r->owner, &r->now);
+}
+
+/* Five seconds without a commit; and whoever sends mail meanwhile has the disk for himself again. */
+static void the_spool_rests_when_nothing_comes(void **state)
+{
+	struct rig r;
+	const struct hk_spool *s;
+	unsigned i;
+
+	(void)state;
+	start(&r, CONF_MX);
+	s = r.owner->spool;
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
+		hk_job_free(next_job(&r));
+	}
+	for (i = 0; i < 10; i++)
+		wait_ms(&r, HK_OWNER_TIDY_MS / 10);
+	assert_true(s->ahead > s->at_rest);
+	wait_ms(&r, HK_OWNER_QUIET_MS - 1001);
+	assert_int_equal(hk_owner_deadline(r.owner), r.now.mono_ms + 1);
+	assert_int_equal(s->n_segments, 1);
+	wait_ms(&r, 1);
+	assert_int_equal(s->n_segments, 2);
+	/* a mail comes: it rests no more, until all is quiet again */
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+	hk_job_free(next_job(&r));
+	for (i = 0; i < HK_OWNER_QUIET_MS - 1; i++)
+		wait_ms(&r, 1);
+	assert_true(s->ahead > s->at_rest);
+	for (i = 0; r.owner->tidy_at != UINT64_MAX; i++) {
+		wait_ms(&r, r.owner->tidy_at - r.now.mono_ms);
+		assert_true(i < 20);
+	}
+	assert_int_equal(s->n_segments, 1);
+	assert_int_equal(s->live.n, 21);
+	assert_int_equal(hk_spool_last(s)->size, hk_spool_last(s)->used + s->at_rest);
+	finish(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -153,6 +197,7 @@ int main(void)
 	    cmocka_unit_test(results_wait_for_a_disk_that_fails_and_no_delivery_begins),
 	    cmocka_unit_test(after_stop_nothing_begins_and_what_is_out_comes_home),
 	    cmocka_unit_test(mail_that_is_not_durable_yet_is_bounded),
+	    cmocka_unit_test(the_spool_rests_when_nothing_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

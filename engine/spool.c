@@ -31,7 +31,9 @@ struct hk_spool *hk_spool_make(
 	s->space = UINT64_MAX;
 	s->segment_size = o->segment_size ? o->segment_size : HK_SPOOL_SEGMENT;
 	s->segment_size -= s->segment_size % HK_SPOOL_BLOCK;
-	s->ahead = least(HK_SPOOL_AHEAD, s->segment_size);
+	s->ahead = s->ahead_most = least(HK_SPOOL_AHEAD, s->segment_size);
+	s->at_rest = least(HK_SPOOL_AT_REST, s->segment_size / 16);
+	s->is_stirred = true;
 	s->reserve = least(HK_SPOOL_RESERVE, s->segment_size / 4);
 	s->free_min = least(HK_SPOOL_FREE_MIN, s->segment_size);
 	batch = least(o->batch_max ? o->batch_max : BATCH_MOST, s->segment_size / 2);
@@ -156,7 +158,7 @@ enum hk_status hk_spool_open(struct hk_disk *disk, const struct hk_spool_options
 		return status;
 	}
 	s->is_recovering = false;
-	if (!s->is_open && hk_segment_begin(s, false) != HK_OK)
+	if (!s->is_open && hk_segment_begin(s, 0) != HK_OK)
 		hk_logf(
 		    log, HK_LOG_ERROR, "spool: no mail is taken until a segment can be written");
 	hk_spool_make_reserve(s);

@@ -212,6 +212,7 @@ static enum hk_status count_batch(struct hk_spool *s)
 	s->counts.commits++;
 	s->counts.records += s->batch.n;
 	s->counts.bytes += s->batch.bytes.n;
+	s->is_stirred |= !(s->use & HK_USE_MOVE);
 	hk_store32(s->ops.p + 1, (uint32_t)last->used);
 	last->used += s->batch.bytes.n;
 	s->sequence += s->batch.n;

@@ -58,7 +58,8 @@ static void complete_some(
 static void play(struct hk_sim_disk *d, struct ledger *l)
 {
 	struct hk_spool *s;
-	enum hk_status status;
+	enum hk_status status = HK_OK;
+	unsigned step;
 	uint64_t id;
 
 	*l = (struct ledger){.accepted = 0};
@@ -68,7 +69,9 @@ static void play(struct hk_sim_disk *d, struct ledger *l)
 		put_some(s, d, l, id);
 		if (id % 4 == 0)
 			complete_some(s, d, l, id);
-		status = hk_spool_tidy(s, 4096);
+		/* quiet now and then, and once for long enough */
+		for (step = 0; step < (id == MESSAGES / 2 + 1 ? 20 : 1); step++)
+			status = (id % 2 ? hk_spool_rest : hk_spool_tidy)(s, 4096);
 		if (status != HK_OK || hk_spool_is_failing(s))
 			status = hk_spool_probe(s);
 	}

@@ -20,6 +20,7 @@
 #define HK_SEGMENT_VERSION 1
 #define HK_SPOOL_BLOCK     4096u           /* batches begin on blocks, so a committed block is never written again */
 #define HK_SPOOL_AHEAD     (4u * 1024 * 1024) /* written zeros ahead of the journal, so that syncs do not grow a file */
+#define HK_SPOOL_AT_REST   (128u * 1024)  /* of them that stay once nothing comes: thirty commits of one message; and so much may be waste */
 #define HK_SPOOL_RESERVE   (1024u * 1024)  /* about ten thousand completions when the disk is full */
 #define HK_SPOOL_FREE_MIN  (32u * 1024 * 1024) /* intake stops below this much free space, and goes on above twice as much */
 #define HK_SPOOL_WHY_MAX   512u            /* bytes kept of a reason */
@@ -109,6 +110,7 @@ struct hk_segment {
 	uint32_t number, generation;
 	uint64_t first;   /* sequence of its first record */
 	uint64_t size;    /* of the file */
+	uint64_t head;    /* of them, its first batch */
 	uint64_t used;    /* committed bytes */
 	uint64_t live_bytes;
 	struct hk_live *live;
@@ -129,7 +131,9 @@ struct hk_spool {
 	struct hk_log *log;
 	char *dir;
 	uint64_t version;            /* that was found */
-	uint64_t segment_size, ahead, reserve, free_min;
+	uint64_t segment_size, reserve, free_min;
+	uint64_t ahead, ahead_most;  /* written zeros: twice as many each time that they were needed, up to most */
+	uint64_t at_rest;            /* ahead begins again with it; also how much waste is none */
 	uint64_t space;              /* free on the disk when it was looked at last; UINT64_MAX: not known */
 	int lock, file;              /* file: of the open segment; -1 */
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
@@ -149,6 +153,8 @@ struct hk_spool {
 	bool by_records;             /* recovery believes no index */
 	struct hk_spool_damage damage; /* what recovery found; what: NULL when it found none */
 	bool has_reserve, has_spare, is_dir_in_doubt;
+	bool is_stirred;             /* something came since the last pass began */
+	uint32_t pass;               /* the segment that the last pass began: what lives in older ones goes there */
 	struct hk_spool_counts counts;
 	uint64_t *recovered;         /* ids, sorted */
 	size_t n_recovered, next_recovered;
@@ -210,8 +216,16 @@ struct hk_segment_head {
 enum hk_status hk_segment_head_parse(struct hk_slice, struct hk_segment_head *ret) HK_MUSTCHECK;
 enum hk_status hk_segment_head_format(struct hk_spool *, struct hk_segment *, uint64_t room, struct hk_batch *out) HK_MUSTCHECK;
 enum hk_status hk_segment_add(struct hk_spool *, struct hk_segment *) HK_MUSTCHECK; /* takes; freed on failure */
-/* hk_segment_begin(s, may_use_reserve): seals the last one, begins the next. FULL, IO, NOMEM. */
-enum hk_status hk_segment_begin(struct hk_spool *, bool may_use_reserve) HK_MUSTCHECK;
+/* hk_segment_begin(s, how): seals the last one, begins the next. FULL, IO, NOMEM. */
+enum hk_segment_how {
+	HK_SEGMENT_MAY_RESERVE = 1, /* of a full disk */
+	HK_SEGMENT_NO_INDEX = 2,    /* of the one before, which is about to go */
+};
+enum hk_status hk_segment_begin(struct hk_spool *, unsigned how) HK_MUSTCHECK;
+/* hk_segment_grow(s, size): written zeros in the open one, and more of them the next time. */
+enum hk_status hk_segment_grow(struct hk_spool *, uint64_t size) HK_MUSTCHECK;
+/* hk_segment_trim(s): gives back what is behind the committed bytes, but for a little of the open one. */
+void hk_segment_trim(struct hk_spool *);
 /* hk_segment_room(s, n): the open segment has room for n more bytes. */
 enum hk_status hk_segment_room(struct hk_spool *, uint64_t n) HK_MUSTCHECK;
 /* hk_segment_fail(s, status): a write or sync on the open segment failed: it is never written again, what was committed is verified. */
@@ -223,6 +237,7 @@ enum hk_status hk_spool_sync_journal(struct hk_spool *) HK_MUSTCHECK;
 enum hk_status hk_spool_sync(struct hk_spool *, int file) HK_MUSTCHECK;
 /* recycling and the reserve: one step each, errors only postpone */
 void hk_spool_recycle(struct hk_spool *);
+void hk_spool_drop_spare(struct hk_spool *);
 void hk_spool_make_reserve(struct hk_spool *);
 void hk_spool_watch_space(struct hk_spool *);
 

@@ -167,7 +167,7 @@ static enum hk_status recover_segment(struct hk_spool *s, uint32_t number, struc
 	if (!segment)
 		return HK_NOMEM;
 	*segment = (struct hk_segment){
-	    .number = number, .generation = head.generation, .first = head.first, .used = head.end};
+	    .number = number, .generation = head.generation, .first = head.first, .head = head.end, .used = head.end};
 	s->generation = head.generation;
 	s->sequence = head.first;
 	status = s->disk->ops->size(s->disk, s->file, &segment->size);

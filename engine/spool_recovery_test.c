@@ -173,7 +173,7 @@ static void start_up_reads_indexes_and_scans_where_there_is_none(void **state)
 	assert_int_equal(id[0], 1);
 	/* forget the index: the next head has none, and recovery reads the records */
 	s->index.failed = HK_NOMEM;
-	assert_int_equal(hk_segment_begin(s, false), HK_OK);
+	assert_int_equal(hk_segment_begin(s, 0), HK_OK);
 	assert_int_equal(test_put(s, 1000, 1, 10), HK_OK);
 	assert_int_equal(hk_spool_commit(s), HK_OK);
 	s = reopen(&d, s);
@@ -236,7 +236,7 @@ static void a_recycled_file_is_never_mistaken_for_what_it_held(void **state)
 	hk_arena_init(&read.arena, 65536);
 	assert_int_equal(hk_spool_read(&d.disk, "spool", &old, &read), HK_NOTFOUND);
 	/* the next segment takes the spare, full of whole records of an older generation */
-	assert_int_equal(hk_segment_begin(s, false), HK_OK);
+	assert_int_equal(hk_segment_begin(s, 0), HK_OK);
 	assert_false(s->has_spare);
 	id = hk_spool_last(s)->number;
 	hk_sim_disk_bytes(&d, hk_segment_path("spool", (uint32_t)id).text, &n);
@@ -276,7 +276,7 @@ static void the_bytes_of_version_2_are_what_they_were(void **state)
 	assert_memory_equal(bytes, "HKJ1", 4);
 	assert_int_equal(hk_crc32c(0, hk_slice_of(bytes, 3 * 4096)), GOLDEN_ONE);
 	/* a moved message, and the index of the segment before */
-	assert_int_equal(hk_segment_begin(s, false), HK_OK);
+	assert_int_equal(hk_segment_begin(s, 0), HK_OK);
 	s->segment[0]->is_damaged = true;
 	assert_int_equal(hk_spool_tidy(s, 65536), HK_OK);
 	bytes = hk_sim_disk_bytes(&d, "spool/journal/00000002.seg", NULL);

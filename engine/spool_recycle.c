@@ -40,6 +40,51 @@ void hk_spool_recycle(struct hk_spool *s)
 	s->has_spare |= (HK_BUG(SPARE_TOO_SOON) || hk_spool_sync_journal(s) == HK_OK) && keeps;
 }
 
+/* Not synced: a spare that comes back is a spare. */
+void hk_spool_drop_spare(struct hk_spool *s)
+{
+	struct hk_spool_path spare = hk_spool_path(s->dir, "journal/spare");
+
+	if (!s->has_spare)
+		return;
+	s->has_spare = false;
+	if (s->disk->ops->unlink(s->disk, spare.text) != HK_OK)
+		hk_logf(s->log, HK_LOG_WARNING, "spool: %s could not be removed", spare.text);
+}
+
+static enum hk_status trim_file(struct hk_spool *s, const struct hk_segment *segment, uint64_t size)
+{
+	struct hk_spool_path path = hk_segment_path(s->dir, segment->number);
+	const struct hk_disk_ops *ops = s->disk->ops;
+	enum hk_status status;
+	int file;
+
+	status = ops->open(s->disk, path.text, HK_OPEN_WRITE, &file);
+	if (status != HK_OK)
+		return status;
+	status = ops->truncate(s->disk, file, size);
+	ops->close(s->disk, file);
+	return status;
+}
+
+/* Nothing behind the committed bytes was ever promised, so it may go at any time, and come back: not synced either. */
+void hk_segment_trim(struct hk_spool *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_segments; i++) {
+		struct hk_segment *segment = s->segment[i];
+		bool is_last = i + 1 == s->n_segments;
+		uint64_t size = segment->used + (is_last ? s->at_rest : 0);
+
+		/* what is ahead on a full disk is for completions */
+		if (segment->size <= size || segment->is_damaged || (is_last && (!s->is_open || s->is_full)))
+			continue;
+		if (trim_file(s, segment, size) == HK_OK)
+			segment->size = size;
+	}
+}
+
 static enum hk_status write_reserve(struct hk_spool *s, const char *path)
 {
 	const struct hk_disk_ops *ops = s->disk->ops;

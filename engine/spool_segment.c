@@ -133,10 +133,21 @@ enum hk_status hk_spool_sync_journal(struct hk_spool *s)
 	return status;
 }
 
+/* Of a new segment's file: with room for its head, which may take half. */
+static uint64_t first_size(const struct hk_spool *s, unsigned how)
+{
+	uint64_t size = how & HK_SEGMENT_NO_INDEX ? 0 : 2 * ((uint64_t)s->index.n + HK_SPOOL_BLOCK);
+
+	size += hk_pad((size_t)size, HK_SPOOL_BLOCK);
+	if (size < s->ahead)
+		size = s->ahead;
+	return size < s->segment_size ? size : s->segment_size;
+}
+
 /* A file for the next segment: a recycled one, a new one, or, for completions on a full disk, the
  * reserve. */
 static enum hk_status open_file(
-    struct hk_spool *s, bool may_use_reserve, struct hk_spool_path *ret_path, int *ret)
+    struct hk_spool *s, unsigned how, struct hk_spool_path *ret_path, int *ret)
 {
 	const struct hk_disk_ops *ops = s->disk->ops;
 	struct hk_spool_path next = hk_spool_path(s->dir, "journal/next"),
@@ -156,7 +167,7 @@ static enum hk_status open_file(
 		return status;
 	status = ops->open(s->disk, next.text, HK_OPEN_READ | HK_OPEN_WRITE | HK_OPEN_CREATE, ret);
 	if (status == HK_OK) {
-		status = ops->allocate(s->disk, *ret, s->ahead);
+		status = ops->allocate(s->disk, *ret, first_size(s, how));
 		if (status != HK_OK) {
 			ops->close(s->disk, *ret);
 			(void)ops->unlink(s->disk, next.text);
@@ -165,7 +176,7 @@ static enum hk_status open_file(
 	if (status != HK_FULL)
 		return status;
 	s->is_full = true;
-	if (!may_use_reserve || !s->has_reserve)
+	if (!(how & HK_SEGMENT_MAY_RESERVE) || !s->has_reserve)
 		return status;
 	s->has_reserve = false;
 	*ret_path = hk_spool_path(s->dir, "journal/reserve");
@@ -176,7 +187,7 @@ static enum hk_status open_file(
 /* Writes and syncs the head, gives the file its name, and syncs that: only then may a record in it
  * count. *ret: the sequence that follows the head. */
 static enum hk_status make_file(
-    struct hk_spool *s, struct hk_segment *segment, int file, const char *path, uint64_t *ret)
+    struct hk_spool *s, struct hk_segment *segment, int file, const char *path, unsigned how, uint64_t *ret)
 {
 	const struct hk_disk_ops *ops = s->disk->ops;
 	struct hk_spool_path name = hk_segment_path(s->dir, segment->number);
@@ -185,12 +196,12 @@ static enum hk_status make_file(
 
 	hk_buf_init(&head.bytes, s->segment_size);
 	if (status == HK_OK)
-		status = hk_segment_head_format(s, segment, segment->size, &head);
+		status = hk_segment_head_format(s, segment, how & HK_SEGMENT_NO_INDEX ? 0 : segment->size, &head);
 	if (status == HK_OK)
 		status = ops->write(s->disk, file, 0, hk_buf_slice(&head.bytes));
 	if (status == HK_OK)
 		status = hk_spool_sync(s, file);
-	segment->used = head.bytes.n;
+	segment->head = segment->used = head.bytes.n;
 	*ret = segment->first + head.n;
 	hk_buf_done(&head.bytes);
 	if (status != HK_OK)
@@ -201,7 +212,7 @@ static enum hk_status make_file(
 	return status == HK_OK ? hk_spool_sync_journal(s) : status;
 }
 
-enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
+enum hk_status hk_segment_begin(struct hk_spool *s, unsigned how)
 {
 	const struct hk_disk_ops *ops = s->disk->ops;
 	const struct hk_segment *before = hk_spool_last(s);
@@ -217,10 +228,10 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	segment->number = before ? before->number + 1 : 1;
 	segment->generation = ++s->generation;
 	segment->first = s->sequence;
-	status = open_file(s, may_use_reserve, &path, &file);
+	status = open_file(s, how, &path, &file);
 	why = hk_spool_why(s->disk, status);
 	if (status == HK_OK) {
-		status = make_file(s, segment, file, path.text, &next);
+		status = make_file(s, segment, file, path.text, how, &next);
 		why = hk_spool_why(s->disk, status);
 		if (status != HK_OK) {
 			ops->close(s->disk, file);
@@ -251,6 +262,17 @@ enum hk_status hk_segment_begin(struct hk_spool *s, bool may_use_reserve)
 	return HK_OK;
 }
 
+enum hk_status hk_segment_grow(struct hk_spool *s, uint64_t size)
+{
+	enum hk_status status = s->disk->ops->allocate(s->disk, s->file, size);
+
+	if (status != HK_OK)
+		return status;
+	hk_spool_last(s)->size = size;
+	s->ahead = 2 * s->ahead < s->ahead_most ? 2 * s->ahead : s->ahead_most;
+	return HK_OK;
+}
+
 /* Room for n more bytes in the open segment, on written space where possible. FULL: begin another.
  */
 static enum hk_status grow(struct hk_spool *s, uint64_t end)
@@ -261,14 +283,8 @@ static enum hk_status grow(struct hk_spool *s, uint64_t end)
 
 	if (end <= last->size)
 		return HK_OK;
-	status = s->disk->ops->allocate(s->disk, s->file, size);
-	if (status == HK_FULL && size > end) {
-		size = end;
-		status = s->disk->ops->allocate(s->disk, s->file, size);
-	}
-	if (status == HK_OK)
-		last->size = size;
-	return status;
+	status = hk_segment_grow(s, size);
+	return status == HK_FULL && size > end ? hk_segment_grow(s, end) : status;
 }
 
 enum hk_status hk_segment_room(struct hk_spool *s, uint64_t n)
@@ -287,7 +303,7 @@ enum hk_status hk_segment_room(struct hk_spool *s, uint64_t n)
 				return status;
 		}
 	}
-	status = hk_segment_begin(s, may_use_reserve);
+	status = hk_segment_begin(s, may_use_reserve ? HK_SEGMENT_MAY_RESERVE : 0);
 	if (status != HK_OK)
 		return status;
 	last = hk_spool_last(s);

@@ -73,7 +73,7 @@ static bool has_movable(const struct hk_segment *segment)
  * one half, the oldest segment's living messages go to the newest end.
  * Each byte is then copied at most about once for each byte that came in. On a full disk any gain
  * is worth it. */
-static struct hk_segment *find_due(const struct hk_spool *s)
+static struct hk_segment *find_due(const struct hk_spool *s, bool is_quiet)
 {
 	uint64_t size = 0, living = 0, slack = s->segment_size / 4;
 	size_t i;
@@ -84,6 +84,8 @@ static struct hk_segment *find_due(const struct hk_spool *s)
 		size += s->segment[i]->size;
 		living += s->segment[i]->live_bytes;
 	}
+	if (is_quiet)
+		return NULL; /* rest() wants more, and knows when it is done */
 	if (size <= (s->is_full ? living : 2 * living) + slack)
 		return NULL;
 	return has_movable(s->segment[0]) ? s->segment[0] : NULL;
@@ -99,21 +101,61 @@ static enum hk_status write_ahead(struct hk_spool *s)
 	if (!s->is_open || last->size - last->used >= s->ahead / 2 || last->size >= s->segment_size)
 		return HK_OK;
 	size = last->size + s->ahead < s->segment_size ? last->size + s->ahead : s->segment_size;
-	status = s->disk->ops->allocate(s->disk, s->file, size);
+	status = hk_segment_grow(s, size);
 	if (status == HK_FULL) {
 		s->is_full = true;
 		return HK_OK;
 	}
-	if (status == HK_OK) {
-		last->size = size;
+	if (status == HK_OK)
 		status = hk_spool_sync(s, s->file);
-	}
 	if (status != HK_OK)
 		hk_segment_fail(s, status);
 	return status;
 }
 
-enum hk_status hk_spool_tidy(struct hk_spool *s, uint64_t budget)
+/* ---- at rest ------------------------------------------------------------------- */
+
+enum { WASTE_OF_LIVING = 8 }; /* a 4 KiB message with its trace and envelope is 4.8 KiB, and 5.4 with an eighth of it */
+
+/* More than an eighth of what lives, in committed bytes that are not needed: what is complete, attempts, padding. Not
+ * counted are the heads, which moving cannot make less. */
+static bool is_wasteful(const struct hk_spool *s)
+{
+	uint64_t used = 0, living = 0;
+	size_t i;
+
+	for (i = 0; i < s->n_segments; i++) {
+		used += s->segment[i]->used - s->segment[i]->head;
+		living += s->segment[i]->live_bytes;
+	}
+	return used > living + living / WASTE_OF_LIVING + s->at_rest;
+}
+
+/* One step of a pass: a new segment, to which all that lives in the older ones is moved, oldest first, until little is wasted. So
+ * a pass moves each message once at most; and there is none unless something came since the one before. */
+static enum hk_status rest(struct hk_spool *s, uint64_t budget)
+{
+	struct hk_segment *oldest = s->segment[0];
+	enum hk_status status;
+
+	if (is_wasteful(s)) {
+		if (oldest->number < s->pass && has_movable(oldest))
+			return move_out(s, oldest, budget);
+		if (oldest->number >= s->pass && s->is_stirred) {
+			s->is_stirred = false;
+			status = hk_segment_begin(s, HK_SEGMENT_NO_INDEX);
+			if (status == HK_OK)
+				s->pass = hk_spool_last(s)->number;
+			return status;
+		}
+	}
+	hk_spool_drop_spare(s);
+	hk_segment_trim(s);
+	s->ahead = s->at_rest;
+	return HK_OK;
+}
+
+static enum hk_status tidy(struct hk_spool *s, uint64_t budget, bool is_quiet)
 {
 	struct hk_segment *due;
 	enum hk_status status;
@@ -126,9 +168,21 @@ enum hk_status hk_spool_tidy(struct hk_spool *s, uint64_t budget)
 		return hk_spool_probe(
 		    s); /* a doubtful disk is not given more work than it must have */
 	hk_spool_make_reserve(s);
-	status = write_ahead(s);
-	due = status == HK_OK && budget ? find_due(s) : NULL;
-	return due ? move_out(s, due, budget) : status;
+	status = is_quiet ? HK_OK : write_ahead(s);
+	due = status == HK_OK && budget ? find_due(s, is_quiet) : NULL;
+	if (due)
+		return move_out(s, due, budget);
+	return is_quiet && s->is_open ? rest(s, budget) : status;
+}
+
+enum hk_status hk_spool_tidy(struct hk_spool *s, uint64_t budget)
+{
+	return tidy(s, budget, false);
+}
+
+enum hk_status hk_spool_rest(struct hk_spool *s, uint64_t budget)
+{
+	return tidy(s, budget, true);
 }
 
 enum hk_status hk_spool_probe(struct hk_spool *s)
@@ -139,7 +193,7 @@ enum hk_status hk_spool_probe(struct hk_spool *s)
 		return HK_OK;
 	hk_spool_watch_space(s);
 	if (!s->is_open || s->failures) {
-		status = hk_segment_begin(s, false);
+		status = hk_segment_begin(s, 0);
 		if (status != HK_OK)
 			return status;
 		s->failures = 0;

@@ -160,7 +160,7 @@ void hk_sim_second_instance(struct hk_sim *s)
 }
 
 /* The open segment, the lock, the evidence: whatever a server at rest keeps open. */
-enum { FILES_AT_REST = 3, SEGMENTS_AT_REST = 4 };
+enum { FILES_AT_REST = 3, SEGMENTS_AT_REST = 1 };
 
 void hk_sim_check_rest(struct hk_sim *s)
 {
@@ -171,6 +171,8 @@ void hk_sim_check_rest(struct hk_sim *s)
 		hk_sim_violation(s, 6, "%u files are open at rest", files);
 	if (s->owner->spool->n_segments > SEGMENTS_AT_REST)
 		hk_sim_violation(s, 6, "%zu segments, and nothing in the queue", s->owner->spool->n_segments);
+	if (s->owner->spool->has_spare || s->owner->tidy_at != UINT64_MAX)
+		hk_sim_violation(s, 6, "a spool that does not come to rest");
 	/* those of a batch that failed wait for the next segment, which says that they are not */
 	for (live = s->owner->spool->doubtful; live; live = live->next)
 		bodies -= bodies > 0;
