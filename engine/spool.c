@@ -33,6 +33,7 @@ struct hk_spool *hk_spool_make(
 	s->segment_size -= s->segment_size % HK_SPOOL_BLOCK;
 	s->ahead = s->ahead_most = least(HK_SPOOL_AHEAD, s->segment_size);
 	s->at_rest = least(HK_SPOOL_AT_REST, s->segment_size / 16);
+	s->waste = least(HK_SPOOL_WASTE, s->segment_size / 16);
 	s->is_stirred = true;
 	s->reserve = least(HK_SPOOL_RESERVE, s->segment_size / 4);
 	s->free_min = least(HK_SPOOL_FREE_MIN, s->segment_size);

@@ -89,7 +89,7 @@ enum hk_status hk_spool_probe(struct hk_spool *) HK_MUSTCHECK;
 /* housekeeping that is due: recycling, space ahead, the reserve, compaction; at most about `budget` bytes copied. Does nothing while a batch waits. */
 enum hk_status hk_spool_tidy(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;
 /* hk_spool_rest(s, budget): the same while nothing comes. Besides, so much is moved that an eighth is wasted at most, and the spare and the space ahead
- * are given back, to the last 128 KiB. Once that is so a call changes nothing, until something is committed. */
+ * are given back, to the last 32 KiB. Once that is so a call changes nothing, until something is committed. */
 enum hk_status hk_spool_rest(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;
 /* hk_spool_read(disk, dir, place, mail): any thread. Fills mail->arena (initialised by the caller) with the record and parses it. NOTFOUND when the place
  * was recycled, CORRUPT. */

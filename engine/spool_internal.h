@@ -20,7 +20,8 @@
 #define HK_SEGMENT_VERSION 1
 #define HK_SPOOL_BLOCK     4096u           /* batches begin on blocks, so a committed block is never written again */
 #define HK_SPOOL_AHEAD     (4u * 1024 * 1024) /* written zeros ahead of the journal, so that syncs do not grow a file */
-#define HK_SPOOL_AT_REST   (128u * 1024)  /* of them that stay once nothing comes: thirty commits of one message; and so much may be waste */
+#define HK_SPOOL_AT_REST   (32u * 1024)   /* of them that stay once nothing comes: for two or three messages, until there are more again */
+#define HK_SPOOL_WASTE     (128u * 1024)  /* nothing is moved for less: ten messages that were taken and delivered one at a time */
 #define HK_SPOOL_RESERVE   (1024u * 1024)  /* about ten thousand completions when the disk is full */
 #define HK_SPOOL_FREE_MIN  (32u * 1024 * 1024) /* intake stops below this much free space, and goes on above twice as much */
 #define HK_SPOOL_WHY_MAX   512u            /* bytes kept of a reason */
@@ -133,7 +134,7 @@ struct hk_spool {
 	uint64_t version;            /* that was found */
 	uint64_t segment_size, reserve, free_min;
 	uint64_t ahead, ahead_most;  /* written zeros: twice as many each time that they were needed, up to most */
-	uint64_t at_rest;            /* ahead begins again with it; also how much waste is none */
+	uint64_t at_rest, waste;     /* ahead begins again with it; so much waste is none */
 	uint64_t space;              /* free on the disk when it was looked at last; UINT64_MAX: not known */
 	int lock, file;              /* file: of the open segment; -1 */
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
@@ -207,7 +208,7 @@ enum hk_status hk_index_apply(struct hk_spool *, struct hk_segment *, struct hk_
 
 struct hk_segment_head {
 	uint32_t number, generation, used_before; /* bytes committed in the segment before it */
-	uint64_t first;
+	uint64_t first, last_id;                  /* sequence; the highest id until then */
 	struct hk_slice index;                    /* of the segment before it; empty: scan it */
 	bool has_index;
 	size_t end;                               /* of the first batch */

@@ -170,6 +170,8 @@ static enum hk_status recover_segment(struct hk_spool *s, uint32_t number, struc
 	    .number = number, .generation = head.generation, .first = head.first, .head = head.end, .used = head.end};
 	s->generation = head.generation;
 	s->sequence = head.first;
+	if (head.last_id > s->last_id)
+		s->last_id = head.last_id;
 	status = s->disk->ops->size(s->disk, s->file, &segment->size);
 	if (status != HK_OK) {
 		free(segment);

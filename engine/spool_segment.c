@@ -70,6 +70,7 @@ enum hk_status hk_segment_head_parse(struct hk_slice bytes, struct hk_segment_he
 		return HK_VERSION;
 	head.number = hk_cursor_u32(&c);
 	head.used_before = hk_cursor_u32(&c);
+	head.last_id = c.rest.n ? hk_cursor_u64(&c) : 0; /* a head of long ago has none */
 	head.generation = r.generation;
 	head.first = r.sequence;
 	if (c.failed || !hk_scan_batch(&scan, &batch))
@@ -97,6 +98,7 @@ enum hk_status hk_segment_head_format(
 	hk_buf_add_u32(&out->bytes, HK_SEGMENT_VERSION);
 	hk_buf_add_u32(&out->bytes, segment->number);
 	hk_buf_add_u32(&out->bytes, before ? (uint32_t)before->used : 0);
+	hk_buf_add_u64(&out->bytes, s->last_id); /* also of records that are gone when this segment is the oldest */
 	status = hk_batch_end(out, mark);
 	if (status == HK_OK && before && hk_buf_status(&s->index) == HK_OK &&
 	    s->index.n < room / 2) {

@@ -128,7 +128,7 @@ static bool is_wasteful(const struct hk_spool *s)
 		used += s->segment[i]->used - s->segment[i]->head;
 		living += s->segment[i]->live_bytes;
 	}
-	return used > living + living / WASTE_OF_LIVING + s->at_rest;
+	return used > living + living / WASTE_OF_LIVING + s->waste;
 }
 
 /* One step of a pass: a new segment, to which all that lives in the older ones is moved, oldest first, until little is wasted. So

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What a queue takes on the disk, a minute after the load stops: messages that came one at a time (or over many connections) and were put off once,
+and others beside them that were delivered. Counted are the blocks of the journal and of the bodies, and the octets of the messages that wait, as they came.
+Needs root, and makes a network of its own."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+os.environ.setdefault("HIKYAKU_BUILD", str(HERE.parent / "build"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
+
+from backlog import LISTENER, on_disk, say  # noqa: E402
+from harness import BUILD, PORT, Daemon, enter_namespaces, fresh_address, is_listening, prepare_namespaces, wait_until  # noqa: E402
+
+ROUTES = "route away.test { via smtp %s:%d; tls off; } route here.test { via smtp %s:%d; tls off; }"
+
+
+def sink(address, *options):
+    process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", f"{address}:{PORT}", *options], stdout=subprocess.DEVNULL)
+    wait_until(lambda: is_listening(address, PORT))
+    return process
+
+
+def load(daemon, options, domain, messages):
+    return subprocess.Popen([BUILD / "hikyaku", "load", "--to", f"{daemon.address}:{PORT}", "--connections", str(options.connections), "--messages",
+                             str(messages), "--size", str(options.size), "--rcpt", f"user%n@{domain}", "--json"], stdout=subprocess.DEVNULL)
+
+
+def taken(root):
+    return on_disk(root / "spool/journal") + on_disk(root / "spool/body")
+
+
+def settle(daemon, options):
+    """Until each message that waits was tried once, and the others are delivered."""
+    def is_settled():
+        log = daemon.log(all=True)
+        return log.count(" ev=deferred ") >= options.messages and log.count(" outcome=delivered ") >= options.delivered
+    if not wait_until(is_settled, 300, 1):
+        raise RuntimeError(f"not all were tried: {daemon.log()[-1000:]}")
+
+
+def measure(options, root):
+    away, here = fresh_address(), fresh_address()
+    sinks = [sink(away, "--defer", "100"), sink(here)]
+    daemon = Daemon(root, LISTENER, ROUTES % (away, PORT, here, PORT), single=False, workers=None, retry="1h", lifetime="5d", accept=None,
+                    hostname="hikyaku.test")
+    row = {"messages": options.messages, "size": options.size, "connections": options.connections, "delivered": options.delivered}
+    with daemon:
+        row["empty"] = taken(root)
+        loads = [load(daemon, options, "away.test", options.messages)]
+        if options.delivered:
+            loads.append(load(daemon, options, "here.test", options.delivered))
+        if any(process.wait() for process in loads):
+            raise RuntimeError(f"not all were taken: {daemon.log()[-1000:]}")
+        settle(daemon, options)
+        row["at_once"] = taken(root)
+        time.sleep(options.seconds)
+        row["later"] = taken(root)
+        row["octets_each"] = round(row["later"] / options.messages)
+        row["live_share"] = round(options.messages * options.size / row["later"], 3)
+    for process in sinks:
+        process.terminate()
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench space", description=__doc__)
+    parser.add_argument("--messages", type=int, default=4000, metavar="N", help="that wait (default: 4000)")
+    parser.add_argument("--delivered", type=int, default=0, metavar="N", help="beside them (default: 0)")
+    parser.add_argument("--size", type=int, default=4096, metavar="OCTETS", help="of each (default: 4096)")
+    parser.add_argument("--connections", type=int, default=1, metavar="N", help="over which they come (default: 1)")
+    parser.add_argument("--seconds", type=int, default=60, metavar="S", help="from the last commit until it is measured (default: 60)")
+    parser.add_argument("--json", action="store_true", help="one object")
+    options = parser.parse_args()
+    if os.getuid():
+        say("bench: it must be started by root")
+        return 3
+    why = enter_namespaces()
+    if why:
+        say(f"bench: {why}")
+        return 3
+    prepare_namespaces()
+    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        row = measure(options, root)
+    print(json.dumps(row, indent=1) if options.json else "\n".join(f"{key:24} {value}" for key, value in row.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
