@@ -112,7 +112,8 @@ enum hk_status hk_owner_new_sized(
 	o->log = log;
 	o->now = *options->now;
 	o->jobs_max = options->jobs_max ? options->jobs_max : HK_OWNER_JOBS_MAX;
-	o->quiet_at = o->now.mono_ms + HK_OWNER_QUIET_MS;
+	o->quiet_ms = options->quiet_ms ? options->quiet_ms : HK_OWNER_QUIET_MS;
+	o->quiet_at = o->now.mono_ms + o->quiet_ms;
 	init_lists(o);
 	if (hk_random(&o->seed, sizeof o->seed) != HK_OK)
 		hk_logf(log, HK_LOG_WARNING, "ev=random status=failed");
@@ -244,7 +245,7 @@ static enum hk_status commit(struct hk_owner *o)
 	status = hk_spool_commit(o->spool);
 	if (status != HK_OK)
 		o->stalled_until = o->now.mono_ms + HK_OWNER_STALL_MS;
-	o->quiet_at = o->now.mono_ms + HK_OWNER_QUIET_MS;
+	o->quiet_at = o->now.mono_ms + o->quiet_ms;
 	if (o->tidy_at > o->now.mono_ms + HK_OWNER_TIDY_MS)
 		o->tidy_at = o->now.mono_ms + HK_OWNER_TIDY_MS;
 	return status;

@@ -97,6 +97,7 @@ struct hk_owner_options {
 	const struct hk_now *now;
 	uint64_t segment_size; /* 0: the default */
 	size_t jobs_max;       /* deliveries out at once; 0: the default */
+	uint64_t quiet_ms;     /* without a commit, until the spool rests; 0: the default */
 };
 enum hk_status hk_owner_new_sized(struct hk_conf *, const struct hk_owner_options *, struct hk_owner **ret) HK_MUSTCHECK;
 /* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */

@@ -225,6 +225,7 @@ struct hk_owner {
 	size_t inbox_bytes;
 	uint64_t stalled_until;          /* mono; 0: not stalled */
 	uint64_t tidy_at, quiet_at;      /* mono */
+	uint64_t quiet_ms;
 	bool is_stopping;
 	_Atomic int intake;
 	struct hk_owner_counts counts;

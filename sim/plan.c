@@ -32,6 +32,7 @@ static const struct {
     CLASS("temporary", temporary), CLASS("permanent", permanent), CLASS("released", released),
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };
+enum { BUSY_MS = 120 * 1000 };
 _Static_assert(CLASSES <= 32, "a bit for each");
 
 const char *hk_sim_class_name(unsigned bit)
@@ -96,4 +97,6 @@ void hk_sim_plan_make(struct hk_sim *s)
 			abort();
 	hk_sim_disk_init(&s->disk, s->plan.is_posix ? HK_SIM_POSIX : HK_SIM_EXT4, hk_prng_next(p));
 	hk_sim_memory_begin(s->seed, s->plan.memory);
+	/* a spool that rests has little that could go wrong */
+	s->plan.quiet_ms = hk_prng_coin(p) ? 0 : BUSY_MS;
 }

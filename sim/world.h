@@ -32,6 +32,7 @@ struct hk_sim_plan {
 	unsigned events;
 	uint64_t segment_size;
 	size_t jobs_max;
+	uint64_t quiet_ms;           /* 0: the spool rests as soon as it may */
 	bool is_posix;
 };
 /* To run a seed again with less: classes switched off, fewer events, some of them skipped. */
