@@ -15,6 +15,7 @@
 #ifndef HIKYAKU_ENGINE_SESSION_INTERNAL_H
 #define HIKYAKU_ENGINE_SESSION_INTERNAL_H
 
+#include <hikyaku/mime.h>
 #include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
@@ -101,6 +102,7 @@ struct message {
 	bool has_asked_names, is_header_done, has_8bit;
 	size_t body_at; /* where the body begins in the chunk that ends the header */
 	struct hk_header header;
+	struct hk_recode *parts; /* BODY=BINARYMIME: looks at what comes */
 	struct hk_buf body; /* until it is longer than HK_BODY_INLINE_MAX */
 	uint64_t body_size;
 	int file;      /* -1: none is open */
@@ -226,6 +228,8 @@ bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_
 bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
+/* message_body_end(m): so is the body. */
+struct hk_policy_reply message_body_end(struct message *);
 /* message_path(s, m): of its body file. */
 struct hk_spool_path message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */
