@@ -290,6 +290,53 @@ static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 	}
 }
 
+/* RFC 5321 4.1.2: what has an "=" has a value; a parameter that comes twice would leave it open which of them holds. */
+static void a_parameter_comes_once_and_is_not_empty(void **state)
+{
+	static const struct {
+		enum hk_refusal why;
+		unsigned traits;
+		const char *command, *name, *value;
+	} rows[] = {
+		{HK_REFUSAL_SIZE_FORM, 0, HELLO "MAIL FROM:<>", "SIZE", "=1"},
+		{HK_REFUSAL_BODY_FORM, BASIC, HELLO "MAIL FROM:<>", "BODY", "=7BIT"},
+		{HK_REFUSAL_BODY_FORM, BASIC, HELLO "MAIL FROM:<>", "BODY", "=8BITMIME"},
+		{HK_REFUSAL_BODY_FORM_BINARY, 0, HELLO "MAIL FROM:<>", "BODY", "=7BIT"},
+		{HK_REFUSAL_BODY_FORM_BINARY, 0, HELLO "MAIL FROM:<>", "BODY", "=BINARYMIME"},
+		{HK_REFUSAL_SMTPUTF8_FORM, 0, HELLO "MAIL FROM:<>", "SMTPUTF8", ""},
+		{HK_REFUSAL_REQUIRETLS_FORM, TLS, HELLO "MAIL FROM:<>", "REQUIRETLS", ""},
+		{HK_REFUSAL_RET_FORM, 0, HELLO "MAIL FROM:<>", "RET", "=HDRS"},
+		{HK_REFUSAL_ENVID_FORM, 0, HELLO "MAIL FROM:<>", "ENVID", "=a"},
+		{HK_REFUSAL_AUTH_FORM, 0, HELLO "MAIL FROM:<>", "AUTH", "=<>"},
+		{HK_REFUSAL_BY_FORM, 0, HELLO "MAIL FROM:<>", "BY", "=60;R"},
+		{HK_REFUSAL_TRANSID_FORM, 0, HELLO "MAIL FROM:<>", "TRANSID", "=<a@b>"},
+		{HK_REFUSAL_NOTIFY_FORM, 0, SENDER "RCPT TO:<b@b.test>", "NOTIFY", "=NEVER"},
+		{HK_REFUSAL_ORCPT_FORM, 0, SENDER "RCPT TO:<b@b.test>", "ORCPT", "=rfc822;b"},
+	};
+	size_t i, kind;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		for (kind = 0; kind < 3; kind++) {
+			const char *name = rows[i].name, *value = rows[i].value;
+			enum hk_refusal want = kind ? rows[i].why : HK_REFUSAL_NONE;
+			struct hk_slice transaction;
+			struct harness h;
+			char in[256];
+
+			if (kind == 2)
+				snprintf(in, sizeof in, "%s %s=\r\n", rows[i].command, name);
+			else
+				snprintf(in, sizeof in, "%s %s%s%s%s%s\r\n", rows[i].command, name, value, kind ? " " : "", kind ? name : "",
+				    kind ? value : "");
+			provoke(&h, &(struct provocation){.traits = rows[i].traits, .in = in, .repeated = ""});
+			if (hk_refusal_in(last_line(&h.out), &transaction) != want)
+				fail_msg("%s%.*s", in, HK_FMT(hk_buf_slice(&h.out)));
+			harness_done(&h);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +345,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_anybodys_cuts_the_id),
 		cmocka_unit_test(a_line_break_of_somebody_elses_is_none_of_the_reply),
 		cmocka_unit_test(each_refusal_of_the_table_is_said_as_it_stands_there),
+		cmocka_unit_test(a_parameter_comes_once_and_is_not_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
