@@ -124,6 +124,7 @@ static void send_away(struct hk_session *s, enum hk_refusal why)
 	hk_buf_addf(&s->away, "%u ", row->code);
 	hk_refusal_add(&s->away, &said);
 	hk_buf_add_str(&s->away, "\r\n");
+	session_log_refusal(s, &said);
 	session_over(s);
 }
 

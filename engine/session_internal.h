@@ -212,6 +212,9 @@ void session_run(struct hk_session *);
 /* session_refuse(s, reply, what): answers the pending event with it; what: the address it is about,
  * or empty. Logged. */
 void session_refuse(struct hk_session *, const struct hk_policy_reply *, struct hk_slice what);
+/* session_told_last(s): after hk_smtpd_timeout: what it said is logged. session_log_refusal(s, said): for what is said otherwise. */
+void session_told_last(struct hk_session *);
+void session_log_refusal(const struct hk_session *, const struct hk_refusal_said *);
 
 /* ---- session_message.c ---- */
 struct message *message_new(struct hk_session *, const struct hk_smtpd_event *);
