@@ -152,6 +152,7 @@ struct hk_session {
 	uint64_t slow_at;    /* while a message is received: when it was too slow; mono_ms */
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;
+	bool talked_early; /* behind the header of a balancer */
 	uint64_t n_messages;
 	uint8_t done_key[HK_CHECKPOINT_KEY]; /* of the last one that was answered */
 	bool has_done_key;
