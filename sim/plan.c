@@ -98,5 +98,5 @@ void hk_sim_plan_make(struct hk_sim *s)
 	hk_sim_disk_init(&s->disk, s->plan.is_posix ? HK_SIM_POSIX : HK_SIM_EXT4, hk_prng_next(p));
 	hk_sim_memory_begin(s->seed, s->plan.memory);
 	/* a spool that rests has little that could go wrong */
-	s->plan.quiet_ms = hk_prng_coin(p) ? 0 : BUSY_MS;
+	s->plan.quiet_ms = hk_prng_chance(p, 250000) ? 0 : BUSY_MS;
 }
