@@ -4,7 +4,7 @@
 #include "engine/owner_internal.h"
 #include "lib/base/bug.h"
 
-struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail)
+struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail, const struct hk_now *now)
 {
 	size_t size, i;
 	struct hk_message *m;
@@ -26,8 +26,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	if (mail->params.has_by)
 		m->by = mail->params.by_return ? HK_BY_RETURN : HK_BY_NOTIFY;
 	m->by_s = mail->params.by_seconds / (HK_BUG(BY_TOO_SOON) ? 2 : 1);
-	m->born_ms = (int64_t)o->now.mono_ms -
-	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
+	m->born_ms = (int64_t)now->mono_ms - (now->utc > mail->received ? now->utc - mail->received : 0) * 1000;
 	for (i = 0; i < m->n_rcpt; i++) {
 		m->rcpt[i].domain = hk_domain_use(o, mail->rcpt[i].address);
 		if (!m->rcpt[i].domain)
