@@ -55,6 +55,7 @@ struct hk_hops {
 	struct hk_hop *first, **last;
 };
 struct hk_hop {
+	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
 	struct hk_hop *next, *before;    /* all of them */
 	struct hk_hops *in;              /* where it waits: those that may take a job, or whose site is not known; NULL: nowhere */
 	struct hk_hop *next_in, *before_in;
@@ -64,7 +65,6 @@ struct hk_hop {
 	size_t waiting;                  /* groups */
 	uint32_t row;                    /* in an answer to an operator */
 	uint64_t next_us;                /* when the next one may begin by the rate, but for some haste; mono, microseconds */
-	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
 	bool is_known;                   /* alone, since no other domain has its hosts, or it has none */
 	bool is_asked;                   /* nothing goes out before the answer */
 	unsigned users;                  /* domains that point here, and questions about them */
@@ -112,22 +112,23 @@ struct hk_message_rcpt {
 	bool is_over;                    /* by a result that is on its way to the journal */
 	uint32_t reason;                 /* hk_reason_get; 0: none is known */
 };
+/* One for each message that waits: 72 octets, and 16 for each recipient; with the spool's part, and the places in two maps and the heap, 220. */
 struct hk_message {
 	uint64_t id;
 	uint64_t due_ms;                 /* mono */
 	int64_t born_ms;                 /* mono; before the start of this process, negative as may be */
 	size_t at;                       /* in the heap; SIZE_MAX: not there */
 	uint32_t attempts, n_rcpt, pending;
-	struct hk_group *group;          /* those that wait for their hop */
 	uint32_t groups;                 /* waiting or out in this round */
 	uint32_t back;                   /* of them, those whose results are in the batch */
+	int32_t by_s;                    /* DELIVERBY: after its acceptance */
+	struct hk_group *group;          /* those that wait for their hop */
+	uint8_t by;                      /* enum hk_by, of DELIVERBY */
 	uint8_t releases;                /* in a row */
 	uint8_t marks;                   /* enum hk_spool_marks */
-	uint8_t by;                      /* enum hk_by, of DELIVERBY */
-	int32_t by_s;                    /* after its acceptance */
 	uint8_t ending;                  /* enum hk_rcpt_outcome that an operator wants for those that wait; PENDING: nothing */
-	bool is_quarantined, was_tried;
-	bool is_ours, is_large, is_urgent; /* urgent: until its next round is over */
+	bool is_quarantined : 1, was_tried : 1;
+	bool is_ours : 1, is_large : 1, is_urgent : 1; /* urgent: until its next round is over */
 	struct hk_message_rcpt rcpt[];
 };
 

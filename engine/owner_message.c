@@ -35,7 +35,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 		m->rcpt[i].notify = (uint8_t)mail->rcpt[i].params.notify;
 		m->pending -= m->rcpt[i].outcome != HK_RCPT_PENDING;
 	}
-	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m->id, m) == HK_OK)
+	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m) == HK_OK)
 		return m;
 failed:
 	for (i = 0; i < m->n_rcpt; i++)

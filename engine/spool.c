@@ -208,7 +208,7 @@ enum hk_status hk_spool_tell(struct hk_spool *s, uint64_t id, struct hk_spool_en
 		mail->rcpt[i].outcome = live->outcome[i];
 	mail->header = mail->trace = mail->edits = mail->body = (struct hk_slice){0};
 	*ret = (struct hk_spool_entry){
-	    .place = live->place,
+	    .place = hk_live_place(s, live),
 	    .id = live->id,
 	    .received = mail->received,
 	    .next_attempt = live->next_attempt,
@@ -244,7 +244,7 @@ enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret
 		return HK_OK;
 	hk_logf(s->log, HK_LOG_ERROR,
 	    "spool: %s in segment %" PRIu32 " at offset %" PRIu64 ": a live message cannot be read%s",
-	    status == HK_CORRUPT ? "damage" : "trouble", live->place.segment, live->place.offset, hk_spool_why(s->disk, status).text);
+	    status == HK_CORRUPT ? "damage" : "trouble", live->segment, (uint64_t)live->offset, hk_spool_why(s->disk, status).text);
 	if (status != HK_CORRUPT)
 		hk_spool_again(s);
 	return status;
@@ -266,7 +266,7 @@ enum hk_status hk_spool_find(const struct hk_spool *s, uint64_t id, struct hk_pl
 
 	if (!live || !live->is_committed)
 		return HK_NOTFOUND;
-	*ret = live->place;
+	*ret = hk_live_place(s, live);
 	return HK_OK;
 }
 
