@@ -178,9 +178,13 @@ uint64_t hk_message_left_s(const struct hk_owner *o, const struct hk_message *m)
 
 int64_t hk_message_next_utc(const struct hk_owner *o, const struct hk_message *m)
 {
+	uint64_t left;
+
 	if (m->at == SIZE_MAX)
 		return 0;
-	return o->now.utc + (m->due_ms > o->now.mono_ms ? (int64_t)((m->due_ms - o->now.mono_ms) / 1000) : 0);
+	/* with the part of a second that has passed: the same answer, whenever it is asked */
+	left = m->due_ms > o->now.mono_ms ? m->due_ms - o->now.mono_ms + o->now.utc_ms : 0;
+	return o->now.utc + (int64_t)(left / 1000);
 }
 
 bool hk_message_is_committed(const struct hk_owner *o, const struct hk_message *m)
