@@ -33,7 +33,8 @@ void hk_sim_boot(struct hk_sim *s)
 	    .now = &s->now,
 	    .segment_size = s->plan.segment_size,
 	    .jobs_max = s->plan.jobs_max,
-	    .quiet_ms = s->plan.quiet_ms};
+	    .quiet_ms = s->plan.quiet_ms,
+	    .slice = s->plan.slice};
 	enum hk_status status;
 	bool has_died;
 

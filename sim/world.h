@@ -31,7 +31,7 @@ struct hk_sim_plan {
 	unsigned misfortune;
 	unsigned events;
 	uint64_t segment_size;
-	size_t jobs_max;
+	size_t jobs_max, slice;      /* slice: messages that a step after a start reads */
 	uint64_t quiet_ms;           /* 0: the spool rests as soon as it may */
 	bool is_posix;
 };
