@@ -286,7 +286,7 @@ const struct conf_item conf_items[] = {
             "Whether a source route is refused; otherwise it is stripped (RFC 5321 appendix C)."},
     {"reject-early-talkers", LISTEN(reject_early_talkers), .kind = CONF_KIND_WORD,
         .words = switches, .preset_words = "on for the role mx, else off",
-        .manual = "Whether a client that talks before the banner is sent away, and one that glues more behind EHLO, HELO, DATA, "
+        .manual = "Whether a client that talks before the banner is sent away, along with a PROXY header too, and one that glues more behind EHLO, HELO, DATA, "
                   "NOOP or VRFY, or behind any command where it did not say EHLO: it does not heed our replies (RFC 2920 3.1)."},
     {"dns-list", LISTEN(lists), .kind = CONF_KIND_LIST,
         .manual = "A list of addresses in the DNS (RFC 5782) that each client is looked up in, unless it is in "

@@ -10,7 +10,7 @@
 #define TLS_OF "starttls on; certificate /c; certificate-key /k; auth file /users; "
 #define RULES                                                                                                       \
 	"hostname h.test; spool /spool; accept b.test d.test;\n"                                                    \
-	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size chunking checkpoint; " \
+	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; extensions etrn smtputf8 size 8bitmime chunking binarymime checkpoint; " \
 	"  check-sender-domain on; dns-list bl.test reject; }\n"                                                    \
 	"listen arrive { address 10.255.2.40:26; reject-early-talkers off; client-arrivals 1/1m; }\n"                                         \
 	"listen one { address 10.255.2.40:27; reject-early-talkers off; unknown-recipients 1; client-connections 1; client-messages 1/1m; client-recipients 1/1m; }\n" \
@@ -35,6 +35,7 @@
 #define SENDER  HELLO "MAIL FROM:<s@a.test>\r\n"
 #define TO(rcpt) SENDER "RCPT TO:<" rcpt ">\r\n"
 #define MESSAGE(sender, header) HELLO "MAIL FROM:<" sender ">\r\nRCPT TO:<u@b.test>\r\nDATA\r\n" header "\r\n\r\n.\r\n"
+#define BINARY  HELLO "MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<u@b.test>\r\n"
 #define ITS_ID  HELLO "MAIL FROM:<> TRANSID=<1@a.test>\r\n"
 #define DEVICE  "CLIENTID UUID 23bf83be\r\n"
 
@@ -98,6 +99,8 @@ static const struct provocation provocations[] = {
     {HK_REFUSAL_HEADER_LINE, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\nA: b", NO_SETTING, " 0123456789abcde", 4096},
     {HK_REFUSAL_HEADER_TOO_LARGE, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\nA: b\r\n", NO_SETTING, " 0123456789abc\r\n",
         HK_HEADER_SECTION_MAX / 16},
+    {HK_REFUSAL_BINARY_UNLABELLED, "mx", "192.0.2.1", BINARY "BDAT 10 LAST\r\nA: b\r\n\r\nx\n", NO_SETTING, NULL, 0},
+    {HK_REFUSAL_BINARY_PARTS, "mx", "192.0.2.1", BINARY "BDAT 68 LAST\r\nContent-Type: text/plain\r\nContent-Type: text/html\r\n\r\nIs it a page?\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_HOPS, "mx", "192.0.2.1", TO("u@b.test") "DATA\r\n", NO_SETTING, "Received: x\r\n", HK_RECEIVED_MAX},
     {HK_REFUSAL_AUTHOR_SEVERAL_FIELDS, "hard", "192.0.2.1", MESSAGE("", "From: a@x.test\r\nFrom: a@y.test"), NO_SETTING, NULL, 0},
     {HK_REFUSAL_AUTHOR_SEVERAL_DOMAINS, "hard", "192.0.2.1", MESSAGE("", "From: a@x.test, a@y.test"), NO_SETTING, NULL, 0},

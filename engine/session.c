@@ -57,6 +57,7 @@ static struct hk_smtpd *new_server(const struct hk_session_env *env)
 	    .mechanisms = env->mechanisms,
 	    .auth_needs_tls = !l->auth_in_clear,
 	    .allow_bare_lf = is_legacy(env),
+	    .tell_refusals = true,
 	    .hold_banner = true,
 	};
 
@@ -319,8 +320,10 @@ void hk_session_tick(struct hk_session *s, const struct hk_now *now)
 	    !(is_timed(s) && now->mono_ms >= s->slow_at))
 		return;
 	hk_logf(s->env.log, HK_LOG_INFO, "ev=timeout client=%s", s->client_text);
-	if (s->stage == STAGE_CLIENT)
+	if (s->stage == STAGE_CLIENT) {
 		hk_smtpd_timeout(s->smtpd);
+		session_told_last(s);
+	}
 	/* the client may have stopped reading, so the server's own end is not waited for */
 	session_over(s);
 }

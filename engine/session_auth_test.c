@@ -59,9 +59,7 @@ static void say(struct srig *r, const char *text, const char *codes)
 
 static bool log_has(struct srig *r, const char *text)
 {
-	hk_buf_add_byte(&r->log, 0);
-	r->log.n--;
-	return strstr((const char *)r->log.p, text) != NULL;
+	return strstr(srig_log(r), text) != NULL;
 }
 
 static void a_user_who_proves_himself_may_send_anywhere(void **state)

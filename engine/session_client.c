@@ -124,6 +124,7 @@ static void send_away(struct hk_session *s, enum hk_refusal why)
 	hk_buf_addf(&s->away, "%u ", row->code);
 	hk_refusal_add(&s->away, &said);
 	hk_buf_add_str(&s->away, "\r\n");
+	session_log_refusal(s, &said);
 	session_over(s);
 }
 
@@ -165,15 +166,20 @@ void client_done(struct hk_session *s)
 
 /* ---- who it is ---- */
 
+static bool may_talk_early(const struct hk_session *s)
+{
+	return s->client.may_relay || s->client.is_trusted;
+}
+
 void client_greet(struct hk_session *s)
 {
 	const struct hk_conf_listener *l = s->env.listener;
 
 	s->stage = STAGE_CLIENT;
 	s->last_input = s->now.mono_ms;
-	if (l->greet_delay && !s->client.may_relay && !s->client.is_trusted)
+	if (l->greet_delay && !may_talk_early(s))
 		s->greet_at = s->now.mono_ms + (uint64_t)l->greet_delay * 1000;
-	else
+	else if (!s->talked_early || may_talk_early(s))
 		hk_smtpd_greet_now(s->smtpd);
 }
 
@@ -247,8 +253,13 @@ size_t client_proxy(struct hk_session *s, struct hk_slice in)
 		s->env.client = proxy.ip;
 		s->env.client_port = proxy.port;
 	}
+	n -= had;
+	/* what came along with the header came before the greeting */
+	s->talked_early = proxy.has_client && n < in.n && s->env.listener->reject_early_talkers && !s->env.listener->implicit_tls;
 	meet(s);
-	return n - had;
+	if (s->talked_early && s->stage == STAGE_CLIENT && !may_talk_early(s))
+		n += hk_smtpd_feed(s->smtpd, hk_slice_from(in, n));
+	return n;
 }
 
 void client_proxy_timeout(struct hk_session *s)

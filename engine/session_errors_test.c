@@ -5,11 +5,13 @@
 #include <stdio.h>
 
 #include "engine/session_testing.h"
+#include "lib/smtp/smtp_refusal.h"
 
 #define LIMITS                                                                                                      \
 	"hostname h.test; spool /spool; accept b.test d.test;\n"                                                    \
 	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; trusted-relays 10.8.0.0/16; " \
 	"  unknown-recipients 3; client-errors 5/10m; }\n"                                                          \
+	"listen early { address 10.255.2.40:28; }\n"                                                                \
 	"listen usual { address 10.255.2.40:26; reject-early-talkers off; }\n"                                      \
 	"listen mua { address 10.255.2.40:587; role submission; auth file /users; auth-without-tls on; auth-failures 9/10m; }\n" \
 	"route d.test { via maildir /m/%d/%u; recipients maildir; }\n"
@@ -170,6 +172,98 @@ static void six_hundred_sessions_in_a_minute_are_the_usual_limit(void **state)
 	end(&r);
 }
 
+/* ---- what stands in the log ---- */
+
+static size_t lines_with(struct srig *r, const char *text)
+{
+	const char *at = srig_log(r);
+	size_t n = 0;
+
+	while ((at = strstr(at, text)) != NULL) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
+/* Whoever says it: a refusal that is in no line is found by nobody and counted nowhere. */
+static void each_refusal_has_one_line_in_the_log(void **state)
+{
+#define LINE "ev=refuse code=%u status=%s rule=%s client=192.0.2.1 "
+	static const struct {
+		enum hk_refusal why;
+		const char *listener, *text, *rest; /* of the line */
+		bool in_transaction, talks_early;
+	} rows[] = {
+	    {HK_REFUSAL_COMMAND_UNKNOWN, "mx", "EHLO a.test\r\nXYZZY\r\nQUIT\r\n", "helo=a.test what=", false, false},
+	    {HK_REFUSAL_ARGUMENT_MISSING, "mx", "EHLO a.test\r\nMAIL\r\nQUIT\r\n", "why=\"MAIL needs an argument (RFC 5321 4.1.1)\"", false, false},
+	    {HK_REFUSAL_RCPT_PATH, "mx", TO_ENVELOPE "RCPT TO:<b@>\r\nQUIT\r\n", "", true, false},
+	    {HK_REFUSAL_MESSAGE_BARE_LF, "mx", TO_ENVELOPE SOMEBODY "DATA\r\na\nb\r\n.\r\nQUIT\r\n", "why=\"Message refused: bare LF at line 1 ", true, false},
+	    {HK_REFUSAL_HTTP, "mx", "GET / HTTP/1.1\r\n", "", false, false},
+	    {HK_REFUSAL_EARLY_TALKER, "early", "EHLO a.test\r\n", "", false, true},
+	    {HK_REFUSAL_MAILBOX_UNKNOWN, "mx", TO_ENVELOPE NOBODY "QUIT\r\n", "what=nobody@d.test ", true, false}, /* the engine's */
+	};
+	struct srig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		const struct hk_refusal_row *row = hk_refusal_row(rows[i].why);
+		char line[200];
+
+		begin(&r, rows[i].listener, "192.0.2.1");
+		r.talks_early = rows[i].talks_early;
+		srig_say(&r, rows[i].text);
+		snprintf(line, sizeof line, LINE, row->code, row->enhanced, row->id);
+		assert_has(srig_log(&r), line);
+		assert_has(strstr(srig_log(&r), line), rows[i].rest);
+		if (lines_with(&r, "ev=refuse") != 1 || (lines_with(&r, "qid=none ev=refuse") == 0) != rows[i].in_transaction)
+			fail_msg("%s:\n%s", row->id, srig_log(&r));
+		if (rows[i].why == HK_REFUSAL_MESSAGE_BARE_LF)
+			assert_has(srig_log(&r), "ev=rcpt rcpt=u@b.test ");
+		end(&r);
+	}
+#undef LINE
+}
+
+/* At the limit of errors there are as many lines, and one for the end. */
+static void a_client_fills_no_log_with_its_errors(void **state)
+{
+	struct srig r;
+
+	(void)state;
+	begin(&r, "usual", "192.0.2.1");
+	(void)time_of_errors(&r, "192.0.2.1", 1000);
+	assert_int_equal(lines_with(&r, "rule=command-unknown"), 20);
+	assert_int_equal(lines_with(&r, "rule=errors"), 1);
+	end(&r);
+	begin(&r, "usual", "192.0.2.1");
+	r.cut = SRIG_WHOLE;
+	srig_run(&r, repeated(&r, TO_ENVELOPE, SOMEBODY, 1000 + 50, "QUIT\r\n"));
+	assert_int_equal(lines_with(&r, "rule=limit-recipients"), 1);
+	end(&r);
+}
+
+static void who_is_sent_away_at_the_door_and_who_says_nothing_stand_there_too(void **state)
+{
+	static const struct hk_slice name = {(const uint8_t *)"\x04\xc0\x00\x02\x01", 5};
+	struct srig r;
+	size_t i;
+
+	(void)state;
+	begin(&r, "usual", "192.0.2.1");
+	for (i = 0; i < 50; i++)
+		assert_true(hk_limits_enter(r.limits, HK_LIMIT_CLIENT_CONNECTIONS, name, 0));
+	say(&r, "QUIT\r\n", "421");
+	assert_int_equal(lines_with(&r, "ev=refuse code=421 status=4.7.0 rule=client-connections client=192.0.2.1 "), 1);
+	end(&r);
+	begin(&r, "usual", "192.0.2.1");
+	r.keep_open = true;
+	say(&r, "EHLO a.test\r\n", "220 250 421");
+	assert_int_equal(lines_with(&r, "ev=refuse code=421 status=4.4.2 rule=timeout client=192.0.2.1 "), 1);
+	end(&r);
+}
+
 /* ---- AUTH without an end ---- */
 
 #define EHLO "EHLO a.test\r\n"
@@ -228,6 +322,9 @@ int main(void)
 	        fifty_sessions_of_a_client_are_the_usual_limit, NULL, NULL, NULL},
 	    {"SEC-87: six hundred sessions in a minute are the usual limit",
 	        six_hundred_sessions_in_a_minute_are_the_usual_limit, NULL, NULL, NULL},
+	    cmocka_unit_test(each_refusal_has_one_line_in_the_log),
+	    cmocka_unit_test(a_client_fills_no_log_with_its_errors),
+	    cmocka_unit_test(who_is_sent_away_at_the_door_and_who_says_nothing_stand_there_too),
 	    {"SEC-88: an exchange that never ends is ended, and nothing of it is kept",
 	        an_exchange_that_never_ends_is_ended, NULL, NULL, NULL},
 	    {"SEC-88: exchanges that are broken off count as guesses",

@@ -20,26 +20,52 @@ static void log_recipients(const struct hk_session *s)
 		    hk_log_value(m->mail_from).text);
 }
 
+/* Whoever refused it: the one line from which `hikyaku find` and the metrics know of it. */
+void session_log_refusal(const struct hk_session *s, const struct hk_refusal_said *said)
+{
+	const struct hk_refusal_row *row = hk_refusal_row(said->why);
+	struct hk_buf sentence;
+
+	hk_buf_init(&sentence, HK_SMTP_REPLY_TEXT_MAX);
+	hk_refusal_sentence_add(&sentence, said);
+	hk_logf(s->env.log, HK_LOG_INFO,
+	    "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s", said->transaction ? said->transaction : "none",
+	    row->code, row->enhanced, row->id, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
+	    hk_log_value(said->about).text, hk_log_value(hk_buf_slice(&sentence)).text);
+	hk_buf_done(&sentence);
+}
+
+/* HK_SMTPD_REFUSED */
+static void told(struct hk_session *s, const struct hk_smtpd_event *e)
+{
+	session_log_refusal(s, &(struct hk_refusal_said){.why = hk_refusal_find(e->text), .arg = {e->data},
+	                           .transaction = s->message ? s->message->id_text : NULL});
+	if (s->message && s->message->is_receiving)
+		log_recipients(s);
+}
+
+void session_told_last(struct hk_session *s)
+{
+	struct hk_smtpd_event e = {.size = sizeof e};
+
+	if (hk_smtpd_next(s->smtpd, &e) == HK_OK && e.type == HK_SMTPD_REFUSED)
+		told(s, &e);
+}
+
 void session_refuse(struct hk_session *s, const struct hk_policy_reply *reply, struct hk_slice what)
 {
 	const struct hk_refusal_row *row = hk_refusal_row(reply->why);
 	const char *id = s->message ? s->message->id_text : NULL;
 	struct hk_refusal_said said = {.why = reply->why, .about = what, .transaction = id};
-	struct hk_buf text, sentence;
+	struct hk_buf text;
 
 	memcpy(said.arg, reply->arg, sizeof said.arg);
 	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
 	hk_refusal_add(&text, &said);
 	hk_smtpd_answer_all(s->smtpd, row->code, row->enhanced, hk_buf_slice(&text));
-	hk_buf_init(&sentence, HK_SMTP_REPLY_TEXT_MAX);
-	hk_refusal_sentence_add(&sentence, &said);
-	hk_logf(s->env.log, HK_LOG_INFO,
-	    "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s", id ? id : "none",
-	    row->code, row->enhanced, row->id, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
-	    hk_log_value(what).text, hk_log_value(hk_buf_slice(&sentence)).text);
+	session_log_refusal(s, &said);
 	if (!what.n)
 		log_recipients(s);
-	hk_buf_done(&sentence);
 	hk_buf_done(&text);
 }
 
@@ -272,6 +298,10 @@ static void on_event(struct hk_session *s, const struct hk_smtpd_event *e)
 	case HK_SMTPD_QUIT:
 	case HK_SMTPD_CLOSE:
 		on_end(s, e);
+		break;
+	case HK_SMTPD_REFUSED:
+		told(s, e);
+		hk_smtpd_accept(s->smtpd);
 		break;
 	}
 }

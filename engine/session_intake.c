@@ -386,6 +386,8 @@ void message_end(struct hk_session *s)
 		}
 		reply = message_header_end(s);
 	}
+	if (!reply.why)
+		reply = message_body_end(m);
 	if (reply.why) {
 		refuse(s, &reply);
 		return;

@@ -15,6 +15,7 @@
 #ifndef HIKYAKU_ENGINE_SESSION_INTERNAL_H
 #define HIKYAKU_ENGINE_SESSION_INTERNAL_H
 
+#include <hikyaku/mime.h>
 #include <hikyaku/smtp.h>
 #include <hikyaku/verify.h>
 
@@ -101,6 +102,7 @@ struct message {
 	bool has_asked_names, is_header_done, has_8bit;
 	size_t body_at; /* where the body begins in the chunk that ends the header */
 	struct hk_header header;
+	struct hk_recode *parts; /* BODY=BINARYMIME: looks at what comes */
 	struct hk_buf body; /* until it is longer than HK_BODY_INLINE_MAX */
 	uint64_t body_size;
 	int file;      /* -1: none is open */
@@ -150,6 +152,7 @@ struct hk_session {
 	uint64_t slow_at;    /* while a message is received: when it was too slow; mono_ms */
 	uint64_t linger;     /* OVER: when the peer has had its time; mono_ms */
 	bool is_stopping, has_closed;
+	bool talked_early; /* behind the header of a balancer */
 	uint64_t n_messages;
 	uint8_t done_key[HK_CHECKPOINT_KEY]; /* of the last one that was answered */
 	bool has_done_key;
@@ -210,6 +213,9 @@ void session_run(struct hk_session *);
 /* session_refuse(s, reply, what): answers the pending event with it; what: the address it is about,
  * or empty. Logged. */
 void session_refuse(struct hk_session *, const struct hk_policy_reply *, struct hk_slice what);
+/* session_told_last(s): after hk_smtpd_timeout: what it said is logged. session_log_refusal(s, said): for what is said otherwise. */
+void session_told_last(struct hk_session *);
+void session_log_refusal(const struct hk_session *, const struct hk_refusal_said *);
 
 /* ---- session_message.c ---- */
 struct message *message_new(struct hk_session *, const struct hk_smtpd_event *);
@@ -226,6 +232,8 @@ bool message_chunk(struct hk_session *, struct hk_slice chunk, struct hk_policy_
 bool message_names_wait(struct hk_session *);
 /* message_header_end(s): the header section is complete. */
 struct hk_policy_reply message_header_end(struct hk_session *);
+/* message_body_end(m): so is the body. */
+struct hk_policy_reply message_body_end(struct message *);
 /* message_path(s, m): of its body file. */
 struct hk_spool_path message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */

@@ -51,6 +51,8 @@ void message_release(struct message *m)
 {
 	hk_verify_done(m->verify);
 	m->verify = NULL;
+	hk_recode_free(m->parts);
+	m->parts = NULL;
 	dns_forget(m);
 	hk_splitter_done(&m->splitter);
 	hk_buf_done(&m->body);
@@ -225,6 +227,11 @@ struct hk_policy_reply message_header_end(struct hk_session *s)
 		return reply_no_memory;
 	if (hk_header_count(&m->header, HK_S("Received")) >= HK_RECEIVED_MAX)
 		return (struct hk_policy_reply){HK_REFUSAL_HOPS};
+	if (m->params.body == HK_BODY_BINARYMIME) {
+		m->parts = hk_recode_new(&m->header);
+		if (!m->parts)
+			return reply_no_memory;
+	}
 	return auth_may_header(s, m);
 }
 
@@ -281,6 +288,24 @@ static struct hk_policy_reply spill(struct hk_session *s, struct message *m)
 	return no_reply;
 }
 
+static struct hk_policy_reply reply_of_parts(enum hk_status status)
+{
+	if (status == HK_OK)
+		return no_reply;
+	return status == HK_NOMEM ? reply_no_memory : (struct hk_policy_reply){HK_REFUSAL_BINARY_PARTS};
+}
+
+/* RFC 3030 3: what is no lines stands in a part that says so. No Maildir and no server without BINARYMIME could be given
+ * anything else, and it would come back as a report to a sender that may be forged. */
+struct hk_policy_reply message_body_end(struct message *m)
+{
+	struct hk_policy_reply reply = reply_of_parts(m->parts ? hk_recode_look_end(m->parts) : HK_OK);
+
+	if (!reply.why && m->parts && hk_recode_has_stray(m->parts))
+		reply.why = HK_REFUSAL_BINARY_UNLABELLED;
+	return reply;
+}
+
 static struct hk_policy_reply add_body(
     struct hk_session *s, struct message *m, struct hk_slice chunk)
 {
@@ -291,6 +316,9 @@ static struct hk_policy_reply add_body(
 	for (i = 0; i < chunk.n; i++)
 		bits |= chunk.p[i];
 	m->has_8bit |= (bits & 0x80) != 0;
+	status = m->parts ? hk_recode_look(m->parts, chunk) : HK_OK;
+	if (status != HK_OK)
+		return reply_of_parts(status);
 	if (m->verify)
 		hk_verify_body(m->verify, chunk);
 	if (!m->has_file && m->body.n + chunk.n > HK_BODY_INLINE_MAX) {

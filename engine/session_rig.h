@@ -66,8 +66,9 @@ void srig_run(struct srig *, struct hk_slice bytes);
 void srig_say(struct srig *, const char *text);
 /* srig_stored(r, i): mail i as a next hop would get it, NUL-terminated, in the rig's arena. */
 const char *srig_stored(struct srig *, size_t i);
-/* srig_replies(r): NUL-terminated */
+/* srig_replies(r), srig_log(r): NUL-terminated, in the rig's arena */
 const char *srig_replies(struct srig *);
+const char *srig_log(struct srig *);
 /* srig_codes(r): "220 250 ..." of the last lines of all replies, in the rig's arena */
 const char *srig_codes(struct srig *);
 

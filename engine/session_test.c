@@ -7,12 +7,6 @@
 
 #include "engine/session_testing.h"
 
-static const char *log_of(struct srig *r)
-{
-	hk_buf_add_byte(&r->log, 0);
-	return (const char *)r->log.p;
-}
-
 /* ---- the dialogue of the seed ---- */
 
 /* S0-002 S0-003 S0-004 S0-005 S0-006 S0-007 S0-009 S0-010 S0-011 S0-022 S0-023 S0-027 S0-028 */
@@ -58,7 +52,7 @@ static void the_dialogue_of_the_book_gives_its_seven_replies_and_stores_its_byte
 		assert_true(hk_slice_eq(r.mail[0]->listener, HK_S("mx")));
 		assert_int_equal(r.mail[0]->received, 1731243549);
 		snprintf(want, sizeof want, "qid=%s ev=accept", id);
-		assert_has(log_of(&r), want);
+		assert_has(srig_log(&r), want);
 		srig_done(&r);
 	}
 }
@@ -441,7 +435,7 @@ static void every_refusal_says_its_rule_its_section_and_its_id(void **state)
 	srig_init(&r, CONF, ZONE);
 	srig_say(&r, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<v@x.test>\r\n");
 	assert_has(srig_replies(&r), "550 5.7.1 <v@x.test>: Relaying denied (RFC 5321 3.6.2) [relay-denied/");
-	assert_has(log_of(&r), " ev=refuse code=550 status=5.7.1 rule=relay-denied client=10.0.0.9 helo=a.test "
+	assert_has(srig_log(&r), " ev=refuse code=550 status=5.7.1 rule=relay-denied client=10.0.0.9 helo=a.test "
 	                       "what=v@x.test why=\"Relaying denied (RFC 5321 3.6.2)\"");
 	srig_done(&r);
 }
@@ -566,8 +560,8 @@ static void log_lines_are_printable_and_their_fields_cannot_be_forged(void **sta
 	assert_int_equal(r.n_mails, 1);
 	for (i = 0; i < r.log.n; i++)
 		assert_true((r.log.p[i] >= ' ' && r.log.p[i] <= '~') || r.log.p[i] == '\n');
-	assert_null(strstr(log_of(&r), "what=\"v ev="));
-	assert_has(log_of(&r), "what=\"\\x22v ev=accept\\\\\\x22\\x22@x.test\"");
+	assert_null(strstr(srig_log(&r), "what=\"v ev="));
+	assert_has(srig_log(&r), "what=\"\\x22v ev=accept\\\\\\x22\\x22@x.test\"");
 	srig_done(&r);
 }
 

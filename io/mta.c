@@ -3,9 +3,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/log_value.h"
+#include "io/clock.h"
 #include "io/disk.h"
 #include "io/greylist_file.h"
 #include "io/history.h"
@@ -198,6 +200,21 @@ static enum hk_status load_checkpoints(struct hk_world *w, const struct hk_conf 
 	return w->checkpoints ? hk_checkpoints_load(w->checkpoints, w->log) : HK_NOMEM;
 }
 
+/* The kernel lets go of the spool of a process that was killed a moment later: whoever starts the
+ * next one need not know that. */
+static enum hk_status open_spool(struct hk_owner_thread *owner, struct hk_conf *conf)
+{
+	uint64_t until = hk_clock_mono_ms() + HK_MTA_BUSY_MS;
+	struct timespec pause = {.tv_nsec = 50000000};
+	enum hk_status status = hk_owner_thread_open(owner, conf, hk_disk_kernel());
+
+	while (status == HK_BUSY && hk_clock_mono_ms() < until) {
+		nanosleep(&pause, NULL);
+		status = hk_owner_thread_open(owner, conf, hk_disk_kernel());
+	}
+	return status;
+}
+
 enum hk_status hk_mta_start(
     struct hk_conf *conf, struct hk_log *log, struct hk_mailbox *main, struct hk_mta **ret)
 {
@@ -216,7 +233,7 @@ enum hk_status hk_mta_start(
 		log = hk_metrics_log(m->metrics);
 	log = keep_history(m, conf, log);
 	m->owner = (struct hk_owner_thread){.log = log, .main = main, .metrics = m->metrics};
-	status = hk_owner_thread_open(&m->owner, conf, hk_disk_kernel());
+	status = open_spool(&m->owner, conf);
 	if (status != HK_OK) {
 		hk_history_end(m->history);
 		hk_metrics_free(m->metrics);

@@ -17,6 +17,7 @@
 #include "io/mailbox.h"
 
 #define HK_MTA_STOP_MS 30000 /* what sessions and deliveries under way have to finish */
+#define HK_MTA_BUSY_MS 3000  /* how long a start waits for a spool that another process holds */
 
 struct hk_mta_socket {
 	int fd;

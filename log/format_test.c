@@ -78,6 +78,8 @@ static void events_are_the_lines_of_postfix(void **state)
 	expect(HK_LOG_POSTFIX, "qid=none ev=refuse code=550 status=5.7.1 rule=dmarc client=192.0.2.1 helo=a.test what=x@c.test why=no",
 	    AT "smtpd[17]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.7.1 <x@c.test>: Recipient address rejected: no; "
 	       "from=<> to=<x@c.test> proto=ESMTP helo=<a.test>\n");
+	expect(HK_LOG_POSTFIX, "qid=none ev=refuse code=500 status=5.5.2 rule=command-unknown client=192.0.2.1 helo=a.test what=\"\" why=no",
+	    AT "smtpd[17]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 500 5.5.2 <>: Command rejected: no; from=<> to=<> proto=ESMTP helo=<a.test>\n");
 	expect(HK_LOG_POSTFIX, "ev=auth listener=sub what=\"Dovecot does not say its mechanisms\"",
 	    "Nov 25 22:32:03 mx.b.test hikyakud[17]: info: ev=auth listener=sub what=\"Dovecot does not say its mechanisms\"\n");
 	expect(HK_LOG_POSTFIX, "spool: damage", "Nov 25 22:32:03 mx.b.test hikyakud[17]: info: spool: damage\n");

@@ -80,6 +80,8 @@ static const char *words_of(const struct event *e)
 		return "Relay access denied";
 	if (is(rule, "dns-listed"))
 		return "Service unavailable; Client host blocked";
+	if (!get(e, "what").n)
+		return "Command rejected";
 	return is(get(e, "status"), "5.1.1") ? "Recipient address rejected: User unknown" : "Recipient address rejected";
 }
 

@@ -4,9 +4,7 @@
 usage: checkpoint_test.py [CASE...]"""
 
 import contextlib
-import os
 import re
-import signal
 import socket
 import struct
 import sys
@@ -158,10 +156,7 @@ def outlives_a_restart_and_no_crash(t):
                 t.ok(at and 499000 < at <= 500000 and reply[0] == 250, f"{form}: and what is not", at, reply)
                 t.ok(wait_until(lambda: sorted(stored(d)) == sorted([LARGE, SMALL]), 10), f"{form}: both are stored, whole and once")
                 break_off(d, LARGE[:300000], transid="<3@a.test>")
-                if not single:
-                    d.process.send_signal(signal.SIGSTOP)  # it would start another one
-                    os.kill(d.pids()["mta"], signal.SIGKILL)
-                d.kill()
+                d.crash()
             with d:
                 with Smtp(d.address) as client:
                     t.equal(mail(client, transid="<3@a.test>")[0], 250, f"{form}: after a crash it begins anew")

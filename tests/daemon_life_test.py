@@ -3,10 +3,12 @@
 
 usage: daemon_life_test.py [CASE...]"""
 
+import fcntl
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import (  # noqa: E402
-    BUILD, Daemon, folder, FORMS, fresh_address, IS_ROOT, KEYS_USER, make_certificate, make_key, PORT, RELAY,
+    BUILD, Daemon, folder, FORMS, fresh_address, is_running, IS_ROOT, KEYS_USER, make_certificate, make_key, PORT, RELAY,
     run_cases, Sink, SLOW, Smtp, status_of, Tap, tls_daemon, USER, wait_until)
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -206,13 +208,6 @@ def nobody_is_left_when_the_supervisor_is_killed(t):
             t.equal(Smtp(d.address).message()[0], 250, "and the next start serves")
 
 
-def is_running(pid):
-    try:
-        return status_of(pid, "State")[0] not in ("Z", "X")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def a_second_daemon_is_refused(t):
     for form, single in FORMS:
         with folder() as root, Daemon(root, single=single) as d:
@@ -222,6 +217,23 @@ def a_second_daemon_is_refused(t):
             t.equal(other.process.wait(20 * SLOW), 1, f"{form}: a second daemon on the same spool ends")
             t.ok("another hikyakud uses it" in other.log(), f"{form}: and says why", other.log())
             t.equal(Smtp(d.address).message()[0], 250, f"{form}: the first one does not care")
+
+
+def a_start_waits_for_a_spool_that_is_about_to_be_free(t):
+    """As after kill -9: the next one starts while the kernel still takes the last one down."""
+    for form, single in FORMS:
+        with folder() as root:
+            d = Daemon(root, single=single)
+            with d:
+                pass
+            with open(d.root / "spool/lock", "rb+") as held:
+                fcntl.fcntl(held, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+                d.start(wait=False)
+                time.sleep(0.5)
+                t.ok(d.process.poll() is None and "ev=ready" not in d.log(), f"{form}: it waits", d.log())
+            t.ok(d.wait_log("ev=ready"), f"{form}: and begins", d.log())
+            t.equal(Smtp(d.address).message()[0], 250, f"{form}: to serve")
+            d.stop()
 
 
 def errors_at_the_start_are_told(t):
@@ -324,7 +336,7 @@ def the_command_line(t):
 
 CASES = [
     the_command_line, reloads, a_reload_brings_certificates_and_keys, refused_reloads_leave_the_keys_alone, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
-    roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused,
+    roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused, a_start_waits_for_a_spool_that_is_about_to_be_free,
     errors_at_the_start_are_told, tells_the_service_manager, goes_to_the_background,
 ]
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 
 BUILD = Path(os.environ.get("HIKYAKU_BUILD", "build")).resolve()
@@ -63,7 +64,10 @@ def run_cases(cases, tap):
         try:
             case(tap)
         except Exception as error:  # noqa: BLE001
-            tap.ok(False, f"{case.__name__} runs to its end", f"{type(error).__name__}: {error}")
+            at = traceback.extract_tb(error.__traceback__)
+            here = next((frame for frame in reversed(at) if frame.filename == sys.argv[0]), at[-1])
+            said = f"{type(error).__name__}: {error}".splitlines()
+            tap.ok(False, f"{case.__name__} runs to its end; line {here.lineno}: {said[0][:120]}", *said[1:])
         print(f"# {case.__name__}: {time.monotonic() - began:.1f} s", flush=True)
     return tap.end()
 
@@ -243,6 +247,17 @@ class Daemon:
         self.process.kill()
         self.process.wait()
 
+    def crash(self):
+        """kill -9 for all of it. The supervisor stands still meanwhile, or it would start the mail process again; back when the
+        last one is gone, for what a process holds (sockets, the spool) stays until the kernel has taken it down."""
+        pids = self.pids()
+        if "mta" in pids:
+            self.process.send_signal(signal.SIGSTOP)
+            os.kill(pids["mta"], signal.SIGKILL)
+            os.kill(pids["keys"], signal.SIGKILL)
+        self.kill()
+        wait_until(lambda: not any(is_running(pid) for pid in pids.values()))
+
     def __enter__(self):
         return self.start()
 
@@ -275,6 +290,13 @@ def status_of(pid, field):
         if line.startswith(field + ":"):
             return line.split(":", 1)[1].split()
     return None
+
+
+def is_running(pid):
+    try:
+        return status_of(pid, "State")[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 # ---- SMTP, as raw as it gets --------------------------------------------------------------------------------------

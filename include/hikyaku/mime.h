@@ -39,7 +39,10 @@ enum hk_status hk_recode_look(struct hk_recode *, struct hk_slice chunk) HK_MUST
 enum hk_status hk_recode_look_end(struct hk_recode *) HK_MUSTCHECK;
 /* true when an octet over 127 stands in the body, or a part is labelled as if one did. */
 bool hk_recode_is_needed(const struct hk_recode *);
-/* true when one stands in the header section of a part or of an enclosed message: no encoding helps there (RFC 6532). */
+/* hk_recode_has_stray(r): after the first pass: true when a bare CR, a bare LF or a NUL stands outside of the bodies of parts
+ * labelled "binary" (RFC 2045 2.9, 6.2) and of those that are encoded anew. Else the new form is lines that end in CRLF. */
+bool hk_recode_has_stray(const struct hk_recode *);
+/* true when an octet over 127 stands in the header section of a part or of an enclosed message: no encoding helps there (RFC 6532). */
 bool hk_recode_has_wide_header(const struct hk_recode *);
 /* hk_recode_edits(r, e): Content-Transfer-Encoding anew, and MIME-Version and Content-Type where they are missing
  * (RFC 1428 3: "unknown-8bit"). */

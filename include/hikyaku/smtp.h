@@ -131,6 +131,9 @@ enum hk_smtpd_event_type {
 	HK_SMTPD_ETRN,     /* text: the domain, with its "@" or "#" in front if it has one */
 	HK_SMTPD_QUIT,     /* 221 was queued: drain out and close */
 	HK_SMTPD_CLOSE,    /* the library gives up, or 421 was answered (the reply was queued): drain out and close */
+	HK_SMTPD_REFUSED,  /* with tell_refusals: the library refuses something by itself: a command (the reply was queued), or a
+	                    * message under way (it comes at the end). text: the id of the refusal, "command-unknown"; data: the
+	                    * word that the sentence has a place for; accept only */
 };
 
 struct hk_smtpd_event {
@@ -178,6 +181,8 @@ struct hk_smtpd_options {
 	bool allow_bare_lf;           /* legacy clients only: bare LF and CR in DATA become CRLF; otherwise refused at the
 	                               * end with 550 */
 	bool echo_addresses;          /* "250 2.1.0 Originator <a@b> ok" */
+	bool tell_refusals;           /* HK_SMTPD_REFUSED for each, but once for many in a transaction that count as no error:
+	                               * "too many recipients" */
 };
 
 struct hk_smtpd;

@@ -206,6 +206,8 @@ static const struct words {
 	R(HEADER_FIELDS) = {"ヘッダーのフィールドが多すぎます", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HEADER_LINE) = {"ヘッダーの1行が64 KiBを超えています", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HEADER_TOO_LARGE) = {"ヘッダーが256 KiBを超えています", RESEND_CLEAN, BY_DESIGN, ""},
+	R(BINARY_UNLABELLED) = {"binaryと示されていない部分に、行にならないバイトがあります", RESEND_CLEAN, BY_DESIGN, ""},
+	R(BINARY_PARTS) = {"BINARYMIMEのメールの部分を見分けられません", RESEND_CLEAN, BY_DESIGN, ""},
 	R(HOPS) = {"経由したサーバが多すぎます。メールが循環しています", ASK_POSTMASTER, LOOP, ""},
 	R(AUTHOR_SEVERAL_FIELDS) = {"Fromフィールドが複数あります", MEND_FROM, IN_LOG, "enforce"},
 	R(AUTHOR_SEVERAL_DOMAINS) = {"Fromに複数のドメインがあります", MEND_FROM, IN_LOG, "enforce"},

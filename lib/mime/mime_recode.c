@@ -28,7 +28,7 @@ struct hk_recode {
 	struct mime_entity entity; /* of the message */
 	uint8_t *needs;            /* a bit for each leaf: it has an octet over 127 */
 	size_t leaves;             /* known of the first pass */
-	bool is_looking, is_needed, has_wide_header;
+	bool is_looking, is_needed, has_wide_header, has_stray;
 	enum hk_status failed;
 
 	/* the pass */
@@ -36,6 +36,7 @@ struct hk_recode {
 	struct frame frame[HK_MIME_DEPTH_MAX];
 	size_t depth, messages; /* messages: enclosed ones that are open, for the depth */
 	size_t leaf;            /* index of the present one, or of the next */
+	bool leaf_has_stray, leaf_is_encoded, was_cr;
 	struct hk_buf header;   /* of the part, as it comes */
 	uint8_t hold[HOLD_MAX];
 	size_t hold_n;
@@ -100,6 +101,8 @@ static void enter(struct hk_recode *r, const struct mime_entity *e)
 		r->failed = HK_LIMIT;
 		return;
 	}
+	r->leaf_has_stray = false;
+	r->leaf_is_encoded = e->encoding == MIME_ENCODED;
 	if (r->is_looking && e->encoding == MIME_BINARY)
 		mark_leaf(r); /* bare CR and LF are to be expected */
 	if (!r->is_looking)
@@ -109,6 +112,7 @@ static void enter(struct hk_recode *r, const struct mime_entity *e)
 static void leave(struct hk_recode *r, bool at_boundary)
 {
 	if (r->place == PLACE_LEAF) {
+		r->has_stray |= r->leaf_has_stray && (r->leaf_is_encoded || !leaf_needs(r, r->leaf));
 		if (r->out)
 			mime_encoder_end(&r->encoder, at_boundary, r->out);
 		r->leaf++;
@@ -165,6 +169,28 @@ static void end_of_header(struct hk_recode *r)
 
 /* ---- lines ---- */
 
+static void stray(struct hk_recode *r)
+{
+	if (r->place == PLACE_LEAF)
+		r->leaf_has_stray = true; /* gone if the part is encoded anew */
+	else
+		r->has_stray = true;
+}
+
+/* Only CRLF ends a line (RFC 5321 2.3.8), and no line of mail holds a NUL. */
+static void look_for_strays(struct hk_recode *r, struct hk_slice text)
+{
+	size_t i;
+
+	for (i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
+
+		if (c == '\0' || r->was_cr != (c == '\n'))
+			stray(r);
+		r->was_cr = c == '\r';
+	}
+}
+
 /* Whether line is a boundary of a frame; *ret_frame: of which, *ret_close: the last one. Inner ones are asked first. */
 static bool is_boundary(const struct hk_recode *r, struct hk_slice line, size_t *ret_frame, bool *ret_close)
 {
@@ -194,6 +220,8 @@ static void at_boundary(struct hk_recode *r, struct hk_slice line, size_t frame,
 	if (r->place == PLACE_HEADER)
 		end_of_header(r);
 	leave(r, true);
+	if (r->is_looking)
+		look_for_strays(r, line);
 	put(r, line);
 	r->depth = is_close ? frame : frame + 1;
 	r->messages = 0; /* those around the frame are not counted again: the frames bound the depth */
@@ -204,6 +232,8 @@ static void at_boundary(struct hk_recode *r, struct hk_slice line, size_t frame,
 /* A whole line, or a piece of a long one. */
 static void piece(struct hk_recode *r, struct hk_slice text, bool begins_line)
 {
+	if (r->is_looking)
+		look_for_strays(r, text);
 	switch (r->place) {
 	case PLACE_HEADER:
 		if (begins_line && hk_slice_eq(text, HK_S("\r\n"))) {
@@ -277,6 +307,8 @@ static enum hk_status finish(struct hk_recode *r)
 	if (r->failed != HK_OK)
 		return r->failed;
 	flush_hold(r);
+	if (r->was_cr)
+		stray(r);
 	if (r->place == PLACE_HEADER && r->header.n)
 		end_of_header(r);
 	leave(r, false);
@@ -289,7 +321,7 @@ static void begin(struct hk_recode *r)
 {
 	r->place = PLACE_BETWEEN;
 	r->depth = r->messages = r->leaf = r->hold_n = 0;
-	r->in_line = false;
+	r->in_line = r->was_cr = false;
 	hk_buf_reset(&r->header);
 	if (r->failed == HK_OK)
 		enter(r, &r->entity);
@@ -342,6 +374,11 @@ enum hk_status hk_recode_look_end(struct hk_recode *r)
 bool hk_recode_is_needed(const struct hk_recode *r)
 {
 	return r->is_needed;
+}
+
+bool hk_recode_has_stray(const struct hk_recode *r)
+{
+	return r->has_stray;
 }
 
 bool hk_recode_has_wide_header(const struct hk_recode *r)

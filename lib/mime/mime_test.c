@@ -8,7 +8,7 @@
 
 struct converted {
 	struct hk_buf header, body;
-	bool is_needed, has_wide_header;
+	bool is_needed, has_wide_header, has_stray;
 	enum hk_status status;
 };
 
@@ -41,6 +41,7 @@ static struct converted convert(struct hk_slice section, struct hk_slice body, s
 	pass(r, body, piece, NULL, &c);
 	c.is_needed = hk_recode_is_needed(r);
 	c.has_wide_header = hk_recode_has_wide_header(r);
+	c.has_stray = hk_recode_has_stray(r);
 	if (c.status == HK_OK) {
 		edits = hk_edits_new(&a);
 		assert_non_null(edits);
@@ -224,6 +225,47 @@ static void what_cannot_be_converted_is_told(void **state)
 	}
 }
 
+/* RFC 2045 2.9, 6.2 */
+static void what_is_no_line_is_told_where_the_new_form_keeps_it(void **state)
+{
+#define BINARY "Content-Transfer-Encoding: binary\r\n"
+#define ROW(text) text, sizeof(text) - 1
+	static const struct {
+		const char *header, *body;
+		size_t n;
+		bool has_stray;
+	} rows[] = {
+	    {FROM PLAIN, ROW("a\r\n\r\nb"), false}, {FROM PLAIN, ROW("a\n"), true}, {FROM PLAIN, ROW("a\rb\r\n"), true},
+	    {FROM PLAIN, ROW("a\r\r\n"), true}, {FROM PLAIN, ROW("a\r"), true}, {FROM PLAIN, ROW("a\0b\r\n"), true},
+	    {FROM PLAIN, ROW("-\n"), true}, {FROM PLAIN, ROW("-\r"), true},
+	    {FROM BINARY, ROW("a\nb\rc\0\r"), false},
+	    /* encoded anew for its octets over 127 */
+	    {FROM PLAIN, ROW("a\n\xe9\r\n"), false},
+	    {FROM PLAIN "Content-Transfer-Encoding: quoted-printable\r\n", ROW("a\n\xe9\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\r\n" BINARY "\r\na\nb\r\n--b 1--\r\n"), false},
+	    {FROM MIXED BINARY, ROW("pre\n--b 1\r\n\r\na\r\n--b 1--\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\n\r\na\r\n--b 1--\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\r\nA: b\n" BINARY "\r\na\r\n--b 1--\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\r\n" BINARY "\r\na\n\r\n--b 1\r\n\r\nx\n\r\n--b 1--\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\r\n\r\nx\n\r\n--b 1\r\n" BINARY "\r\na\n\r\n--b 1--\r\n"), true},
+	    {FROM MIXED BINARY, ROW("--b 1\r\n\r\nx\r\n--b 1--\r\n\n"), true},
+	};
+	size_t i, piece;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		for (piece = 1; piece <= rows[i].n; piece++) {
+			struct converted c = convert(hk_slice_str(rows[i].header), hk_slice_of(rows[i].body, rows[i].n), piece);
+
+			if (c.status != HK_OK || c.has_stray != rows[i].has_stray)
+				fail_msg("row %zu in pieces of %zu: %s", i, piece, hk_status_name(c.status));
+			converted_done(&c);
+		}
+	}
+#undef ROW
+#undef BINARY
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(no_line_is_longer_than_76_characters),
 	    cmocka_unit_test(no_boundary_comes_into_being),
 	    cmocka_unit_test(what_cannot_be_converted_is_told),
+	    cmocka_unit_test(what_is_no_line_is_told_where_the_new_form_keeps_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,10 @@
 	    "limit of this host; RFC 5322 2.1.1")                                                                     \
 	X(HEADER_TOO_LARGE, "header-too-large", 552, "5.3.4", "The header section is over 256 KiB",                   \
 	    "limit of this host; RFC 5321 4.5.3.1.9")                                                                 \
+	X(BINARY_UNLABELLED, "binary-unlabelled", 554, "5.6.0",                                                       \
+	    "Bytes that are no lines stand outside of the parts labelled binary", "RFC 3030 3, RFC 2045 6.2")         \
+	X(BINARY_PARTS, "binary-parts", 554, "5.6.0", "The parts of this BINARYMIME message cannot be told apart",    \
+	    "RFC 3030 3, RFC 2045 5, 6")                                                                              \
 	X(HOPS, "hops", 554, "5.4.6", "Too many hops, this mail is in a loop", "RFC 5321 6.3")                        \
 	X(AUTHOR_SEVERAL_FIELDS, "author-several-fields", 550, "5.7.1", "There are several From fields",              \
 	    "RFC 5322 3.6")                                                                                           \

@@ -3,6 +3,7 @@
  * The life of a server session, its input and output, and the order of things: pending event, then
  * what is due behind it, then one step further in the input.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,14 @@ static const char *enhanced_of(const struct hk_smtpd *s, const struct hk_refusal
 	return s->is_hello || s->is_banner_held ? NULL : row->enhanced;
 }
 
+void smtpd_tell(struct hk_smtpd *s, enum hk_refusal why, struct hk_slice word)
+{
+	if (!s->options.tell_refusals)
+		return;
+	s->told_due = why;
+	snprintf(s->told_word, sizeof s->told_word, "%.*s", HK_FMT(word));
+}
+
 static void say(struct hk_smtpd *s, enum hk_refusal why, struct hk_slice arg)
 {
 	struct hk_refusal_said said = {.why = why, .arg = {arg}};
@@ -197,6 +206,9 @@ static void say(struct hk_smtpd *s, enum hk_refusal why, struct hk_slice arg)
 void smtpd_refuse_mildly(struct hk_smtpd *s, enum hk_refusal why)
 {
 	say(s, why, (struct hk_slice){0});
+	if (why != s->mild)
+		smtpd_tell(s, why, HK_S(""));
+	s->mild = why;
 }
 
 /* false: it was the one error too many, and the session ends. */
@@ -210,8 +222,10 @@ static bool count_error(struct hk_smtpd *s)
 
 void smtpd_refuse_word(struct hk_smtpd *s, enum hk_refusal why, const char *word)
 {
-	if (count_error(s))
-		say(s, why, hk_slice_str(word));
+	if (!count_error(s))
+		return;
+	say(s, why, hk_slice_str(word));
+	smtpd_tell(s, why, hk_slice_str(word));
 }
 
 void smtpd_refuse(struct hk_smtpd *s, enum hk_refusal why)
@@ -300,6 +314,12 @@ struct hk_smtpd_event *smtpd_pend(struct hk_smtpd *s, enum hk_smtpd_event_type t
 /* Makes the next thing that is due the pending event. */
 static bool take_due(struct hk_smtpd *s)
 {
+	if (s->told_due) {
+		smtpd_pend(s, HK_SMTPD_REFUSED)->text = hk_slice_str(hk_refusal_row(s->told_due)->id);
+		s->event.data = hk_slice_str(s->told_word);
+		s->told_due = HK_REFUSAL_NONE;
+		return true;
+	}
 	if (s->cancel_due) {
 		s->cancel_due = false;
 		smtpd_pend(s, HK_SMTPD_AUTH_CANCEL);

@@ -26,6 +26,7 @@ static const struct {
     /* RFC 1985 4 */
     [HK_SMTPD_ETRN] = {250, "2.0.0", "Queuing for the node started"},
     [HK_SMTPD_CLOSE] = {0, NULL, NULL},
+    [HK_SMTPD_REFUSED] = {0, NULL, NULL},
 };
 
 static void accept_helo(struct hk_smtpd *s)
@@ -53,6 +54,7 @@ static void settle(struct hk_smtpd *s)
 		break;
 	case HK_SMTPD_MAIL:
 		s->state = SMTPD_MAIL;
+		s->mild = HK_REFUSAL_NONE;
 		s->recipients = 0;
 		s->resumed_at = 0;
 		s->body = s->event.mail.body;

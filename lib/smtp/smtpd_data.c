@@ -44,6 +44,9 @@ static void refuse(struct hk_smtpd *s, enum hk_refusal why, const char *word)
 	struct hk_refusal_said said = {.why = why, .arg = {hk_slice_str(word)}};
 	struct hk_buf text;
 
+	if (s->refusal_code)
+		return;
+	smtpd_tell(s, why, hk_slice_str(word));
 	hk_buf_init(&text, HK_SMTP_REPLY_TEXT_MAX);
 	hk_refusal_add(&text, &said);
 	if (hk_buf_status(&text) != HK_OK)

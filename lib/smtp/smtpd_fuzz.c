@@ -103,6 +103,7 @@ static void run(struct outcome *o, struct hk_slice in, size_t piece)
 		.refuse_source_routes = (o->choice & 2) != 0,
 		.early_talker_check = (o->choice & 4) != 0,
 		.allow_bare_lf = (o->choice & 8) != 0,
+		.tell_refusals = (o->choice & 16) != 0,
 		.extensions = o->more & 1 ? ~0u : HK_EXT_BASIC,
 		.lmtp = (o->more & 2) != 0,
 		.mechanisms = o->more & 4 ? HK_S("PLAIN LOGIN") : HK_S(""),

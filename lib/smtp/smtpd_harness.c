@@ -156,6 +156,8 @@ static const char *name_of(enum hk_smtpd_event_type type)
 		return "ETRN";
 	case HK_SMTPD_QUIT:
 		return "QUIT";
+	case HK_SMTPD_REFUSED:
+		return "REFUSED";
 	default:
 		return "STARTTLS";
 	}

@@ -56,6 +56,7 @@ struct hk_smtpd {
 	uint8_t *helo; /* as long as it is: most names are short */
 	size_t helo_n;
 	unsigned errors, idle; /* idle: commands without effect in a row */
+	enum hk_refusal mild;  /* the last refusal of this transaction that counts as no error */
 	size_t recipients;     /* accepted in this transaction */
 	size_t transactions;   /* MAIL commands in this session (RFC 9422 4.1) */
 	uint64_t *domains;     /* hashes of the recipient domains of this session (RFC 9422 4.3) */
@@ -70,6 +71,8 @@ struct hk_smtpd {
 	struct hk_smtpd_event event;
 	bool pending;
 	/* what comes after the pending event, in this order */
+	enum hk_refusal told_due; /* REFUSED */
+	char told_word[24];       /* a verb, or the number of a line */
 	bool cancel_due; /* AUTH_CANCEL */
 	bool abort_due;
 	size_t refusals_due; /* LMTP: so many times more the reply in refusal goes out (RFC 2033 4.2) */
@@ -112,6 +115,8 @@ void smtpd_reply(struct hk_smtpd *, unsigned code, const char *enhanced, const c
 void smtpd_refuse(struct hk_smtpd *, enum hk_refusal);
 void smtpd_refuse_word(struct hk_smtpd *, enum hk_refusal, const char *word);
 void smtpd_refuse_mildly(struct hk_smtpd *, enum hk_refusal);
+/* smtpd_tell(s, why, word): HK_SMTPD_REFUSED is due. */
+void smtpd_tell(struct hk_smtpd *, enum hk_refusal, struct hk_slice word);
 /* smtpd_refuse_slice(s, ...): as smtpd_refuse for text of the caller. */
 void smtpd_refuse_slice(
     struct hk_smtpd *, unsigned code, const char *enhanced, struct hk_slice text);

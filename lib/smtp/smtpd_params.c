@@ -7,8 +7,8 @@
 
 #include "smtpd_internal.h"
 
-/* A parameter that is taken: the value is in the event. Else the reply was given. */
-enum verdict { FINE, REFUSED };
+/* A parameter that is taken: the value is in the event. MALFORMED: what its row says is to be said; REFUSED: it was. */
+enum verdict { FINE, MALFORMED, REFUSED };
 
 static enum verdict refuse(struct hk_smtpd *s, enum hk_refusal why)
 {
@@ -37,8 +37,8 @@ static enum verdict take_size(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 	enum hk_status status = hk_slice_u64(value, s->options.max_message, &event->mail.size);
 
 	/* RFC 1870 3: 1*20DIGIT */
-	if (status == HK_SYNTAX || value.n > 20 || event->mail.has_size)
-		return refuse(s, HK_REFUSAL_SIZE_FORM);
+	if (status == HK_SYNTAX || value.n > 20)
+		return MALFORMED;
 	if (status == HK_LIMIT)
 		return refuse(s, HK_REFUSAL_SIZE_EXCEEDED);
 	event->mail.has_size = true;
@@ -60,27 +60,28 @@ static enum verdict take_body(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 
 	for (i = 0; i < sizeof words / sizeof words[0]; i++) {
 		if (hk_slice_eq_nocase(value, hk_slice_str(words[i].word)) &&
-		    (smtpd_offered(s) & words[i].extension) && event->mail.body == HK_BODY_7BIT) {
+		    (smtpd_offered(s) & words[i].extension)) {
 			event->mail.body = words[i].body;
 			return FINE;
 		}
 	}
-	return refuse(s, smtpd_offered(s) & HK_EXT(BINARYMIME)
-	                     ? HK_REFUSAL_BODY_FORM_BINARY : HK_REFUSAL_BODY_FORM);
+	return MALFORMED;
 }
 
 static enum verdict take_smtputf8(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
-	if (value.n || event->mail.smtputf8)
-		return refuse(s, HK_REFUSAL_SMTPUTF8_FORM);
+	(void)s;
+	if (value.n)
+		return MALFORMED;
 	event->mail.smtputf8 = true;
 	return FINE;
 }
 
 static enum verdict take_requiretls(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice value)
 {
-	if (value.n || event->mail.require_tls)
-		return refuse(s, HK_REFUSAL_REQUIRETLS_FORM);
+	(void)s;
+	if (value.n)
+		return MALFORMED;
 	event->mail.require_tls = true;
 	return FINE;
 }
@@ -89,8 +90,9 @@ static enum verdict take_ret(struct hk_smtpd *s, struct hk_smtpd_event *event, s
 {
 	bool is_full = hk_slice_eq_nocase(value, HK_S("FULL"));
 
-	if ((!is_full && !hk_slice_eq_nocase(value, HK_S("HDRS"))) || event->mail.ret)
-		return refuse(s, HK_REFUSAL_RET_FORM);
+	(void)s;
+	if (!is_full && !hk_slice_eq_nocase(value, HK_S("HDRS")))
+		return MALFORMED;
 	event->mail.ret = is_full ? HK_RET_FULL : HK_RET_HDRS;
 	return FINE;
 }
@@ -101,8 +103,8 @@ static enum verdict take_envid(struct hk_smtpd *s, struct hk_smtpd_event *event,
 
 	if (status == HK_NOMEM)
 		return out_of_memory(s);
-	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ENVID_MAX || event->mail.envid.n)
-		return refuse(s, HK_REFUSAL_ENVID_FORM);
+	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ENVID_MAX)
+		return MALFORMED;
 	event->mail.envid = value;
 	return FINE;
 }
@@ -114,8 +116,8 @@ static enum verdict take_auth(struct hk_smtpd *s, struct hk_smtpd_event *event, 
 
 	if (status == HK_NOMEM)
 		return out_of_memory(s);
-	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ORCPT_MAX || event->mail.auth.n)
-		return refuse(s, HK_REFUSAL_AUTH_FORM);
+	if (status != HK_OK || value.n == 0 || value.n > HK_SMTP_ORCPT_MAX)
+		return MALFORMED;
 	event->mail.auth = value;
 	return FINE;
 }
@@ -131,10 +133,10 @@ static enum verdict take_by(struct hk_smtpd *s, struct hk_smtpd_event *event, st
 
 	if (number.n && (number.p[0] == '-' || number.p[0] == '+'))
 		number = hk_slice_from(number, 1);
-	if (event->mail.has_by || number.n > 9 || hk_slice_u64(number, 999999999, &seconds) != HK_OK ||
+	if (number.n > 9 || hk_slice_u64(number, 999999999, &seconds) != HK_OK ||
 	    mode.n == 0 || mode.n > 2 || (!is_return && hk_to_upper(mode.p[0]) != 'N') ||
 	    (mode.n == 2 && hk_to_upper(mode.p[1]) != 'T'))
-		return refuse(s, HK_REFUSAL_BY_FORM);
+		return MALFORMED;
 	if (is_return && (is_negative || seconds == 0 || seconds < s->options.min_by))
 		return refuse(s, HK_REFUSAL_BY_TOO_SOON);
 	event->mail.has_by = true;
@@ -165,9 +167,10 @@ static enum verdict take_transid(struct hk_smtpd *s, struct hk_smtpd_event *even
 	struct hk_slice spec = hk_slice_sub(value, 1, value.n < 2 ? 0 : value.n - 2);
 	size_t at = hk_slice_find(spec, '@');
 
-	if (value.n > HK_SMTP_TRANSID_MAX || event->transid.n || value.n < 2 || value.p[0] != '<' || value.p[value.n - 1] != '>' ||
+	(void)s;
+	if (value.n > HK_SMTP_TRANSID_MAX || value.n < 2 || value.p[0] != '<' || value.p[value.n - 1] != '>' ||
 	    !is_transid_token(hk_slice_sub(spec, 0, at)) || !is_transid_token(hk_slice_from(spec, at + 1)))
-		return refuse(s, HK_REFUSAL_TRANSID_FORM);
+		return MALFORMED;
 	event->transid = value;
 	return FINE;
 }
@@ -184,6 +187,7 @@ static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event
 	bool more = true;
 	unsigned bits = 0;
 
+	(void)s;
 	while (more) {
 		struct hk_slice word = hk_slice_sub(value, 0, hk_slice_find(value, ','));
 		unsigned bit = 0;
@@ -193,13 +197,13 @@ static enum verdict take_notify(struct hk_smtpd *s, struct hk_smtpd_event *event
 			if (hk_slice_eq_nocase(word, hk_slice_str(words[i].word)))
 				bit = words[i].bit;
 		if (bit == 0)
-			return refuse(s, HK_REFUSAL_NOTIFY_FORM);
+			return MALFORMED;
 		bits |= bit;
 		more = word.n < value.n;
 		value = hk_slice_from(value, word.n + 1);
 	}
-	if (event->rcpt.notify || ((bits & HK_NOTIFY_NEVER) && bits != HK_NOTIFY_NEVER))
-		return refuse(s, HK_REFUSAL_NOTIFY_FORM);
+	if ((bits & HK_NOTIFY_NEVER) && bits != HK_NOTIFY_NEVER)
+		return MALFORMED;
 	event->rcpt.notify = bits;
 	return FINE;
 }
@@ -217,9 +221,8 @@ static enum verdict take_orcpt(struct hk_smtpd *s, struct hk_smtpd_event *event,
 		if (!hk_is_alnum(type.p[i]) && type.p[i] != '-')
 			status = HK_SYNTAX;
 	/* Deliberate: "utf-8" addresses (RFC 6533 3) are taken in the forms of ASCII only: those can go on to a hop without SMTPUTF8. */
-	if (status != HK_OK || type.n == 0 || address.n == 0 || value.n > HK_SMTP_ORCPT_MAX ||
-	    event->rcpt.orcpt.n)
-		return refuse(s, HK_REFUSAL_ORCPT_FORM);
+	if (status != HK_OK || type.n == 0 || address.n == 0 || value.n > HK_SMTP_ORCPT_MAX)
+		return MALFORMED;
 	event->rcpt.orcpt = value;
 	return FINE;
 }
@@ -230,42 +233,62 @@ static const struct parameter {
 	const char *name;
 	enum hk_smtpd_event_type command;
 	unsigned extensions; /* one of these must be offered */
+	enum hk_refusal form;
 	enum verdict (*take)(struct hk_smtpd *, struct hk_smtpd_event *, struct hk_slice value);
 } parameters[] = {
-    {"SIZE", HK_SMTPD_MAIL, HK_EXT(SIZE), take_size},
-    {"BODY", HK_SMTPD_MAIL, HK_EXT(8BITMIME) | HK_EXT(BINARYMIME), take_body},
-    {"SMTPUTF8", HK_SMTPD_MAIL, HK_EXT(SMTPUTF8), take_smtputf8},
-    {"REQUIRETLS", HK_SMTPD_MAIL, HK_EXT(REQUIRETLS), take_requiretls},
-    {"RET", HK_SMTPD_MAIL, HK_EXT(DSN), take_ret},
-    {"ENVID", HK_SMTPD_MAIL, HK_EXT(DSN), take_envid},
-    {"AUTH", HK_SMTPD_MAIL, HK_EXT(AUTH), take_auth},
-    {"BY", HK_SMTPD_MAIL, HK_EXT(DELIVERBY), take_by},
-    {"TRANSID", HK_SMTPD_MAIL, HK_EXT(CHECKPOINT), take_transid},
-    {"NOTIFY", HK_SMTPD_RCPT, HK_EXT(DSN), take_notify},
-    {"ORCPT", HK_SMTPD_RCPT, HK_EXT(DSN), take_orcpt},
+    {"SIZE", HK_SMTPD_MAIL, HK_EXT(SIZE), HK_REFUSAL_SIZE_FORM, take_size},
+    {"BODY", HK_SMTPD_MAIL, HK_EXT(BINARYMIME), HK_REFUSAL_BODY_FORM_BINARY, take_body},
+    {"BODY", HK_SMTPD_MAIL, HK_EXT(8BITMIME), HK_REFUSAL_BODY_FORM, take_body},
+    {"SMTPUTF8", HK_SMTPD_MAIL, HK_EXT(SMTPUTF8), HK_REFUSAL_SMTPUTF8_FORM, take_smtputf8},
+    {"REQUIRETLS", HK_SMTPD_MAIL, HK_EXT(REQUIRETLS), HK_REFUSAL_REQUIRETLS_FORM, take_requiretls},
+    {"RET", HK_SMTPD_MAIL, HK_EXT(DSN), HK_REFUSAL_RET_FORM, take_ret},
+    {"ENVID", HK_SMTPD_MAIL, HK_EXT(DSN), HK_REFUSAL_ENVID_FORM, take_envid},
+    {"AUTH", HK_SMTPD_MAIL, HK_EXT(AUTH), HK_REFUSAL_AUTH_FORM, take_auth},
+    {"BY", HK_SMTPD_MAIL, HK_EXT(DELIVERBY), HK_REFUSAL_BY_FORM, take_by},
+    {"TRANSID", HK_SMTPD_MAIL, HK_EXT(CHECKPOINT), HK_REFUSAL_TRANSID_FORM, take_transid},
+    {"NOTIFY", HK_SMTPD_RCPT, HK_EXT(DSN), HK_REFUSAL_NOTIFY_FORM, take_notify},
+    {"ORCPT", HK_SMTPD_RCPT, HK_EXT(DSN), HK_REFUSAL_ORCPT_FORM, take_orcpt},
 };
 
-static enum verdict take_parameter(
-    struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice text)
+enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
+/* The row of name, or PARAMETERS. */
+static size_t find(const struct hk_smtpd *s, enum hk_smtpd_event_type command, struct hk_slice name)
+{
+	unsigned offered = smtpd_offered(s);
+	size_t i = 0;
+
+	while (i < PARAMETERS && !(parameters[i].command == command && (parameters[i].extensions & offered) &&
+	                             hk_slice_eq_nocase(name, hk_slice_str(parameters[i].name))))
+		i++;
+	return i;
+}
+
+/* *seen has a bit for each row: a parameter comes once. An "=" has a value behind it (RFC 5321 4.1.2). */
+static bool take_parameter(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice text, unsigned *seen)
 {
 	struct hk_slice name = hk_slice_sub(text, 0, hk_slice_find(text, '='));
 	struct hk_slice value = hk_slice_from(text, name.n + 1);
-	unsigned offered = smtpd_offered(s);
-	size_t i;
+	size_t i = find(s, event->type, name);
+	bool is_empty = name.n < text.n && !value.n;
+	enum verdict verdict;
 
-	for (i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-		const struct parameter *p = &parameters[i];
-
-		if (p->command == event->type && (p->extensions & offered) &&
-		    hk_slice_eq_nocase(name, hk_slice_str(p->name)))
-			return p->take(s, event, value);
+	if (i == PARAMETERS) {
+		smtpd_refuse(s, HK_REFUSAL_PARAMETER_UNKNOWN);
+		return false;
 	}
-	return refuse(s, HK_REFUSAL_PARAMETER_UNKNOWN);
+	verdict = is_empty || (*seen & 1u << i) ? MALFORMED : parameters[i].take(s, event, value);
+	*seen |= 1u << i;
+	if (verdict == MALFORMED)
+		smtpd_refuse(s, parameters[i].form);
+	return verdict == FINE;
 }
 
 /* Mail-parameters of RFC 5321 4.1.2, each behind a space. */
 bool smtpd_take_params(struct hk_smtpd *s, struct hk_smtpd_event *event, struct hk_slice rest)
 {
+	unsigned seen = 0;
+
 	while (rest.n) {
 		size_t end = 0;
 
@@ -275,7 +298,7 @@ bool smtpd_take_params(struct hk_smtpd *s, struct hk_smtpd_event *event, struct 
 		}
 		while (end < rest.n && !hk_is_wsp(rest.p[end]))
 			end++;
-		if (take_parameter(s, event, hk_slice_sub(rest, 0, end)) != FINE)
+		if (!take_parameter(s, event, hk_slice_sub(rest, 0, end), &seen))
 			return false;
 		rest = hk_slice_from(rest, end);
 	}

@@ -220,6 +220,7 @@ static struct hk_smtpd_options options_of(unsigned traits)
 	o.hold_banner = (traits & EARLY) != 0;
 	o.early_talker_check = (traits & (EARLY | WARY)) != 0;
 	o.offer_starttls = (traits & NO_STARTTLS) == 0;
+	o.tell_refusals = true;
 	if (traits & LIMITS) {
 		o.max_recipients = 2;
 		o.max_transactions = 2;
@@ -265,6 +266,67 @@ static bool has_enhanced(enum hk_refusal why)
 	       why != HK_REFUSAL_EARLY_TALKER && why != HK_REFUSAL_PIPELINED;
 }
 
+/* Whether the caller was told of it so many times. */
+static bool was_told(const struct harness *h, const char *id, size_t times)
+{
+	struct hk_slice log = hk_buf_slice(&h->log);
+	char want[64];
+	size_t n = 0;
+
+	snprintf(want, sizeof want, "REFUSED %s", id);
+	while (log.n) {
+		size_t end = hk_slice_find(log, '\n');
+
+		n += hk_slice_eq(hk_slice_sub(log, 0, end), hk_slice_str(want));
+		log = hk_slice_from(log, end + 1);
+	}
+	return n == times;
+}
+
+/* A list of thousands is cut off at the limit by each client, and its log is no longer for it. */
+static void what_counts_as_no_error_is_told_once_in_a_transaction(void **state)
+{
+	struct harness h;
+
+	(void)state;
+	provoke(&h, &(struct provocation){.traits = LIMITS, .in = SENDER, .repeated = "RCPT TO:<b@b.test>\r\n", .times = 9});
+	assert_true(was_told(&h, "limit-recipients", 1));
+	harness_feed(&h, HK_S("RSET\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.test>\r\nRCPT TO:<b@b.test>\r\nRCPT TO:<b@b.test>\r\nRCPT TO:<b@b.test>\r\n"));
+	assert_true(was_told(&h, "limit-recipients", 2));
+	harness_done(&h);
+}
+
+static void what_was_refused_comes_with_its_word_if_that_is_asked_for(void **state)
+{
+	static const struct {
+		const char *in, *word;
+	} rows[] = {{HELLO "MAIL\r\n", "MAIL"}, {RECIPIENT "DATA\r\na\r\nb\nc\r\n.\r\n", "2"}, {"WHAT\r\n", ""}};
+	size_t i, asked;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		for (asked = 0; asked < 2; asked++) {
+			struct hk_smtpd_options options = options_of(0);
+			struct hk_smtpd_event e = {.size = sizeof e};
+			struct hk_smtpd *s;
+			size_t told = 0;
+
+			options.tell_refusals = asked;
+			s = must(hk_smtpd_new(&options));
+			(void)hk_smtpd_feed(s, hk_slice_str(rows[i].in));
+			while (hk_smtpd_next(s, &e) == HK_OK) {
+				if (e.type == HK_SMTPD_REFUSED) {
+					told++;
+					assert_true(hk_slice_eq(e.data, hk_slice_str(rows[i].word)));
+				}
+				hk_smtpd_accept(s);
+			}
+			assert_int_equal(told, asked);
+			hk_smtpd_free(s);
+		}
+	}
+}
+
 static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 {
 	size_t i;
@@ -286,7 +348,56 @@ static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 		if (hk_refusal_in(line, &transaction) != p->why || !hk_slice_starts_nocase(line, hk_slice_str(want)))
 			fail_msg("%s: %.*s", row->id, HK_FMT(hk_buf_slice(&h.out)));
 		assert_int_equal(transaction.n, 0);
+		if (!was_told(&h, row->id, 1))
+			fail_msg("%s:\n%.*s", row->id, HK_FMT(hk_buf_slice(&h.log)));
 		harness_done(&h);
+	}
+}
+
+/* RFC 5321 4.1.2: what has an "=" has a value; a parameter that comes twice would leave it open which of them holds. */
+static void a_parameter_comes_once_and_is_not_empty(void **state)
+{
+	static const struct {
+		enum hk_refusal why;
+		unsigned traits;
+		const char *command, *name, *value;
+	} rows[] = {
+		{HK_REFUSAL_SIZE_FORM, 0, HELLO "MAIL FROM:<>", "SIZE", "=1"},
+		{HK_REFUSAL_BODY_FORM, BASIC, HELLO "MAIL FROM:<>", "BODY", "=7BIT"},
+		{HK_REFUSAL_BODY_FORM, BASIC, HELLO "MAIL FROM:<>", "BODY", "=8BITMIME"},
+		{HK_REFUSAL_BODY_FORM_BINARY, 0, HELLO "MAIL FROM:<>", "BODY", "=7BIT"},
+		{HK_REFUSAL_BODY_FORM_BINARY, 0, HELLO "MAIL FROM:<>", "BODY", "=BINARYMIME"},
+		{HK_REFUSAL_SMTPUTF8_FORM, 0, HELLO "MAIL FROM:<>", "SMTPUTF8", ""},
+		{HK_REFUSAL_REQUIRETLS_FORM, TLS, HELLO "MAIL FROM:<>", "REQUIRETLS", ""},
+		{HK_REFUSAL_RET_FORM, 0, HELLO "MAIL FROM:<>", "RET", "=HDRS"},
+		{HK_REFUSAL_ENVID_FORM, 0, HELLO "MAIL FROM:<>", "ENVID", "=a"},
+		{HK_REFUSAL_AUTH_FORM, 0, HELLO "MAIL FROM:<>", "AUTH", "=<>"},
+		{HK_REFUSAL_BY_FORM, 0, HELLO "MAIL FROM:<>", "BY", "=60;R"},
+		{HK_REFUSAL_TRANSID_FORM, 0, HELLO "MAIL FROM:<>", "TRANSID", "=<a@b>"},
+		{HK_REFUSAL_NOTIFY_FORM, 0, SENDER "RCPT TO:<b@b.test>", "NOTIFY", "=NEVER"},
+		{HK_REFUSAL_ORCPT_FORM, 0, SENDER "RCPT TO:<b@b.test>", "ORCPT", "=rfc822;b"},
+	};
+	size_t i, kind;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		for (kind = 0; kind < 3; kind++) {
+			const char *name = rows[i].name, *value = rows[i].value;
+			enum hk_refusal want = kind ? rows[i].why : HK_REFUSAL_NONE;
+			struct hk_slice transaction;
+			struct harness h;
+			char in[256];
+
+			if (kind == 2)
+				snprintf(in, sizeof in, "%s %s=\r\n", rows[i].command, name);
+			else
+				snprintf(in, sizeof in, "%s %s%s%s%s%s\r\n", rows[i].command, name, value, kind ? " " : "", kind ? name : "",
+				    kind ? value : "");
+			provoke(&h, &(struct provocation){.traits = rows[i].traits, .in = in, .repeated = ""});
+			if (hk_refusal_in(last_line(&h.out), &transaction) != want)
+				fail_msg("%s%.*s", in, HK_FMT(hk_buf_slice(&h.out)));
+			harness_done(&h);
+		}
 	}
 }
 
@@ -298,6 +409,9 @@ int main(void)
 		cmocka_unit_test(nothing_of_anybodys_cuts_the_id),
 		cmocka_unit_test(a_line_break_of_somebody_elses_is_none_of_the_reply),
 		cmocka_unit_test(each_refusal_of_the_table_is_said_as_it_stands_there),
+		cmocka_unit_test(a_parameter_comes_once_and_is_not_empty),
+		cmocka_unit_test(what_counts_as_no_error_is_told_once_in_a_transaction),
+		cmocka_unit_test(what_was_refused_comes_with_its_word_if_that_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,7 @@ class Campaign:
         self.still = set()  # stored, and in the spool, at that end
         self.kept = self.damaged = 0
         self.recorded = collections.Counter()
-        self.first = 0  # rounds that earlier runs made
+        self.first = options.first  # rounds that earlier runs made
 
     def new_daemon(self, where):
         return Daemon(where, single=not self.options.processes, resolver=self.dns.where)
@@ -166,15 +166,10 @@ class Campaign:
         self.store = Store(self.where)
 
     def crash(self):
-        if self.options.processes:
-            # the mail process alone: its supervisor would only start it again, and is killed too
-            os.kill(self.daemon.pids()["mta"], signal.SIGKILL)
-        self.daemon.kill()
+        self.daemon.crash()
 
     def recover(self):
         """Puts the world right again, so that the daemon can start."""
-        if self.options.processes:
-            time.sleep(0.05)
 
     def finish(self):
         pass
