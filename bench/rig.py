@@ -49,13 +49,13 @@ class Sink:
 
 
 def relay(root, sink, listener="", **settings):
-    """A Daemon as it is shipped, not started: it takes all that comes from 127/8 and hands it to the sink. It asks who clients are, and is told
+    """A Daemon as it is shipped, not started: it takes all that comes from 127/8 and hands it to the sink (None: nobody listens there). It asks who clients are, and is told
     at once that they have no name: an answer that never comes would be measured."""
     if "resolver" not in settings:
         settings["resolver"] = Dns({}, port=53).where
     values = {"workers": None, "retry": None, "lifetime": None, "accept": None, "resolver_timeout": None, "timezone": None, "hostname": "hikyaku.test",
               "operator_socket": f"{root}/operator", **settings}
-    return Daemon(root, LISTENER.format(listener), f"route * {{ via smtp {sink.address}:{PORT}; tls off; }}", single=False, **values)
+    return Daemon(root, LISTENER.format(listener), f"route * {{ via smtp {sink.address if sink else fresh_address()}:{PORT}; tls off; }}", single=False, **values)
 
 
 def start_load(to, *options, wrap=list):
