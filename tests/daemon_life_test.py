@@ -230,10 +230,13 @@ def a_private_key_is_nowhere_but_with_its_process(t):
             t.ok(wait_until(lambda: any(b"Action: failed" in message[2] for message in sink.messages) and len(sink.messages) == 2, 20),
                  "it delivers to one, and reports of the other", d.log())
             t.ok(any(b"DKIM-Signature" in message[2] for message in sink.messages), "and signs")
-            t.ok(any(mark in memory_of(d.pids()["keys"]) for mark in marks), "the process of the keys has it, so that it would be seen elsewhere")
-            for role in ("mta", "supervisor"):
-                memory = memory_of(d.pids()[role])
-                t.ok(len(memory) > 100000 and not any(mark in memory for mark in marks), f"{role}: not in its memory")
+            if re.search("lib[at]san", Path(f"/proc/{d.pids()['mta']}/maps").read_text()):
+                t.skip("memory, of which a sanitizer has gigabytes", "a sanitizer is in it")
+            else:
+                t.ok(any(mark in memory_of(d.pids()["keys"]) for mark in marks), "the process of the keys has it, so that it would be seen elsewhere")
+                for role in ("mta", "supervisor"):
+                    memory = memory_of(d.pids()[role])
+                    t.ok(len(memory) > 100000 and not any(mark in memory for mark in marks), f"{role}: not in its memory")
             files = [path for path in (*(root / "spool").rglob("*"), root / "log") if path.is_file()]
             t.equal([str(path) for path in files if any(mark in path.read_bytes() for mark in marks)], [], "not in the spool, nor in the log")
             t.ok(not any(mark in message[2] for message in sink.messages for mark in marks), "not in what was sent")
