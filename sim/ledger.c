@@ -312,6 +312,13 @@ void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
 	}
 }
 
+bool hk_sim_may_be_given_up(const struct hk_sim *s, int64_t received)
+{
+	int64_t age = s->now.utc - received;
+
+	return (age > 0 ? age : 0) + (int64_t)s->jumped_s >= HK_SIM_LIFETIME / 2;
+}
+
 /* I1: acknowledged means delivered, or its sender told, or nobody to tell. */
 static void check_rcpt(struct hk_sim *s, size_t number, const struct hk_sim_rcpt *r)
 {

@@ -77,6 +77,9 @@ void hk_sim_ledger_crashed(struct hk_sim *);
 /* A job's results reached the owner; and: all that reached it is durable, but for the messages it still holds results of. */
 void hk_sim_ledger_posted(struct hk_sim *, const struct hk_job *);
 void hk_sim_ledger_recorded(struct hk_sim *, const struct hk_returned *still);
+/* hk_sim_may_be_given_up(s, received): a DSN of that time may by now be dropped for its age, of which nobody is told. A clock that
+ * was set back does not make it younger: its age as it was known before may be in the server's mind. */
+bool hk_sim_may_be_given_up(const struct hk_sim *, int64_t received);
 /* At the end, when all is quiet. */
 void hk_sim_ledger_check(struct hk_sim *);
 void hk_sim_ledger_done(struct hk_sim *);

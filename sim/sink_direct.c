@@ -82,9 +82,8 @@ static void draw_one(struct hk_sim *s, const struct hk_mail *m, struct hk_slice 
 		hk_sim_ledger_delivered(s, m->mail_from, address, body);
 	else if (r->outcome == HK_RCPT_FAILED)
 		hk_sim_ledger_failed(s, address, body);
-	else if (!m->mail_from.n && s->now.utc - m->received + (int64_t)s->jumped_s > HK_SIM_LIFETIME / 2 && address.n &&
-	         address.p[0] == 's')
-		hk_sim_ledger_failed(s, address, body); /* a DSN that may now be given up */
+	else if (!m->mail_from.n && hk_sim_may_be_given_up(s, m->received) && address.n && address.p[0] == 's')
+		hk_sim_ledger_failed(s, address, body);
 	r->code = r->outcome == HK_RCPT_DELIVERED ? 250 : r->outcome == HK_RCPT_FAILED ? 550 : 450;
 	snprintf(r->text, sizeof r->text, "drawn");
 	hk_sim_trace(s, "sink says %u for %.*s", r->code, HK_FMT(address));

@@ -128,12 +128,11 @@ static void compare(struct hk_sim *s, const struct link *l)
 	}
 }
 
-/* A DSN that is not taken may by now be given up for its age, and nobody is told of that. */
 static void note_old_dsn(struct hk_sim *s, const struct link *l)
 {
 	unsigned i;
 
-	if (!l->is_dsn || l->mx.has_taken || s->now.utc - l->received + (int64_t)s->jumped_s < HK_SIM_LIFETIME / 2)
+	if (!l->is_dsn || l->mx.has_taken || !hk_sim_may_be_given_up(s, l->received))
 		return;
 	for (i = 0; i < l->whom.n; i++)
 		hk_sim_ledger_failed(s, hk_slice_str(l->whom.address[i]), (struct hk_slice){0});
