@@ -301,11 +301,24 @@ static void release(struct hk_delivery *d, enum hk_status status)
 	delivery_wait(d, STEP_DONE, 0);
 }
 
+static const char *spool_of(const struct hk_delivery *d)
+{
+	return (const char *)delivery_conf(d)->spool.p;
+}
+
+static enum hk_status read_mail(struct hk_delivery *d)
+{
+	const struct hk_job *job = d->env.job;
+
+	if (job->file)
+		return hk_spool_file_read(job->file, &job->place, &d->mail);
+	return hk_spool_read(d->env.disk, spool_of(d), &job->place, &d->mail);
+}
+
 static void begin(struct hk_delivery *d)
 {
 	const struct hk_conf_route *route = d->env.job->route;
-	const char *spool = (const char *)delivery_conf(d)->spool.p;
-	enum hk_status status = hk_spool_read(d->env.disk, spool, &d->env.job->place, &d->mail);
+	enum hk_status status = read_mail(d);
 
 	if (status != HK_OK) {
 		release(d, status);
@@ -332,7 +345,7 @@ static void begin(struct hk_delivery *d)
 	    .strip_return_path = route->via == HK_VIA_LMTP || route->via == HK_VIA_MAILDIR,
 	    .mark_quarantine = (d->mail.flags & HK_MAIL_QUARANTINE) != 0,
 	};
-	status = hk_render_init(&d->render, &d->arena, &d->mail, d->env.disk, spool);
+	status = hk_render_init(&d->render, &d->arena, &d->mail, d->env.disk, spool_of(d));
 	if (status != HK_OK)
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0",
 		    "The message cannot be read: %s", hk_status_text(status));

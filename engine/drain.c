@@ -61,11 +61,8 @@ void hk_drain_free(struct hk_drain *d)
 
 static enum hk_status read_mail(struct hk_drain *d, uint64_t id)
 {
-	struct hk_place place;
-	enum hk_status status = hk_spool_find(d->spool, id, &place);
-
 	hk_arena_done(&d->mail.arena);
-	return status == HK_OK ? hk_spool_read(d->options.disk, d->dir, &place, &d->mail) : status;
+	return hk_spool_fetch(d->spool, id, &d->mail);
 }
 
 /* What waits because somebody wants it to. */
@@ -173,6 +170,7 @@ static enum hk_status make_job(struct hk_drain *d, const struct hk_now *now, siz
 		hk_job_free(job);
 		return HK_NOMEM;
 	}
+	job->file = hk_spool_file_use(d->spool, &job->place);
 	*ret = job;
 	return HK_OK;
 }

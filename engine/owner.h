@@ -48,6 +48,7 @@ enum hk_hop_news {
 struct hk_job {
 	uint64_t id;              /* message */
 	struct hk_place place;
+	struct hk_spool_file *file; /* that place is in; NULL: to be opened */
 	uint32_t attempt;         /* 1 for the first */
 	uint64_t site;            /* jobs of one number have the same hosts; 0: only those of the same domain */
 	int64_t born_ms;          /* mono: when the message was accepted, however the calendar jumped */

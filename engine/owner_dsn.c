@@ -14,13 +14,10 @@ static enum hk_status make(struct hk_owner *o, const struct hk_message *m,
     const struct hk_rcpt_result *told, size_t n, struct hk_mail **ret)
 {
 	struct hk_mail mail = {0};
-	struct hk_place place;
-	enum hk_status status = hk_spool_find(o->spool, m->id, &place);
+	enum hk_status status;
 
-	if (status != HK_OK)
-		return HK_BUG;
 	hk_arena_init(&mail.arena, DSN_MAIL_MOST);
-	status = hk_spool_read(o->disk, o->dir, &place, &mail);
+	status = hk_spool_fetch(o->spool, m->id, &mail);
 	if (status == HK_OK) {
 		uint64_t unix_ms =
 		    (o->now.utc > 0 ? (uint64_t)o->now.utc : 0) * 1000 + o->now.utc_ms;

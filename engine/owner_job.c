@@ -38,6 +38,7 @@ void hk_job_free(struct hk_job *job)
 {
 	if (!job)
 		return;
+	hk_spool_file_done(job->file);
 	hk_conf_free(job->conf);
 	hk_buf_done(&job->tried);
 	free(job->rcpt);
@@ -293,6 +294,7 @@ static struct hk_job *make_job(struct hk_owner *o, const struct hk_group *group,
 	if (!job)
 		return NULL;
 	job->place = place;
+	job->file = hk_spool_file_use(o->spool, &place);
 	job->route = group->hop->route;
 	job->site = group->hop->site;
 	job->turn = o->turn++;

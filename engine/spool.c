@@ -175,8 +175,10 @@ void hk_spool_close(struct hk_spool *s)
 		s->disk->ops->close(s->disk, s->file);
 	if (s->lock >= 0)
 		s->disk->ops->close(s->disk, s->lock);
-	for (i = 0; i < s->n_segments; i++)
+	for (i = 0; i < s->n_segments; i++) {
+		hk_segment_close(s, s->segment[i]);
 		free(s->segment[i]);
+	}
 	free(s->segment);
 	hk_live_free_all(s);
 	hk_buf_done(&s->batch.bytes);
@@ -201,9 +203,7 @@ enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret
 	if (!live)
 		return HK_END;
 	hk_arena_done(&mail->arena);
-	status = hk_spool_read(s->disk, s->dir, &live->place, mail);
-	if (status == HK_OK && (mail->id != live->id || mail->n_rcpt != live->n_rcpt))
-		status = HK_CORRUPT;
+	status = hk_spool_fetch(s, live->id, mail);
 	if (status != HK_OK) {
 		hk_logf(s->log, HK_LOG_ERROR,
 		    "spool: damage in segment %" PRIu32 " at offset %" PRIu64

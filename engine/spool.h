@@ -91,6 +91,14 @@ enum hk_status hk_spool_tidy(struct hk_spool *, uint64_t budget) HK_MUSTCHECK;
 /* hk_spool_read(disk, dir, place, mail): any thread. Fills mail->arena (initialised by the caller) with the record and parses it. NOTFOUND when the place
  * was recycled, CORRUPT. */
 enum hk_status hk_spool_read(struct hk_disk *, const char *dir, const struct hk_place *, struct hk_mail *ret) HK_MUSTCHECK;
+/* hk_spool_fetch(s, id, mail): the same, by the spool's thread, of a message that lives: NOTFOUND when it does not. */
+enum hk_status hk_spool_fetch(struct hk_spool *, uint64_t id, struct hk_mail *ret) HK_MUSTCHECK;
+/* A segment's file that stays open for those who read from it. hk_spool_file_use(s, place): a use of it, by the spool's thread; NULL when it cannot be
+ * opened: hk_spool_read then says why. Any thread: hk_spool_file_read, as hk_spool_read; hk_spool_file_done gives the use back (NULL: nothing). */
+struct hk_spool_file;
+struct hk_spool_file *hk_spool_file_use(struct hk_spool *, const struct hk_place *);
+enum hk_status hk_spool_file_read(const struct hk_spool_file *, const struct hk_place *, struct hk_mail *ret) HK_MUSTCHECK;
+void hk_spool_file_done(struct hk_spool_file *);
 struct hk_spool_counts {
 	uint64_t commits, syncs, records, bytes, failed_syncs, live;
 };

@@ -26,6 +26,7 @@
 #define HK_SPOOL_PATH      512
 #define HK_SPOOL_DIR_MOST  (HK_SPOOL_PATH - 64)
 #define HK_SEGMENT_LEAST   (64u * 1024)
+#define HK_SPOOL_FILES     32u             /* segments that stay open for reading: 2 GiB of the journal; descriptors are few */
 #define HK_BATCH_RECORDS   0xffffffu
 
 /* ---- records ------------------------------------------------------------- */
@@ -112,6 +113,8 @@ struct hk_segment {
 	uint64_t used;    /* committed bytes */
 	uint64_t live_bytes;
 	struct hk_live *live;
+	struct hk_spool_file *file; /* open for reading; NULL: it is not */
+	uint64_t read_at; /* s->reads, when file was used last */
 	bool is_damaged;  /* found after a failed sync: live messages are to be moved out at once */
 };
 
@@ -135,6 +138,8 @@ struct hk_spool {
 	struct hk_segment **segment; /* oldest first, numbers without a gap; the last may be open */
 	size_t n_segments, room_segments;
 	bool is_open;
+	size_t n_files;              /* segments that are open for reading */
+	uint64_t reads;
 	struct hk_batch batch;
 	struct hk_buf ops;           /* index entries of the batch */
 	unsigned use;                /* of the batch: enum hk_batch_use */
@@ -218,6 +223,8 @@ enum hk_status hk_segment_room(struct hk_spool *, uint64_t n) HK_MUSTCHECK;
 void hk_segment_fail(struct hk_spool *, enum hk_status);
 /* hk_segment_load(s, number, ret, ret_n): the whole file, as the medium has it; returns owned, with free(). */
 enum hk_status hk_segment_load(struct hk_spool *, uint32_t number, uint8_t **ret, size_t *ret_n) HK_MUSTCHECK;
+/* hk_segment_close(s, segment): the spool reads from its file no more. */
+void hk_segment_close(struct hk_spool *, struct hk_segment *);
 enum hk_status hk_spool_sync_journal(struct hk_spool *) HK_MUSTCHECK;
 /* hk_spool_sync(s, file): one file, and the count of syncs. */
 enum hk_status hk_spool_sync(struct hk_spool *, int file) HK_MUSTCHECK;

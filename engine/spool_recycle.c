@@ -8,6 +8,7 @@
 
 static void drop_oldest(struct hk_spool *s)
 {
+	hk_segment_close(s, s->segment[0]);
 	free(s->segment[0]);
 	s->n_segments--;
 	memmove(s->segment, s->segment + 1, s->n_segments * sizeof s->segment[0]);

@@ -323,6 +323,93 @@ static void compaction_bounds_the_journal_and_keeps_what_waits(void **state)
 	finish(&d, s);
 }
 
+/* Messages 1 to n, each of about half a segment. */
+static void put_large(struct hk_spool *s, uint64_t n)
+{
+	static uint8_t body[TEST_SEGMENT / 4];
+	struct test_mail t;
+	uint64_t id;
+
+	for (id = 1; id <= n; id++) {
+		test_mail_make(&t, id, 1, 0);
+		t.mail.body = hk_slice_of(body, sizeof body);
+		assert_int_equal(hk_spool_put(s, &t.mail), HK_OK);
+		assert_int_equal(hk_spool_commit(s), HK_OK);
+	}
+}
+
+static enum hk_status read_by(const struct hk_spool_file *f, const struct hk_place *place)
+{
+	struct hk_mail mail = {0};
+	enum hk_status status;
+
+	hk_arena_init(&mail.arena, 1024 * 1024);
+	status = hk_spool_file_read(f, place, &mail);
+	hk_arena_done(&mail.arena);
+	return status;
+}
+
+static void a_segment_stays_open_for_reading_until_it_is_recycled_and_its_last_reader_is_done(void **state)
+{
+	struct hk_sim_disk d;
+	struct hk_spool *s = start(&d);
+	unsigned files = hk_sim_disk_open_files(&d);
+	struct hk_spool_file *f, *again;
+	struct hk_place place;
+	int i;
+
+	(void)state;
+	put_large(s, 8);
+	assert_int_equal(hk_spool_find(s, 1, &place), HK_OK);
+	assert_int_equal(place.segment, 1);
+	f = hk_spool_file_use(s, &place);
+	again = hk_spool_file_use(s, &place);
+	assert_non_null(f);
+	assert_ptr_equal(f, again);
+	assert_int_equal(read_by(f, &place), HK_OK);
+	hk_spool_file_done(again);
+	assert_int_equal(hk_sim_disk_open_files(&d), files + 1);
+	for (i = 1; i <= 8; i++)
+		assert_int_equal(hk_spool_complete(s, (uint64_t)i, 0, HK_RCPT_DELIVERED, HK_S("")), HK_OK);
+	assert_int_equal(hk_spool_commit(s), HK_OK);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(hk_spool_tidy(s, 65536), HK_OK);
+	assert_int_equal(s->n_files, 0);
+	assert_true(s->segment[0]->number > 1);
+	assert_null(hk_spool_file_use(s, &place));
+	assert_int_equal(hk_sim_disk_open_files(&d), files + 1);
+	hk_spool_file_done(f);
+	assert_int_equal(hk_sim_disk_open_files(&d), files);
+	hk_spool_file_done(NULL);
+	finish(&d, s);
+}
+
+static void no_more_segments_stay_open_for_reading_than_the_limit(void **state)
+{
+	struct hk_sim_disk d;
+	struct hk_spool *s = start(&d);
+	struct hk_mail mail = {0};
+	uint64_t id, n = 3 * (HK_SPOOL_FILES + 1) + 1;
+
+	(void)state;
+	put_large(s, n);
+	assert_int_equal(s->n_segments, HK_SPOOL_FILES + 2);
+	for (id = 1; id <= n; id++) {
+		hk_arena_init(&mail.arena, 1024 * 1024);
+		assert_int_equal(hk_spool_fetch(s, id, &mail), HK_OK);
+		assert_int_equal(mail.id, id);
+		hk_arena_done(&mail.arena);
+		assert_in_range(s->n_files, 1, HK_SPOOL_FILES);
+	}
+	assert_int_equal(s->n_files, HK_SPOOL_FILES);
+	/* those that nobody read for longest were closed */
+	assert_null(s->segment[0]->file);
+	assert_null(s->segment[1]->file);
+	assert_non_null(s->segment[2]->file);
+	assert_int_equal(hk_spool_fetch(s, n + 1, &mail), HK_NOTFOUND);
+	finish(&d, s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -336,6 +423,8 @@ int main(void)
 	    cmocka_unit_test(a_segment_that_lost_committed_bytes_is_evacuated),
 	    cmocka_unit_test(on_a_full_disk_mail_is_refused_and_completions_go_on),
 	    cmocka_unit_test(compaction_bounds_the_journal_and_keeps_what_waits),
+	    cmocka_unit_test(a_segment_stays_open_for_reading_until_it_is_recycled_and_its_last_reader_is_done),
+	    cmocka_unit_test(no_more_segments_stay_open_for_reading_than_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

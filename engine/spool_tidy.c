@@ -14,9 +14,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 	size_t mark, ops_mark, i;
 
 	hk_arena_init(&mail.arena, MOVE_ARENA);
-	status = hk_spool_read(s->disk, s->dir, &live->place, &mail);
-	if (status == HK_OK && (mail.id != live->id || mail.n_rcpt != live->n_rcpt))
-		status = HK_CORRUPT;
+	status = hk_spool_fetch(s, live->id, &mail);
 	if (status == HK_OK) {
 		for (i = 0; i < mail.n_rcpt && !HK_BUG(MOVE_FORGETS); i++)
 			mail.rcpt[i].outcome = live->outcome[i];

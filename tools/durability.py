@@ -3,7 +3,7 @@
 
 usage: durability.py write            makes docs/durability.md of the campaigns of the present code
        durability.py check            TAP: docs/durability.md is what its file says
-       durability.py seeds N          runs hikyaku-sim, ten thousand seeds at a time, until N are recorded for the present code
+       durability.py seeds N [JOBS]   runs hikyaku-sim, ten thousand seeds at a time, until N are recorded for the present code
        durability.py planted [N]      runs the hunt for the planted bugs from N places (5), and records it
 
 The programs are those of $HIKYAKU_BUILD (build)."""
@@ -95,17 +95,21 @@ def check():
     return 0 if good else 1
 
 
-def seeds(goal):
+def seeds(goal, jobs):
     code = code_hash()
     while (done := rounds_done("seeds", code)) < goal:
-        n = min(CHUNK, goal - done)
-        out = subprocess.run([BUILD / "hikyaku-sim", "--seeds", str(n), "--first", str(done + 1)], capture_output=True, text=True, check=False).stdout
-        passed, failed = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M).groups()
-        crashes = re.search(r"(\d+) acknowledged.*?(\d+) crashes", out)
-        add({"campaign": "seeds", "code": code, "seed": str(done + 1), "rounds": int(passed) + int(failed), "failed": int(failed),
-             "acknowledged": int(crashes[1]), "crashes": int(crashes[2]), "command": "tools/durability.py seeds N",
-             "seeds_failed": sorted({int(seed) for seed in re.findall(r"^seed (\d+):", out, re.M)})})
-        print(f"{done + n} of {goal}: {failed} failed", flush=True)
+        starts = range(done + 1, goal + 1, CHUNK)[:jobs]
+        running = [(first, min(CHUNK, goal + 1 - first)) for first in starts]
+        running = [(first, n, subprocess.Popen([BUILD / "hikyaku-sim", "--seeds", str(n), "--first", str(first)], stdout=subprocess.PIPE, text=True))
+                   for first, n in running]
+        for first, n, process in running:
+            out = process.communicate()[0]
+            passed, failed = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M).groups()
+            crashes = re.search(r"(\d+) acknowledged.*?(\d+) crashes", out)
+            add({"campaign": "seeds", "code": code, "seed": str(first), "rounds": int(passed) + int(failed), "failed": int(failed),
+                 "acknowledged": int(crashes[1]), "crashes": int(crashes[2]), "command": "tools/durability.py seeds N",
+                 "seeds_failed": sorted({int(seed) for seed in re.findall(r"^seed (\d+):", out, re.M)})})
+            print(f"{first + n - 1} of {goal}: {failed} failed", flush=True)
     return 0
 
 
@@ -124,8 +128,8 @@ def main():
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in ("write", "check"):
         return write() if command == "write" else check()
-    if command == "seeds" and len(sys.argv) == 3:
-        return seeds(int(sys.argv[2]))
+    if command == "seeds" and len(sys.argv) in (3, 4):
+        return seeds(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) == 4 else 1)
     if command == "planted":
         return planted(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
     print(__doc__, file=sys.stderr)

@@ -155,7 +155,7 @@ class Campaign:
         self.still = set()  # stored, and in the spool, at that end
         self.kept = self.damaged = 0
         self.recorded = collections.Counter()
-        self.first = 0  # rounds that earlier runs made
+        self.first = options.first  # rounds that earlier runs made
 
     def new_daemon(self, where):
         return Daemon(where, single=not self.options.processes, resolver=self.dns.where)

@@ -2,7 +2,7 @@
 """Crashes under load: kill -9 of the daemon, power cuts of its file system, calls of the disk that fail. What was acknowledged must
 be delivered.
 
-usage: crash.py [--kills N] [--cuts N] [--cuts-xfs N] [--errors N] [--resume] [--sessions N] [--processes] [--seed N] [--tap]
+usage: crash.py [--kills N] [--cuts N] [--cuts-xfs N] [--errors N] [--resume] [--jobs N] [--sessions N] [--processes] [--seed N] [--tap]
 
 A kill:  16 sessions send without pause; at a random moment SIGKILL; start again; every message that got its 250 must come to its
          Maildir, whole, and none may come twice but those that were under way at the kill.
@@ -20,6 +20,7 @@ import argparse
 import os
 import shutil
 import sys
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from campaign import Campaign  # noqa: E402
@@ -53,13 +54,47 @@ def parse():
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--processes", action="store_true", help="the real processes in place of --single")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--jobs", type=int, default=1, help="so many at a time share the rounds: most of a round is waiting")
     parser.add_argument("--tap", action="store_true", help="one TAP line for each campaign, for the test run")
     options = parser.parse_args()
     if options.kills is options.cuts is options.cuts_xfs is options.errors is None:
         options.kills, options.cuts, options.errors = 300, 100, 50
+    if options.tap:
+        options.jobs = 1
     options.ledger = FILE if options.resume else None
     options.code, options.first = code_hash(), 0
     return options
+
+
+def run(kind, options, rounds):
+    with folder() as root:
+        campaign = kind(options, root)
+        campaign.run(rounds)
+        campaign.report(rounds)
+    return campaign.passed, campaign.failed
+
+
+def share(kind, options, rounds):
+    """The same by several processes, each with a folder, addresses and chances of its own; one that dies has failed all of its rounds."""
+    pipes, first = [], options.first
+    for job in range(min(options.jobs, rounds)):
+        mine = (rounds - job + options.jobs - 1) // options.jobs
+        options.first = first + job * -(-rounds // options.jobs)
+        out, back = os.pipe()
+        sys.stdout.flush()
+        if not os.fork():
+            counts = (0, mine)
+            try:
+                counts = run(kind, options, mine)
+            except BaseException:  # noqa: BLE001
+                traceback.print_exc()
+            os.write(back, b"%d %d" % counts)
+            sys.stdout.flush()
+            os._exit(0)
+        os.close(back)
+        pipes.append((out, mine))
+    counts = [tuple(map(int, os.read(out, 64).split())) or (0, mine) for out, mine in pipes]
+    return sum(good for good, _ in counts), sum(bad for _, bad in counts)
 
 
 def main():
@@ -78,13 +113,10 @@ def main():
                 print(f"ok {number} - {kind.title} # SKIP {why}" if options.tap else f"{kind.title}: skipped: {why}")
                 skipped += 1
                 continue
-            campaign = kind(options, root)
-            campaign.first = options.first
-            campaign.run(rounds)
-            campaign.report(rounds)
-            passed, failed = passed + campaign.passed, failed + campaign.failed
+            good, bad = run(kind, options, rounds) if options.jobs == 1 else share(kind, options, rounds)
+            passed, failed = passed + good, failed + bad
             if options.tap:
-                print(f"{'not ok' if campaign.failed else 'ok'} {number} - nothing acknowledged is lost in {rounds} {kind.title}")
+                print(f"{'not ok' if bad else 'ok'} {number} - nothing acknowledged is lost in {rounds} {kind.title}")
     if options.tap:
         print(f"1..{number}")
         return 1 if failed else 0
