@@ -413,9 +413,9 @@ def check_usage(folder, zone):
         option = next(a for a in arguments if a.startswith("--") and a != "--json")
         code, out, err = hikyaku(*arguments, given=MESSAGE)
         ok(code == 2 and not out and f"{option} has no meaning here; see hikyaku {arguments[0]} --help" in err, f"usage: {' '.join(arguments)}", code, out, err)
-    for given, want in (("<u@a.test>", 0), ("<>", 1), ("u@a.test", 0)):
+    for given, domain in (("<u@a.test>", "a.test"), ("<>", "none.test"), ("u@a.test", "a.test")):
         code, out, err = hikyaku("check", "spf", "--ip", "192.0.2.9", "--helo", "none.test", "--mail-from", given, "--dns", zone, "--json")
-        ok(code == want and json.loads(out)["domain"] == ("none.test" if want else "a.test"), f"--mail-from {given}: brackets are none of the address", code, out, err)
+        ok(code == 0 and json.loads(out)["domain"] == domain, f"--mail-from {given}: brackets are none of the address", code, out, err)
     code, out, _ = hikyaku("check", "--help")
     ok(code == 0 and b"--batch" in out, "check --help", out)
 
