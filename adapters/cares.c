@@ -9,6 +9,9 @@
 
 #include "adapters/adapters_internal.h"
 
+/* From 1.28 on c-ares calls ares_send and ares_getsock deprecated; Debian 12's 1.18 has nothing else. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 enum { QUERY_MAX = 512, ANSWER_ARENA = 1024 * 1024 };
 
 /* ---- one question in anybody's loop ---------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "engine/delivery_internal.h"
 #include "engine/utf8_address.h"
 #include "lib/base/base_internal.h"
+#include "lib/base/quote.h"
 
 const struct hk_conf *delivery_conf(const struct hk_delivery *d)
 {
@@ -51,22 +52,20 @@ void hk_delivery_free(struct hk_delivery *d)
 void reason_set(
     struct reason *r, unsigned code, const char *enhanced, const char *remote, struct hk_slice text)
 {
-	struct hk_buf quoted;
-	size_t i;
+	char quoted[HK_QUOTED_OCTET];
+	size_t i, n = 0, k;
 
 	*r = (struct reason){.code = (uint16_t)code};
 	snprintf(r->enhanced, sizeof r->enhanced, "%s", enhanced);
 	snprintf(r->remote, sizeof r->remote, "%s", remote);
-	hk_buf_init(&quoted, (size_t)4 * HK_SMTP_REPLY_TEXT_MAX + 4);
-	for (i = 0; i < text.n && i < HK_SMTP_REPLY_TEXT_MAX; i++) {
+	for (i = 0; i < text.n; i++) {
 		/* the lines of a reply, one behind the other */
-		if (text.p[i] == '\n')
-			hk_buf_add_byte(&quoted, ' ');
-		else
-			hk_quote_add(&quoted, hk_slice_sub(text, i, 1), 1);
+		k = hk_quote_octet(text.p[i] == '\n' ? ' ' : text.p[i], quoted);
+		if (n + k >= sizeof r->text)
+			break;
+		memcpy(r->text + n, quoted, k);
+		n += k;
 	}
-	snprintf(r->text, sizeof r->text, "%.*s", HK_FMT(hk_buf_slice(&quoted)));
-	hk_buf_done(&quoted);
 }
 
 /* Who tells the sender that it went well (RFC 3461 5.2, 5.3). Nobody tells him of the junk address. */
@@ -185,6 +184,14 @@ void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, un
 	for (i = 0; i < d->n_targets; i++)
 		delivery_settle(d, i, outcome, &why);
 	delivery_over(d);
+}
+
+bool delivery_lacks_memory(struct hk_delivery *d)
+{
+	if (d->arena.failed != HK_NOMEM)
+		return false;
+	delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.3.0", "Out of memory");
+	return true;
 }
 
 /* A line for the sender, if it comes to that; the last of them stands as the result. */

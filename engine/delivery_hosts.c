@@ -161,6 +161,8 @@ void hosts_add_srv(struct hk_delivery *d, const struct hk_dns_rr *rr, unsigned o
 
 void hosts_found(struct hk_delivery *d)
 {
+	if (delivery_lacks_memory(d))
+		return;
 	cut_ourselves(d);
 	link_prefer(d);
 	if (d->n_hosts)

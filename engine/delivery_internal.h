@@ -210,6 +210,9 @@ void delivery_close(struct hk_delivery *);
 void delivery_wait(struct hk_delivery *, enum step, uint64_t ms);
 void reason_set(
     struct reason *, unsigned code, const char *enhanced, const char *remote, struct hk_slice text);
+/* delivery_lacks_memory(d): what was found out so far is not whole: a host or a policy may be missing, and who goes by the rest
+ * bounces mail or sends it in clear. All is settled then, for another time. */
+bool delivery_lacks_memory(struct hk_delivery *);
 /* delivery_trouble(d, is_temporary, code, enhanced, format, ...): this host, or this address, will
  * not do. */
 void delivery_trouble(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced,

@@ -23,18 +23,19 @@ struct maildir {
 	char tmp[PATH_ROOM + 512], new_name[PATH_ROOM + 512];
 };
 
-static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
+/* As hk_user_maildir. */
+static enum hk_status make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
 {
+	enum hk_status status;
 	struct hk_buf path;
-	bool fits;
 
 	hk_buf_init(&path, sizeof m->dir - 1);
-	fits = hk_user_maildir(d->env.job->route, d->target[target], &path) == HK_OK;
-	if (fits)
+	status = hk_user_maildir(d->env.job->route, d->target[target], &path);
+	if (status == HK_OK)
 		memcpy(m->dir, path.p, path.n + 1);
 	hk_buf_done(&path);
-	if (!fits)
-		return false;
+	if (status != HK_OK)
+		return status;
 	snprintf(m->new_dir, sizeof m->new_dir, "%s/new", m->dir);
 	snprintf(m->tmp_dir, sizeof m->tmp_dir, "%s/tmp", m->dir);
 	snprintf(m->cur_dir, sizeof m->cur_dir, "%s/cur", m->dir);
@@ -43,7 +44,7 @@ static bool make_paths(struct hk_delivery *d, size_t target, struct maildir *m)
 	    HK_FMT(delivery_conf(d)->hostname));
 	snprintf(
 	    m->new_name, sizeof m->new_name, "%s/%s", m->new_dir, m->tmp + strlen(m->tmp_dir) + 1);
-	return true;
+	return HK_OK;
 }
 
 /* The directory with all above it, and its three; each new name is made durable in the directory
@@ -160,16 +161,17 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 {
 	struct reason why;
 	struct maildir m;
-	enum hk_status status;
+	enum hk_status status = make_paths(d, target, &m);
 	char text[160];
 
-	if (!make_paths(d, target, &m)) {
+	if (status != HK_OK && status != HK_NOMEM) {
 		reason_set(&why, 550, "5.1.1", "",
 		    HK_S("The local part cannot be the name of a mailbox here"));
 		delivery_settle(d, target, HK_RCPT_FAILED, &why);
 		return;
 	}
-	status = store(d, &m);
+	if (status == HK_OK)
+		status = store(d, &m);
 	if (status == HK_OK) {
 		reason_set(&why, 250, "2.1.5", "", HK_S("Stored in the Maildir"));
 		delivery_settle(d, target, HK_RCPT_DELIVERED, &why);

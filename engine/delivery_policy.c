@@ -235,6 +235,8 @@ void policy_decide(struct hk_delivery *d)
 		delivery_wait(d, STEP_STS, STS_MS);
 		return;
 	}
+	if (delivery_lacks_memory(d))
+		return;
 	f = facts_of(d);
 	*c = hk_tls_decide(&f);
 	d->policy.is_counted = false;

@@ -150,6 +150,8 @@ void sign_begin(struct hk_delivery *d)
 		return;
 	}
 	sign = hk_render_sign(delivery_conf(d), &d->mail, &d->signed_header, &d->arena);
+	if (delivery_lacks_memory(d))
+		return; /* nor without the signature of an author who could not be read for want of it */
 	if (sign)
 		choose(d, sign);
 	if (d->n_signers == 0)

@@ -170,11 +170,11 @@ static void what_is_erased_is_gone_and_the_rest_stays(void **state)
 	put(s, 1, "qid=A ev=accept");
 	put(s, 2, "qid=B from=secret@b.test");
 	put(s, 3, "qid=A ev=removed");
-	assert_int_equal(hk_evidence_store_put(s, &entry, START), HK_OK);
+	assert_int_equal(hk_evidence_store_put(s, &entry, 1, START), HK_OK);
 	assert_int_equal(hk_evidence_store_put_signings(s, 7, &signing, 1, START), HK_OK);
 	entry.id = 8;
 	entry.summary = HK_S("from=other@b.test");
-	assert_int_equal(hk_evidence_store_put(s, &entry, START), HK_OK);
+	assert_int_equal(hk_evidence_store_put(s, &entry, 1, START), HK_OK);
 	assert_int_equal(hk_evidence_store_erase(&disk.disk, DIR, is_b, NULL, &n), HK_OK);
 	assert_int_equal(n, 3);
 	assert_false(stands_there(FIRST, "secret"));

@@ -9,7 +9,7 @@
 
 /* Which answers stand in the open file already: by the first half of their SHA-256, since a domain owner who could make
  * two answers meet in a weaker hash could have another's answer shown in place of theirs. */
-enum { DIGEST = 16, SLOTS_FIRST = 256, ANSWERS_MAX = 100000, DAY = 86400 };
+enum { DIGEST = 16, SLOTS_FIRST = 256, ANSWERS_MAX = 100000, DAY = 86400, AT_ONCE = 65536 };
 
 struct seen {
 	uint8_t digest[DIGEST];
@@ -344,17 +344,23 @@ enum hk_status hk_evidence_store_put_events(struct hk_evidence_store *s, struct 
 }
 
 enum hk_status hk_evidence_store_put(
-    struct hk_evidence_store *s, const struct hk_evidence_entry *entry, int64_t now)
+    struct hk_evidence_store *s, const struct hk_evidence_entry *entry, size_t n, int64_t now)
 {
 	struct hk_buf out;
-	enum hk_status status = begin_put(s, now);
+	enum hk_status status = HK_OK;
+	size_t i;
 
-	if (status != HK_OK)
-		return status;
-	hk_buf_init(&out, HK_VERIFY_RECORD_MAX * 4);
-	status = format_entry(s, entry, &out);
-	if (status == HK_OK)
-		status = append(s, &out);
+	hk_buf_init(&out, AT_ONCE + HK_VERIFY_RECORD_MAX * 4);
+	for (i = 0; status == HK_OK && i < n; i++) {
+		if (!out.n)
+			status = begin_put(s, now);
+		if (status == HK_OK)
+			status = format_entry(s, &entry[i], &out);
+		if (status == HK_OK && (out.n >= AT_ONCE || i + 1 == n)) {
+			status = append(s, &out);
+			hk_buf_reset(&out);
+		}
+	}
 	if (status != HK_OK)
 		close_file(s); /* what was noted as seen may not be there */
 	hk_buf_done(&out);

@@ -33,7 +33,8 @@ struct hk_evidence_store;
 /* hk_evidence_store_open(disk, dir, max_bytes, days, ret): for the owner. */
 enum hk_status hk_evidence_store_open(struct hk_disk *, const char *dir, uint64_t max_bytes, uint32_t days, struct hk_evidence_store **ret) HK_MUSTCHECK;
 void hk_evidence_store_close(struct hk_evidence_store *);
-enum hk_status hk_evidence_store_put(struct hk_evidence_store *, const struct hk_evidence_entry *, int64_t now) HK_MUSTCHECK;
+/* hk_evidence_store_put(s, entries, n, now): in as few writes as pieces of 64 KiB allow; after a failure those of the last piece are not kept. */
+enum hk_status hk_evidence_store_put(struct hk_evidence_store *, const struct hk_evidence_entry *, size_t n, int64_t now) HK_MUSTCHECK;
 /* hk_evidence_store_put_signings(s, id, signings, n, now): time of each is now. */
 enum hk_status hk_evidence_store_put_signings(
     struct hk_evidence_store *, uint64_t id, const struct hk_evidence_signing *, size_t n, int64_t now) HK_MUSTCHECK;

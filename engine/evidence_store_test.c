@@ -63,7 +63,7 @@ static void put(struct hk_evidence_store *s, uint64_t id, unsigned number, int64
 	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
 	make_record(&record, number);
 	entry.record = hk_buf_slice(&record);
-	assert_int_equal(hk_evidence_store_put(s, &entry, now), HK_OK);
+	assert_int_equal(hk_evidence_store_put(s, &entry, 1, now), HK_OK);
 	hk_buf_done(&record);
 }
 
@@ -182,7 +182,7 @@ static void a_message_that_was_not_checked_has_a_summary_only(void **state)
 	struct hk_arena a;
 
 	(void)state;
-	assert_int_equal(hk_evidence_store_put(s, &entry, START), HK_OK);
+	assert_int_equal(hk_evidence_store_put(s, &entry, 1, START), HK_OK);
 	hk_evidence_store_close(s);
 	assert_int_equal(find(9, &a, &found), HK_OK);
 	assert_int_equal(found.record.n, 0);
@@ -190,6 +190,36 @@ static void a_message_that_was_not_checked_has_a_summary_only(void **state)
 	hk_arena_done(&a);
 	assert_int_equal(find(10, &a, &found), HK_NOTFOUND);
 	hk_arena_done(&a);
+}
+
+static void a_batch_is_found_one_by_one(void **state)
+{
+	enum { MANY = 500 }; /* more than one write of 64 KiB */
+	struct hk_evidence_store *s = open_store(64 << 20, 30);
+	struct hk_evidence_entry entry[MANY];
+	struct hk_buf record;
+	size_t i;
+
+	(void)state;
+	hk_buf_init(&record, HK_VERIFY_RECORD_MAX);
+	make_record(&record, 3);
+	for (i = 0; i < MANY; i++)
+		entry[i] = (struct hk_evidence_entry){
+		    .id = 100 + i, .time = START, .record = i % 2 ? hk_buf_slice(&record) : (struct hk_slice){0}, .summary = HK_S("from=<user1@a.test> spf=pass")};
+	assert_int_equal(hk_evidence_store_put(s, entry, MANY, START), HK_OK);
+	put(s, 1000, 3, START);
+	hk_evidence_store_close(s);
+	for (i = 0; i < MANY; i++) {
+		struct hk_evidence_entry found;
+		struct hk_arena a;
+
+		assert_int_equal(find(100 + i, &a, &found), HK_OK);
+		assert_int_equal(found.record.n != 0, i % 2);
+		hk_arena_done(&a);
+	}
+	assert_found(101, 3);
+	assert_found(1000, 3);
+	hk_buf_done(&record);
 }
 
 static void equal_answers_are_kept_once(void **state)
@@ -283,7 +313,7 @@ static void a_disk_that_fails_costs_evidence_and_nothing_else(void **state)
 		disk.fail_at = disk.calls + call;
 		disk.fail_with = HK_FULL;
 		entry.id = call;
-		if (hk_evidence_store_put(s, &entry, START + (int64_t)call * 86400) != HK_OK)
+		if (hk_evidence_store_put(s, &entry, 1, START + (int64_t)call * 86400) != HK_OK)
 			failures++;
 		disk.fail_at = 0;
 		put(s, 1000 + call, 20, START + (int64_t)call * 86400);
@@ -299,6 +329,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_record_comes_back_bit_for_bit, begin, end),
 	    cmocka_unit_test_setup_teardown(what_a_message_was_signed_with_comes_back, begin, end),
 	    cmocka_unit_test_setup_teardown(a_message_that_was_not_checked_has_a_summary_only, begin, end),
+	    cmocka_unit_test_setup_teardown(a_batch_is_found_one_by_one, begin, end),
 	    cmocka_unit_test_setup_teardown(equal_answers_are_kept_once, begin, end),
 	    cmocka_unit_test_setup_teardown(whole_files_go_when_the_store_is_over_its_size, begin, end),
 	    cmocka_unit_test_setup_teardown(a_file_goes_when_its_days_are_over, begin, end),

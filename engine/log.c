@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/world.h"
+#include "lib/base/quote.h"
 
 enum { LINE_MAX_BYTES = 2048 };
 
@@ -39,18 +40,19 @@ struct hk_disk_reason hk_disk_why(struct hk_disk *disk, enum hk_status status)
 	return disk->ops->why ? disk->ops->why(disk, status) : (struct hk_disk_reason){""};
 }
 
+/* Without memory: a line says who it is about where there is none, too. */
 struct hk_log_quoted hk_log_quote(struct hk_slice s)
 {
 	struct hk_log_quoted ret = {""};
-	struct hk_buf b;
-	size_t n;
+	char quoted[HK_QUOTED_OCTET];
+	size_t n = 0, i, k;
 
-	/* a byte grows to four at most, and the dots of a cut need three */
-	hk_buf_init(&b, sizeof ret.text * 4);
-	hk_quote_add(&b, s, sizeof ret.text);
-	n = b.n < sizeof ret.text ? b.n : sizeof ret.text - 1;
-	if (n)
-		memcpy(ret.text, b.p, n);
-	hk_buf_done(&b);
+	for (i = 0; i < s.n; i++) {
+		k = hk_quote_octet(s.p[i], quoted);
+		if (n + k >= sizeof ret.text)
+			break;
+		memcpy(ret.text + n, quoted, k);
+		n += k;
+	}
 	return ret;
 }

@@ -136,28 +136,39 @@ void hk_incoming_drop_dsns(struct hk_owner *o, unsigned n)
 	o->last_batch = at;
 }
 
-static void keep_evidence(struct hk_owner *o, const struct hk_mail *mail)
-{
-	struct hk_evidence_entry e = {.id = mail->id,
-	    .time = mail->received,
-	    .record = mail->evidence,
-	    .summary = mail->summary};
+enum { EVIDENCE_AT_ONCE = 32 };
 
-	if (o->evidence && hk_evidence_store_put(o->evidence, &e, o->now.utc) != HK_OK)
-		hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=failed");
+static void keep_evidence(struct hk_owner *o)
+{
+	struct hk_evidence_entry e[EVIDENCE_AT_ONCE];
+	const struct hk_incoming *in;
+	size_t n = 0;
+
+	for (in = o->batch; o->evidence && in; in = in->next) {
+		if (!in->is_ours)
+			e[n++] = (struct hk_evidence_entry){.id = in->mail->id,
+			    .time = in->mail->received,
+			    .record = in->mail->evidence,
+			    .summary = in->mail->summary};
+		if (n < (in->next ? EVIDENCE_AT_ONCE : 1))
+			continue;
+		if (hk_evidence_store_put(o->evidence, e, n, o->now.utc) != HK_OK)
+			hk_logf(o->log, HK_LOG_WARNING, "ev=evidence status=failed");
+		n = 0;
+	}
 }
 
 void hk_incoming_done(struct hk_owner *o, enum hk_status status)
 {
 	struct hk_incoming *in;
 
+	if (status == HK_OK)
+		keep_evidence(o);
 	while ((in = o->batch)) {
 		o->batch = in->next;
 		if (status == HK_OK) {
 			hk_message_schedule(o, in->message, 0);
 			in->message = NULL;
-			if (!in->is_ours)
-				keep_evidence(o, in->mail);
 			o->counts.accepted += !in->is_ours;
 			o->counts.dsns += in->is_ours;
 		}

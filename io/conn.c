@@ -9,7 +9,8 @@
 struct hk_conn {
 	struct hk_loop *loop;
 	uv_poll_t poll;
-	int fd, waiting_for; /* UV_READABLE | UV_WRITABLE */
+	int fd;
+	int wanted, watched; /* UV_READABLE | UV_WRITABLE; watched: what epoll knows of, and perhaps readable though not wanted now */
 	struct hk_tls *tls;
 	void (*woken)(void *user);
 	void *user;
@@ -61,10 +62,14 @@ static void ready(uv_poll_t *poll, int error, int events)
 
 	if (error || (events & UV_READABLE))
 		c->is_dry = false;
+	if (!c->wanted) { /* not now: it is looked at when it is wanted again */
+		uv_poll_stop(&c->poll);
+		c->watched = 0;
+		return;
+	}
 	hk_loop_wake(c->loop);
 	if (error)
-		c->waiting_for =
-		    0; /* libuv stopped the handle; the next read or write gives the reason */
+		c->watched = 0; /* libuv stopped the handle; the next read or write gives the reason */
 	if (c->is_lingering)
 		linger(c);
 	else
@@ -157,9 +162,11 @@ void hk_conn_wait(struct hk_conn *c, bool read, bool write)
 	int events = (read ? UV_READABLE : 0) |
 	             (write || (c->tls && hk_tls_wants_write(c->tls)) ? UV_WRITABLE : 0);
 
-	if (events == c->waiting_for)
+	c->wanted = events;
+	/* a client that waits for its reply says nothing: epoll is left alone, and told only when it does */
+	if (events == c->watched || (!events && c->watched == UV_READABLE))
 		return;
-	c->waiting_for = events;
+	c->watched = events;
 	if (events)
 		uv_poll_start(&c->poll, events, ready);
 	else
@@ -199,6 +206,6 @@ void hk_conn_close(struct hk_conn *c, bool gently)
 	}
 	c->is_lingering = true;
 	hk_timers_set(&c->loop->timers, &c->linger, c->loop->now.mono_ms + HK_CONN_LINGER_MS);
-	c->waiting_for = 0;
+	c->watched = 0;
 	hk_conn_wait(c, true, false);
 }

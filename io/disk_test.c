@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,8 +133,10 @@ static void errors_have_their_status(void **state)
 static void a_status_of_the_disk_has_its_reason(void **state)
 {
 	struct hk_disk *d = hk_disk_kernel();
+	struct rlimit all, few;
 	char want[200];
 	int file = -7, there;
+	enum hk_status status;
 
 	(void)state;
 	assert_int_equal(d->ops->open(d, path("none"), HK_OPEN_READ, &file), HK_NOTFOUND);
@@ -141,7 +145,13 @@ static void a_status_of_the_disk_has_its_reason(void **state)
 	assert_string_equal(hk_disk_why(d, HK_IO).text, "");
 	there = make("there", HK_S("x"));
 	assert_string_equal(hk_disk_why(d, HK_NOTFOUND).text, want); /* a success takes nothing away */
-	assert_int_equal(d->ops->write(d, there, UINT64_MAX / 4, HK_S("x")), HK_IO);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+	few = (struct rlimit){.rlim_cur = 1, .rlim_max = all.rlim_max};
+	assert_int_equal(sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	status = d->ops->write(d, there, 1, HK_S("x"));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_int_equal(status, HK_IO);
 	assert_string_equal(hk_disk_why(d, HK_IO).text, "write: File too large");
 	d->ops->close(d, there);
 	assert_int_equal(d->ops->open(d, path("there/below"), HK_OPEN_READ, &file), HK_IO);

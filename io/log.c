@@ -23,6 +23,7 @@ struct hk_log_sink {
 	enum hk_log_sink_how how;
 	enum hk_log_format format;
 	char host[HOST_ROOM];
+	long pid;
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
 	struct hk_buf waiting, writing;
@@ -48,7 +49,7 @@ static void add(const struct hk_log_sink *s, struct hk_buf *to, enum hk_log_leve
 	        .zone_minutes = now.zone_minutes,
 	        .level = names[level],
 	        .host = s->host,
-	        .pid = (long)getpid()},
+	        .pid = s->pid},
 	    line);
 }
 
@@ -199,7 +200,7 @@ enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_
 
 	if (!s)
 		return HK_NOMEM;
-	*s = (struct hk_log_sink){.log = {add_line, dropped}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost"};
+	*s = (struct hk_log_sink){.log = {add_line, dropped}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost", .pid = (long)getpid()};
 	s->to = &s->stream;
 	hk_buf_init(&s->waiting, HK_LOG_SINK_MAX);
 	hk_buf_init(&s->writing, HK_LOG_SINK_MAX);

@@ -229,12 +229,13 @@ static void hear(struct hk_sim *s, struct conn *c, struct hk_slice line)
 
 static void hear_bytes(struct hk_sim *s, struct conn *c, struct hk_slice bytes)
 {
-	size_t i;
+	size_t end;
 
-	for (i = 0; i < bytes.n; i++) {
-		hk_buf_add_byte(&c->line, bytes.p[i]);
-		if (bytes.p[i] != '\n')
-			continue;
+	for (; bytes.n; bytes = hk_slice_from(bytes, end + 1)) {
+		end = hk_slice_find(bytes, '\n');
+		hk_buf_add(&c->line, hk_slice_sub(bytes, 0, end + 1));
+		if (end == bytes.n)
+			return;
 		hk_sim_net_reply(s, hk_buf_slice(&c->line));
 		hear(s, c, hk_slice_trim(hk_buf_slice(&c->line)));
 		hk_buf_reset(&c->line);

@@ -85,6 +85,8 @@ void hk_sim_inode_settle(struct hk_sim_inode *inode, struct hk_prng *prng, bool 
 {
 	size_t i, n = sectors(inode->cache.room);
 
+	if (all) /* at once, and not with each sector */
+		hk_sim_image_resize(inode, &inode->durable, inode->cache.n);
 	for (i = 0; inode->n_dirty && i < n; i++) {
 		if (!inode->dirty[i])
 			continue;
@@ -93,7 +95,7 @@ void hk_sim_inode_settle(struct hk_sim_inode *inode, struct hk_prng *prng, bool 
 		inode->dirty[i] = 0;
 		inode->n_dirty--;
 	}
-	if (all || (inode->durable.n < inode->cache.n && hk_prng_coin(prng)))
+	if (inode->durable.n < inode->cache.n && hk_prng_coin(prng))
 		hk_sim_image_resize(inode, &inode->durable, inode->cache.n);
 }
 

@@ -10,7 +10,7 @@
 static struct hk_prng prng, random_bytes;
 static bool is_on;
 static unsigned chance;
-static uint64_t blocks;
+static uint64_t blocks, nth, span, asked;
 
 void *__wrap_malloc(size_t), *__wrap_calloc(size_t, size_t), *__wrap_realloc(void *, size_t), *__wrap_aligned_alloc(size_t, size_t);
 void __wrap_free(void *);
@@ -27,7 +27,19 @@ void hk_sim_memory_begin(uint64_t seed, unsigned per_million)
 
 void hk_sim_memory_fail(bool on)
 {
-	is_on = on && chance;
+	is_on = on;
+}
+
+void hk_sim_memory_fail_at(uint64_t first, uint64_t n)
+{
+	nth = first;
+	span = n;
+	asked = 0;
+}
+
+uint64_t hk_sim_memory_asked(void)
+{
+	return asked;
 }
 
 uint64_t hk_sim_memory_blocks(void)
@@ -35,9 +47,12 @@ uint64_t hk_sim_memory_blocks(void)
 	return blocks;
 }
 
-static bool fails(void)
+bool hk_sim_memory_is_short(void)
 {
-	return is_on && hk_prng_chance(&prng, chance);
+	if (!is_on)
+		return false;
+	asked++;
+	return (nth && asked >= nth && asked - nth < span) || (chance && hk_prng_chance(&prng, chance));
 }
 
 static void *count(void *p)
@@ -48,17 +63,17 @@ static void *count(void *p)
 
 void *__wrap_malloc(size_t n)
 {
-	return fails() ? NULL : count(malloc(n));
+	return hk_sim_memory_is_short() ? NULL : count(malloc(n));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : count(calloc(n, size));
+	return hk_sim_memory_is_short() ? NULL : count(calloc(n, size));
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	void *more = fails() ? NULL : realloc(p, n);
+	void *more = hk_sim_memory_is_short() ? NULL : realloc(p, n);
 
 	blocks += more && !p;
 	return more;
@@ -66,7 +81,7 @@ void *__wrap_realloc(void *p, size_t n)
 
 void *__wrap_aligned_alloc(size_t alignment, size_t n)
 {
-	return fails() ? NULL : count(__real_aligned_alloc(alignment, n));
+	return hk_sim_memory_is_short() ? NULL : count(__real_aligned_alloc(alignment, n));
 }
 
 char *__wrap_strndup(const char *s, size_t n)

@@ -217,27 +217,35 @@ static bool ends_with(const struct hk_buf *b, struct hk_slice end)
 	return b->n >= end.n && memcmp(b->p + b->n - end.n, end.p, end.n) == 0;
 }
 
+/* A line is there, or one more of a message. */
+static void on_end_of_line(struct hk_sim_mx *m)
+{
+	struct hk_buf line;
+
+	if (m->in_data) {
+		hk_sim_net_text(m->sim, hk_slice_from(hk_buf_slice(&m->in), m->line_at));
+		m->line_at = m->in.n;
+		if (ends_with(&m->in, HK_S("\r\n.\r\n")))
+			on_message(m);
+		return;
+	}
+	line = m->in;
+	m->in = (struct hk_buf){.max = MESSAGE_MOST};
+	m->line_at = 0;
+	hk_sim_net_command(m->sim, hk_buf_slice(&line));
+	on_line(m, hk_slice_trim(hk_buf_slice(&line)));
+	hk_buf_done(&line);
+}
+
 void hk_sim_mx_hear(struct hk_sim_mx *m, struct hk_slice bytes)
 {
-	size_t i;
+	size_t end;
 
-	for (i = 0; i < bytes.n && !m->has_hung_up && !m->is_silent; i++) {
-		hk_buf_add_byte(&m->in, bytes.p[i]);
-		if (bytes.p[i] != '\n')
-			continue;
-		if (m->in_data) {
-			hk_sim_net_text(m->sim, hk_slice_from(hk_buf_slice(&m->in), m->line_at));
-			m->line_at = m->in.n;
-			if (ends_with(&m->in, HK_S("\r\n.\r\n")))
-				on_message(m);
-		} else {
-			struct hk_buf line = m->in;
-
-			m->in = (struct hk_buf){.max = MESSAGE_MOST};
-			m->line_at = 0;
-			hk_sim_net_command(m->sim, hk_buf_slice(&line));
-			on_line(m, hk_slice_trim(hk_buf_slice(&line)));
-			hk_buf_done(&line);
-		}
+	while (bytes.n && !m->has_hung_up && !m->is_silent) {
+		end = hk_slice_find(bytes, '\n');
+		hk_buf_add(&m->in, hk_slice_sub(bytes, 0, end + 1));
+		if (end < bytes.n)
+			on_end_of_line(m);
+		bytes = hk_slice_from(bytes, end + 1);
 	}
 }

@@ -42,12 +42,11 @@ static struct held *take_any(struct hk_sim *s)
 }
 
 /* The body from the record or its file. false: not readable now. */
-static bool read_body(
-    struct hk_sim *s, const struct hk_mail *m, struct hk_arena *a, struct hk_slice *ret)
+static bool read_body(struct hk_sim *s, const struct hk_mail *m, struct hk_slice *ret)
 {
+	static uint8_t bytes[BODY_MOST]; /* one sink reads at a time */
 	const struct hk_disk_ops *ops = s->disk.disk.ops;
 	char path[128];
-	uint8_t *bytes;
 	enum hk_status status;
 	size_t n = 0;
 	int file;
@@ -56,8 +55,7 @@ static bool read_body(
 	if (!m->body_file.n)
 		return true;
 	snprintf(path, sizeof path, HK_SIM_SPOOL "/body/%.*s", HK_FMT(m->body_file));
-	bytes = hk_arena_alloc(a, BODY_MOST);
-	if (!bytes || ops->open(&s->disk.disk, path, HK_OPEN_READ, &file) != HK_OK)
+	if (ops->open(&s->disk.disk, path, HK_OPEN_READ, &file) != HK_OK)
 		return false;
 	status = ops->read(&s->disk.disk, file, 0, bytes, BODY_MOST, &n);
 	ops->close(&s->disk.disk, file);
@@ -105,7 +103,7 @@ static void act(struct hk_sim *s)
 	h->job->released =
 	    hk_prng_chance(&s->prng, s->is_healed ? 0 : s->plan.released) ||
 	    hk_spool_read(&s->disk.disk, HK_SIM_SPOOL, &h->job->place, &m) != HK_OK ||
-	    !read_body(s, &m, &m.arena, &body);
+	    !read_body(s, &m, &body);
 	if (h->job->released)
 		hk_sim_trace(s, "sink releases a job");
 	for (i = 0; !h->job->released && i < h->job->n_rcpt; i++)

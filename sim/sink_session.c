@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "engine/delivery.h"
+#include "sim/memory.h"
 #include "sim/mx.h"
 #include "sim/net.h"
 #include "sim/zone.h"
@@ -71,9 +72,15 @@ static void deliver(struct hk_sim *s, struct hk_job *job)
 		abort();
 	l->job = job;
 	look_at(s, l);
+	hk_sim_memory_fail(!s->is_healed);
 	l->delivery = hk_delivery_new(&env, &s->now);
-	if (!l->delivery)
-		abort();
+	hk_sim_memory_fail(false);
+	if (!l->delivery) { /* as a worker does it (io/sender.c) */
+		job->released = true;
+		hk_sim_post_result(s, job);
+		link_free(l);
+		return;
+	}
 	l->next = sinks(s)->links;
 	sinks(s)->links = l;
 }
@@ -84,8 +91,11 @@ static void answer_dns(struct hk_sim *s, struct link *l, const struct hk_deliver
 	struct hk_arena a;
 
 	hk_arena_init(&a, ANSWER_ARENA);
-	if (hk_sim_zone_answer(s, &a, &w->question, &answer) != HK_SIM_SILENT)
+	if (hk_sim_zone_answer(s, &a, &w->question, &answer) != HK_SIM_SILENT) {
+		hk_sim_memory_fail(!s->is_healed);
 		hk_delivery_dns(l->delivery, w->id, &answer);
+		hk_sim_memory_fail(false);
+	}
 	hk_arena_done(&a);
 }
 
@@ -170,7 +180,9 @@ static void satisfy(struct hk_sim *s, struct link *l, const struct hk_delivery_w
 		hk_sim_mx_init(&l->mx, s, &l->whom);
 		l->net = (struct hk_sim_net){0};
 		l->is_connected = is_up;
+		hk_sim_memory_fail(!s->is_healed);
 		hk_delivery_connected(l->delivery, is_up, HK_S("refused"));
+		hk_sim_memory_fail(false);
 		break;
 	case HK_DELIVERY_STS:
 		break; /* nobody says that it could be answered */
@@ -222,9 +234,21 @@ static bool move(struct hk_sim *s, struct link *l, enum hk_sim_fate fate)
 	if (!l->mx.out.n)
 		return false;
 	n = hk_sim_net_piece(s, l->mx.out.n);
+	hk_sim_memory_fail(!s->is_healed);
 	n = hk_delivery_feed(l->delivery, hk_slice_sub(hk_buf_slice(&l->mx.out), 0, n));
+	hk_sim_memory_fail(false);
 	hk_sim_mx_read(&l->mx, n);
-	return n > 0;
+	return true; /* what it could not take it may have something to say about */
+}
+
+static enum hk_status next_want(struct hk_sim *s, struct link *l, struct hk_delivery_want *w)
+{
+	enum hk_status status;
+
+	hk_sim_memory_fail(!s->is_healed);
+	status = hk_delivery_next(l->delivery, &s->now, w);
+	hk_sim_memory_fail(false);
+	return status;
 }
 
 static struct link *any_link(struct hk_sim *s)
@@ -248,7 +272,7 @@ static void act(struct hk_sim *s)
 	struct hk_delivery_want w;
 
 	while (l && burst-- && !s->disk.dead) {
-		if (hk_delivery_next(l->delivery, &s->now, &w) == HK_OK) {
+		if (next_want(s, l, &w) == HK_OK) {
 			satisfy(s, l, &w);
 			if (w.type == HK_DELIVERY_DONE)
 				return;

@@ -25,7 +25,7 @@ struct hk_sim_plan {
 	unsigned body_files, null_senders, hostile, deliverby;                  /* what clients bring: on or off */
 	unsigned operators, runs;                                               /* who looks on: on or off */
 	struct hk_sim_faults disk;
-	unsigned memory;             /* of the allocations of owner and sessions */
+	unsigned memory;             /* of the allocations of owner, sessions and deliveries */
 	unsigned network, dns, peer; /* connections, questions, what mail servers do */
 	unsigned temporary, permanent, released;
 	unsigned misfortune;

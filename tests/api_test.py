@@ -107,7 +107,8 @@ def build(tree, place, source, packages, compiler=("cc", "-std=c17")):
     pc = find(tree, "pkgconfig/hikyaku.pc").parent
     env = {**os.environ, "PKG_CONFIG_PATH": str(pc), "PKG_CONFIG_SYSROOT_DIR": str(tree)}
     own = text_of("pkg-config", "--cflags", "--libs", *packages, env=env).split()
-    foreign = text_of("pkg-config", "--libs", "libcares").split() if "hikyaku-cares" in packages else []
+    # what newer versions of c-ares call deprecated is all that Debian 12's has
+    foreign = [*text_of("pkg-config", "--libs", "libcares").split(), "-Wno-deprecated-declarations"] if "hikyaku-cares" in packages else []
     libdir = find(tree, "libhikyaku.so").parent
     sanitized = [f"-fsanitize={'thread' if n == 'libtsan' else 'address,undefined'}" for n in needed_by(find(tree, "libhikyaku.so")) if n in ("libasan", "libtsan")]
     program = place / (Path(source).stem + "-" + compiler[0])

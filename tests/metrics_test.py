@@ -79,6 +79,8 @@ def promtool():
     if not (folder / "usr/bin/promtool").exists():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg", "-x", packages.download("prometheus", folder), folder], check=True)
+    if not (folder / "usr/bin/promtool").exists():
+        raise packages.Missing("Debian's prometheus of this release has no promtool")
     return folder / "usr/bin/promtool"
 
 

@@ -361,6 +361,7 @@ def test_clients(root, tap):
 # ---- Dovecot ----
 
 DOVECOT = """
+{version}
 base_dir = {root}/run
 log_path = {root}/dovecot.log
 auth_debug = yes
@@ -371,15 +372,7 @@ default_login_user = {user}
 default_internal_group = {group}
 auth_mechanisms = plain login scram-sha-256
 auth_failure_delay = 0
-disable_plaintext_auth = no
-passdb {{
-  driver = passwd-file
-  args = scheme=PLAIN username_format=%u {root}/passwd
-}}
-userdb {{
-  driver = static
-  args = uid=65534 gid=65534 home=/nonexistent
-}}
+{users}
 service auth {{
   unix_listener {root}/auth-client {{
     mode = 0666
@@ -392,6 +385,33 @@ service stats {{
 }}
 """
 
+DOVECOT_2_3 = {"version": "", "users": """
+disable_plaintext_auth = no
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {root}/passwd
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home=/nonexistent
+}}
+"""}
+DOVECOT_2_4 = {"version": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0", "users": """
+auth_allow_cleartext = yes
+passdb passwd-file {{
+  default_password_scheme = PLAIN
+  auth_username_format = %{{user}}
+  passwd_file_path = {root}/passwd
+}}
+userdb static {{
+  fields {{
+    uid = 65534
+    gid = 65534
+    home = /nonexistent
+  }}
+}}
+"""}
+
 
 class Dovecot:
     def __init__(self, root):
@@ -400,13 +420,16 @@ class Dovecot:
         self.root.chmod(0o755)
         (self.root / "passwd").write_text(f"alice@b.test:{{PLAIN}}{PASSWORD}\n")
         user = "dovecot" if IS_ROOT else pwd.getpwuid(os.getuid()).pw_name
-        (self.root / "dovecot.conf").write_text(DOVECOT.format(root=self.root, user=user, group=user))
+        form = DOVECOT_2_3 if run("dovecot", "--version")[1].startswith("2.3") else DOVECOT_2_4
+        (self.root / "dovecot.conf").write_text(DOVECOT.format(root=self.root, user=user, group=user, version=form["version"],
+                                                               users=form["users"].format(root=self.root)))
 
     def __enter__(self):
         self.process = subprocess.Popen(["dovecot", "-F", "-c", str(self.root / "dovecot.conf")], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not wait_until(lambda: (self.root / "auth-client").exists(), 20):
-            raise RuntimeError((self.root / "dovecot.log").read_text())
+            log = self.root / "dovecot.log"
+            raise RuntimeError(log.read_text() if log.exists() else "dovecot did not begin to log")
         return self
 
     def __exit__(self, *_):

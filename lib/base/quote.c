@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <hikyaku/base.h>
+#include "lib/base/quote.h"
 
 void hk_quote_add(struct hk_buf *b, struct hk_slice s, size_t max)
 {
-	static const char hex[] = "0123456789ABCDEF";
+	char quoted[HK_QUOTED_OCTET];
 	size_t i;
 
-	for (i = 0; i < s.n && i < max; i++) {
-		uint8_t c = s.p[i];
-
-		if (c == '\\') {
-			hk_buf_add_str(b, "\\\\");
-		} else if (c >= 0x20 && c < 0x7f) {
-			hk_buf_add_byte(b, c);
-		} else {
-			hk_buf_add_str(b, "\\x");
-			hk_buf_add_byte(b, (uint8_t)hex[c >> 4]);
-			hk_buf_add_byte(b, (uint8_t)hex[c & 15]);
-		}
-	}
+	for (i = 0; i < s.n && i < max; i++)
+		hk_buf_add(b, hk_slice_of(quoted, hk_quote_octet(s.p[i], quoted)));
 	if (i < s.n)
 		hk_buf_add_str(b, "...");
 }
