@@ -84,6 +84,7 @@ void hk_sim_plan_make(struct hk_sim *s)
 	    .events = 100 + (unsigned)hk_prng_below(p, 500),
 	    .segment_size = 65536u << hk_prng_below(p, 3),
 	    .jobs_max = 1 + hk_prng_below(p, 8),
+	    .slice = 1 + hk_prng_below(p, 3),
 	};
 	s->plan.disk = (struct hk_sim_faults){.sync = chance_of(p, 100000),
 	    .sync_dir = chance_of(p, 200000),
