@@ -52,6 +52,7 @@ struct hk_sim_mail {
 struct hk_sim_ledger {
 	struct hk_sim_mail *mail;       /* number N at N */
 	size_t n, room;
+	size_t settled;                 /* so many have come to their end, and were looked at */
 	uint64_t acked, delivered, dsns, duplicates;
 };
 
@@ -80,7 +81,7 @@ void hk_sim_ledger_recorded(struct hk_sim *, const struct hk_returned *still);
 /* hk_sim_may_be_given_up(s, received): a DSN of that time may by now be dropped for its age, of which nobody is told. A clock that
  * was set back does not make it younger: its age as it was known before may be in the server's mind. */
 bool hk_sim_may_be_given_up(const struct hk_sim *, int64_t received);
-/* At the end, when all is quiet. */
+/* When all is quiet: those that were not looked at yet. */
 void hk_sim_ledger_check(struct hk_sim *);
 void hk_sim_ledger_done(struct hk_sim *);
 
