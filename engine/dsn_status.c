@@ -10,19 +10,32 @@
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
+/* As it is where all of it can be printed, or a backslash in it would make another address of it; quoted otherwise. */
+static void add_printable(struct hk_slice s, size_t max, struct hk_buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f; i++)
+		;
+	if (i == s.n && s.n <= max)
+		hk_buf_add(out, s);
+	else
+		hk_quote_add(out, s, max);
+}
+
 void dsn_text_address_add(const struct dsn *d, struct hk_slice address, struct hk_buf *out)
 {
 	if (d->is_global && hk_utf8_is_clean(address))
 		hk_buf_add(out, address);
 	else
-		hk_quote_add(out, address, HK_PATH_MAX);
+		add_printable(address, HK_PATH_MAX, out);
 }
 
 static void add_typed_address(const struct dsn *d, struct hk_slice address, struct hk_buf *out)
 {
 	if (hk_slice_is_ascii(address) || !hk_utf8_is_clean(address)) {
 		hk_buf_add_str(out, "rfc822; ");
-		hk_quote_add(out, address, HK_PATH_MAX);
+		add_printable(address, HK_PATH_MAX, out);
 	} else if (d->is_global) {
 		hk_buf_add_str(out, "utf-8; ");
 		hk_buf_add(out, address);
@@ -51,9 +64,7 @@ static void add_original(const struct dsn *d, struct hk_slice orcpt, struct hk_b
 	else if (is_utf8)
 		hk_buf_add(out, address); /* printable: the server saw to it */
 	else
-		hk_quote_add(out,
-		    hk_xtext_parse(&a, address, &plain) == HK_OK ? plain : address,
-		    HK_SMTP_ORCPT_MAX);
+		add_printable(hk_xtext_parse(&a, address, &plain) == HK_OK ? plain : address, HK_SMTP_ORCPT_MAX, out);
 	hk_arena_done(&a);
 	hk_buf_add_str(out, "\r\n");
 }
@@ -111,7 +122,7 @@ static void add_envelope_id(const struct dsn *d, struct hk_buf *out)
 	hk_arena_init(&a, 4096);
 	if (hk_xtext_parse(&a, d->mail->params.envid, &plain) == HK_OK) {
 		hk_buf_add_str(out, "Original-Envelope-Id: ");
-		hk_quote_add(out, plain, HK_SMTP_ENVID_MAX);
+		add_printable(plain, HK_SMTP_ENVID_MAX, out);
 		hk_buf_add_str(out, "\r\n");
 	}
 	hk_arena_done(&a);
