@@ -88,7 +88,6 @@ static int64_t lifetime_of(const struct dsn *d, struct hk_slice address)
 
 static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 {
-	static const char *const actions[] = {"failed", "delayed", "delivered", "relayed"};
 	const struct hk_rcpt_result *r = &d->result[i];
 	struct hk_slice remote = hk_slice_str(r->remote);
 
@@ -97,7 +96,7 @@ static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 		add_original(d, d->mail->rcpt[r->rcpt].params.orcpt, out);
 	hk_buf_add_str(out, "Final-Recipient: ");
 	add_typed_address(d, dsn_address(d, i), out);
-	hk_buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", actions[dsn_action_of(r)], dsn_status_of(r));
+	hk_buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", dsn_action_name(r), dsn_status_of(r));
 	if (remote.n) {
 		/* RFC 3464 2.3.5: the name alone */
 		hk_buf_add_str(out, "Remote-MTA: dns; ");
