@@ -23,46 +23,6 @@ static void init_lists(struct hk_owner *o)
 	o->paced_until = UINT64_MAX;
 }
 
-static uint64_t longest_of(const struct hk_conf_times *times, uint64_t longest)
-{
-	size_t i;
-
-	for (i = 0; i < times->n; i++)
-		longest = times->at[i] > longest ? times->at[i] : longest;
-	return longest;
-}
-
-static uint64_t longest_retry(const struct hk_conf *conf)
-{
-	uint64_t longest = longest_of(&conf->retry, 0);
-	size_t i;
-
-	for (i = 0; i < conf->n_routes; i++)
-		longest = longest_of(&conf->route[i].retry, longest);
-	return longest;
-}
-
-/* Every live message of the spool becomes one that waits. */
-static enum hk_status recover(struct hk_owner *o)
-{
-	struct hk_spool_entry e;
-	struct hk_message *m;
-	enum hk_status status;
-	uint64_t wait, longest = longest_retry(o->conf);
-
-	while ((status = hk_spool_recovered(o->spool, &e)) == HK_OK) {
-		m = hk_message_new(o, e.mail);
-		if (!m)
-			return HK_NOMEM;
-		m->attempts = e.attempts;
-		m->marks = (uint8_t)(e.marks & ~(HK_BUG(HOLD_LOST) ? (unsigned)HK_SPOOL_HELD : 0u));
-		/* a clock that went back makes nobody wait longer than the longest retry time */
-		wait = e.next_attempt > o->now.utc ? (uint64_t)(e.next_attempt - o->now.utc) : 0;
-		hk_message_schedule(o, m, (wait < longest || HK_BUG(CLOCK_BACK) ? wait : longest) * 1000);
-	}
-	return status == HK_END ? HK_OK : status;
-}
-
 static void open_evidence(struct hk_owner *o)
 {
 	size_t n = strlen(o->dir) + sizeof "/evidence";
@@ -91,11 +51,11 @@ static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options
 		return HK_NOMEM;
 	spool.dir = o->dir;
 	status = hk_spool_open(o->disk, &spool, o->log, &o->spool);
-	if (status == HK_OK)
-		status = recover(o);
-	if (status == HK_OK)
-		open_evidence(o);
-	return status;
+	if (status != HK_OK)
+		return status;
+	hk_recover_begin(o, options->slice);
+	open_evidence(o);
+	return HK_OK;
 }
 
 enum hk_status hk_owner_new_sized(
@@ -123,7 +83,7 @@ enum hk_status hk_owner_new_sized(
 	o->ids = (struct hk_ids){.last = hk_spool_last_id(o->spool), .worker = HK_IDS_OWNER};
 	o->intake = hk_spool_intake(o->spool);
 	hk_logf(log, HK_LOG_INFO, "ev=spool dir=%s waiting=%zu",
-	    hk_log_quote(hk_slice_str(o->dir)).text, o->messages.n);
+	    hk_log_quote(hk_slice_str(o->dir)).text, o->unread);
 	*ret = o;
 	return HK_OK;
 }
@@ -254,6 +214,7 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	o->now = *now;
 	if (o->stalled_until && now->mono_ms >= o->stalled_until)
 		o->stalled_until = 0;
+	hk_recover_some(o);
 	hk_incoming_put(o);
 	hk_calls_put(o);
 	hk_results_put(o);
@@ -292,9 +253,11 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 
 	if (o->inbox)
 		return 0;
+	if (o->unread && !o->is_stopping && o->read_at < at)
+		at = o->read_at;
 	if (o->stalled_until)
 		return o->stalled_until < at ? o->stalled_until : at;
-	if (o->returned || o->calls)
+	if (o->returned || hk_calls_are_due(o))
 		return 0;
 	if (m && !o->is_stopping && m->due_ms < at)
 		at = m->due_ms;
@@ -336,7 +299,7 @@ uint64_t hk_owner_last_id(const struct hk_owner *o)
 void hk_owner_count(const struct hk_owner *o, struct hk_owner_counts *ret)
 {
 	*ret = o->counts;
-	ret->queued = o->messages.n;
-	ret->waiting = o->n_heap;
+	ret->queued = o->messages.n + o->unread;
+	ret->waiting = o->n_heap + o->unread;
 	hk_spool_count(o->spool, &ret->spool);
 }

@@ -89,7 +89,8 @@ struct hk_order {
 };
 
 struct hk_owner;
-/* hk_owner_new(conf, disk, log, now, ret): opens and recovers the spool. As hk_spool_open. Takes a use of conf. */
+/* hk_owner_new(conf, disk, log, now, ret): opens and recovers the spool. As hk_spool_open. Takes a use of conf. The messages that it has are read by the
+ * steps that follow, some in each; mail is taken at once. */
 enum hk_status hk_owner_new(struct hk_conf *, struct hk_disk *, struct hk_log *, const struct hk_now *, struct hk_owner **ret) HK_MUSTCHECK;
 /* The same with sizes of one's own, for tests and the simulator. */
 struct hk_owner_options {
@@ -98,6 +99,7 @@ struct hk_owner_options {
 	const struct hk_now *now;
 	uint64_t segment_size; /* 0: the default */
 	size_t jobs_max;       /* deliveries out at once; 0: the default */
+	size_t slice;          /* messages of the spool that a step reads; 0: the default */
 };
 enum hk_status hk_owner_new_sized(struct hk_conf *, const struct hk_owner_options *, struct hk_owner **ret) HK_MUSTCHECK;
 /* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */
@@ -129,7 +131,7 @@ uint64_t hk_owner_room(const struct hk_owner *);
 uint64_t hk_owner_last_id(const struct hk_owner *);
 struct hk_owner_counts {
 	uint64_t accepted, delivered, deferred, failed, dsns, jobs_out;
-	uint64_t queued, waiting, active; /* messages: all; for their time; in a round */
+	uint64_t queued, waiting, active; /* messages: all; for their time, or not read yet; in a round */
 	struct hk_spool_counts spool;
 };
 void hk_owner_count(const struct hk_owner *, struct hk_owner_counts *ret);

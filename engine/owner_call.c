@@ -80,6 +80,8 @@ static enum hk_status list(const struct hk_owner *o, struct hk_queue_call *c)
 	size_t i = 0;
 
 	c->n_ids = 0;
+	if (o->unread)
+		return o->is_stopping ? HK_BUSY : HK_IO;
 	c->id = hk_arena_array(&c->arena, o->messages.n + 1, sizeof *c->id);
 	if (!c->id)
 		return c->arena.failed;
@@ -151,6 +153,7 @@ static enum hk_status show(struct hk_owner *o, struct hk_queue_call *c)
 	c->entry = hk_arena_array(&c->arena, c->n_ids + 1, sizeof *c->entry);
 	if (!c->entry)
 		return c->arena.failed;
+	status = hk_recover_these(o, c->id, c->n_ids);
 	for (i = 0; status == HK_OK && i < c->n_ids; i++) {
 		const struct hk_message *m = hk_id_map_get(&o->messages, c->id[i]);
 
@@ -238,7 +241,7 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 {
 	struct hk_queue_call *c = in->call;
 	struct hk_spool_mark mark = hk_spool_set_mark(o->spool);
-	enum hk_status status = HK_OK;
+	enum hk_status status = hk_recover_these(o, c->id, c->n_ids);
 	struct hk_message *m;
 	size_t i, done = 0;
 
@@ -276,6 +279,24 @@ static void run(struct hk_owner *o, struct hk_queue_call *c)
 	hk_logf(o->log, HK_LOG_INFO, "ev=run domain=%s messages=%zu", hk_log_quote(c->domain).text, c->done);
 }
 
+/* What is asked of the whole queue needs all of it. A queue that cannot be read, or never will be, is said to be so, and not to be short. */
+static bool waits_for_all(const struct hk_owner *o, const struct hk_queue_call *c)
+{
+	if (!o->unread || o->is_stopping)
+		return false;
+	return c->verb == HK_QUEUE_RUN || (c->verb == HK_QUEUE_LIST && !o->read_at);
+}
+
+bool hk_calls_are_due(const struct hk_owner *o)
+{
+	const struct hk_calling *in;
+
+	for (in = o->calls; in; in = in->next)
+		if (in->call->status != HK_OK || !waits_for_all(o, in->call))
+			return true;
+	return false;
+}
+
 static bool is_question(const struct hk_queue_call *c)
 {
 	return c->verb == HK_QUEUE_LIST || c->verb == HK_QUEUE_SHOW || c->verb == HK_QUEUE_HOPS;
@@ -306,6 +327,8 @@ static bool is_done(struct hk_owner *o, struct hk_calling *in, bool ok)
 
 	if (c->status != HK_OK)
 		return !in->left;
+	if (waits_for_all(o, c))
+		return false;
 	if (c->verb == HK_QUEUE_RUN) {
 		run(o, c);
 		return true;

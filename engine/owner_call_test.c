@@ -384,6 +384,37 @@ static void replies_are_kept_once_each_and_without_words_when_there_are_too_many
 	finish(&r);
 }
 
+static int64_t next_of(struct rig *r, uint64_t id)
+{
+	struct hk_queue_call *c = ask(r, HK_QUEUE_SHOW, &id, 1);
+	int64_t next;
+
+	assert_non_null(c);
+	assert_int_equal(c->n_entries, 1);
+	next = c->entry[0].next_attempt;
+	hk_queue_call_free(c);
+	return next;
+}
+
+static void the_next_attempt_is_at_the_same_second_whenever_it_is_asked_for(void **state)
+{
+	struct rig r;
+	int64_t next;
+	unsigned i;
+
+	(void)state;
+	start_deferred(&r, "u@b.test");
+	next = next_of(&r, 1);
+	assert_in_range(next - r.now.utc, 60, 68);
+	for (i = 1; i < 20; i++) {
+		r.now.mono_ms += 100;
+		r.now.utc_ms = i * 100 % 1000;
+		r.now.utc += i % 10 == 0;
+		assert_int_equal(next_of(&r, 1), next);
+	}
+	finish(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -400,6 +431,7 @@ int main(void)
 	    cmocka_unit_test(an_answer_waits_for_a_disk_that_fails),
 	    cmocka_unit_test(a_call_names_so_many_messages_and_no_more),
 	    cmocka_unit_test(replies_are_kept_once_each_and_without_words_when_there_are_too_many),
+	    cmocka_unit_test(the_next_attempt_is_at_the_same_second_whenever_it_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

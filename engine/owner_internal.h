@@ -35,6 +35,7 @@
 #define HK_SITE_ASKS_MAX    256u    /* MX questions out at once: a queue that starts, or the end of an outage, is no flood */
 #define HK_SITE_LASTS_MS    3600000u /* until the hosts of a domain are looked up again; deliveries ask for themselves */
 #define HK_DOMAINS_IDLE_MAX 4096u   /* domains without mail whose site is remembered; 300 octets each, their hop included */
+#define HK_OWNER_SLICE      256u    /* messages of the spool that a step after the start reads: a millisecond, so that mail that comes hardly waits */
 #define HK_REASONS_MAX      (16u * 1024 * 1024) /* octets of replies; 100,000 different ones */
 
 /* What goes first at a hop; each fourth time whatever would be last. */
@@ -54,6 +55,7 @@ struct hk_hops {
 	struct hk_hop *first, **last;
 };
 struct hk_hop {
+	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
 	struct hk_hop *next, *before;    /* all of them */
 	struct hk_hops *in;              /* where it waits: those that may take a job, or whose site is not known; NULL: nowhere */
 	struct hk_hop *next_in, *before_in;
@@ -63,7 +65,6 @@ struct hk_hop {
 	size_t waiting;                  /* groups */
 	uint32_t row;                    /* in an answer to an operator */
 	uint64_t next_us;                /* when the next one may begin by the rate, but for some haste; mono, microseconds */
-	uint64_t site;                   /* which hosts it has, in o->sites; 0: it is one domain's alone */
 	bool is_known;                   /* alone, since no other domain has its hosts, or it has none */
 	bool is_asked;                   /* nothing goes out before the answer */
 	unsigned users;                  /* domains that point here, and questions about them */
@@ -111,22 +112,23 @@ struct hk_message_rcpt {
 	bool is_over;                    /* by a result that is on its way to the journal */
 	uint32_t reason;                 /* hk_reason_get; 0: none is known */
 };
+/* One for each message that waits: 72 octets, and 16 for each recipient; with the spool's part, and the places in two maps and the heap, 220. */
 struct hk_message {
 	uint64_t id;
 	uint64_t due_ms;                 /* mono */
 	int64_t born_ms;                 /* mono; before the start of this process, negative as may be */
 	size_t at;                       /* in the heap; SIZE_MAX: not there */
 	uint32_t attempts, n_rcpt, pending;
-	struct hk_group *group;          /* those that wait for their hop */
 	uint32_t groups;                 /* waiting or out in this round */
 	uint32_t back;                   /* of them, those whose results are in the batch */
+	int32_t by_s;                    /* DELIVERBY: after its acceptance */
+	struct hk_group *group;          /* those that wait for their hop */
+	uint8_t by;                      /* enum hk_by, of DELIVERBY */
 	uint8_t releases;                /* in a row */
 	uint8_t marks;                   /* enum hk_spool_marks */
-	uint8_t by;                      /* enum hk_by, of DELIVERBY */
-	int32_t by_s;                    /* after its acceptance */
 	uint8_t ending;                  /* enum hk_rcpt_outcome that an operator wants for those that wait; PENDING: nothing */
-	bool is_quarantined, was_tried;
-	bool is_ours, is_large, is_urgent; /* urgent: until its next round is over */
+	bool is_quarantined : 1, was_tried : 1;
+	bool is_ours : 1, is_large : 1, is_urgent : 1; /* urgent: until its next round is over */
 	struct hk_message_rcpt rcpt[];
 };
 
@@ -199,6 +201,9 @@ struct hk_owner {
 	struct hk_id_map messages;
 	struct hk_message **heap;
 	size_t n_heap, room_heap;
+	struct hk_now began;             /* when the spool was opened: the times of what it had count from here */
+	size_t unread, slice;            /* messages that it had and that were not read yet; so many of them in a step */
+	uint64_t read_at;                /* mono: reading failed, and goes on then; 0: it goes on */
 	struct hk_domain **slot;         /* domains by name */
 	size_t n_slots, n_domains;
 	uint64_t seed;                   /* of their hash: names come from outside */
@@ -283,7 +288,8 @@ enum hk_status hk_hop_reroute(struct hk_owner *) HK_MUSTCHECK;
 void hk_hop_free_all(struct hk_owner *);
 
 /* messages: owner_message.c */
-struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *); /* in the map, with room in the heap; NULL: NOMEM */
+/* hk_message_new(o, mail, now): in the map, with room in the heap; NULL: NOMEM. mail->received is a time of the calendar of `now`. */
+struct hk_message *hk_message_new(struct hk_owner *, const struct hk_mail *, const struct hk_now *);
 void hk_message_free(struct hk_owner *, struct hk_message *);
 void hk_message_removed(struct hk_owner *, struct hk_message *); /* frees it: its last completion is durable */
 /* hk_message_schedule(o, m, in_ms): due in so long, when there is anything to do; nothing while groups are out. */
@@ -342,6 +348,12 @@ enum hk_status hk_hops_tell(struct hk_owner *, struct hk_queue_call *) HK_MUSTCH
 void hk_calls_put(struct hk_owner *);
 void hk_calls_done(struct hk_owner *, bool ok);
 void hk_calls_free(struct hk_owner *);
+bool hk_calls_are_due(const struct hk_owner *); /* else those that there are wait for what is not read yet */
+/* what the spool had: owner_recover.c. hk_recover_begin: nothing of it is read. hk_recover_some: a slice, by its turn. hk_recover_these(o, id, n): those
+ * of these that live and were not read yet; IO, NOMEM: not all. */
+void hk_recover_begin(struct hk_owner *, size_t slice);
+void hk_recover_some(struct hk_owner *);
+enum hk_status hk_recover_these(struct hk_owner *, const uint64_t *id, size_t n) HK_MUSTCHECK;
 /* mail: owner_mail.c */
 void hk_incoming_put(struct hk_owner *);
 void hk_incoming_done(struct hk_owner *, enum hk_status);

@@ -77,7 +77,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_incoming *in)
 {
 	enum hk_status status;
 
-	in->message = hk_message_new(o, in->mail);
+	in->message = hk_message_new(o, in->mail, &o->now);
 	if (!in->message) {
 		hk_spool_refuse(o->spool, in->mail);
 		return HK_NOMEM;

@@ -4,7 +4,7 @@
 #include "engine/owner_internal.h"
 #include "lib/base/bug.h"
 
-struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail)
+struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail, const struct hk_now *now)
 {
 	size_t size, i;
 	struct hk_message *m;
@@ -26,8 +26,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 	if (mail->params.has_by)
 		m->by = mail->params.by_return ? HK_BY_RETURN : HK_BY_NOTIFY;
 	m->by_s = mail->params.by_seconds / (HK_BUG(BY_TOO_SOON) ? 2 : 1);
-	m->born_ms = (int64_t)o->now.mono_ms -
-	             (o->now.utc > mail->received ? o->now.utc - mail->received : 0) * 1000;
+	m->born_ms = (int64_t)now->mono_ms - (now->utc > mail->received ? now->utc - mail->received : 0) * 1000;
 	for (i = 0; i < m->n_rcpt; i++) {
 		m->rcpt[i].domain = hk_domain_use(o, mail->rcpt[i].address);
 		if (!m->rcpt[i].domain)
@@ -36,7 +35,7 @@ struct hk_message *hk_message_new(struct hk_owner *o, const struct hk_mail *mail
 		m->rcpt[i].notify = (uint8_t)mail->rcpt[i].params.notify;
 		m->pending -= m->rcpt[i].outcome != HK_RCPT_PENDING;
 	}
-	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m->id, m) == HK_OK)
+	if (!hk_id_map_get(&o->messages, m->id) && hk_id_map_put(&o->messages, m) == HK_OK)
 		return m;
 failed:
 	for (i = 0; i < m->n_rcpt; i++)
@@ -179,9 +178,13 @@ uint64_t hk_message_left_s(const struct hk_owner *o, const struct hk_message *m)
 
 int64_t hk_message_next_utc(const struct hk_owner *o, const struct hk_message *m)
 {
+	uint64_t left;
+
 	if (m->at == SIZE_MAX)
 		return 0;
-	return o->now.utc + (m->due_ms > o->now.mono_ms ? (int64_t)((m->due_ms - o->now.mono_ms) / 1000) : 0);
+	/* with the part of a second that has passed: the same answer, whenever it is asked */
+	left = m->due_ms > o->now.mono_ms ? m->due_ms - o->now.mono_ms + o->now.utc_ms : 0;
+	return o->now.utc + (int64_t)(left / 1000);
 }
 
 bool hk_message_is_committed(const struct hk_owner *o, const struct hk_message *m)

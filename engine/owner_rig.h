@@ -31,6 +31,7 @@ struct rig {
 	const struct rig_mx *mx; /* ends with a row without a domain; NULL: no domain has any */
 	unsigned asked;
 	size_t jobs_max; /* 0: the default */
+	size_t slice;    /* of what a start reads; 0: the default */
 	bool has_answered;
 };
 static inline bool next_order(struct rig *, struct hk_order *ret);
@@ -49,7 +50,7 @@ static inline struct hk_conf *parse(const char *text)
 static inline void open_owner(struct rig *r)
 {
 	struct hk_owner_options options = {
-	    .disk = &r->disk.disk, .now = &r->now, .segment_size = 256 * 1024, .jobs_max = r->jobs_max};
+	    .disk = &r->disk.disk, .now = &r->now, .segment_size = 256 * 1024, .jobs_max = r->jobs_max, .slice = r->slice};
 
 	assert_int_equal(hk_owner_new_sized(r->conf, &options, &r->owner), HK_OK);
 }

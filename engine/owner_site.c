@@ -91,10 +91,10 @@ static struct hk_hop *find_site(struct hk_owner *o, const struct found *f)
 	if (!hop)
 		return NULL;
 	hop->host = strndup((const char *)f->name[0].p, f->name[0].n);
-	if (hop->host && hk_id_map_put(&o->sites, f->site, hop) == HK_OK) {
-		hop->site = f->site;
+	hop->site = f->site;
+	if (hop->host && hk_id_map_put(&o->sites, hop) == HK_OK)
 		return hop;
-	}
+	hop->site = 0;
 	hop->users = 1;
 	hk_hop_leave(o, hop);
 	return NULL;

@@ -84,7 +84,9 @@ struct hk_queue_call {
 	uint64_t *id;           /* whom; of LIST: the answer, in no order */
 	size_t n_ids;
 	/* the answer */
-	enum hk_status status;  /* OK; LIMIT: too many ids, or the answer needs more than the arena may hold; NOMEM */
+	/* OK; LIMIT: too many ids, or the answer needs more than the arena may hold; NOMEM. IO: what waits cannot be read now; BUSY: LIST, by a server
+	 * that stops before it has read all */
+	enum hk_status status;
 	size_t done;            /* messages that were there, and are as wanted now */
 	struct hk_queue_entry *entry; /* SHOW: of those ids that are there, in their order */
 	size_t n_entries;

@@ -191,31 +191,24 @@ void hk_spool_close(struct hk_spool *s)
 	free(s);
 }
 
-enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret)
+enum hk_status hk_spool_tell(struct hk_spool *s, uint64_t id, struct hk_spool_entry *ret)
 {
-	struct hk_live *live = NULL;
+	const struct hk_live *live = hk_id_map_get(&s->live, id);
 	struct hk_mail *mail = &s->mail;
 	enum hk_status status;
 	size_t i;
 
-	while (!live && s->next_recovered < s->n_recovered)
-		live = hk_id_map_get(&s->live, s->recovered[s->next_recovered++]);
-	if (!live)
-		return HK_END;
+	if (!live || !live->is_committed)
+		return HK_NOTFOUND;
 	hk_arena_done(&mail->arena);
-	status = hk_spool_fetch(s, live->id, mail);
-	if (status != HK_OK) {
-		hk_logf(s->log, HK_LOG_ERROR,
-		    "spool: damage in segment %" PRIu32 " at offset %" PRIu64
-		    ": a live message cannot be read",
-		    live->place.segment, live->place.offset);
-		return status == HK_NOTFOUND ? HK_CORRUPT : status;
-	}
+	status = hk_spool_fetch(s, id, mail);
+	if (status != HK_OK)
+		return status == HK_NOTFOUND ? HK_CORRUPT : status; /* its place holds something else */
 	for (i = 0; i < mail->n_rcpt; i++)
 		mail->rcpt[i].outcome = live->outcome[i];
 	mail->header = mail->trace = mail->edits = mail->body = (struct hk_slice){0};
 	*ret = (struct hk_spool_entry){
-	    .place = live->place,
+	    .place = hk_live_place(s, live),
 	    .id = live->id,
 	    .received = mail->received,
 	    .next_attempt = live->next_attempt,
@@ -224,6 +217,42 @@ enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret
 	    .mail = mail,
 	};
 	return HK_OK;
+}
+
+/* Nothing of it is wanted any more. */
+static void end_recovered(struct hk_spool *s)
+{
+	hk_arena_done(&s->mail.arena);
+	free(s->recovered);
+	s->recovered = NULL;
+	s->n_recovered = s->next_recovered = 0;
+}
+
+enum hk_status hk_spool_recovered(struct hk_spool *s, struct hk_spool_entry *ret)
+{
+	struct hk_live *live = NULL;
+	enum hk_status status;
+
+	while (!live && s->next_recovered < s->n_recovered)
+		live = hk_id_map_get(&s->live, s->recovered[s->next_recovered++]);
+	if (!live) {
+		end_recovered(s);
+		return HK_END;
+	}
+	status = hk_spool_tell(s, live->id, ret);
+	if (status == HK_OK)
+		return HK_OK;
+	hk_logf(s->log, HK_LOG_ERROR,
+	    "spool: %s in segment %" PRIu32 " at offset %" PRIu64 ": a live message cannot be read%s",
+	    status == HK_CORRUPT ? "damage" : "trouble", live->segment, (uint64_t)live->offset, hk_spool_why(s->disk, status).text);
+	if (status != HK_CORRUPT)
+		hk_spool_again(s);
+	return status;
+}
+
+void hk_spool_again(struct hk_spool *s)
+{
+	s->next_recovered -= s->next_recovered > 0;
 }
 
 uint64_t hk_spool_last_id(const struct hk_spool *s)
@@ -237,7 +266,7 @@ enum hk_status hk_spool_find(const struct hk_spool *s, uint64_t id, struct hk_pl
 
 	if (!live || !live->is_committed)
 		return HK_NOTFOUND;
-	*ret = live->place;
+	*ret = hk_live_place(s, live);
 	return HK_OK;
 }
 

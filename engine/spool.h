@@ -53,9 +53,13 @@ struct hk_spool;
  * committed part; the message names the place), IO. */
 enum hk_status hk_spool_open(struct hk_disk *, const struct hk_spool_options *, struct hk_log *, struct hk_spool **ret) HK_MUSTCHECK;
 void hk_spool_close(struct hk_spool *);
-/* hk_spool_recovered(s, ret): live messages in the order of their acceptance; END after the last. To be read out before the first put.
- * CORRUPT: the next live message cannot be read (the log names the place). */
+/* hk_spool_recovered(s, ret): what lived when the spool was opened and does so still, in the order of acceptance; END after the last. CORRUPT: the
+ * next one cannot be read (the log names the place); the call after that goes on behind it. IO, NOMEM: the call after that tries it again.
+ * hk_spool_again: what was given last comes once more. */
 enum hk_status hk_spool_recovered(struct hk_spool *, struct hk_spool_entry *ret) HK_MUSTCHECK;
+void hk_spool_again(struct hk_spool *);
+/* hk_spool_tell(s, id, ret): the same of one message that lives. NOTFOUND, CORRUPT, IO, NOMEM. */
+enum hk_status hk_spool_tell(struct hk_spool *, uint64_t id, struct hk_spool_entry *ret) HK_MUSTCHECK;
 uint64_t hk_spool_last_id(const struct hk_spool *); /* the highest id ever seen; ids go on above it */
 /* hk_spool_put(s, mail): a body file is synced, and its directory, before. FULL: batch or disk; IO: intake is stopped; LIMIT: the record is larger
  * than any batch; BUG: no recipient, or an id that is not new. Nothing was added then. Our own DSNs (listener "") are taken as long as completions are. */

@@ -207,15 +207,16 @@ static enum hk_status apply_mail(struct hk_spool *s, struct hk_segment *segment,
 	next = is_move ? (int64_t)hk_cursor_u64(c) : 0;
 	outcome = hk_cursor_take(c, is_move ? e.n_rcpt : 0);
 	if (c->failed || !e.n_rcpt || e.n_rcpt > e.length ||
-	    (uint64_t)base + e.offset + e.length > segment->size)
+	    (uint64_t)base + e.offset + e.length > (segment->size < UINT32_MAX ? segment->size : UINT32_MAX))
 		return HK_CORRUPT;
 	status = find_or_make(s, &e, is_move, &live, &is_new);
 	if (status != HK_OK)
 		return status;
 	if (live->is_committed)
 		hk_live_detach(s, live);
-	live->place = (struct hk_place){
-	    segment->number, segment->generation, (uint64_t)base + e.offset, e.length};
+	live->segment = segment->number;
+	live->offset = base + e.offset;
+	live->length = e.length;
 	live->is_committed = true;
 	hk_live_attach(segment, live);
 	if (e.id > s->last_id)

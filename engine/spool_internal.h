@@ -95,11 +95,12 @@ bool hk_scan_is_clean(const struct hk_scan *);
 
 /* ---- the spool -------------------------------------------------------------- */
 
+/* One for each message that waits: 64 octets, and one for each recipient. */
 struct hk_live {
 	uint64_t id;
 	int64_t next_attempt;
-	struct hk_place place;
 	struct hk_live *next, *before; /* of the same segment */
+	uint32_t segment, offset, length; /* of its record: hk_live_place */
 	uint32_t tries;      /* attempts, and marks above them: HK_TRIES_COUNT */
 	uint32_t n_rcpt, pending;
 	bool has_file, is_committed, is_stuck; /* stuck: cannot be read, so not moved */
@@ -177,6 +178,7 @@ struct hk_segment *hk_spool_segment(const struct hk_spool *, uint32_t number);
 
 /* hk_live_new(s, id, n_rcpt): in the map, in no segment, not committed. NULL: NOMEM. */
 struct hk_live *hk_live_new(struct hk_spool *, uint64_t id, uint32_t n_rcpt);
+struct hk_place hk_live_place(const struct hk_spool *, const struct hk_live *); /* it is committed */
 void hk_live_attach(struct hk_segment *, struct hk_live *);
 void hk_live_detach(struct hk_spool *, struct hk_live *);
 void hk_live_free(struct hk_spool *, struct hk_live *); /* also its body file, unless recovering or not committed */

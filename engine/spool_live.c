@@ -16,11 +16,16 @@ struct hk_live *hk_live_new(struct hk_spool *s, uint64_t id, uint32_t n_rcpt)
 		return NULL;
 	live->id = id;
 	live->n_rcpt = live->pending = n_rcpt;
-	if (hk_id_map_put(&s->live, id, live) != HK_OK) {
+	if (hk_id_map_put(&s->live, live) != HK_OK) {
 		free(live);
 		return NULL;
 	}
 	return live;
+}
+
+struct hk_place hk_live_place(const struct hk_spool *s, const struct hk_live *live)
+{
+	return (struct hk_place){live->segment, hk_spool_segment(s, live->segment)->generation, live->offset, live->length};
 }
 
 void hk_live_attach(struct hk_segment *segment, struct hk_live *live)
@@ -30,12 +35,12 @@ void hk_live_attach(struct hk_segment *segment, struct hk_live *live)
 	if (live->next)
 		live->next->before = live;
 	segment->live = live;
-	segment->live_bytes += live->place.length;
+	segment->live_bytes += live->length;
 }
 
 void hk_live_detach(struct hk_spool *s, struct hk_live *live)
 {
-	struct hk_segment *segment = hk_spool_segment(s, live->place.segment);
+	struct hk_segment *segment = hk_spool_segment(s, live->segment);
 
 	if (live->next)
 		live->next->before = live->before;
@@ -43,7 +48,7 @@ void hk_live_detach(struct hk_spool *s, struct hk_live *live)
 		live->before->next = live->next;
 	else
 		segment->live = live->next;
-	segment->live_bytes -= live->place.length;
+	segment->live_bytes -= live->length;
 }
 
 void hk_body_remove(struct hk_spool *s, uint64_t id)

@@ -236,7 +236,7 @@ static enum hk_status see_messages(struct look *l)
 		status = hk_spool_recovered(l->s, &entry);
 		if (status == HK_CORRUPT) {
 			live = hk_id_map_get(&l->s->live, l->s->recovered[l->s->next_recovered - 1]);
-			see_damage(l, live->place.segment, live->place.offset, "a live message cannot be read");
+			see_damage(l, live->segment, live->offset, "a live message cannot be read");
 			status = HK_OK;
 		} else if (status == HK_OK) {
 			sight.message = &entry;
@@ -278,8 +278,8 @@ static enum hk_status see_orphans(struct look *l)
 
 static bool is_same(const struct hk_live *a, const struct hk_live *b)
 {
-	return b && a->place.segment == b->place.segment && a->place.offset == b->place.offset &&
-	       a->place.length == b->place.length && a->n_rcpt == b->n_rcpt && a->pending == b->pending &&
+	return b && a->segment == b->segment && a->offset == b->offset &&
+	       a->length == b->length && a->n_rcpt == b->n_rcpt && a->pending == b->pending &&
 	       a->next_attempt == b->next_attempt && a->tries == b->tries && a->has_file == b->has_file &&
 	       memcmp(a->outcome, b->outcome, a->n_rcpt) == 0;
 }

@@ -127,12 +127,14 @@ enum hk_status hk_spool_fetch(struct hk_spool *s, uint64_t id, struct hk_mail *r
 {
 	const struct hk_live *live = hk_id_map_get(&s->live, id);
 	struct hk_spool_file *f;
+	struct hk_place place;
 	enum hk_status status;
 
 	if (!live || !live->is_committed)
 		return HK_NOTFOUND;
-	f = hk_spool_file_use(s, &live->place);
-	status = f ? hk_spool_file_read(f, &live->place, ret) : hk_spool_read(s->disk, s->dir, &live->place, ret);
+	place = hk_live_place(s, live);
+	f = hk_spool_file_use(s, &place);
+	status = f ? hk_spool_file_read(f, &place, ret) : hk_spool_read(s->disk, s->dir, &place, ret);
 	hk_spool_file_done(f);
 	if (status == HK_OK && (ret->id != live->id || ret->n_rcpt != live->n_rcpt))
 		status = HK_CORRUPT;

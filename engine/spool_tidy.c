@@ -31,7 +31,7 @@ static enum hk_status move_one(struct hk_spool *s, struct hk_live *live)
 	} else if (status == HK_CORRUPT || status == HK_NOTFOUND) {
 		hk_logf(s->log, HK_LOG_ERROR,
 		    "spool: a message in segment %" PRIu32 " at offset %" PRIu64 " cannot be read",
-		    live->place.segment, live->place.offset);
+		    live->segment, (uint64_t)live->offset);
 		live->is_stuck = true;
 		status = HK_OK;
 	}

@@ -60,6 +60,8 @@ struct hk_job;
 struct hk_returned;
 /* hk_sim_ledger_new(s, n_rcpt): the next number, with its addresses. */
 size_t hk_sim_ledger_new(struct hk_sim *, unsigned n_rcpt);
+/* hk_sim_ledger_by(s, mail): its sender sets a time (RFC 2852). */
+void hk_sim_ledger_by(struct hk_sim *, struct hk_sim_mail *);
 void hk_sim_ledger_answer(struct hk_sim *, size_t number, enum hk_sim_answer);
 /* The body that mail `number` must have. */
 void hk_sim_body_add(const struct hk_sim *, size_t number, struct hk_buf *out);

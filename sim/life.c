@@ -32,7 +32,8 @@ void hk_sim_boot(struct hk_sim *s)
 	    .log = &s->log,
 	    .now = &s->now,
 	    .segment_size = s->plan.segment_size,
-	    .jobs_max = s->plan.jobs_max};
+	    .jobs_max = s->plan.jobs_max,
+	    .slice = s->plan.slice};
 	enum hk_status status;
 	bool has_died;
 

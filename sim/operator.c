@@ -131,7 +131,7 @@ static bool has_out(const struct hk_message *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->n_rcpt; i++)
+	for (i = 0; m && i < m->n_rcpt; i++)
 		if (m->rcpt[i].is_out)
 			return true;
 	return false;
@@ -144,18 +144,18 @@ void hk_sim_operator_answered(struct hk_sim *s, struct hk_queue_call *c)
 	hk_sim_trace(s, "operator hears %s of %zu", hk_status_name(c->status), c->done);
 	for (i = 0; c->verb != HK_QUEUE_LIST && i < c->n_ids; i++) {
 		struct hk_sim_mail *m = hk_sim_ledger_by_id(s, c->id[i]);
-		const struct hk_message *there = hk_id_map_get(&s->owner->messages, c->id[i]);
+		struct hk_place place;
 
 		if (!m)
 			continue;
 		m->releases -= c->verb == HK_QUEUE_RELEASE;
-		if (c->status != HK_OK || !there || !hk_message_is_committed(s->owner, there))
+		if (c->status != HK_OK || hk_spool_find(s->owner->spool, c->id[i], &place) != HK_OK)
 			continue;
 		if (c->verb == HK_QUEUE_HOLD && !m->releases)
 			m->is_held = true;
 		if (c->verb == HK_QUEUE_DELETE || c->verb == HK_QUEUE_EXPIRE) {
 			m->is_ended = true;
-			m->was_out = has_out(there);
+			m->was_out = has_out(hk_id_map_get(&s->owner->messages, c->id[i]));
 		}
 	}
 	hk_queue_call_free(c);

@@ -31,7 +31,7 @@ struct hk_sim_plan {
 	unsigned misfortune;
 	unsigned events;
 	uint64_t segment_size;
-	size_t jobs_max;
+	size_t jobs_max, slice;      /* slice: messages that a step after a start reads */
 	bool is_posix;
 };
 /* To run a seed again with less: classes switched off, fewer events, some of them skipped. */

@@ -25,7 +25,8 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     /* nothing goes to whom nobody named */
     ROW(NO_RESET, 4, "engine/session_event.c", "after a refused message its recipients stay"),
     ROW(LF_AS_CRLF, 4, "lib/smtp/smtp_scan.c, smtpd_data.c", "a bare LF ends a line, and LF.LF the message"),
-    ROW(HOLD_LOST, 4, "engine/owner.c", "what an operator held is not held after a start"),
+    ROW(HOLD_LOST, 4, "engine/owner_recover.c", "what an operator held is not held after a start"),
+    ROW(UNREAD_IGNORED, 4, "engine/owner_recover.c", "an operator's word about a message that was not read yet after a start is forgotten"),
     ROW(ENDING_FORGOTTEN, 4, "engine/owner_result.c", "what was deleted while a delivery had it is tried again"),
     ROW(OPEN_RELAY, 4, "engine/policy.c", "user%other@ours is taken from anybody"),
     /* no 250 before the message is durable */
@@ -40,7 +41,7 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     ROW(SLOT_LEAK, 7, "engine/owner_hop.c", "a job that comes back while others wait frees no place"),
     ROW(RELOAD_DROPS, 7, "engine/owner.c", "a reload forgets the messages whose groups it dissolved"),
     ROW(HEAP_ORDER, 7, "engine/owner_heap.c", "the heap of due messages compares with one child only"),
-    ROW(CLOCK_BACK, 7, "engine/owner.c", "after a start a clock that went back makes mail wait as long"),
+    ROW(CLOCK_BACK, 7, "engine/owner_recover.c", "after a start a clock that went back makes mail wait as long"),
     /* no bounce to nobody, none for what is temporary */
     ROW(BOUNCE_TO_NOBODY, 8, "engine/dsn.c", "a DSN is written to <>"),
     ROW(BY_TOO_SOON, 8, "engine/owner_message.c", "mail with DELIVERBY comes back after half of its time"),
@@ -54,4 +55,4 @@ const struct hk_planted hk_planted[HK_BUGS] = {
     /* nothing leaves us that is no SMTP */
     ROW(BARE_LF_REPLY, 12, "lib/smtp/smtp_reply.c", "a 550 ends with a bare LF"),
 };
-_Static_assert(HK_BUGS == 34, "thirty-three, and none");
+_Static_assert(HK_BUGS == 35, "thirty-four, and none");
