@@ -277,6 +277,14 @@ static void end(struct conn *c)
 	*c = (struct conn){0};
 }
 
+/* What the owner says; and now and then a worker by itself, for a second: it has more than it can take. */
+static int intake_of(const struct hk_sim *s)
+{
+	enum hk_status status = hk_owner_intake(s->owner);
+
+	return status == HK_OK && !s->is_healed && (s->now.mono_ms / 1000 + s->seed) % 16 == 0 ? HK_BUSY : (int)status;
+}
+
 static void connect_one(struct hk_sim *s, struct conn *c)
 {
 	struct hk_conf *conf = hk_sim_conf(s);
@@ -292,7 +300,7 @@ static void connect_one(struct hk_sim *s, struct conn *c)
 	    .client_port = 4711,
 	};
 
-	clients(s)->intake = hk_owner_intake(s->owner);
+	clients(s)->intake = intake_of(s);
 	*c = (struct conn){
 	    .serial = ++clients(s)->serial, .is_friend = is_friend, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
 	hk_buf_init(&c->out, OUT_MOST);
@@ -451,7 +459,7 @@ static void committed(struct hk_sim *s, uint64_t token, enum hk_status status)
 {
 	size_t i;
 
-	clients(s)->intake = hk_owner_intake(s->owner);
+	clients(s)->intake = intake_of(s);
 	for (i = 0; i < CONNS; i++) {
 		struct conn *c = &clients(s)->conn[i];
 
