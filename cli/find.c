@@ -341,7 +341,12 @@ static enum cli_exit run(struct find *f)
 	if (status == HK_OK)
 		status = f->erase ? erase(f, history, evidence) : hk_evidence_store_events(hk_disk_kernel(), history, show, f);
 	if (status != HK_OK) {
-		cli_complain(status == HK_LIMIT ? "it is in more than a million transactions" : hk_status_text(status), history);
+		struct hk_disk_reason why = hk_disk_why(hk_disk_kernel(), status);
+
+		if (why.text[0] && !f->is_full)
+			cli_complain(why.text, NULL);
+		else
+			cli_complain(f->is_full ? "it is in more than a million transactions" : hk_status_text(status), history);
 		return CLI_LATER;
 	}
 	return f->found ? CLI_OK : CLI_FAIL;

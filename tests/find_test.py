@@ -76,6 +76,9 @@ def what_cannot_be_asked_is_said(t):
             t.ok(code == 2 and not out and err, f"{words}: usage", code, out, err)
         code, _, err = hikyaku("find", "--dir", root / "none", "--since", "1h")
         t.ok(code == 3 and "none/history" in err, "no such spool", err)
+        (root / "history").write_text("")
+        code, _, err = hikyaku("find", "--dir", root, "--since", "1h")
+        t.ok(code == 3 and "Not a directory" in err and f"{root}/history" in err, "what the system says of files that cannot be read", err)
 
 
 def erase_takes_out_what_an_address_is_in(t):
