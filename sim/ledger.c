@@ -300,9 +300,13 @@ void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
 	const struct hk_returned *r;
 	size_t n, i;
 
-	for (n = 0; n < s->ledger.n; n++) {
+	for (n = s->ledger.settled; n < s->ledger.n; n++) {
 		struct hk_sim_mail *m = &s->ledger.mail[n];
 
+		for (i = 0; i < m->n_rcpt && !m->rcpt[i].is_posted; i++)
+			;
+		if (i == m->n_rcpt)
+			continue;
 		for (r = still; r && r->job->id != m->id; r = r->next)
 			;
 		for (i = 0; !r && i < m->n_rcpt; i++) {
@@ -335,7 +339,7 @@ void hk_sim_ledger_check(struct hk_sim *s)
 	size_t n;
 	unsigned i;
 
-	for (n = 0; n < s->ledger.n; n++) {
+	for (n = s->ledger.settled; n < s->ledger.n; n++) {
 		const struct hk_sim_mail *m = &s->ledger.mail[n];
 		bool is_acked = m->answer == HK_SIM_ACKED;
 
@@ -346,6 +350,7 @@ void hk_sim_ledger_check(struct hk_sim *s)
 		if (is_acked && s->zone && m->accepts != 1)
 			hk_sim_violation(s, 10, "mail %zu is acknowledged with %u lines", n, m->accepts);
 	}
+	s->ledger.settled = s->ledger.n;
 }
 
 void hk_sim_ledger_done(struct hk_sim *s)

@@ -52,6 +52,7 @@ struct hk_sim_mail {
 struct hk_sim_ledger {
 	struct hk_sim_mail *mail;       /* number N at N */
 	size_t n, room;
+	size_t settled;                 /* so many have come to their end, and were looked at */
 	uint64_t acked, delivered, dsns, duplicates;
 };
 
@@ -77,7 +78,7 @@ void hk_sim_ledger_crashed(struct hk_sim *);
 /* A job's results reached the owner; and: all that reached it is durable, but for the messages it still holds results of. */
 void hk_sim_ledger_posted(struct hk_sim *, const struct hk_job *);
 void hk_sim_ledger_recorded(struct hk_sim *, const struct hk_returned *still);
-/* At the end, when all is quiet. */
+/* When all is quiet: those that were not looked at yet. */
 void hk_sim_ledger_check(struct hk_sim *);
 void hk_sim_ledger_done(struct hk_sim *);
 
