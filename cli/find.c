@@ -28,7 +28,7 @@ struct find {
 	const char *dir, *address, *erase, *since, *until;
 	bool json, help;
 	uint64_t from_ms, to_ms; /* UINT64_MAX: no end */
-	struct hk_log_quoted sought; /* the address, as the log has it */
+	struct hk_log_quoted sought; /* the address, as a value of the log has it */
 	uint64_t *id;
 	size_t n_ids, room;
 	bool has_ids, is_full, no_memory;
@@ -166,12 +166,29 @@ static bool show(void *with, const struct hk_evidence_event *e)
 
 /* ---- erasing ---- */
 
+/* What an address goes on with. A dot behind one may be a sentence's. */
+static bool goes_on(struct hk_slice rest)
+{
+	if (rest.n && rest.p[0] == '.')
+		rest = hk_slice_from(rest, 1);
+	return rest.n && (hk_is_alpha(rest.p[0]) || hk_is_digit(rest.p[0]) || rest.p[0] >= 0x80 || strchr("-_@", rest.p[0]));
+}
+
+/* RFC 5322 3.2.3, without what an address stands between: '=' and quotes. */
+static bool is_atext(uint8_t c)
+{
+	return hk_is_alpha(c) || hk_is_digit(c) || c >= 0x80 || (c && strchr("!#$%&*+-/?^_`{|}~.@", c));
+}
+
+/* As a whole: ann@b.test is not in joann@b.test, nor in ann@b.test.example. */
 static bool mentions(struct hk_slice text, struct hk_slice sought)
 {
+	bool is_domain = sought.n && sought.p[0] == '@';
 	size_t i;
 
 	for (i = 0; i + sought.n <= text.n; i++)
-		if (hk_slice_eq_nocase(hk_slice_sub(text, i, sought.n), sought))
+		if (hk_slice_eq_nocase(hk_slice_sub(text, i, sought.n), sought) && !goes_on(hk_slice_from(text, i + sought.n)) &&
+		    (is_domain || !i || !is_atext(text.p[i - 1])))
 			return true;
 	return false;
 }
@@ -264,13 +281,26 @@ static bool is_sensible(struct find *f, const struct flag_words *words)
 	return true;
 }
 
+/* hk_log_value, without the quotes around it. */
+static struct hk_log_quoted as_in_log(struct hk_slice address)
+{
+	struct hk_log_quoted value = hk_log_value(address);
+	size_t n = strlen(value.text);
+
+	if (value.text[0] == '"') {
+		memmove(value.text, value.text + 1, n - 2);
+		value.text[n - 2] = 0;
+	}
+	return value;
+}
+
 static enum hk_status look_for(struct find *f, const char *dir)
 {
 	const char *address = f->erase ? f->erase : f->address;
 	enum hk_status status = HK_OK;
 
 	if (address) {
-		f->sought = hk_log_quote(hk_slice_str(address));
+		f->sought = as_in_log(hk_slice_str(address));
 		status = hk_evidence_store_events(hk_disk_kernel(), dir, gather, f);
 	}
 	if (status == HK_OK && f->no_memory)
@@ -311,7 +341,12 @@ static enum cli_exit run(struct find *f)
 	if (status == HK_OK)
 		status = f->erase ? erase(f, history, evidence) : hk_evidence_store_events(hk_disk_kernel(), history, show, f);
 	if (status != HK_OK) {
-		cli_complain(status == HK_LIMIT ? "it is in more than a million transactions" : hk_status_text(status), history);
+		struct hk_disk_reason why = hk_disk_why(hk_disk_kernel(), status);
+
+		if (why.text[0] && !f->is_full)
+			cli_complain(why.text, NULL);
+		else
+			cli_complain(f->is_full ? "it is in more than a million transactions" : hk_status_text(status), history);
 		return CLI_LATER;
 	}
 	return f->found ? CLI_OK : CLI_FAIL;

@@ -160,6 +160,8 @@ static bool is_sensible(const struct queue *q, enum hk_queue_verb verb, const st
 {
 	int given = (words->n > 1) + (q->domain != NULL) + q->all;
 
+	if (q->domain && !*q->domain) /* of a variable that is not set: it means no mail, not all of it */
+		return false;
 	if (verb == HK_QUEUE_LIST)
 		return words->n == 1 && !q->all;
 	if (verb == HK_QUEUE_SHOW)

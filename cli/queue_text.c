@@ -62,10 +62,12 @@ void queue_entry_why(const struct hk_operator_entry *e, struct hk_buf *out)
 			hk_buf_addf(out, "it waits no more: %s.", hk_log_quote(r->state).text);
 		} else {
 			add_reason(e, r, out);
-			hk_buf_add_str(out, is_held ? " It is held" : " The next attempt is due");
-			hk_buf_add_byte(out, ' ');
+			hk_buf_add_str(out, is_held ? " It is held " : " The next attempt is due ");
 			add_next(e, out);
-			hk_buf_addf(out, "; the sender is told at %s that it failed.", cli_time((int64_t)e->expires, expires));
+			if (is_held) /* its time ends when it is released */
+				hk_buf_add_str(out, "; the sender is told nothing meanwhile.");
+			else
+				hk_buf_addf(out, "; the sender is told at %s that it failed.", cli_time((int64_t)e->expires, expires));
 		}
 		hk_buf_add_byte(out, '\n');
 	}

@@ -34,6 +34,16 @@ static bool has_eight_bits(struct hk_slice m)
 	return false;
 }
 
+static bool has_utf8_address(const struct sendmail *s)
+{
+	bool has = has_eight_bits(hk_slice_str(s->sender));
+	size_t i;
+
+	for (i = 0; i < s->n_rcpt; i++)
+		has |= has_eight_bits(hk_slice_str(s->rcpt[i]));
+	return has;
+}
+
 static int exit_of(const struct smtp_result *r)
 {
 	if (!r->code)
@@ -94,6 +104,7 @@ int sendmail_submit(struct sendmail *s)
 		o.body = HK_BODY_8BITMIME;
 		o.has_body = true;
 	}
+	o.smtputf8 = has_utf8_address(s);
 	for (at = 0; at < s->n_rcpt; at += o.n_rcpt) {
 		o.n_rcpt = s->n_rcpt - at < SMTP_RCPTS_MAX ? s->n_rcpt - at : SMTP_RCPTS_MAX;
 		for (i = 0; i < o.n_rcpt; i++)

@@ -28,6 +28,14 @@ enum dsn_action dsn_action_of(const struct hk_rcpt_result *r)
 	return r->outcome == HK_RCPT_PENDING ? DSN_DELAYED : DSN_FAILED;
 }
 
+/* RFC 3464 2.3.3 */
+const char *dsn_action_name(const struct hk_rcpt_result *r)
+{
+	static const char *const names[DSN_ACTIONS] = {"failed", "delayed", "delivered", "relayed"};
+
+	return names[dsn_action_of(r)];
+}
+
 bool hk_dsn_is_due(const struct hk_rcpt_result *r, unsigned notify)
 {
 	switch (r->outcome) {
@@ -208,7 +216,7 @@ static enum hk_status fill(const struct dsn *d, struct hk_mail *m)
 	if (status == HK_OK)
 		status = keep(m, &body, &m->body);
 	if (status == HK_OK)
-		status = hk_arena_fmt(&m->arena, &m->summary, "dsn-for=%s", d->old_id);
+		status = hk_arena_fmt(&m->arena, &m->summary, "qid=%s ev=report action=%s", d->old_id, dsn_action_name(&d->result[0]));
 	hk_buf_done(&header);
 	hk_buf_done(&trace);
 	hk_buf_done(&body);

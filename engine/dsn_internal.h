@@ -32,6 +32,7 @@ struct dsn {
 
 enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED, DSN_ACTIONS };
 enum dsn_action dsn_action_of(const struct hk_rcpt_result *);
+const char *dsn_action_name(const struct hk_rcpt_result *);
 struct hk_slice dsn_address(const struct dsn *, size_t i);
 /* dsn_status_of(result): RFC 3463, of the class that the action needs. */
 const char *dsn_status_of(const struct hk_rcpt_result *);

@@ -10,19 +10,32 @@
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
+/* As it is where all of it can be printed, or a backslash in it would make another address of it; quoted otherwise. */
+static void add_printable(struct hk_slice s, size_t max, struct hk_buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f; i++)
+		;
+	if (i == s.n && s.n <= max)
+		hk_buf_add(out, s);
+	else
+		hk_quote_add(out, s, max);
+}
+
 void dsn_text_address_add(const struct dsn *d, struct hk_slice address, struct hk_buf *out)
 {
 	if (d->is_global && hk_utf8_is_clean(address))
 		hk_buf_add(out, address);
 	else
-		hk_quote_add(out, address, HK_PATH_MAX);
+		add_printable(address, HK_PATH_MAX, out);
 }
 
 static void add_typed_address(const struct dsn *d, struct hk_slice address, struct hk_buf *out)
 {
 	if (hk_slice_is_ascii(address) || !hk_utf8_is_clean(address)) {
 		hk_buf_add_str(out, "rfc822; ");
-		hk_quote_add(out, address, HK_PATH_MAX);
+		add_printable(address, HK_PATH_MAX, out);
 	} else if (d->is_global) {
 		hk_buf_add_str(out, "utf-8; ");
 		hk_buf_add(out, address);
@@ -51,9 +64,7 @@ static void add_original(const struct dsn *d, struct hk_slice orcpt, struct hk_b
 	else if (is_utf8)
 		hk_buf_add(out, address); /* printable: the server saw to it */
 	else
-		hk_quote_add(out,
-		    hk_xtext_parse(&a, address, &plain) == HK_OK ? plain : address,
-		    HK_SMTP_ORCPT_MAX);
+		add_printable(hk_xtext_parse(&a, address, &plain) == HK_OK ? plain : address, HK_SMTP_ORCPT_MAX, out);
 	hk_arena_done(&a);
 	hk_buf_add_str(out, "\r\n");
 }
@@ -77,7 +88,6 @@ static int64_t lifetime_of(const struct dsn *d, struct hk_slice address)
 
 static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 {
-	static const char *const actions[] = {"failed", "delayed", "delivered", "relayed"};
 	const struct hk_rcpt_result *r = &d->result[i];
 	struct hk_slice remote = hk_slice_str(r->remote);
 
@@ -86,7 +96,7 @@ static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 		add_original(d, d->mail->rcpt[r->rcpt].params.orcpt, out);
 	hk_buf_add_str(out, "Final-Recipient: ");
 	add_typed_address(d, dsn_address(d, i), out);
-	hk_buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", actions[dsn_action_of(r)], dsn_status_of(r));
+	hk_buf_addf(out, "\r\nAction: %s\r\nStatus: %s\r\n", dsn_action_name(r), dsn_status_of(r));
 	if (remote.n) {
 		/* RFC 3464 2.3.5: the name alone */
 		hk_buf_add_str(out, "Remote-MTA: dns; ");
@@ -111,7 +121,7 @@ static void add_envelope_id(const struct dsn *d, struct hk_buf *out)
 	hk_arena_init(&a, 4096);
 	if (hk_xtext_parse(&a, d->mail->params.envid, &plain) == HK_OK) {
 		hk_buf_add_str(out, "Original-Envelope-Id: ");
-		hk_quote_add(out, plain, HK_SMTP_ENVID_MAX);
+		add_printable(plain, HK_SMTP_ENVID_MAX, out);
 		hk_buf_add_str(out, "\r\n");
 	}
 	hk_arena_done(&a);

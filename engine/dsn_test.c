@@ -186,6 +186,32 @@ static void hostile_text_cannot_change_the_structure(void **state)
 	hk_conf_free(c);
 }
 
+/* RFC 3464 2.3.2, RFC 5321 4.1.2: a quoted pair is part of the address */
+static void an_address_with_a_backslash_stays_that_address(void **state)
+{
+	struct hk_mail_rcpt rcpt[] = {{HK_S("\"a\\\"b\"@c.test"), 0}};
+	struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550, .remote = "h.test[10.0.0.1]"};
+	struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+	struct hk_conf *c = conf();
+	struct parts p;
+
+	(void)state;
+	mail.mail_from = HK_S("\"s\\\\t\"@a.test");
+	rcpt->params.orcpt = HK_S("rfc822;\"a\\\"+2Bb\"@c.test");
+	mail.params.envid = HK_S("one\\two");
+	assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+	parse(m, &p);
+	assert_true(hk_slice_eq(value_of(&p.header, "To", 0), HK_S("<\"s\\\\t\"@a.test>")));
+	assert_says(content(p.part[0]), "  <\"a\\\"b\"@c.test>\r\n");
+	assert_says(content(p.part[1]), "\r\nFinal-Recipient: rfc822; \"a\\\"b\"@c.test\r\n");
+	assert_says(content(p.part[1]), "\r\nOriginal-Recipient: rfc822; \"a\\\"+b\"@c.test\r\n");
+	assert_says(content(p.part[1]), "\r\nX-Hikyaku-Sender: rfc822; \"s\\\\t\"@a.test\r\n");
+	assert_says(content(p.part[1]), "Original-Envelope-Id: one\\two\r\n");
+	hk_arena_done(&p.arena);
+	hk_mail_free(m);
+	hk_conf_free(c);
+}
+
 static void a_bounce_for_ten_thousand_recipients_stays_an_inline_one(void **state)
 {
 	static struct hk_mail_rcpt rcpt[10000];
@@ -232,6 +258,7 @@ int main(void)
 	    {"S3-036: a report says by when it was wanted (RFC 2852)", a_report_says_by_when_it_was_wanted, NULL, NULL, NULL},
 	    cmocka_unit_test(no_bounce_is_made_for_a_bounce_or_for_a_forged_sender),
 	    cmocka_unit_test(hostile_text_cannot_change_the_structure),
+	    cmocka_unit_test(an_address_with_a_backslash_stays_that_address),
 	    cmocka_unit_test(a_bounce_for_ten_thousand_recipients_stays_an_inline_one),
 	};
 

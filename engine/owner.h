@@ -33,6 +33,7 @@ struct hk_rcpt_result {
 	char enhanced[12];
 	char text[HK_RESULT_TEXT_MAX]; /* quoted: printable ASCII */
 	char remote[300];         /* "name[address]" of the host that said so; "" when none did */
+	bool is_given_up;         /* by the owner: its time was over, or an operator said so */
 	struct hk_slice tried;    /* printable ASCII: a line for each host that was tried before; in memory of the job */
 };
 

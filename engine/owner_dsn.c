@@ -8,15 +8,13 @@
 
 #include "engine/owner_internal.h"
 
-enum { DSN_MAIL_MOST = 16 * 1024 * 1024 };
-
 static enum hk_status make(struct hk_owner *o, const struct hk_message *m,
     const struct hk_rcpt_result *told, size_t n, struct hk_mail **ret)
 {
 	struct hk_mail mail = {0};
 	enum hk_status status;
 
-	hk_arena_init(&mail.arena, DSN_MAIL_MOST);
+	hk_arena_init(&mail.arena, HK_OWNER_FETCH_MAX);
 	status = hk_spool_fetch(o->spool, m->id, &mail);
 	if (status == HK_OK) {
 		uint64_t unix_ms =

@@ -150,12 +150,13 @@ struct hk_incoming {
 	struct hk_order_node node;
 };
 /* What the owner keeps with a job (owner_private): where it went, and later its results on their way to the journal. */
+enum { HK_OWNER_FETCH_MAX = 16 * 1024 * 1024 }; /* of memory, for a message that is read again */
 struct hk_returned {
 	struct hk_returned *next;
 	struct hk_job *job;
 	struct hk_hop *hop;              /* NULL: it went nowhere, there is no route */
 	struct hk_order_node node;       /* on its way out */
-	bool is_in_batch, ends_round, is_later;
+	bool is_in_batch, ends_round, is_later, is_told; /* is_told: the log was, of what was given up */
 	uint8_t marks;                   /* of the message, when it ends the round */
 	uint64_t delay_ms;
 	unsigned dsns;

@@ -112,6 +112,7 @@ static void say_given_up(
 	struct hk_queue_reason last;
 
 	hk_reason_get(o, reason, &last);
+	r->is_given_up = true;
 	r->code = last.code ? last.code : 451;
 	snprintf(r->enhanced, sizeof r->enhanced, "%s", ending->enhanced);
 	snprintf(r->text, sizeof r->text, "%s%s%.*s", ending->text, last.text.n ? "; last: " : "", HK_FMT(last.text));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "engine/log_value.h"
 #include "engine/owner_internal.h"
 
 void hk_order_add(struct hk_owner *o, struct hk_order_node *node)
@@ -158,6 +160,16 @@ static void keep_evidence(struct hk_owner *o)
 	}
 }
 
+/* Under the id of what it is about, so that who looks for that one comes to the report. */
+static void tell_report(struct hk_owner *o, const struct hk_mail *m)
+{
+	char id[HK_MAIL_ID_TEXT];
+
+	hk_mail_id_format(m->id, id);
+	hk_logf(o->log, HK_LOG_INFO, "%.*s id=%s size=%" PRIu64 " rcpt=%s", HK_FMT(m->summary), id, m->header.n + m->body_size,
+	    hk_log_value(m->rcpt[0].address).text);
+}
+
 void hk_incoming_done(struct hk_owner *o, enum hk_status status)
 {
 	struct hk_incoming *in;
@@ -169,6 +181,8 @@ void hk_incoming_done(struct hk_owner *o, enum hk_status status)
 		if (status == HK_OK) {
 			hk_message_schedule(o, in->message, 0);
 			in->message = NULL;
+			if (in->is_ours)
+				tell_report(o, in->mail);
 			o->counts.accepted += !in->is_ours;
 			o->counts.dsns += in->is_ours;
 		}

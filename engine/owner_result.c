@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/log_value.h"
 #include "engine/owner_internal.h"
 #include "lib/base/bug.h"
 
@@ -39,6 +40,7 @@ static void expire(struct hk_rcpt_result *r)
 
 	snprintf(last, sizeof last, "%s", r->text);
 	r->outcome = HK_RCPT_FAILED;
+	r->is_given_up = true;
 	/* RFC 3463 3.5: delivery time expired */
 	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7");
 	snprintf(r->text, sizeof r->text, "delivery time expired%s%.*s", *last ? "; last: " : "",
@@ -85,6 +87,39 @@ static void expire_old(struct hk_owner *o, const struct hk_message *m, struct hk
 	for (i = 0; !job->released && m->by == HK_BY_RETURN && hk_message_is_late(o, m) && i < job->n_rcpt; i++)
 		if (job->result[i].outcome == HK_RCPT_PENDING)
 			be_too_late(&job->result[i]);
+}
+
+static bool is_to_be_told(const struct hk_rcpt_result *r)
+{
+	return r->is_given_up && r->outcome == HK_RCPT_FAILED;
+}
+
+/* Of what a host said its delivery has a line; of what ends without a host's word nobody else tells. */
+static void tell_given_up(struct hk_owner *o, const struct hk_message *m, struct hk_returned *returned)
+{
+	const struct hk_job *job = returned->job;
+	struct hk_mail mail = {0};
+	char id[HK_MAIL_ID_TEXT];
+	size_t i, n = 0;
+
+	for (i = 0; !job->released && i < job->n_rcpt; i++)
+		n += is_to_be_told(&job->result[i]);
+	if (!n || returned->is_told)
+		return;
+	hk_mail_id_format(m->id, id);
+	hk_arena_init(&mail.arena, HK_OWNER_FETCH_MAX);
+	if (hk_spool_fetch(o->spool, m->id, &mail) != HK_OK)
+		n = 0; /* who they are is not known; that it ended is said when it is removed */
+	for (i = 0; n && i < job->n_rcpt; i++) {
+		const struct hk_rcpt_result *r = &job->result[i];
+
+		if (is_to_be_told(r) && r->rcpt < mail.n_rcpt)
+			hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=expired rcpt=%s outcome=failed attempts=%" PRIu32 " code=%u status=%s remote=%s text=%s delay=%" PRIu64,
+			    id, hk_log_value(mail.rcpt[r->rcpt].address).text, m->attempts, r->code, r->enhanced,
+			    hk_log_value(hk_slice_str(r->remote)).text, hk_log_value(hk_slice_str(r->text)).text, hk_message_age_s(o, m));
+	}
+	returned->is_told = true;
+	hk_arena_done(&mail.arena);
 }
 
 /* So that what is planned for the others does not count them any more. */
@@ -167,6 +202,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_message *m, struct h
 
 	end_as_wanted(m, r->job);
 	expire_old(o, m, r->job);
+	tell_given_up(o, m, r);
 	note_over(m, r->job);
 	if (!r->job->released) {
 		m->was_tried = true;

@@ -68,6 +68,7 @@ static const struct row {
     {"hikyaku_messages_finished_total", "Messages that left the queue.", "removed", "qid"},
     {"hikyaku_refusals_total", "Refusals of the log by their id: hikyaku explain ID.", "refuse", NULL, "rule", "id", refusal_word},
     {"hikyaku_deliveries_total", "Attempts by what became of a recipient; failed is bounced.", "delivery", "rcpt", "outcome", "outcome", outcome_word},
+    {"hikyaku_recipients_expired_total", "Recipients given up without a word of a host: their time was over, or an operator said so.", "expired", "rcpt"},
     {"hikyaku_tls_server_total", "TLS handshakes with clients.", "tls", "client", "ok", "ok", ok_word},
     {"hikyaku_tls_server_version_total", "TLS versions of clients.", "tls", "client", "tls", "version", version_word, true},
     {"hikyaku_tls_client_total", "TLS handshakes with next hops.", "tls", "remote", "ok", "ok", ok_word},

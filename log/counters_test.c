@@ -55,6 +55,8 @@ static void events_count_under_their_words(void **state)
 	note("qid=none ev=refuse code=550 status=5.7.1 rule=relay-denied client=192.0.2.1 helo=a.test what=x@c.test why=no");
 	note("qid=D9 ev=delivery rcpt=x@b.test outcome=delivered attempt=1 code=250 status=none remote=mx text=ok delay=3");
 	note("qid=D9 ev=delivery rcpt=x@b.test outcome=deferred attempt=1 code=0 status=4.4.1 remote=\"\" text=\"no route\" delay=3");
+	note("qid=D9 ev=expired rcpt=x@b.test outcome=failed");
+	note("qid=D9 ev=expired by=operator");
 	note("qid=D9 ev=removed");
 	note("ev=tls client=192.0.2.1 ok=1 tls=\"TLSv1.3 TLS_AES_256_GCM_SHA384\"");
 	note("ev=tls client=192.0.2.1 ok=0 tls=\"no shared cipher\"");
@@ -72,6 +74,7 @@ static void events_count_under_their_words(void **state)
 	expect("hikyaku_dmarc_total{result=\"fail\"} 1");
 	expect("hikyaku_refusals_total{id=\"relay-denied\"} 1");
 	expect("hikyaku_refusals_total{id=\"rcpt-path\"} 0");
+	expect("hikyaku_recipients_expired_total 1");
 	expect("hikyaku_deliveries_total{outcome=\"delivered\"} 1");
 	expect("hikyaku_deliveries_total{outcome=\"deferred\"} 1");
 	expect("hikyaku_deliveries_total{outcome=\"failed\"} 0");

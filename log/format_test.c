@@ -67,6 +67,13 @@ static void events_are_the_lines_of_postfix(void **state)
 	    AT "smtp[17]: D9: to=<x@b.test>, relay=mx[192.0.2.2]:25, delay=3, delays=0/0/0/3, dsn=2.0.0, status=sent (250 ok)\n");
 	expect(HK_LOG_POSTFIX, "qid=D9 ev=delivery rcpt=x@b.test outcome=deferred attempt=1 code=0 status=4.4.1 remote=\"\" text=\"no route\" delay=3",
 	    AT "local[17]: D9: to=<x@b.test>, relay=none, delay=3, delays=0/0/0/3, dsn=4.4.1, status=deferred (no route)\n");
+	expect(HK_LOG_POSTFIX, "qid=D9 ev=expired rcpt=x@b.test outcome=failed attempts=4 code=451 status=4.4.7 remote=mx[192.0.2.2] text=\"delivery time expired; last: no\" delay=9",
+	    AT "smtp[17]: D9: to=<x@b.test>, relay=mx[192.0.2.2]:25, delay=9, delays=0/0/0/9, dsn=4.4.7, status=bounced (451 delivery time expired; last: no)\n");
+	expect(HK_LOG_POSTFIX, "qid=D9 ev=expired by=operator", "Nov 25 22:32:03 mx.b.test hikyakud[17]: info: qid=D9 ev=expired by=operator\n");
+	expect(HK_LOG_POSTFIX, "qid=D9 ev=report action=failed id=DA size=7 rcpt=u@a.test",
+	    AT "bounce[17]: D9: sender non-delivery notification: DA\n" AT "qmgr[17]: DA: from=<>, size=7, nrcpt=1 (queue active)\n");
+	expect(HK_LOG_POSTFIX, "qid=D9 ev=report action=delayed id=DA size=7 rcpt=u@a.test",
+	    AT "bounce[17]: D9: sender delay notification: DA\n" AT "qmgr[17]: DA: from=<>, size=7, nrcpt=1 (queue active)\n");
 	expect(HK_LOG_POSTFIX, "qid=D9 ev=removed", AT "qmgr[17]: D9: removed\n");
 	expect(HK_LOG_POSTFIX, "ev=connect listener=mx client=192.0.2.1 port=7", AT "smtpd[17]: connect from unknown[192.0.2.1]\n");
 	expect(HK_LOG_POSTFIX, "ev=auth ok=0 client=192.0.2.1 user=u mechanism=PLAIN tls=1",

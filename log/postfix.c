@@ -65,6 +65,21 @@ static void delivered(struct hk_buf *out, const struct hk_log_stamp *s, const st
 	hk_buf_addf(out, "%.*s)\n", HK_FMT(get(e, "text")));
 }
 
+/* A report of ours, under the id of what it is about; then it is a message like others. */
+static void reported(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
+{
+	struct hk_slice action = get(e, "action"), id = get(e, "id");
+
+	hk_log_begin(out, s, "postfix/bounce");
+	hk_buf_addf(out, "%.*s: sender %s: %.*s\n", HK_FMT(e->qid),
+	    is(action, "failed")    ? "non-delivery notification"
+	    : is(action, "delayed") ? "delay notification"
+	                            : "delivery status notification",
+	    HK_FMT(id));
+	hk_log_begin(out, s, "postfix/qmgr");
+	hk_buf_addf(out, "%.*s: from=<>, size=%.*s, nrcpt=1 (queue active)\n", HK_FMT(id), HK_FMT(get(e, "size")));
+}
+
 static void removed(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)
 {
 	hk_log_begin(out, s, "postfix/qmgr");
@@ -124,7 +139,7 @@ static const struct {
 	const char *name, *needs; /* needs: a member without which the event has another shape */
 	void (*add)(struct hk_buf *, const struct hk_log_stamp *, const struct event *);
 } table[] = {
-    {"accept", "client", accepted}, {"delivery", "rcpt", delivered}, {"removed", "qid", removed}, {"refuse", "client", refused},
+    {"accept", "client", accepted}, {"delivery", "rcpt", delivered}, {"expired", "rcpt", delivered}, {"report", "id", reported}, {"removed", "qid", removed}, {"refuse", "client", refused},
     {"connect", "client", connected}, {"disconnect", "client", connected}, {"auth", "mechanism", authenticated},
 };
 

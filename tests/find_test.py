@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 
-from harness import FORMS, IS_ROOT, PORT, SLOW, USER, Daemon, Sink, Smtp, Tap, folder, hikyaku, queue_id, run_cases, wait_until
+from harness import FORMS, IS_ROOT, PORT, RELAY, SLOW, USER, Daemon, Sink, Smtp, Tap, folder, hikyaku, queue_id, run_cases, wait_until
 from schemas import faults, schema
 
 LISTEN = "listen mx { address %(address)s:%(port)d; role mx; reject-early-talkers off; }"
@@ -83,6 +83,9 @@ def what_cannot_be_asked_is_said(t):
             t.ok(code == 2 and not out and err, f"{words}: usage", code, out, err)
         code, _, err = hikyaku("find", "--dir", root / "none", "--since", "1h")
         t.ok(code == 3 and "none/history" in err, "no such spool", err)
+        (root / "history").write_text("")
+        code, _, err = hikyaku("find", "--dir", root, "--since", "1h")
+        t.ok(code == 3 and "Not a directory" in err and f"{root}/history" in err, "what the system says of files that cannot be read", err)
 
 
 def erase_takes_out_what_an_address_is_in(t):
@@ -104,6 +107,28 @@ def erase_takes_out_what_an_address_is_in(t):
                     last = queue_id(c.message(rcpts=("user2@b.test",)))
                 t.ok("ev=removed" in waits(d, "ev=removed", last)[1], "and the server goes on behind it")
                 t.equal(find(d, "--erase", "secret@a.test")[0], 1, "once more: there is nothing left")
+
+
+def an_address_is_found_and_erased_as_a_whole(t):
+    """Quotes stand otherwise in the log; and who has the end of another's address is somebody else."""
+    with folder() as root:
+        sink = Sink()
+        with Daemon(root, RELAY, f"route * {{ via smtp {sink.address}:{PORT}; }}") as d:
+            with Smtp(d.address) as c:
+                rcpts = ('"a \\"b"@b.test', "ann@b.test", "joann@b.test", "ann@b.test.c.test", "x.ann@b.test")
+                ids = [queue_id(c.message(rcpts=(rcpt,), mail_from=f"s{i}@a.test")) for i, rcpt in enumerate(rcpts)]
+                last = queue_id(c.message(b"From: joann@b.test\r\n\r\nx\r\n", mail_from="joann@b.test"))
+            for id in [*ids, last]:
+                waits(d, "ev=removed", id)
+            code, out, _ = find(d, "--address", rcpts[0])
+            t.ok(code == 0 and ids[0] in out and ids[1] not in out, "an address with quotes is found", out)
+            code, out, _ = find(d, "--address", "ann@b.test")
+            t.ok(code == 0 and ids[1] in out and not any(id in out for id in ids[2:]), "one alone is found", out)
+            t.equal(find(d, "--erase", "ann@b.test")[0], 0, "and erased")
+            t.ok(find(d, ids[1])[0] == 1 and all("ev=accept" in (out := find(d, id)[1]) and "ev=delivery" in out and "ev=removed" in out
+                                                 for id in [ids[0], *ids[2:], last]), "the others' stay, each line of them")
+            t.equal(find(d, "--erase", rcpts[0])[0], 0, "one with quotes is erased")
+            t.equal([find(d, id)[0] for id in [*ids, last]], [1, 1, 0, 0, 0, 0], "it alone")
 
 
 def retention_is_by_size_and_can_be_off(t):
@@ -171,7 +196,7 @@ def a_torn_end_and_a_large_store_are_read(t):
         t.ok(code == 0 and out.count(b"\n") > 12 * lines, "and what is found is printed as it comes")
 
 
-CASES = [accepted_and_refused_are_found, what_cannot_be_asked_is_said, erase_takes_out_what_an_address_is_in, retention_is_by_size_and_can_be_off,
+CASES = [accepted_and_refused_are_found, what_cannot_be_asked_is_said, erase_takes_out_what_an_address_is_in, an_address_is_found_and_erased_as_a_whole, retention_is_by_size_and_can_be_off,
          a_folder_that_cannot_be_written_stops_no_mail, a_torn_end_and_a_large_store_are_read]
 
 if __name__ == "__main__":

@@ -65,6 +65,29 @@ def json_lines_are_objects(t):
             t.ok([r for r in rows if r.get("ev") == "refuse" and r["what"] == "x@elsewhere.test"], "what was refused", rows)
 
 
+def what_is_given_up_is_told(t):
+    """At the end of its time, by an operator or untried: a line for each recipient, and the report that the sender gets."""
+    for form, given_up, report in (("own", r"qid=%s ev=expired rcpt=user1@b.test outcome=failed attempts=\d+ code=451 status=4.4.7 .*text=\"delivery time expired; last: later\"",
+                                    r"qid=%s ev=report action=failed id=(\w+) size=\d+ rcpt=u@a.test"),
+                                   ("postfix", r"%s: to=<user1@b.test>, .* dsn=4.4.7, status=bounced \(451 delivery time expired; last: later\)",
+                                    r"%s: sender non-delivery notification: (\w+)")):
+        with folder() as root:
+            sink = Sink(replies={"RCPT": b"451 4.2.0 later\r\n"})
+            d = server(root, form, sink=sink)
+            d.settings.update({"retry": "1s", "lifetime": "2s"})
+            d.rest = d.rest.replace("route *", 'route a.test { via maildir %(root)s/mail/%%u; } route *')
+            d.settings["operator-socket"] = root / "operator"
+            d.write_conf()
+            start(d)
+            with Smtp(d.address) as c:
+                id, untold = queue_id(c.message()), queue_id(c.message(mail_from=""))
+            t.ok(d.wait_log(given_up % id, 30) and d.wait_log(given_up % untold, 30), f"{form}: that the time of a recipient is over", d.log())
+            [new] = d.wait_log(report % id, 30) or [None]
+            t.ok(new and d.wait_log(rf"{new}.* ?(outcome=delivered|status=sent)", 30), "and which report its sender gets", d.log())
+            t.ok(not re.search(report % untold, d.log()), "and none where nobody is to be told")
+            d.stop()
+
+
 def a_reload_opens_the_file_again_and_changes_the_form(t):
     for name, single in FORMS:
         with folder() as root:
@@ -237,7 +260,7 @@ def fail2ban_finds_who_was_refused(t):
             t.ok(found and int(found[2]) == want, f"fail2ban's filter, mode {mode}: {want} of the lines", done.stdout, done.stderr)
 
 
-CASES = [json_lines_are_objects, a_reload_opens_the_file_again_and_changes_the_form, a_file_that_cannot_be_opened_again_goes_on, lines_go_to_syslog,
+CASES = [json_lines_are_objects, what_is_given_up_is_told, a_reload_opens_the_file_again_and_changes_the_form, a_file_that_cannot_be_opened_again_goes_on, lines_go_to_syslog,
          lines_go_to_the_journal, a_syslog_that_is_away_or_blocked_stops_no_mail, pflogsumm_counts_what_was_delivered, fail2ban_finds_who_was_refused]
 
 if __name__ == "__main__":

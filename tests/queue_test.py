@@ -81,7 +81,8 @@ def an_operator_changes_what_waits(t):
             t.equal((status, row), (0, {"action": "hold", "count": 2}), "two are held")
             names = {r["queue_id"]: r["queue_name"] for r in queue(root, "list")[1]}
             t.equal(sorted(id for id in names if names[id] == "hold"), sorted([first, second]), "and are listed so")
-            t.ok("until it is released" in queue(root, "why", first, json_lines=False)[1], "why says it")
+            why = queue(root, "why", first, json_lines=False)[1]
+            t.ok("until it is released" in why and "told nothing meanwhile" in why and "that it failed" not in why, "why says it", why)
             sink.replies.clear()
             t.equal(queue(root, "retry", "--all")[1][0]["count"], 4, "retry --all reaches all")
             t.ok(wait_until(lambda: len(taken(sink)) == 2, 30), "but what is held stays", len(taken(sink)))
@@ -121,7 +122,8 @@ def errors_are_told(t):
                 status, _, err = queue(root, *arguments)
                 t.ok(status == 1 and "not all of these" in err, f"exit status 1: {title}", status, err)
             for title, arguments in [("no action", []), ("an unknown one", ["flush"]), ("delete of nothing", ["delete"]), ("all and a domain", ["delete", "--all", "--domain", "b.test"]),
-                                     ("ids and all", ["hold", id, "--all"]), ("an id that is none", ["hold", "x"]), ("show without ids", ["show"]), ("list of an id", ["list", id])]:
+                                     ("ids and all", ["hold", id, "--all"]), ("an id that is none", ["hold", "x"]), ("show without ids", ["show"]), ("list of an id", ["list", id]),
+                                     ("list of an empty domain", ["list", "--domain", ""]), ("delete of one", ["delete", "--domain", ""])]:
                 status, _, err = queue(root, *arguments)
                 t.ok(status == 2 and err, f"exit status 2: {title}", status, err)
             t.equal(len(queue(root, "list")[1]), 1, "and nothing was changed by them")

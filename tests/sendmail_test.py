@@ -73,6 +73,8 @@ def a_message_is_sent(t):
         t.ok(b"\r\n\r\nno header here\r\n" in message and b"From somebody" not in message, "text without a header is a body, a mailbox's From line goes", message)
         w.run("sendmail", "-f", "u@a.test", "-B", "8BITMIME", "x@b.test", given="Subject: 飛\n\n飛脚\n".encode())
         t.ok("飛脚\r\n".encode() in w.mail(6)[2], "eight bits stay")
+        status, out, err = w.run("sendmail", "-f", "u@a.test", "飛脚@b.test", given=b"Subject: one\n\nhello\n")
+        t.ok((status, out, err) == (OK, "", "") and w.daemon.wait_log(r"rcpt=\S*xE9\S*@b.test"), "an address of UTF-8 is handed over as one (RFC 6531)", err)
         w.run("sendmail", "-f", "u@a.test", "x@b.test", given=b"")
         t.ok(field(w.mail(7)[2], b"From") == b"<u@a.test>" or b"<u@a.test>" in w.mail(7)[2], "an empty message")
 
