@@ -270,6 +270,43 @@ static void what_waits_for_more_than_answers_is_not_waited_for(void **state)
 	hk_verify_done(v);
 }
 
+/* A caller that counts records and has none breaks the contract; it may answer rightly after that. */
+static void an_answer_without_its_records_is_refused(void **state)
+{
+	struct hk_spf_input identity = {.size = sizeof identity, .client = {4, {192, 0, 2, 1}}, .helo = HK_S("a.test"), .check_helo = true};
+	struct hk_verify_input in = {.size = sizeof in, .checks = HK_CHECK_SPF, .client = {4, {192, 0, 2, 1}}, .helo = HK_S("a.test"),
+	    .mail_from = HK_S("u@a.test"), .has_mail_from = true};
+	struct hk_dkim_verify_options now = {.size = sizeof now, .now = 1};
+	struct hk_evaluator e[5];
+	struct hk_dkim_verify *dkim;
+	struct hk_verify *v;
+	struct hk_header header;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(hk_header_parse(&arena, HK_S("From: u@a.test\r\nDKIM-Signature: v=1; a=rsa-sha256; d=a.test; s=s; h=from; "
+	    "bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n\r\n"), &header), HK_OK);
+	dkim = must(hk_dkim_verify_new(&arena, &now, &header, NULL));
+	v = must(hk_verify_new(&arena, &in));
+	e[0] = hk_evaluator_spf(must(hk_spf_new(&arena, &identity, NULL)));
+	e[1] = hk_evaluator_spf_extent(must(hk_spf_extent_new(&arena, HK_S("a.test"))));
+	e[2] = hk_evaluator_dmarc(must(hk_dmarc_new(&arena, HK_S("a.test"), NULL, NULL)));
+	e[3] = hk_evaluator_dkim(dkim);
+	e[4] = hk_evaluator_verify(v);
+	for (i = 0; i < COUNT(e); i++) {
+		struct hk_dns_answer answer = {.rcode = HK_DNS_NOERROR, .n = 1};
+
+		(void)!e[i].step(e[i].object);
+		if (!e[i].question(e[i].object, &answer.question))
+			fail_msg("evaluator %zu asks nothing", i);
+		assert_int_equal(e[i].answer(e[i].object, &answer), HK_BUG);
+		answer.n = 0;
+		assert_int_equal(e[i].answer(e[i].object, &answer), HK_OK);
+	}
+	hk_dkim_verify_done(dkim);
+	hk_verify_done(v);
+}
+
 static void what_is_no_server_is_refused(void **state)
 {
 	struct hk_unbound *u = NULL;
@@ -290,6 +327,7 @@ int main(void)
 	    TEST(an_evaluator_runs_to_its_verdict_over_each),
 	    TEST(past_the_number_of_questions_nothing_is_asked),
 	    TEST(what_waits_for_more_than_answers_is_not_waited_for),
+	    TEST(an_answer_without_its_records_is_refused),
 	    TEST(what_is_no_server_is_refused),
 	};
 

@@ -31,7 +31,7 @@ import relay_page  # noqa: E402
 import relay_servers as servers  # noqa: E402
 from auth import machine, quiet  # noqa: E402
 from harness import Dns, Sink, enter_namespaces, fresh_address, is_listening, make_certificate, prepare_namespaces, wait_until  # noqa: E402
-from relay_meter import COUNT_FILE, Group, PeakMemory, busy, count_syncs, syncs  # noqa: E402
+from relay_meter import Group, PeakMemory, busy, count_syncs, counter, syncs  # noqa: E402
 
 SIZES, CONNECTIONS = (1, 4, 64, 100), (1, 20, 200)
 PATIENCE = 60  # seconds for one run: what is not there by then is not waited for
@@ -89,7 +89,7 @@ def fetch():
     haraka.mkdir(exist_ok=True)
     if shutil.which("npm") and not (haraka / "node_modules/Haraka").is_dir():
         quiet(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", haraka, "Haraka@3"], 600)
-    quiet(["cc", "-O2", "-shared", "-fPIC", f'-DCOUNT_FILE="{COUNT_FILE}"', "-o", KEPT / "count_syncs.so", HERE / "count_syncs.c"])
+    counter(KEPT)
 
 
 # ---- one run ----

@@ -65,6 +65,35 @@ class Group:
             pass  # somebody has not ended yet: it stays, empty, until the host restarts
 
 
+class Share:
+    """A part of one processor, and no more, for what joins it."""
+
+    PERIOD_US = 10000
+
+    def __init__(self, part):
+        for root, limit in (("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us"), ("/sys/fs/cgroup", "cpu.max")):
+            self.path = Path(root) / f"hikyaku-share-{os.getpid()}-{os.urandom(3).hex()}"
+            try:
+                self.path.mkdir()
+            except OSError:
+                continue
+            if (self.path / limit).exists():
+                self.set(limit, int(self.PERIOD_US * part))
+                return
+            self.path.rmdir()
+        raise RuntimeError("no control group can be made here: a server cannot be given a part of a processor")
+
+    def set(self, limit, quota):
+        if limit == "cpu.max":
+            (self.path / limit).write_text(f"{quota} {self.PERIOD_US}")
+            return
+        (self.path / "cpu.cfs_period_us").write_text(str(self.PERIOD_US))
+        (self.path / limit).write_text(str(quota))
+
+    join = Group.join
+    close = Group.close
+
+
 class PeakMemory:
     """Looks once a second while it is open."""
 
@@ -94,7 +123,7 @@ def busy():
 
 def count_syncs(library):
     """From now on every program that starts in this mount namespace is counted. library: made of count_syncs.c."""
-    COUNT_FILE.write_bytes(bytes(8))
+    COUNT_FILE.write_bytes(bytes(16))
     COUNT_FILE.chmod(0o666)
     preload = Path("/tmp/ld.so.preload")
     preload.write_text(f"{library}\n")
@@ -111,4 +140,20 @@ def count_syncs(library):
 
 
 def syncs():
-    return struct.unpack("=Q", COUNT_FILE.read_bytes())[0] if COUNT_FILE.exists() else 0
+    return struct.unpack("=Q", COUNT_FILE.read_bytes()[:8])[0] if COUNT_FILE.exists() else 0
+
+
+def slow_syncs(ms, place=COUNT_FILE):
+    """From now on each takes so much longer, in every program that is counted there."""
+    with open(place, "r+b") as file:
+        file.seek(8)
+        file.write(struct.pack("=Q", int(ms * 1000)))
+
+
+def counter(kept, place=COUNT_FILE):
+    """The library that counts there, made in this folder; None when it cannot be."""
+    library = kept / "count_syncs.so"
+    kept.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(["cc", "-O2", "-shared", "-fPIC", f'-DCOUNT_FILE="{place}"', "-o", library, Path(__file__).with_name("count_syncs.c")],
+                          capture_output=True, check=False)
+    return library if made.returncode == 0 else None

@@ -165,7 +165,7 @@ static void fill_options(struct run *r, const struct hk_header *h, const struct 
 	size_t i;
 
 	o->authserv_id = t->authserv_id.n ? text_of(r, t->authserv_id) : NULL;
-	cli_stored_read(&r->arena, h, t->authserv_id, hk_slice_str(o->rcpt), &stored);
+	cli_stored_read(&r->arena, h, t->authserv_id, cli_address(o->rcpt), &stored);
 	for (i = 0; i < t->n && client.family == 0; i++)
 		client = t->result[i].client;
 	if (o->client.family == 0 && client.family &&

@@ -26,6 +26,7 @@ enum { MEMBERS = sizeof members / sizeof members[0] };
 struct request {
 	struct cli_options options;
 	struct hk_slice id;
+	bool id_is_number;
 };
 
 static const char *set_option(struct cli_options *o, struct hk_slice name, const char *value)
@@ -93,6 +94,8 @@ static const char *read_request(struct hk_arena *a, struct hk_slice line, struct
 		wrong = set_member(a, name, value, r);
 		if (wrong)
 			return wrong;
+		if (hk_slice_eq(name, HK_S("id")))
+			r->id_is_number = token == HK_JSON_NUMBER;
 	}
 	if (token != HK_JSON_OBJECT_END || hk_json_next(json, &token, &value) != HK_OK ||
 	    token != HK_JSON_END)
@@ -112,6 +115,20 @@ static bool read_line(struct hk_buf *line)
 	return c != EOF || line->n > 0;
 }
 
+/* As it came: a number of whatever size and form stays one. */
+static void write_id(struct hk_json_writer *w, const struct request *r)
+{
+	if (r->id.p && !r->id_is_number) {
+		hk_json_string(w, "id", r->id);
+		return;
+	}
+	hk_json_null(w, "id");
+	if (r->id_is_number) {
+		w->out->n -= sizeof "null" - 1;
+		hk_buf_add(w->out, r->id);
+	}
+}
+
 static void write_result(const struct request *r, enum cli_exit code, struct hk_slice result, struct hk_slice error)
 {
 	struct hk_json_writer w;
@@ -120,10 +137,7 @@ static void write_result(const struct request *r, enum cli_exit code, struct hk_
 	hk_buf_init(&out, CLI_OUTPUT_MAX * 2);
 	hk_json_begin(&w, &out);
 	hk_json_object(&w, NULL);
-	if (r->id.p)
-		hk_json_string(&w, "id", r->id);
-	else
-		hk_json_null(&w, "id");
+	write_id(&w, r);
 	hk_json_int(&w, "exit", code);
 	if (result.n) {
 		hk_buf_add_str(&out, ",\"result\":");

@@ -46,7 +46,7 @@ static void fill_input(const struct cli_options *o, struct cli_checked *c,
 	in->checks = o->checks;
 	in->client = o->client;
 	in->helo = hk_slice_str(o->helo);
-	in->mail_from = hk_slice_str(o->mail_from);
+	in->mail_from = cli_address(o->mail_from);
 	in->has_mail_from = o->mail_from != NULL;
 	in->now = o->now;
 	in->min_rsa_bits = o->min_rsa_bits;
@@ -106,7 +106,7 @@ static enum hk_status judge(
 	status = hk_header_parse(&c->arena, c->message.header, &header);
 	if (status != HK_OK)
 		return status;
-	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), hk_slice_str(o->rcpt), &stored);
+	cli_stored_read(&c->arena, &header, hk_slice_str(o->authserv_id), cli_address(o->rcpt), &stored);
 	fill_input(o, c, &stored, &in);
 	c->verify = hk_verify_new(&c->arena, &in);
 	if (!c->verify)

@@ -60,11 +60,6 @@ enum cli_exit cli_check_command(const struct cli_options *o)
 			cli_complain("there is no batch of", kinds[i].name);
 			return CLI_USAGE;
 		}
-		if (o->rcpt && kinds[i].run != cli_answer_spf) {
-			cli_complain("--rcpt has no meaning here: nothing depends on the recipient in check",
-			    kinds[i].name);
-			return CLI_USAGE;
-		}
 		return cli_answer_once(o, kinds[i].run);
 	}
 	cli_complain("check what? spf, dmarc or dkim-key",

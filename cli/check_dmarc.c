@@ -223,7 +223,7 @@ static void write_text(const struct hk_dmarc_verdict *v, const struct hk_dmarc_v
 /* The domain that was given as such, or behind the "@" of the author's address. */
 static enum hk_status read_domain(const struct cli_options *o, struct hk_arena *a, struct hk_slice *ret)
 {
-	struct hk_slice text = hk_slice_str(o->n_words > 1 ? o->word[1] : o->domain ? o->domain : o->from);
+	struct hk_slice text = cli_address(o->n_words > 1 ? o->word[1] : o->domain ? o->domain : o->from);
 	size_t at = hk_slice_rfind(text, '@');
 	enum hk_status status;
 

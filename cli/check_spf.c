@@ -68,7 +68,7 @@ enum cli_exit cli_answer_spf(const struct cli_options *o, struct cli_resolver *r
 {
 	struct hk_spf_input in = {.size = sizeof in, .client = o->client,
 	    .helo = hk_slice_str(o->helo),
-	    .mail_from = hk_slice_str(o->mail_from),
+	    .mail_from = cli_address(o->mail_from),
 	    .check_helo = !o->mail_from,
 	    .receiver = hk_slice_str(o->authserv_id),
 	    .now = o->has_now ? o->now : (int64_t)time(NULL)};

@@ -57,6 +57,7 @@ enum { CLI_WORDS_MAX = 4 };
 enum cli_algs { CLI_ALG_BOTH, CLI_ALG_RSA, CLI_ALG_ED25519 };
 
 struct cli_options {
+	uint64_t given; /* a bit for each row of the table of options */
 	const char *word[CLI_WORDS_MAX]; /* those before the file, such as "spf" of "check spf" */
 	size_t n_words;
 	struct hk_slice message; /* of a batch request, in place of file */
@@ -111,7 +112,6 @@ struct cli_command {
 	size_t words;    /* how many words stand before the file, at most */
 	bool takes_file; /* and needs one, unless an option stands for it */
 	bool takes_more; /* any number of words after those */
-	bool takes_rcpt;
 	enum cli_options_of options;
 	enum cli_exit (*run_words)(char **argv); /* in place of run: with options of its own */
 };
@@ -121,6 +121,8 @@ struct cli_command {
 bool cli_options_parse(const struct cli_command *, char **argv, struct cli_options *ret);
 /* cli_option_set(options, "--name", value): NULL, or what is wrong; value NULL where none is taken. */
 const char *cli_option_set(struct cli_options *, const char *name, const char *value);
+/* cli_address(text): without the angle brackets that it may stand in; NULL: empty. */
+struct hk_slice cli_address(const char *text);
 /* cli_options_help(command): on stdout. */
 void cli_options_help(const struct cli_command *);
 

@@ -7,11 +7,11 @@
 
 static const struct cli_command commands[] = {
     {"explain", "show how SPF, DKIM and DMARC judge a message, step by step",
-        "[options] [FILE | - | ID]", cli_explain, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_EXPLAIN},
+        "[options] [FILE | - | ID]", cli_explain, 0, true, .options = CLI_OPTIONS_EXPLAIN},
     {"verify", "judge a message and print Authentication-Results, or JSON", "[options] [FILE | -]",
-        cli_verify, 0, true, .takes_rcpt = true, .options = CLI_OPTIONS_VERIFY},
+        cli_verify, 0, true, .options = CLI_OPTIONS_VERIFY},
     {"check", "evaluate one SPF identity, find a DMARC policy, or look at a DKIM key",
-        "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false, .takes_rcpt = true, .options = CLI_OPTIONS_CHECK},
+        "spf | dmarc DOMAIN | dkim-key SELECTOR DOMAIN [options]", cli_check_command, 3, false, .options = CLI_OPTIONS_CHECK},
     {"sign", "print a message with a DKIM-Signature of ours", "[options] [FILE | -]", cli_sign, 0, true, .options = CLI_OPTIONS_SIGN},
     {"keys", "make, publish, watch and change DKIM keys, of one domain or hundreds",
         "new|rotate|dns|status|activate|retire|revoke|import --dir DIR [options] [DOMAIN...]", cli_keys,
@@ -94,11 +94,6 @@ int main(int argc, char **argv)
 		if (options.help) {
 			cli_options_help(&commands[i]);
 			return CLI_OK;
-		}
-		if (options.rcpt && !commands[i].takes_rcpt) {
-			cli_complain("--rcpt has no meaning here: nothing depends on the recipient in",
-			    commands[i].name);
-			return CLI_USAGE;
 		}
 		return (int)flushed(commands[i].run(&options));
 	}

@@ -15,6 +15,13 @@ static const char *set_ip(struct cli_options *o, const char *value)
 	return hk_ip_parse(hk_slice_str(value), &o->client) == HK_OK ? NULL : "not an IP address";
 }
 
+struct hk_slice cli_address(const char *text)
+{
+	struct hk_slice s = hk_slice_str(text);
+
+	return s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? hk_slice_sub(s, 1, s.n - 2) : s;
+}
+
 static const char *set_queue_id(struct cli_options *o, const char *value)
 {
 	uint64_t id;
@@ -209,23 +216,25 @@ enum {
 #define AT(member) NULL, offsetof(struct cli_options, member)
 
 /* What --help prints, and what the parser knows. value NULL: the option has none. Without a setter
- * the value, or true for an option that has none, goes to the member at this offset. */
+ * the value, or true for an option that has none, goes to the member at this offset. words: of commands that do several things,
+ * those that it is for; NULL: all. */
 static const struct {
 	const char *name, *value;
 	unsigned of;
 	const char *help;
 	cli_setter *set;
 	size_t member;
+	const char *words;
 } table[] = {
     {"--ip", "ADDRESS", JUDGES | CHECK, "the client's address (default: the Received field of the stored message)",
-        set_ip, 0},
-    {"--helo", "NAME", JUDGES | CHECK, "what the client said with HELO (default: that Received field)", AT(helo)},
+        set_ip, 0, .words = "spf"},
+    {"--helo", "NAME", JUDGES | CHECK, "what the client said with HELO (default: that Received field)", AT(helo), .words = "spf"},
     {"--mail-from", "ADDRESS", JUDGES | CHECK, "the envelope sender, empty for <> (default: Return-Path)",
-        AT(mail_from)},
+        AT(mail_from), .words = "spf"},
     {"--rcpt", "ADDRESS", JUDGES | CHECK,
         "the envelope recipient: the Received field that is for it is that of our hop (SPF ignores it)",
-        AT(rcpt)},
-    {"--from", "ADDRESS", CHECK, "check dmarc: the author's address", AT(from)},
+        AT(rcpt), .words = "spf"},
+    {"--from", "ADDRESS", CHECK, "check dmarc: the author's address", AT(from), .words = "dmarc"},
     {"--dns", "ZONEFILE", JUDGES | CHECK | ARC | KEYS, "answer DNS questions from master-file text, never from the network",
         AT(zone)},
     {"--resolver", "IP[@PORT]", JUDGES | CHECK | ARC | KEYS, "ask this resolver (default: those of /etc/resolv.conf)",
@@ -243,17 +252,17 @@ static const struct {
         "as of this time since 1970 (default: now; of a stored message that of its Received)", set_now, 0},
     {"--checks", "LIST", JUDGES, "of spf, dkim, dmarc, arc (default: all; arc is historic)", set_checks, 0},
     {"--dmarc-profile", "rfc9989|rfc7489", JUDGES | CHECK, "whose rules of DMARC (default: rfc9989); where the other's differ is told",
-        set_dmarc_profile, 0},
-    {"--dmarc-sample", "N", JUDGES | CHECK, "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0},
-    {"--psl", "FILE", JUDGES | CHECK, "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl)},
+        set_dmarc_profile, 0, .words = "dmarc"},
+    {"--dmarc-sample", "N", JUDGES | CHECK, "the number drawn for pct of RFC 7489, 0 to 99 (default: 0, so pct holds)", set_dmarc_sample, 0, .words = "dmarc"},
+    {"--psl", "FILE", JUDGES | CHECK, "RFC 7489: this public suffix list (default: the newest of the system)", AT(psl), .words = "dmarc"},
     {"--min-rsa-bits", "N", JUDGES | ARC, "accept RSA keys from this size (archived messages only)",
         set_min_rsa_bits, 0},
     {"--allow-sha1", NULL, JUDGES, "accept rsa-sha1 (archived messages only)", AT(allow_sha1)},
-    {"--key", "PEM", SIGN | ARC, "the file of the private key to sign with; sign: several, each with its selector", set_key, 0},
-    {"--domain", "NAME", SIGN | ARC | SRS, "sign for this domain; srs: the domain of rewritten addresses", AT(domain)},
-    {"--selector", "NAME", SIGN | ARC, "the selector of the key", set_selector, 0},
+    {"--key", "PEM", SIGN | ARC, "the file of the private key to sign with; sign: several, each with its selector", set_key, 0, .words = "seal"},
+    {"--domain", "NAME", SIGN | ARC | SRS, "sign for this domain; srs: the domain of rewritten addresses", AT(domain), .words = "seal forward reverse"},
+    {"--selector", "NAME", SIGN | ARC, "the selector of the key", set_selector, 0, .words = "seal"},
     {"--headers", "LIST", SIGN | ARC, "the fields to sign (default: " HK_DKIM_DEFAULT_HEADERS ")",
-        AT(headers)},
+        AT(headers), .words = "seal"},
     {"--trusted-sealers", "LIST", JUDGES | ARC, "domains whose seals of ARC are believed (default: none)",
         AT(trusted_sealers)},
     {"--canon", "HEADER/BODY", SIGN, "of relaxed and simple (default: relaxed/relaxed)", set_canon, 0},
@@ -262,12 +271,12 @@ static const struct {
         "keys: selectors of new keys, with %Y %m %d %a (default: %Y%m)", AT(selector_template)},
     {"--alg", "rsa|ed25519|both", KEYS, "keys: which keys to make (default: both)", set_algs, 0},
     {"--rsa-bits", "N", KEYS, "keys: the size of new RSA keys (default: 2048)", set_rsa_bits, 0},
-    {"--nsupdate", NULL, KEYS, "keys dns: a script for nsupdate, not zone text", AT(nsupdate)},
+    {"--nsupdate", NULL, KEYS, "keys dns: a script for nsupdate, not zone text", AT(nsupdate), .words = "dns"},
     {"--server", "IP[@PORT],...", KEYS,
         "keys: the name servers to ask (default: those of each domain's NS records)", AT(server)},
     {"--opendkim", "KEYTABLE", KEYS, "keys import: read this and the signing table that follows",
-        AT(opendkim)},
-    {"--rspamd", "FOLDER", KEYS, "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd)},
+        AT(opendkim), .words = "import"},
+    {"--rspamd", "FOLDER", KEYS, "keys import: read keys named DOMAIN.SELECTOR.key", AT(rspamd), .words = "import"},
     {"--secret-file", "FILE", SRS, "srs: the secrets, one a line; the first signs, all verify", AT(secret_file)},
     {"--max-age", "DAYS", SRS, "srs: how old an address may be (default: 21)", set_max_age, 0},
     {"--hash-length", "N", SRS, "srs: characters of the hash, 4 to 27 (default: 4)", set_hash_length, 0},
@@ -275,7 +284,7 @@ static const struct {
     {"--fold-store", "FILE", SRS, "srs: fold what is too long, and keep it here", AT(fold_store)},
     {"--authserv-id", "NAME", JUDGES | CHECK | ARC | AUTHRES,
         "the name of our host (default: that of the topmost Authentication-Results, which may be a forger's)",
-        AT(authserv_id)},
+        AT(authserv_id), .words = "spf seal verify"},
     {"--authres-style", "rfc|rspamd", JUDGES, "the wording of Authentication-Results (default: rfc)",
         set_style, 0},
     {"--lang", "en|ja", JUDGES | CHECK, "the language of explain (default: by LC_ALL, LC_MESSAGES, LANG)",
@@ -294,6 +303,7 @@ static const struct {
 };
 
 enum { OPTIONS = sizeof table / sizeof table[0] };
+_Static_assert(OPTIONS <= 64, "one bit of cli_options.given for each");
 
 void cli_options_help(const struct cli_command *command)
 {
@@ -378,6 +388,7 @@ static bool take_option(char ***argv, struct cli_options *o)
 		return false;
 	}
 	(*argv)++;
+	o->given |= UINT64_C(1) << row;
 	if (table[row].value) {
 		value = equals ? equals + 1 : **argv;
 		if (!value) {
@@ -417,6 +428,36 @@ static bool take_word(const struct cli_command *command, char *word, struct cli_
 	return true;
 }
 
+static bool is_for(size_t row, const struct cli_command *command, const struct cli_options *o)
+{
+	struct hk_slice words = hk_slice_str(table[row].words ? table[row].words : ""), word;
+
+	if (!(table[row].of & command->options))
+		return false;
+	if (!words.n || !o->n_words)
+		return true;
+	while (hk_tags_item(&words, ' ', &word))
+		if (hk_slice_eq(word, hk_slice_str(o->word[0])))
+			return true;
+	return false;
+}
+
+/* What would be looked at by nobody is a mistake that its user wants to know of. */
+static bool are_all_for(const struct cli_command *command, const struct cli_options *o)
+{
+	char text[160];
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++) {
+		if (!(o->given >> i & 1) || is_for(i, command, o))
+			continue;
+		snprintf(text, sizeof text, "%s has no meaning here; see hikyaku %s --help", table[i].name, command->name);
+		cli_complain(text, NULL);
+		return false;
+	}
+	return true;
+}
+
 bool cli_options_parse(const struct cli_command *command, char **argv, struct cli_options *ret)
 {
 	struct cli_options o = {.checks = HK_CHECK_SPF | HK_CHECK_DKIM | HK_CHECK_DMARC | HK_CHECK_ARC,
@@ -431,6 +472,8 @@ bool cli_options_parse(const struct cli_command *command, char **argv, struct cl
 		if (is_option ? !take_option(&argv, &o) : !take_word(command, *argv++, &o))
 			return false;
 	}
+	if (!are_all_for(command, &o))
+		return false;
 	if (command->takes_file && !o.file && !o.record && !o.queue_id && !o.help && !o.matrix && !o.replies &&
 	    !o.batch && !o.against) {
 		cli_complain(

@@ -224,6 +224,7 @@ struct hk_conf {
 	struct hk_slice timezone;        /* a zone name such as Asia/Tokyo; empty: the system's */
 	unsigned workers;                /* 0: one for each processor */
 	uint32_t sessions; /* at once; 0: as many as there are descriptors for */
+	uint32_t overload_wait; /* ms, before those who come are told to come back later; 0: never */
 	struct hk_conf_texts accept;     /* domains that mail is taken for from anyone */
 	struct hk_conf_texts mailboxes;  /* "user" or "user@domain", sorted, whatever the case */
 	struct hk_slice mailboxes_file;

@@ -2,8 +2,7 @@
  *
  * The items about users.
  */
-#include "conf/conf.h"
-#include "tests/unit.h"
+#include "conf/conf_testing.h"
 
 #define LISTEN "hostname a.test; listen a { address 1.2.3.4:587; role submission; "
 #define TLS    "starttls on; certificate /c; certificate-key /k; "
@@ -15,18 +14,14 @@ static void what_was_written_is_meant_and_dumped(void **state)
 	    "header; auth-failures 5/90s; user-messages 100/1h; user-recipients 0; "
 	    "user-connections 7; clientid required; device-messages 3/1d; legacy-clients "
 	    "10.0.0.1; client-authorities /etc/ca.pem; }";
-	struct hk_conf *conf, *again;
+	struct conf_twice twice;
 	const struct hk_conf_listener *l;
-	struct hk_buf dump;
 	unsigned i;
 
 	(void)state;
-	assert_int_equal(hk_conf_parse("t", hk_slice_str(text), &conf, NULL), HK_OK);
-	hk_buf_init(&dump, 65536);
-	hk_conf_dump(conf, &dump);
-	assert_int_equal(hk_conf_parse("t", hk_buf_slice(&dump), &again, NULL), HK_OK);
+	conf_twice_begin(&twice, text);
 	for (i = 0; i < 2; i++) {
-		l = &(i ? again : conf)->listener[0];
+		l = &twice.of[i]->listener[0];
 		assert_int_equal(l->auth, HK_AUTH_FILE);
 		assert_text(l->auth_path, "/etc/my users");
 		assert_text(l->auth_mechanisms, "SCRAM-SHA-256 PLAIN");
@@ -41,9 +36,7 @@ static void what_was_written_is_meant_and_dumped(void **state)
 		assert_int_equal(l->legacy_clients.n, 1);
 		assert_text(l->client_authorities, "/etc/ca.pem");
 	}
-	hk_buf_done(&dump);
-	hk_conf_free(conf);
-	hk_conf_free(again);
+	conf_twice_end(&twice);
 }
 
 static void by_default_nobody_is_known_and_guesses_are_few(void **state)

@@ -4,8 +4,7 @@
  */
 #include <stdio.h>
 
-#include "conf/conf.h"
-#include "tests/unit.h"
+#include "conf/conf_testing.h"
 
 #define HOST "hostname a.test; "
 
@@ -14,18 +13,14 @@ static void unix_sockets_are_read_and_dumped(void **state)
 	static const char text[] = HOST
 	    "listen a { address 1.2.3.4:24 \"unix:/run/a b/lmtp\" UNIX:/run/c; socket-mode 0666; socket-owner postfix:mail; protocol lmtp; }"
 	    "listen b { address unix:/run/d; }";
-	struct hk_conf *conf, *again;
+	struct conf_twice twice;
 	const struct hk_conf_listener *l;
-	struct hk_buf dump;
 	unsigned i;
 
 	(void)state;
-	assert_int_equal(hk_conf_parse("t", hk_slice_str(text), &conf, NULL), HK_OK);
-	hk_buf_init(&dump, 65536);
-	hk_conf_dump(conf, &dump);
-	assert_int_equal(hk_conf_parse("t", hk_buf_slice(&dump), &again, NULL), HK_OK);
+	conf_twice_begin(&twice, text);
 	for (i = 0; i < 2; i++) {
-		l = &(i ? again : conf)->listener[0];
+		l = &twice.of[i]->listener[0];
 		assert_int_equal(l->n_sockets, 3);
 		assert_string_equal(l->socket[0].path, "");
 		assert_string_equal(l->socket[1].path, "/run/a b/lmtp");
@@ -36,9 +31,7 @@ static void unix_sockets_are_read_and_dumped(void **state)
 		assert_int_equal(l[1].socket_mode, 0660);
 		assert_int_equal(l[1].socket_owner.n, 0);
 	}
-	hk_buf_done(&dump);
-	hk_conf_free(conf);
-	hk_conf_free(again);
+	conf_twice_end(&twice);
 }
 
 static enum hk_status parse_long(size_t n)

@@ -112,6 +112,9 @@ const struct conf_item conf_items[] = {
         .restart = true,
         .manual = "How many sessions of clients there are at once, in equal parts for each of the workers; one more gets 421 in place "
                   "of the greeting. 0 is as many as the system grants descriptors for."},
+    {"overload-wait", GLOBAL(overload_wait), .kind = CONF_KIND_NUMBER, .least = 0, .most = 60000, .preset = "500",
+        .manual = "For how many milliseconds clients may wait to be let in, or many messages for the disk, before more of them are told to "
+                  "come back later: 421 in place of the greeting, 452 to MAIL. 0 tells nobody, and all wait."},
     {"accept", GLOBAL(accept), .kind = CONF_KIND_DOMAINS,
         .manual = "Domains that mail is taken for from anyone; a leading dot means everything "
                   "below the domain."},

@@ -40,7 +40,7 @@ static const char full[] =
     "hostname MX.B.test; product \"Courier of \\\"old\\\" \\\\ Japan\";\n"
     "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
     "3s;\n"
-    "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; accept b.test .dkim.b.test; accept spf.b.test;\n"
+    "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; overload-wait 250; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7; history-size 3m; history-days 2;\n"
     "checkpoint-messages 3; checkpoint-size 64k; checkpoint-age 60;\n"
     "log /var/log/hikyaku; log-format postfix; metrics [::1]:9154; pid-file /run/hikyaku.pid; operator-socket /run/hikyaku/operator; operator-group adm; port-map-25 2525;\n"
@@ -89,6 +89,7 @@ static void every_item_is_read(void **state)
 	assert_text(c->operator_socket, "/run/hikyaku/operator");
 	assert_text(c->operator_group, "adm");
 	assert_int_equal(c->log_format, HK_LOG_POSTFIX);
+	assert_int_equal(c->overload_wait, 250);
 	assert_true(c->metrics.port == 9154 && c->metrics.ip.family == 6);
 	assert_int_equal(c->port_map_25, 2525);
 	assert_int_equal(c->n_listeners, 2);
@@ -208,6 +209,7 @@ static void errors_point_at_their_place_and_suggest_the_near_name(void **state)
 	        "t.conf:1:28: workers takes one value, and this is a second\n"},
 	    {"hostname a.test; workers 16;",
 	        "t.conf:1:26: workers \"16\" must be a number from 0 to 15\n"},
+	    {"hostname a.test; overload-wait 60001;", "t.conf:1:32: overload-wait \"60001\" must be a number from 0 to 60000\n"},
 	    {"hostname a.test; workers -1;",
 	        "t.conf:1:26: workers \"-1\" must be a number from 0 to 15\n"},
 	    {"hostname a.test; lifetime 31d;",

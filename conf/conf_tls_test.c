@@ -4,8 +4,7 @@
  */
 #include <stdio.h>
 
-#include "conf/conf.h"
-#include "tests/unit.h"
+#include "conf/conf_testing.h"
 
 #define HOST   "hostname a.test; "
 #define LISTEN HOST "listen a { address 1.2.3.4:25; "
@@ -23,17 +22,13 @@ static void what_was_written_is_meant_and_dumped(void **state)
 	    "route b.test { via mx; tls dane; chunking on; pipelining off; unconvertible bounce; messages-per-connection 9; }\n"
 	    "route c.test { via mx; tls off; } route d.test { via mx; tls required; } route * { via mx; }";
 	static const enum hk_tls_level levels[] = {HK_TLS_VERIFIED, HK_TLS_DANE, HK_TLS_OFF, HK_TLS_REQUIRED, HK_TLS_OPPORTUNISTIC};
-	struct hk_conf *conf, *again;
-	struct hk_buf dump;
+	struct conf_twice twice;
 	size_t i, k;
 
 	(void)state;
-	assert_int_equal(hk_conf_parse("t", hk_slice_str(text), &conf, NULL), HK_OK);
-	hk_buf_init(&dump, 65536);
-	hk_conf_dump(conf, &dump);
-	assert_int_equal(hk_conf_parse("t", hk_buf_slice(&dump), &again, NULL), HK_OK);
+	conf_twice_begin(&twice, text);
 	for (i = 0; i < 2; i++) {
-		const struct hk_conf *c = i ? again : conf;
+		const struct hk_conf *c = twice.of[i];
 		const struct hk_conf_listener *a = &c->listener[0], *b = &c->listener[1];
 
 		assert_text(c->trust_anchor, "/root.key");
@@ -55,9 +50,7 @@ static void what_was_written_is_meant_and_dumped(void **state)
 			assert_int_equal(c->route[k].tls, levels[k]);
 		assert_true(c->route[0].implicit_tls && !c->route[1].implicit_tls);
 	}
-	hk_buf_done(&dump);
-	hk_conf_free(conf);
-	hk_conf_free(again);
+	conf_twice_end(&twice);
 }
 
 static void by_default_policies_are_obeyed_and_files_looked_after(void **state)

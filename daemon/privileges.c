@@ -61,24 +61,51 @@ enum hk_status role_find(const char *name, enum role *ret)
 	return HK_NOTFOUND;
 }
 
+enum { NAME_ROOM = 256 };
+
+/* What may stand in place of a name is told by *ret_number, or name goes into text. false: neither. */
+static bool read_name(struct hk_slice name, bool *ret_is_number, uint64_t *ret_number, char text[NAME_ROOM])
+{
+	*ret_is_number = hk_slice_u64(name, UINT32_MAX - 1, ret_number) == HK_OK;
+	if (!*ret_is_number && (!name.n || name.n >= NAME_ROOM))
+		return false;
+	snprintf(text, NAME_ROOM, "%.*s", HK_FMT(name));
+	return true;
+}
+
 /* A number stands for the user and the group of that number. */
 static bool look_up(struct hk_slice name, struct identity *ret)
 {
 	const struct passwd *p;
-	char text[256];
+	char text[NAME_ROOM];
 	uint64_t number;
+	bool is_number;
 
-	if (hk_slice_u64(name, UINT32_MAX - 1, &number) == HK_OK) {
-		*ret = (struct identity){(uid_t)number, (gid_t)number};
-		return true;
-	}
-	if (!name.n || name.n >= sizeof text)
+	if (!read_name(name, &is_number, &number, text))
 		return false;
-	snprintf(text, sizeof text, "%.*s", HK_FMT(name));
-	p = getpwnam(text);
-	if (p)
+	p = is_number ? NULL : getpwnam(text);
+	if (is_number)
+		*ret = (struct identity){(uid_t)number, (gid_t)number};
+	else if (p)
 		*ret = (struct identity){p->pw_uid, p->pw_gid};
-	return p != NULL;
+	return is_number || p;
+}
+
+static bool look_up_group(struct hk_slice name, gid_t *ret)
+{
+	const struct group *g;
+	char text[NAME_ROOM];
+	uint64_t number;
+	bool is_number;
+
+	if (!read_name(name, &is_number, &number, text))
+		return false;
+	g = is_number ? NULL : getgrnam(text);
+	if (is_number)
+		*ret = (gid_t)number;
+	else if (g)
+		*ret = g->gr_gid;
+	return is_number || g;
 }
 
 enum hk_status privileges_find(
@@ -106,25 +133,6 @@ enum hk_status privileges_find(
 	}
 	*ret = found;
 	return HK_OK;
-}
-
-static bool look_up_group(struct hk_slice name, gid_t *ret)
-{
-	const struct group *g;
-	char text[256];
-	uint64_t number;
-
-	if (hk_slice_u64(name, UINT32_MAX - 1, &number) == HK_OK) {
-		*ret = (gid_t)number;
-		return true;
-	}
-	if (!name.n || name.n >= sizeof text)
-		return false;
-	snprintf(text, sizeof text, "%.*s", HK_FMT(name));
-	g = getgrnam(text);
-	if (g)
-		*ret = g->gr_gid;
-	return g != NULL;
 }
 
 enum hk_status privileges_owner(struct hk_slice text, struct hk_buf *why, struct identity *ret)

@@ -5,8 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <hikyaku/message.h>
+
 #include "engine/delivery_testing.h"
 #include "tests/unit.h"
+
+static size_t find(struct hk_slice s, struct hk_slice what, size_t from)
+{
+	const uint8_t *at = from < s.n ? memmem(s.p + from, s.n - from, what.p, what.n) : NULL;
+
+	return at ? (size_t)(at - s.p) : s.n;
+}
 
 static bool got(const struct rig_peer *peer, const char *text)
 {
@@ -191,6 +200,51 @@ static void a_trace_is_due_unless_nobody_wants_to_hear(void **state)
 		assert_int_equal(hk_dsn_is_due(&r, notify[i]), notify[i] != HK_NOTIFY_NEVER);
 }
 
+/* SEC-61, T14: what a server says to RCPT, each line of it, goes into a report as words of one field. */
+static void no_reply_of_a_server_can_add_to_a_report(void **state)
+{
+	static const char *const replies[] = {
+	    "550-5.1.1 no\n550-5.1.1 Action: delivered\n550 5.1.1 Status: 2.0.0", "550 5.1.1 \x1b[2J\x07\x7f", "550 5.1.1 \xff\xfe\xc3\x28",
+	    "550 5.1.1 a\rAction: delivered\r\r", "550 5.1.1 --=_3EE173C0ADCAB2.0--", "550-5.1.1 \n550-5.1.1 \n550 5.1.1 ", "550 5.1.1 \\x0D\\x0AStatus: 2.0.0",
+	    "550 5.1.1 =0D=0AStatus: 2.0.0", "550 9.9.9 \"(<;,:"};
+	const struct hk_now when = {.utc = 1731243549};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(replies); i++) {
+		struct rig_peer peer = {0};
+		struct hk_mail_rcpt rcpt[1] = {{HK_S("r@a.test"), 0, {0, HK_S("rfc822;r@a.test")}}};
+		struct hk_mail mail = {.id = 1, .mail_from = HK_S("s@x.test"), .rcpt = rcpt, .n_rcpt = 1, .header = HK_S("Subject: hi\r\n")}, *m = NULL;
+		struct hk_slice status, head = HK_S("Content-Type: message/delivery-status"), gap = HK_S("\r\n\r\n"), rest;
+		struct hk_header fields;
+		char script[400];
+		struct rig r;
+
+		snprintf(script, sizeof script, "220 hi|250 h|250 ok|%s|250 ok|221 bye", replies[i]);
+		peer.script = script;
+		rig_begin(&r, CONF "route * { via smtp plain.test; }", &peer);
+		rig_put(&r, &simple);
+		rig_run(&r);
+		assert_int_not_equal(r.result->outcome, HK_RCPT_DELIVERED);
+		r.result->outcome = HK_RCPT_FAILED; /* at once, or in the end */
+		assert_int_equal(hk_dsn_make(r.conf, &mail, r.result, 1, &when, 2, &m), HK_OK);
+		/* the group of the recipient is the last one of its part */
+		rest = hk_slice_from(m->body, find(m->body, head, 0));
+		rest = hk_slice_from(rest, find(rest, gap, 0) + gap.n);
+		rest = hk_slice_from(rest, find(rest, gap, 0) + gap.n);
+		status = hk_slice_sub(rest, 0, find(rest, HK_S("\r\n--"), 0));
+		assert_int_equal(hk_header_parse(&r.arena, status, &fields), HK_OK);
+		assert_int_equal(fields.malformed, 0);
+		if (hk_header_count(&fields, HK_S("Action")) != 1 || hk_header_count(&fields, HK_S("Status")) != 1 || fields.n > 6 ||
+		    find(m->body, HK_S("Action: delivered\r\n"), 0) < m->body.n)
+			fail_msg("%zu: %.*s", i, HK_FMT(status));
+		for (rest = m->body; rest.n; rest = hk_slice_from(rest, 1))
+			assert_true((rest.p[0] >= ' ' && rest.p[0] <= '~') || rest.p[0] == '\r' || rest.p[0] == '\n');
+		hk_mail_free(m);
+		rig_done(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(nothing_is_said_of_the_junk_address),
 	    cmocka_unit_test(a_time_goes_on_with_the_seconds_that_are_left),
 	    cmocka_unit_test(a_trace_is_due_unless_nobody_wants_to_hear),
+	    cmocka_unit_test(no_reply_of_a_server_can_add_to_a_report),
 	};
 
 	return cmocka_run_group_tests_name("delivery-dsn", tests, NULL, NULL);

@@ -40,7 +40,7 @@ static void a_message_goes_out_as_trace_header_and_body(void **state)
 	}
 }
 
-/* S3-020 S3-021 */
+/* S3-020 S3-021; S2-043: of several lines, with the status in each */
 static void every_reply_maps_to_the_outcome_of_its_class(void **state)
 {
 	static const struct {

@@ -246,7 +246,7 @@ static void a_sender_in_utf8_is_told_in_utf8(void **state)
 	done(m, &p);
 }
 
-/* S3-040: a code point that would end a line is not raised */
+/* S3-040 SEC-61: a code point that would end a line is not raised */
 static void no_orcpt_can_add_a_line_to_a_notification(void **state)
 {
 	static const char *const orcpt[] = {"utf-8;\\x{0D}\\x{0A}Action:delivered", "utf-8;\\x{0A}x", "utf-8;\\x{110000}",

@@ -138,7 +138,7 @@ static void no_bounce_is_made_for_a_bounce_or_for_a_forged_sender(void **state)
 	hk_conf_free(c);
 }
 
-/* T14 SEC-35: whatever the reply, the address and the header hold, the structure is the same and every
+/* T14 SEC-35 SEC-61: whatever the reply, the address and the header hold, the structure is the same and every
  * line is clean. */
 static void hostile_text_cannot_change_the_structure(void **state)
 {

@@ -29,65 +29,56 @@ static bool read_event(struct hk_slice payload, struct hk_evidence_event *ret)
 	return !c.failed && ret->level <= HK_LOG_DEBUG;
 }
 
-/* false: the visitor has enough. */
-static bool visit_file(struct hk_slice whole, hk_evidence_visitor *visit, void *with)
+struct reader {
+	hk_evidence_visitor *visit;
+	void *with;
+};
+
+static enum hk_status visit_file(void *with, const char *path, struct hk_slice whole)
 {
+	const struct reader *r = with;
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_evidence_event e;
 	struct hk_slice payload;
 	uint8_t type;
 
+	(void)path;
 	if (evidence_begin(&c) != HK_OK)
-		return true; /* of a later version, or none of ours */
+		return HK_OK; /* of a later version, or none of ours */
 	while (evidence_record_next(&c, &type, &payload) == HK_OK)
-		if (type == EVIDENCE_EVENT && read_event(payload, &e) && !visit(with, &e))
-			return false;
-	return true;
+		if (type == EVIDENCE_EVENT && read_event(payload, &e) && !r->visit(r->with, &e))
+			return HK_END;
+	return HK_OK;
 }
 
 enum hk_status hk_evidence_store_events(struct hk_disk *disk, const char *dir, hk_evidence_visitor *visit, void *with)
 {
-	char path[EVIDENCE_PATH_MAX];
-	struct hk_slice *name;
-	struct hk_arena a;
-	bool goes_on = true;
-	uint32_t number;
-	size_t n = 0, i;
-	enum hk_status status;
+	struct reader r = {visit, with};
 
-	hk_arena_init(&a, EVIDENCE_LIST_MAX);
-	status = disk->ops->list(disk, dir, &a, &name, &n);
-	for (i = 0; status == HK_OK && goes_on && i < n; i++) {
-		struct hk_buf whole;
-
-		if (evidence_number(name[i], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
-			continue;
-		hk_buf_init(&whole, EVIDENCE_READ_MAX);
-		status = evidence_read(disk, path, &whole);
-		if (status == HK_OK)
-			goes_on = visit_file(hk_buf_slice(&whole), visit, with);
-		else if (status == HK_NOTFOUND)
-			status = HK_OK; /* it went meanwhile, as too old */
-		hk_buf_done(&whole);
-	}
-	hk_arena_done(&a);
-	return status;
+	return evidence_walk(disk, dir, false, visit_file, &r);
 }
 
 /* ---- erasing ------------------------------------------------------------------------------------ */
 
-static bool is_meant(uint8_t type, struct hk_slice payload, hk_evidence_matcher *match, void *with)
+struct eraser {
+	struct hk_disk *disk;
+	hk_evidence_matcher *match;
+	void *with;
+	size_t *n;
+};
+
+static bool is_meant(const struct eraser *e, uint8_t type, struct hk_slice payload)
 {
 	struct hk_cursor c = hk_cursor_of(payload);
 	uint64_t id;
 
 	switch (type) {
 	case EVIDENCE_EVENT:
-		return match(with, 0, hk_slice_from(payload, 9));
+		return e->match(e->with, 0, hk_slice_from(payload, 9));
 	case EVIDENCE_MESSAGE:
 	case EVIDENCE_SIGNED:
 		id = hk_cursor_u64(&c);
-		return match(with, id, type == EVIDENCE_MESSAGE ? c.rest : (struct hk_slice){0});
+		return e->match(e->with, id, type == EVIDENCE_MESSAGE ? c.rest : (struct hk_slice){0});
 	case EVIDENCE_ERASED: /* once more: what was cut off between its two writes */
 		return true;
 	default:
@@ -114,8 +105,7 @@ static enum hk_status erase_record(struct hk_disk *disk, int file, uint64_t at, 
 	return status;
 }
 
-static enum hk_status erase_in(
-    struct hk_disk *disk, int file, struct hk_slice whole, hk_evidence_matcher *match, void *with, size_t *n)
+static enum hk_status erase_in(const struct eraser *e, int file, struct hk_slice whole)
 {
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
@@ -125,49 +115,34 @@ static enum hk_status erase_in(
 	if (evidence_begin(&c) != HK_OK)
 		return HK_OK;
 	while (status == HK_OK && evidence_record_next(&c, &type, &payload) == HK_OK) {
-		if (!is_meant(type, payload, match, with))
+		if (!is_meant(e, type, payload))
 			continue;
-		status = erase_record(disk, file, (uint64_t)(payload.p - whole.p) - EVIDENCE_RECORD_HEAD, payload.n);
-		*n += status == HK_OK && type != EVIDENCE_ERASED;
+		status = erase_record(e->disk, file, (uint64_t)(payload.p - whole.p) - EVIDENCE_RECORD_HEAD, payload.n);
+		*e->n += status == HK_OK && type != EVIDENCE_ERASED;
 	}
 	return status;
 }
 
-static enum hk_status erase_file(struct hk_disk *disk, const char *path, hk_evidence_matcher *match, void *with, size_t *n)
+static enum hk_status erase_file(void *with, const char *path, struct hk_slice whole)
 {
-	struct hk_buf whole;
+	const struct eraser *e = with;
 	int file;
-	enum hk_status status = disk->ops->open(disk, path, HK_OPEN_READ | HK_OPEN_WRITE, &file);
+	enum hk_status status = e->disk->ops->open(e->disk, path, HK_OPEN_READ | HK_OPEN_WRITE, &file);
 
 	if (status != HK_OK)
 		return status == HK_NOTFOUND ? HK_OK : status;
-	hk_buf_init(&whole, EVIDENCE_READ_MAX);
-	status = evidence_read(disk, path, &whole);
+	status = erase_in(e, file, whole);
 	if (status == HK_OK)
-		status = erase_in(disk, file, hk_buf_slice(&whole), match, with, n);
-	if (status == HK_OK)
-		status = disk->ops->sync(disk, file);
-	disk->ops->close(disk, file);
-	hk_buf_done(&whole);
+		status = e->disk->ops->sync(e->disk, file);
+	e->disk->ops->close(e->disk, file);
 	return status;
 }
 
 enum hk_status hk_evidence_store_erase(
     struct hk_disk *disk, const char *dir, hk_evidence_matcher *match, void *with, size_t *ret_n)
 {
-	char path[EVIDENCE_PATH_MAX];
-	struct hk_slice *name;
-	struct hk_arena a;
-	uint32_t number;
-	size_t n = 0, i;
-	enum hk_status status;
+	struct eraser e = {disk, match, with, ret_n};
 
 	*ret_n = 0;
-	hk_arena_init(&a, EVIDENCE_LIST_MAX);
-	status = disk->ops->list(disk, dir, &a, &name, &n);
-	for (i = 0; status == HK_OK && i < n; i++)
-		if (evidence_number(name[i], &number) == HK_OK && evidence_path(dir, number, path) == HK_OK)
-			status = erase_file(disk, path, match, with, ret_n);
-	hk_arena_done(&a);
-	return status;
+	return evidence_walk(disk, dir, false, erase_file, &e);
 }

@@ -80,3 +80,37 @@ enum hk_status evidence_begin(struct hk_cursor *c)
 	(void)hk_cursor_u64(c);
 	return HK_OK;
 }
+
+/* OK also for a file that is not there any more. */
+static enum hk_status visit_one(struct hk_disk *disk, const char *path, evidence_visitor *visit, void *with)
+{
+	struct hk_buf whole;
+	enum hk_status status;
+
+	hk_buf_init(&whole, EVIDENCE_READ_MAX);
+	status = evidence_read(disk, path, &whole);
+	if (status == HK_OK)
+		status = visit(with, path, hk_buf_slice(&whole));
+	else if (status == HK_NOTFOUND)
+		status = HK_OK;
+	hk_buf_done(&whole);
+	return status;
+}
+
+enum hk_status evidence_walk(struct hk_disk *disk, const char *dir, bool newest_first, evidence_visitor *visit, void *with)
+{
+	char path[EVIDENCE_PATH_MAX];
+	struct hk_slice *name;
+	struct hk_arena a;
+	uint32_t number;
+	size_t n = 0, i;
+	enum hk_status status;
+
+	hk_arena_init(&a, EVIDENCE_LIST_MAX);
+	status = disk->ops->list(disk, dir, &a, &name, &n);
+	for (i = 0; status == HK_OK && i < n; i++)
+		if (evidence_number(name[newest_first ? n - 1 - i : i], &number) == HK_OK && evidence_path(dir, number, path) == HK_OK)
+			status = visit_one(disk, path, visit, with);
+	hk_arena_done(&a);
+	return status == HK_END ? HK_OK : status;
+}

@@ -39,5 +39,9 @@ enum hk_status evidence_record_next(struct hk_cursor *, uint8_t *ret_type, struc
  * file of ours. */
 enum hk_status evidence_read(struct hk_disk *, const char *path, struct hk_buf *out) HK_MUSTCHECK;
 enum hk_status evidence_begin(struct hk_cursor *) HK_MUSTCHECK;
+/* evidence_walk(disk, dir, newest_first, visit, with): each file of ours, whole; one that went meanwhile, as too old, is none. OK from
+ * the visitor: the next; END: it has enough, which is OK; else as it says. */
+typedef enum hk_status evidence_visitor(void *with, const char *path, struct hk_slice whole);
+enum hk_status evidence_walk(struct hk_disk *, const char *dir, bool newest_first, evidence_visitor *, void *with) HK_MUSTCHECK;
 
 #endif

@@ -63,49 +63,46 @@ static enum hk_status rebuild(struct hk_slice whole, struct hk_slice payload, st
 	return status;
 }
 
-static enum hk_status search(struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
+/* A message that is looked for, and what is found of it. */
+struct search {
+	uint64_t id;
+	struct hk_arena *a;
+	struct hk_evidence_entry *ret;
+	bool is_found;
+	struct hk_evidence_signing *signing;
+	size_t n;
+};
+
+static enum hk_status search_file(void *with, const char *path, struct hk_slice whole)
 {
+	struct search *s = with;
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
 	uint8_t type;
 	enum hk_status status = evidence_begin(&c);
 
+	(void)path;
 	if (status != HK_OK)
-		return status;
+		return status == HK_NOTFOUND ? HK_OK : status;
 	while (evidence_record_next(&c, &type, &payload) == HK_OK) {
 		struct hk_cursor at = hk_cursor_of(payload);
 
-		if (type == EVIDENCE_MESSAGE && hk_cursor_u64(&at) == id)
-			return rebuild(whole, payload, a, ret);
+		if (type != EVIDENCE_MESSAGE || hk_cursor_u64(&at) != s->id)
+			continue;
+		status = rebuild(whole, payload, s->a, s->ret);
+		s->is_found = status == HK_OK;
+		return s->is_found ? HK_END : status;
 	}
-	return HK_NOTFOUND;
+	return HK_OK;
 }
 
 enum hk_status hk_evidence_store_find(
     struct hk_disk *disk, const char *dir, uint64_t id, struct hk_arena *a, struct hk_evidence_entry *ret)
 {
-	struct hk_slice *name;
-	char path[EVIDENCE_PATH_MAX];
-	uint32_t number;
-	size_t n;
-	enum hk_status status = disk->ops->list(disk, dir, a, &name, &n);
+	struct search s = {.id = id, .a = a, .ret = ret};
+	enum hk_status status = evidence_walk(disk, dir, true, search_file, &s);
 
-	if (status != HK_OK)
-		return status;
-	while (n-- > 0) {
-		struct hk_buf whole;
-
-		if (evidence_number(name[n], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
-			continue;
-		hk_buf_init(&whole, EVIDENCE_READ_MAX);
-		status = evidence_read(disk, path, &whole);
-		if (status == HK_OK)
-			status = search(hk_buf_slice(&whole), id, a, ret);
-		hk_buf_done(&whole);
-		if (status != HK_NOTFOUND)
-			return status;
-	}
-	return HK_NOTFOUND;
+	return status == HK_OK && !s.is_found ? HK_NOTFOUND : status;
 }
 
 /* ---- signings ---------------------------------------------------------------------------------- */
@@ -135,14 +132,15 @@ static enum hk_status read_signing(struct hk_cursor *c, struct hk_arena *a, stru
 	return status;
 }
 
-static enum hk_status gather_signings(
-    struct hk_slice whole, uint64_t id, struct hk_arena *a, struct hk_evidence_signing *signing, size_t *n)
+static enum hk_status gather_signings(void *with, const char *path, struct hk_slice whole)
 {
+	struct search *s = with;
 	struct hk_cursor c = hk_cursor_of(whole);
 	struct hk_slice payload;
 	uint8_t type;
 	enum hk_status status = evidence_begin(&c);
 
+	(void)path;
 	if (status != HK_OK)
 		return status == HK_NOTFOUND ? HK_OK : status;
 	while (status == HK_OK && evidence_record_next(&c, &type, &payload) == HK_OK) {
@@ -150,14 +148,14 @@ static enum hk_status gather_signings(
 		int64_t when;
 		unsigned count, i;
 
-		if (type != EVIDENCE_SIGNED || hk_cursor_u64(&at) != id)
+		if (type != EVIDENCE_SIGNED || hk_cursor_u64(&at) != s->id)
 			continue;
 		when = (int64_t)hk_cursor_u64(&at);
 		count = hk_cursor_u8(&at);
-		for (i = 0; status == HK_OK && i < count && *n < HK_EVIDENCE_SIGNINGS; i++) {
-			status = read_signing(&at, a, &signing[*n]);
+		for (i = 0; status == HK_OK && i < count && s->n < HK_EVIDENCE_SIGNINGS; i++) {
+			status = read_signing(&at, s->a, &s->signing[s->n]);
 			if (status == HK_OK)
-				signing[(*n)++].time = when;
+				s->signing[s->n++].time = when;
 		}
 	}
 	return status;
@@ -166,27 +164,12 @@ static enum hk_status gather_signings(
 enum hk_status hk_evidence_store_signings(struct hk_disk *disk, const char *dir, uint64_t id, struct hk_arena *a,
     struct hk_evidence_signing **ret, size_t *ret_n)
 {
-	struct hk_evidence_signing *signing = hk_arena_array(a, HK_EVIDENCE_SIGNINGS, sizeof *signing);
-	char path[EVIDENCE_PATH_MAX];
-	struct hk_slice *name;
-	uint32_t number;
-	size_t n, i, found = 0;
-	enum hk_status status = signing ? disk->ops->list(disk, dir, a, &name, &n) : a->failed;
+	struct search s = {.id = id, .a = a, .signing = hk_arena_array(a, HK_EVIDENCE_SIGNINGS, sizeof *s.signing)};
+	enum hk_status status = s.signing ? evidence_walk(disk, dir, false, gather_signings, &s) : a->failed;
 
-	for (i = 0; status == HK_OK && i < n; i++) {
-		struct hk_buf whole;
-
-		if (evidence_number(name[i], &number) != HK_OK || evidence_path(dir, number, path) != HK_OK)
-			continue;
-		hk_buf_init(&whole, EVIDENCE_READ_MAX);
-		status = evidence_read(disk, path, &whole);
-		if (status == HK_OK)
-			status = gather_signings(hk_buf_slice(&whole), id, a, signing, &found);
-		hk_buf_done(&whole);
-	}
 	if (status == HK_OK) {
-		*ret = signing;
-		*ret_n = found;
+		*ret = s.signing;
+		*ret_n = s.n;
 	}
 	return status;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/mail.h"
@@ -105,7 +106,7 @@ static void a_mail_of_form_1_is_read(void **state)
 	hk_buf_done(&b);
 }
 
-/* T8 of security.md, SEC-27: no byte can end a field or begin another. */
+/* T8 of security.md, SEC-27, SEC-29, SEC-59: no byte can end a field or begin another. */
 static void a_mail_round_trips_with_every_byte_value_in_every_field(void **state)
 {
 	uint8_t all[512];
@@ -151,6 +152,41 @@ static void a_cut_or_longer_payload_is_corrupt(void **state)
 	out.n--;
 	assert_int_equal(hk_mail_parse(hk_buf_slice(&out), &back), HK_CORRUPT);
 	hk_arena_done(&back.arena);
+	hk_buf_done(&out);
+}
+
+/* SEC-43: what is stored is not believed: whatever a number in it says, nothing behind its end is read, and no more memory than
+ * its arena has is asked for. */
+static void a_payload_with_any_octet_changed_is_a_mail_or_corrupt(void **state)
+{
+	static const uint8_t values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
+	struct hk_mail_rcpt rcpt[2] = {{HK_S("a@b"), 0}, {HK_S("c@d"), 0, {0, HK_S("rfc822;x")}}};
+	struct hk_mail m = {.rcpt = rcpt, .n_rcpt = 2, .mail_from = HK_S("x@y"), .header = HK_S("A: b\r\n"), .body = HK_S("hello"), .body_size = 5};
+	size_t i, k, n_corrupt = 0;
+	struct hk_buf out;
+
+	(void)state;
+	hk_buf_init(&out, 65536);
+	hk_mail_format(&m, &out);
+	assert_int_equal(hk_buf_status(&out), HK_OK);
+	for (i = 0; i < out.n * COUNT(values); i++) {
+		struct hk_mail back = {0};
+		uint8_t *copy = must(malloc(out.n)); /* of its size, for AddressSanitizer */
+		enum hk_status status;
+
+		memcpy(copy, out.p, out.n);
+		copy[i / COUNT(values)] = values[i % COUNT(values)];
+		hk_arena_init(&back.arena, 65536);
+		status = hk_mail_parse(hk_slice_of(copy, out.n), &back);
+		n_corrupt += status == HK_CORRUPT;
+		for (k = 0; status == HK_OK && k < back.n_rcpt; k++)
+			assert_true(back.rcpt[k].address.n <= out.n);
+		if (status != HK_OK && status != HK_CORRUPT && status != HK_LIMIT && status != HK_NOMEM)
+			fail_msg("octet %zu: %s", i / COUNT(values), hk_status_name(status));
+		hk_arena_done(&back.arena);
+		free(copy);
+	}
+	assert_in_range(n_corrupt, 10, out.n * COUNT(values) - 10);
 	hk_buf_done(&out);
 }
 
@@ -225,6 +261,7 @@ int main(void)
 	    cmocka_unit_test(a_mail_of_form_1_is_read),
 	    cmocka_unit_test(a_mail_round_trips_with_every_byte_value_in_every_field),
 	    cmocka_unit_test(a_cut_or_longer_payload_is_corrupt),
+	    cmocka_unit_test(a_payload_with_any_octet_changed_is_a_mail_or_corrupt),
 	    cmocka_unit_test(the_arena_bounds_the_recipients),
 	    cmocka_unit_test(
 	        ids_are_upper_case_hex_unique_and_increasing_also_when_the_clock_goes_back),

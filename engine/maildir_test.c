@@ -9,6 +9,8 @@
 #include "io/disk.h"
 #include "tests/unit.h"
 
+#define TEN      "0123456789"
+#define LONG_NAME TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN /* over NAME_MAX */
 #define CONF     "hostname h.test; spool /spool; route * { via maildir /m/%d/%u; }"
 
 static const struct rig_mail simple = {
@@ -132,28 +134,62 @@ static void each_recipient_has_its_own_file(void **state)
 	rig_done(&r);
 }
 
+/* SEC-63: it is a name, or there is no mailbox; and nothing is made anywhere else */
 static void a_local_part_never_becomes_a_path(void **state)
 {
 	static const char *const bad[] = {"..@b.test", "../x@b.test", "a/b@b.test",
 	    ".hidden@b.test", "a%2eb@b.test", "\"a b\"@b.test", "a\\b@b.test",
 	    "a\xe2\x88\x95/b@b.test", "@b.test", "a@..", "a@b/c", "a", "a@[10.0.0.1]",
-	    "a123456789012345678901234567890123456789012345678901234567890abcde@b.test"};
+	    "a123456789012345678901234567890123456789012345678901234567890abcde@b.test",
+	    "a%00b@b.test", "\"../../etc/passwd\"@b.test", "a@../b.test", "a@.b.test", "a\xc0\xaf..@b.test", LONG_NAME "@b.test"};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(bad); i++) {
 		struct rig_mail m = simple;
+		unsigned before;
 		struct rig r;
 
 		m.rcpt = bad[i];
 		rig_init(&r, CONF, "");
 		rig_put(&r, &m);
+		before = hk_sim_disk_count_in(&r.disk, "/") + hk_sim_disk_count_in(&r.disk, "/m");
 		r.job.route = r.conf->route;
 		rig_run(&r);
-		if (r.result->outcome != HK_RCPT_FAILED)
+		if (r.result->outcome != HK_RCPT_FAILED || hk_sim_disk_count_in(&r.disk, "/") + hk_sim_disk_count_in(&r.disk, "/m") > before)
 			fail_msg("%s", bad[i]);
 		rig_done(&r);
 	}
+}
+
+/* S2-042: a mailbox without room is told in words and with 4.2.2, and tried again; nothing of the message is there meanwhile. */
+static void a_full_mailbox_is_told_as_such_and_tried_again(void **state)
+{
+	struct rig_mail m = simple;
+	char path[PATH];
+	struct rig r;
+
+	(void)state;
+	m.body = NULL;
+	m.body_size = 40 * 1024;
+	rig_init(&r, CONF, "");
+	rig_put(&r, &m);
+	file_name(&r, "/m/b.test/user1/new", 0, path);
+	r.disk.capacity = 1;
+	rig_run(&r);
+	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+	assert_int_equal(r.result->code, 452);
+	assert_string_equal(r.result->enhanced, "4.2.2");
+	assert_non_null(strstr(r.result->text, "The Maildir cannot be written: "));
+	assert_non_null(strstr(r.result->text, hk_status_text(HK_FULL)));
+	assert_null(hk_sim_disk_bytes(&r.disk, path, NULL));
+	assert_int_equal(hk_sim_disk_count_in(&r.disk, "/m/b.test/user1/tmp"), 0);
+	r.disk.capacity = 0;
+	rig_again(&r);
+	rig_run(&r);
+	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+	assert_non_null(hk_sim_disk_bytes(&r.disk, path, NULL));
+	rig_done(&r);
 }
 
 static void a_second_attempt_makes_no_second_file_and_overwrites_none(void **state)
@@ -311,6 +347,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_text_is_converted_or_fails_and_never_changed),
 	    cmocka_unit_test(each_recipient_has_its_own_file),
 	    cmocka_unit_test(a_local_part_never_becomes_a_path),
+	    cmocka_unit_test(a_full_mailbox_is_told_as_such_and_tried_again),
 	    cmocka_unit_test(a_second_attempt_makes_no_second_file_and_overwrites_none),
 	    cmocka_unit_test(a_disk_that_fails_defers_and_loses_nothing),
 	    cmocka_unit_test(a_delivered_message_survives_a_power_cut),

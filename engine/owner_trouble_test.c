@@ -145,6 +145,41 @@ static void mail_that_is_not_durable_yet_is_bounded(void **state)
 	finish(&r);
 }
 
+/* A clock that was never set, one that passes the end of 32 bits, with and without a sign, on the way, and one of long after: mail
+ * waits as long as in any year, also over a start, and its sender is told in words of that year. */
+static void the_year_makes_no_difference(void **state)
+{
+	static const int64_t years[] = {0, INT32_MAX - 90, (int64_t)UINT32_MAX - 90, 32503680000};
+	struct hk_job *job;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(years); i++) {
+		start(&r, CONF_MX);
+		r.now.utc = years[i];
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test v@c.test", 0)), HK_OK);
+		give_back(&r, next_job(&r), HK_RCPT_FAILED);
+		give_back(&r, next_job(&r), HK_RCPT_PENDING);
+		pass(&r, 0);
+		job = must(next_job(&r)); /* the report */
+		assert_int_equal(counts(&r).dsns, 1);
+		give_back(&r, job, HK_RCPT_DELIVERED);
+		pass(&r, 59);
+		assert_null(next_job(&r));
+		pass(&r, 10);
+		give_back(&r, must(next_job(&r)), HK_RCPT_PENDING);
+		pass(&r, 0);
+		restart(&r);
+		pass(&r, 140);
+		give_back(&r, must(next_job(&r)), HK_RCPT_DELIVERED);
+		pass(&r, 1);
+		assert_int_equal(counts(&r).queued, 0);
+		assert_int_equal(counts(&r).dsns, 0); /* since the start */
+		finish(&r);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -153,6 +188,7 @@ int main(void)
 	    cmocka_unit_test(results_wait_for_a_disk_that_fails_and_no_delivery_begins),
 	    cmocka_unit_test(after_stop_nothing_begins_and_what_is_out_comes_home),
 	    cmocka_unit_test(mail_that_is_not_durable_yet_is_bounded),
+	    cmocka_unit_test(the_year_makes_no_difference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@
 #define ITS_ID  HELLO "MAIL FROM:<> TRANSID=<1@a.test>\r\n"
 #define DEVICE  "CLIENTID UUID 23bf83be\r\n"
 
-enum setting { NO_SETTING, TWICE, CLIENT_IS_IN, USER_IS_IN, DEVICE_IS_IN, GREY, NO_POSTMASTER, DISK_FAILS, COMMIT_FULL, COMMIT_FAILS, BROKEN_OFF, UNDER_WAY };
+enum setting { NO_SETTING, TWICE, CLIENT_IS_IN, USER_IS_IN, DEVICE_IS_IN, GREY, NO_POSTMASTER, DISK_FAILS, BUSY, COMMIT_FULL, COMMIT_FAILS, BROKEN_OFF, UNDER_WAY };
 
 struct provocation {
 	enum hk_refusal why;
@@ -56,6 +56,8 @@ static const struct provocation provocations[] = {
     {HK_REFUSAL_CLIENT_RECIPIENTS, "one", "192.0.2.1", TO("u@b.test") "RCPT TO:<v@b.test>\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_UNKNOWN_RECIPIENTS, "one", "192.0.2.1", TO("a@d.test") "RCPT TO:<b@d.test>\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_SERVER_FULL, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by the worker: tests/listen_test.py */
+    {HK_REFUSAL_SERVER_BUSY, "mx", "192.0.2.1", "", NO_SETTING, NULL, 0}, /* by the worker: tests/overload_test.py */
+    {HK_REFUSAL_MAIL_BUSY, "mx", "192.0.2.1", SENDER, BUSY, NULL, 0},
     {HK_REFUSAL_USER_CONNECTIONS, "mua", "192.0.2.1", HELLO LOGIN, USER_IS_IN, NULL, 0},
     {HK_REFUSAL_USER_MESSAGES, "mua", "192.0.2.1", HELLO LOGIN "MAIL FROM:<>\r\nRSET\r\nMAIL FROM:<>\r\n", NO_SETTING, NULL, 0},
     {HK_REFUSAL_USER_RECIPIENTS, "mua", "192.0.2.1",
@@ -150,6 +152,9 @@ static void set(struct srig *r, const struct provocation *p)
 	case DISK_FAILS:
 		r->disk.faults.other = 1000000;
 		break;
+	case BUSY:
+		r->intake = HK_BUSY;
+		break;
 	case COMMIT_FULL:
 		r->commit = HK_FULL;
 		break;
@@ -210,7 +215,7 @@ static void each_refusal_of_the_table_is_said_as_it_stands_there(void **state)
 		struct srig r;
 
 		assert_int_equal(p->why, HK_REFUSALS_OF_SMTP + i); /* in the table's order, so none is left out */
-		if (p->why == HK_REFUSAL_NO_MEMORY || p->why == HK_REFUSAL_SERVER_FULL)
+		if (p->why == HK_REFUSAL_NO_MEMORY || p->why == HK_REFUSAL_SERVER_FULL || p->why == HK_REFUSAL_SERVER_BUSY)
 			continue;
 		provoke(&r, p);
 		if (!has_refusal(&r, p->why))

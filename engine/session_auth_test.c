@@ -34,27 +34,10 @@
 #define TOKEN    "23bf83be-aad7-46aa-9e0f-39191ccf402f"
 #define CLIENTID "CLIENTID UUID " TOKEN "\r\n"
 
-static const uint8_t seed[HK_LIMITS_SEED] = {9};
-
 static void begin(struct srig *r, const char *listener)
 {
-	srig_init(r, MUA_CONF, ZONE);
-	r->listener = listener;
+	srig_limits_begin(r, MUA_CONF, ZONE, listener, "SCRAM-SHA-256-PLUS PLAIN LOGIN TEMPORARY SYNTAX");
 	r->waits_for_tls = true;
-	r->mechanisms = "SCRAM-SHA-256-PLUS PLAIN LOGIN TEMPORARY SYNTAX";
-	r->limits = must(hk_limits_new(1000, seed));
-}
-
-static void end(struct srig *r)
-{
-	hk_limits_free(r->limits);
-	srig_done(r);
-}
-
-static void say(struct srig *r, const char *text, const char *codes)
-{
-	srig_say(r, text);
-	assert_codes(r, codes);
 }
 
 static bool log_has(struct srig *r, const char *text)
@@ -75,7 +58,7 @@ static void a_user_who_proves_himself_may_send_anywhere(void **state)
 	assert_has((const char *)r.mail[0]->summary.p, " user=user@b.test");
 	assert_true(
 	    log_has(&r, "ev=auth ok=1 client=10.0.0.9 user=user@b.test mechanism=PLAIN tls=1"));
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void what_only_the_user_may_know_goes_and_what_is_missing_comes(void **state)
@@ -93,14 +76,14 @@ static void what_only_the_user_may_know_goes_and_what_is_missing_comes(void **st
 	assert_has(stored, "\r\nMessage-ID: <");
 	assert_has(stored, "@mail.b.test>\r\n");
 	assert_has(stored, "\r\nDate: ");
-	end(&r);
+	srig_limits_end(&r);
 	/* a relay leaves all of it alone */
 	begin(&r, "mx");
 	say(&r, "EHLO pc.b.test\r\n" MAIL DATA, "220 250 250 250 354 250");
 	stored = srig_stored(&r, 0);
 	assert_has(stored, "Bcc: hidden@c.test");
 	assert_null(strstr(stored, "Message-ID"));
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void nobody_sends_without_proof_nor_proves_himself_in_clear(void **state)
@@ -114,7 +97,7 @@ static void nobody_sends_without_proof_nor_proves_himself_in_clear(void **state)
 	assert_has(srig_replies(&r), "538 5.7.11 ");
 	assert_has(srig_replies(&r), "530 5.7.0 ");
 	assert_int_equal(r.auth_begun, 0);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void what_is_offered_fits_the_channel(void **state)
@@ -130,7 +113,7 @@ static void what_is_offered_fits_the_channel(void **state)
 	assert_has(srig_replies(&r), "AUTH SCRAM-SHA-256-PLUS PLAIN LOGIN");
 	r.mechanisms = NULL;
 	say(&r, TLS LOGIN, "220 250 220 250 502");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void the_exchange_goes_on_as_long_as_the_back_end_asks(void **state)
@@ -148,7 +131,7 @@ static void the_exchange_goes_on_as_long_as_the_back_end_asks(void **state)
 	/* a session that ends in the middle leaves nothing behind */
 	say(&r, TLS "AUTH LOGIN\r\n", "220 250 220 250 334");
 	say(&r, TLS "AUTH LOGIN\r\n!!!\r\nQUIT\r\n", "220 250 220 250 334 501 221");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void in_pieces_of_any_size_it_is_the_same(void **state)
@@ -163,7 +146,7 @@ static void in_pieces_of_any_size_it_is_the_same(void **state)
 		r.cut = cuts[i];
 		say(&r, TLS "AUTH PLAIN\r\n" GOOD "\r\n" MAIL DATA "QUIT\r\n",
 		    "220 250 220 250 334 235 250 250 354 250 221");
-		end(&r);
+		srig_limits_end(&r);
 	}
 }
 
@@ -183,7 +166,7 @@ static void a_refusal_says_what_was_wrong(void **state)
 	assert_true(log_has(&r, "ev=auth ok=0 client=10.0.0.9 user=user@b.test mechanism=PLAIN"));
 	assert_false(log_has(&r, "1235"));
 	assert_false(log_has(&r, BAD));
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void each_failure_costs_more_time_and_then_the_session(void **state)
@@ -210,7 +193,7 @@ static void each_failure_costs_more_time_and_then_the_session(void **state)
 	r.client = "10.0.0.9";
 	r.now.mono_ms += 12 * 60 * 1000;
 	say(&r, TLS LOGIN, "220 250 220 250 235");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void guessing_from_many_addresses_is_slow_too(void **state)
@@ -234,7 +217,7 @@ static void guessing_from_many_addresses_is_slow_too(void **state)
 	r.client = "192.0.2.99";
 	say(&r, TLS "AUTH PLAIN " BAD "\r\n", "220 250 220 250 535");
 	assert_true(r.now.mono_ms - begun < 1000);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void an_ipv6_client_fails_for_its_64(void **state)
@@ -251,7 +234,7 @@ static void an_ipv6_client_fails_for_its_64(void **state)
 		say(&r, TLS "AUTH PLAIN " BAD "\r\n",
 		    i < 3 ? "220 250 220 250 535" : "220 250 220 250 421");
 	}
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void what_was_proved_in_clear_counts_no_more_under_tls(void **state)
@@ -302,7 +285,7 @@ static void a_user_writes_in_his_own_name(void **state)
 		say(&r, text, rows[i].may ? "220 250 220 250 235 250" : "220 250 220 250 235 553");
 		if (!rows[i].may)
 			assert_has(srig_replies(&r), "553 5.7.1 ");
-		end(&r);
+		srig_limits_end(&r);
 	}
 }
 
@@ -347,7 +330,7 @@ static void the_field_from_is_his_too_where_that_is_asked(void **state)
 		    rows[i].fields);
 		say(&r, text,
 		    rows[i].may ? "220 250 235 250 250 354 250" : "220 250 235 250 250 354 550");
-		end(&r);
+		srig_limits_end(&r);
 	}
 }
 
@@ -369,7 +352,7 @@ static void a_user_does_so_much_in_a_time(void **state)
 	    "220 250 220 250 235 250 250 250 250 250 250 450 354 250");
 	assert_int_equal(r.n_mails, 1);
 	assert_int_equal(r.mail[0]->n_rcpt, 5);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void a_user_has_so_many_sessions_at_once(void **state)
@@ -386,7 +369,7 @@ static void a_user_has_so_many_sessions_at_once(void **state)
 	hk_limits_leave(r.limits, HK_LIMIT_USER_CONNECTIONS, HK_S("user@b.test"));
 	for (i = 0; i < 5; i++) /* each session gives its place back */
 		say(&r, TLS LOGIN, "220 250 220 250 235");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void a_device_is_named_once_under_tls_and_before_auth(void **state)
@@ -410,7 +393,7 @@ static void a_device_is_named_once_under_tls_and_before_auth(void **state)
 	r.listener = "mua";
 	say(&r, TLS CLIENTID, "220 250 220 250 502");
 	assert_null(strstr(srig_replies(&r), "CLIENTID\r\n"));
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void the_example_of_the_source_text_is_answered(void **state)
@@ -424,7 +407,7 @@ static void the_example_of_the_source_text_is_answered(void **state)
 	    "EHLO [127.0.0.1]\r\nSTARTTLS\r\nEHLO [127.0.0.1]\r\n" CLIENTID "AUTH LOGIN " GOOD
 	    "\r\nMAIL FROM:<user@b.test>\r\n",
 	    "220 250 220 250 250 235 250");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void the_same_token_of_another_type_or_key_is_another_device(void **state)
@@ -447,7 +430,7 @@ static void the_same_token_of_another_type_or_key_is_another_device(void **state
 	    "220 250 220 250 250 250 235 250 250 354 250");
 	assert_string_equal(r.auth_device, "");
 	assert_int_equal(r.mail[0]->device.n, 0);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void without_a_device_nobody_is_let_in_where_one_is_required(void **state)
@@ -459,7 +442,7 @@ static void without_a_device_nobody_is_let_in_where_one_is_required(void **state
 	say(&r, TLS LOGIN CLIENTID "RSET\r\n" LOGIN CLIENTID LOGIN MAIL,
 	    "220 250 220 250 530 250 250 530 250 235 250 250");
 	assert_int_equal(r.auth_begun, 1);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void a_device_does_so_much_wherever_it_is(void **state)
@@ -474,7 +457,7 @@ static void a_device_does_so_much_wherever_it_is(void **state)
 	say(&r, TLS CLIENTID LOGIN "MAIL FROM:<user@b.test>\r\n", "220 250 220 250 250 235 450");
 	say(&r, TLS "CLIENTID UUID other\r\n" LOGIN MAIL, "220 250 220 250 250 235 250 250");
 	say(&r, TLS LOGIN MAIL, "220 250 220 250 235 250 250");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void a_device_is_here_so_often_at_once(void **state)
@@ -491,7 +474,7 @@ static void a_device_is_here_so_often_at_once(void **state)
 	say(&r, TLS CLIENTID LOGIN, "220 250 220 250 421");
 	hk_limits_leave(r.limits, HK_LIMIT_DEVICE_CONNECTIONS, hk_slice_str(device));
 	say(&r, TLS CLIENTID LOGIN, "220 250 220 250 250 235");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void bare_line_feeds_are_mended_for_the_named_clients_only(void **state)
@@ -507,7 +490,7 @@ static void bare_line_feeds_are_mended_for_the_named_clients_only(void **state)
 	assert_has(srig_stored(&r, 0), "\r\none\r\ntwo\r\n");
 	r.client = "10.0.0.8";
 	say(&r, text, "220 250 250 250 354 550");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* RFC 4954 5: from others than trusted relays whatever AUTH= says is treated as <>; where it does not stand, nothing is said. */
@@ -536,7 +519,7 @@ static void who_is_said_to_have_sent_it_first_counts_from_trusted_relays_alone(v
 		say(&r, text, "220 250 235 250 250 354 250");
 		assert_int_equal(r.n_mails, 1);
 		assert_text(r.mail[0]->params.auth, cases[i].want);
-		end(&r);
+		srig_limits_end(&r);
 	}
 }
 
@@ -548,7 +531,7 @@ static void a_back_end_that_is_dead_keeps_nobody_but_its_client(void **state)
 	begin(&r, "mua");
 	r.auth_is_dead = true;
 	say(&r, TLS LOGIN MAIL, "220 250 220 250");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 int main(void)

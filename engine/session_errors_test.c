@@ -19,28 +19,11 @@
 #define NOBODY      "RCPT TO:<nobody@d.test>\r\n"
 #define SOMEBODY    "RCPT TO:<u@b.test>\r\n"
 
-static const uint8_t seed[HK_LIMITS_SEED] = {7};
-
 static void begin(struct srig *r, const char *listener, const char *client)
 {
-	srig_init(r, LIMITS, "");
-	r->listener = listener;
+	srig_limits_begin(r, LIMITS, "", listener, "PLAIN LOGIN ENDLESS");
 	r->client = client;
 	r->cut = SRIG_BYTES;
-	r->mechanisms = "PLAIN LOGIN ENDLESS";
-	r->limits = must(hk_limits_new(1000, seed));
-}
-
-static void end(struct srig *r)
-{
-	hk_limits_free(r->limits);
-	srig_done(r);
-}
-
-static void say(struct srig *r, const char *text, const char *codes)
-{
-	srig_say(r, text);
-	assert_codes(r, codes);
 }
 
 /* A limit of three: two and three are told so, the fourth ends the session; messages in between do not help. */
@@ -62,7 +45,7 @@ static void who_guesses_at_recipients_is_sent_away(void **state)
 	say(&r, TO_ENVELOPE NOBODY NOBODY NOBODY NOBODY NOBODY, "220 250 250 550 550 550 550 550");
 	r.client = "127.0.0.1";
 	say(&r, TO_ENVELOPE NOBODY NOBODY NOBODY NOBODY NOBODY, "220 250 250 550 550 550 550 550");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* How long n unknown commands take. */
@@ -101,7 +84,7 @@ static void each_error_over_the_limit_costs_its_client_time(void **state)
 	/* and it is forgotten */
 	r.now.mono_ms += 11 * 60 * 1000;
 	assert_int_equal(time_of_errors(&r, "192.0.2.1", 1), 0);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* SEC 2.6: ten errors of a session are forgiven, each further one costs a second, and the twenty-first ends it. */
@@ -119,12 +102,12 @@ static void ten_errors_of_a_session_cost_nothing(void **state)
 		begin(&r, "usual", "192.0.2.1");
 		assert_int_equal(time_of_errors(&r, "192.0.2.1", cases[i].errors), cases[i].ms);
 		assert_has(srig_replies(&r), "\r\n221 ");
-		end(&r);
+		srig_limits_end(&r);
 	}
 	begin(&r, "usual", "192.0.2.1");
 	(void)time_of_errors(&r, "192.0.2.1", 21);
 	assert_has(srig_replies(&r), "\r\n421 4.7.0 Too many errors in this session (RFC 5321 7.8) [errors]\r\n");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* The defaults: fifty sessions of a client at once. */
@@ -145,7 +128,7 @@ static void fifty_sessions_of_a_client_are_the_usual_limit(void **state)
 	say(&r, "QUIT\r\n", "421");
 	r.client = "192.0.2.2";
 	say(&r, "QUIT\r\n", "220 221");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void six_hundred_sessions_in_a_minute_are_the_usual_limit(void **state)
@@ -169,7 +152,7 @@ static void six_hundred_sessions_in_a_minute_are_the_usual_limit(void **state)
 	r.client = "192.0.2.1";
 	r.now.mono_ms += 70 * 1000;
 	say(&r, "QUIT\r\n", "220 221");
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* ---- what stands in the log ---- */
@@ -221,7 +204,7 @@ static void each_refusal_has_one_line_in_the_log(void **state)
 			fail_msg("%s:\n%s", row->id, srig_log(&r));
 		if (rows[i].why == HK_REFUSAL_MESSAGE_BARE_LF)
 			assert_has(srig_log(&r), "ev=rcpt rcpt=u@b.test ");
-		end(&r);
+		srig_limits_end(&r);
 	}
 #undef LINE
 }
@@ -236,12 +219,12 @@ static void a_client_fills_no_log_with_its_errors(void **state)
 	(void)time_of_errors(&r, "192.0.2.1", 1000);
 	assert_int_equal(lines_with(&r, "rule=command-unknown"), 20);
 	assert_int_equal(lines_with(&r, "rule=errors"), 1);
-	end(&r);
+	srig_limits_end(&r);
 	begin(&r, "usual", "192.0.2.1");
 	r.cut = SRIG_WHOLE;
 	srig_run(&r, repeated(&r, TO_ENVELOPE, SOMEBODY, 1000 + 50, "QUIT\r\n"));
 	assert_int_equal(lines_with(&r, "rule=limit-recipients"), 1);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 static void who_is_sent_away_at_the_door_and_who_says_nothing_stand_there_too(void **state)
@@ -256,12 +239,12 @@ static void who_is_sent_away_at_the_door_and_who_says_nothing_stand_there_too(vo
 		assert_true(hk_limits_enter(r.limits, HK_LIMIT_CLIENT_CONNECTIONS, name, 0));
 	say(&r, "QUIT\r\n", "421");
 	assert_int_equal(lines_with(&r, "ev=refuse code=421 status=4.7.0 rule=client-connections client=192.0.2.1 "), 1);
-	end(&r);
+	srig_limits_end(&r);
 	begin(&r, "usual", "192.0.2.1");
 	r.keep_open = true;
 	say(&r, "EHLO a.test\r\n", "220 250 421");
 	assert_int_equal(lines_with(&r, "ev=refuse code=421 status=4.4.2 rule=timeout client=192.0.2.1 "), 1);
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* ---- AUTH without an end ---- */
@@ -283,7 +266,7 @@ static void an_exchange_that_never_ends_is_ended(void **state)
 	assert_codes(&r, "220 250 334 334 334 334 334 334 334 334 334 334 334 501 221");
 	assert_has(srig_replies(&r), "[auth-malformed]\r\n");
 	assert_int_equal(r.auth_ended, 3); /* nothing is kept outside */
-	end(&r);
+	srig_limits_end(&r);
 }
 
 /* Broken off, or no base64: five times in a session, as guesses are. */
@@ -298,7 +281,7 @@ static void exchanges_that_are_broken_off_count_as_guesses(void **state)
 		begin(&r, "mua", "192.0.2.1");
 		srig_run(&r, repeated(&r, EHLO, ways[i], 4, "AUTH PLAIN\r\n*\r\nQUIT\r\n"));
 		assert_codes(&r, "220 250 334 501 334 501 334 501 334 501 334 501 221");
-		end(&r);
+		srig_limits_end(&r);
 		begin(&r, "mua", "192.0.2.1");
 		srig_run(&r, repeated(&r, EHLO, ways[i], 5, "AUTH PLAIN\r\nQUIT\r\n"));
 		assert_codes(&r, "220 250 334 501 334 501 334 501 334 501 334 501 421");
@@ -306,7 +289,7 @@ static void exchanges_that_are_broken_off_count_as_guesses(void **state)
 		/* nine of the client in ten minutes: four more, in another session */
 		srig_run(&r, repeated(&r, EHLO, ways[i], 4, "AUTH PLAIN\r\n"));
 		assert_codes(&r, "220 250 334 501 334 501 334 501 334 501 421");
-		end(&r);
+		srig_limits_end(&r);
 	}
 }
 

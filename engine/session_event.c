@@ -108,7 +108,7 @@ static void on_mail(struct hk_session *s, const struct hk_smtpd_event *e)
 	if (!reply.why)
 		reply = auth_may_mail(s, &e->path);
 	if (intake != HK_OK)
-		reply = intake == HK_FULL ? reply_no_space : reply_no_storage;
+		reply = intake == HK_FULL ? reply_no_space : intake == HK_BUSY ? reply_busy : reply_no_storage;
 	else if (!reply.why && e->mail.has_size && e->mail.size > room)
 		reply = reply_no_space; /* RFC 1870 6.1: known before the message is sent */
 	if (!reply.why)

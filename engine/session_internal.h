@@ -238,7 +238,7 @@ struct hk_policy_reply message_body_end(struct message *);
 struct hk_spool_path message_path(const struct hk_session *, const struct message *);
 /* message_release(m): what is not needed any more once the mail is built. */
 void message_release(struct message *);
-extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_no_storage;
+extern const struct hk_policy_reply reply_no_memory, reply_no_space, reply_busy, reply_no_storage;
 
 /* ---- session_intake.c ---- */
 /* message_end(s): the dot. The answer comes in its time, through session_refuse or with 250. */

@@ -314,6 +314,11 @@ static void intake_that_is_shut_answers_mail_with_4xx(void **state)
 	srig_say(&r, HEAD);
 	assert_has(srig_replies(&r), "451 4.3.0 ");
 	assert_codes(&r, "220 250 451 503 503");
+	r.intake = HK_BUSY;
+	srig_say(&r, HEAD);
+	assert_has(srig_replies(&r), "452 4.4.5 ");
+	assert_has(srig_replies(&r), "[mail-busy/");
+	assert_codes(&r, "220 250 452 503 503");
 	srig_done(&r);
 }
 

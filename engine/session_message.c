@@ -12,6 +12,7 @@
 
 const struct hk_policy_reply reply_no_memory = {HK_REFUSAL_NO_MEMORY};
 const struct hk_policy_reply reply_no_space = {HK_REFUSAL_NO_SPACE};
+const struct hk_policy_reply reply_busy = {HK_REFUSAL_MAIL_BUSY};
 const struct hk_policy_reply reply_no_storage = {HK_REFUSAL_NO_STORAGE};
 static const struct hk_policy_reply no_reply = {0};
 

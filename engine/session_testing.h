@@ -30,6 +30,30 @@ static inline void assert_codes(struct srig *r, const char *want)
 		fail_msg("\"%s\" is not \"%s\":\n%s", srig_codes(r), want, srig_replies(r));
 }
 
+/* A session with limits, of a listener; srig_limits_end frees them with it. */
+static inline void srig_limits_begin(struct srig *r, const char *conf, const char *zone, const char *listener, const char *mechanisms)
+{
+	static const uint8_t seed[HK_LIMITS_SEED] = {9};
+
+	srig_init(r, conf, zone);
+	r->listener = listener;
+	r->mechanisms = mechanisms;
+	r->limits = must(hk_limits_new(1000, seed));
+}
+
+static inline void srig_limits_end(struct srig *r)
+{
+	hk_limits_free(r->limits);
+	srig_done(r);
+}
+
+/* say(r, text, codes): one session, and what it is answered. */
+static inline void say(struct srig *r, const char *text, const char *codes)
+{
+	srig_say(r, text);
+	assert_codes(r, codes);
+}
+
 /* repeated(r, head, line, n, tail): head, n lines, tail, in the arena of the rig. */
 static inline struct hk_slice repeated(
     struct srig *r, const char *head, const char *line, size_t n, const char *tail)

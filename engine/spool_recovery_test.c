@@ -115,6 +115,7 @@ static void a_batch_with_any_subset_of_its_sectors_is_gone_as_a_whole(void **sta
 	hk_sim_disk_done(&d);
 }
 
+/* SEC-43 */
 static void damage_in_the_committed_middle_is_loud_at_every_byte(void **state)
 {
 	struct hk_sim_disk d;

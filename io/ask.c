@@ -228,6 +228,8 @@ void hk_ask_commit(struct hk_drive *d, uint32_t id, struct hk_mail *mail)
 	    .mail = mail,
 	    .back = &w->box,
 	    .token = token_of(&w->asks, ask)};
+	if (w->commits++ == 0)
+		w->commit_ms = w->loop.now.mono_ms;
 	hk_mailbox_post(w->world->owner, &post->post);
 }
 
@@ -237,6 +239,8 @@ void hk_ask_answer_commit(struct hk_worker *w, uint64_t token, enum hk_status st
 	struct hk_drive *d;
 	uint32_t id;
 
+	w->commits--;
+	w->commit_ms = w->loop.now.mono_ms;
 	if (!ask)
 		return; /* the client left while its message was being made durable; it is delivered
 		           all the same */

@@ -191,8 +191,10 @@ static bool wants(struct hk_drive *d)
 {
 	struct hk_client *c = client_of(d);
 	struct hk_session_want want;
-	enum hk_status status = hk_session_next(c->session, now_of(d), &want);
+	enum hk_status status;
 
+	d->worker->intake = hk_worker_is_stalled(d->worker) ? (int)HK_BUSY : *d->worker->world->intake;
+	status = hk_session_next(c->session, now_of(d), &want);
 	if (status == HK_AGAIN)
 		return false;
 	if (status != HK_OK) {
@@ -326,7 +328,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 	    .log = w->world->log,
 	    .ids = &w->ids,
 	    .public_keys = w->public_keys,
-	    .intake = w->world->intake,
+	    .intake = &w->intake,
 	    .room = w->world->room,
 	    .greylist = w->world->greylist,
 	    .checkpoints = w->world->checkpoints,

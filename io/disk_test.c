@@ -102,6 +102,7 @@ static void reads_past_the_page_cache_take_any_alignment(void **state)
 	free(back);
 }
 
+/* SEC-65: a link is never followed, and what is no file is none */
 static void errors_have_their_status(void **state)
 {
 	struct hk_disk *d = hk_disk_kernel();

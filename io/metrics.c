@@ -17,7 +17,6 @@
 #include "io/clock.h"
 #include "io/metrics.h"
 #include "io/net.h"
-#include "log/counters.h"
 
 struct place {
 	int fd; /* -1: free */
@@ -94,6 +93,11 @@ void hk_metrics_owner(struct hk_metrics *m, const struct hk_owner *o)
 
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)
 		hk_counters_set(m->counters, all[i].gauge, all[i].value);
+}
+
+void hk_metrics_count(struct hk_metrics *m, enum hk_gauge gauge)
+{
+	hk_counters_add(m->counters, gauge, 1);
 }
 
 /* ---- HTTP ---- */

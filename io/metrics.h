@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "engine/owner.h"
 #include "engine/world.h"
+#include "log/counters.h"
 
 #define HK_METRICS_CLIENTS 16   /* at once; the next ones wait in the kernel */
 #define HK_METRICS_MS      5000 /* that one has from its first octet to its last: a scrape takes one */
@@ -23,6 +24,8 @@ enum hk_status hk_metrics_serve(struct hk_metrics *, const struct hk_conf_socket
 uint16_t hk_metrics_port(const struct hk_metrics *);
 /* hk_metrics_owner(m, owner): what stands in it now; the owner's thread. */
 void hk_metrics_owner(struct hk_metrics *, const struct hk_owner *);
+/* hk_metrics_count(m, gauge): one more; any thread. */
+void hk_metrics_count(struct hk_metrics *, enum hk_gauge);
 void hk_metrics_free(struct hk_metrics *); /* NULL allowed */
 
 #endif

@@ -248,6 +248,7 @@ enum hk_status hk_mta_start(
 	    .main = main,
 	    .intake = &m->owner.intake,
 	    .room = &m->owner.room,
+	    .metrics = m->metrics,
 	    .sessions_max = sessions_max(conf, n),
 	    .last_id = hk_owner_last_id(m->owner.owner)};
 	m->conf = hk_conf_use(conf);

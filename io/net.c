@@ -9,7 +9,7 @@
 
 #include "io/net.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 4096 }; /* as many as Linux lets wait by itself (net.core.somaxconn) */
 
 static socklen_t to_sockaddr(const struct hk_ip *ip, uint16_t port, struct sockaddr_storage *ret)
 {
@@ -146,8 +146,7 @@ enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret
 	} while (fd < 0 && is_of_the_peer(errno));
 	if (fd < 0)
 		return errno == EAGAIN ? HK_AGAIN : give_up(fd);
-	set_on(fd, IPPROTO_TCP, TCP_NODELAY);
-	from_sockaddr(&sa, ret_peer);
+	from_sockaddr(&sa, ret_peer); /* it has TCP_NODELAY from the listening socket, on Linux */
 	*ret = fd;
 	return HK_OK;
 }

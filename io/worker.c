@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include "io/worker.h"
-#include "lib/smtp/smtp_refusal.h"
 
 enum {
-	ACCEPTS = 32,          /* connections taken in one turn of the loop */
+	ACCEPTS = 1024,        /* connections taken in one turn of the loop: who is taken can be told something */
 	ACCEPT_AGAIN_MS = 500, /* after descriptors ran out */
 };
 
@@ -57,29 +56,6 @@ static void pause_listening(struct hk_worker *w)
 	hk_timers_set(&w->loop.timers, &w->accept_again, w->loop.now.mono_ms + ACCEPT_AGAIN_MS);
 }
 
-/* There is no room for a session: it is told so at once, and may go elsewhere (RFC 5321 4.2.2). Who waits for a TLS handshake
- * understands no reply. What the client said already is read, or closing would take the reply away from it. */
-static void turn_away(struct hk_worker *w, size_t listener, int fd)
-{
-	static const struct hk_refusal_said said = {.why = HK_REFUSAL_SERVER_FULL};
-	uint8_t unread[1024];
-	struct hk_buf out;
-
-	if (!w->is_turning_away)
-		hk_logf(w->world->log, HK_LOG_WARNING, "ev=full worker=%u sessions=%zu", w->index, w->sessions);
-	w->is_turning_away = true;
-	hk_buf_init(&out, HK_SMTP_REPLY_TEXT_MAX + 16);
-	hk_buf_addf(&out, "%u ", hk_refusal_row(said.why)->code);
-	hk_refusal_add(&out, &said);
-	hk_buf_add_str(&out, "\r\n");
-	if (hk_buf_status(&out) == HK_OK && !w->recent[0]->conf->listener[listener].implicit_tls)
-		(void)!send(fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	hk_buf_done(&out);
-	shutdown(fd, SHUT_WR);
-	(void)!recv(fd, unread, sizeof unread, MSG_DONTWAIT);
-	close(fd);
-}
-
 static void on_connection(uv_poll_t *poll, int error, int events)
 {
 	struct hk_listening *l = poll->data;
@@ -94,12 +70,8 @@ static void on_connection(uv_poll_t *poll, int error, int events)
 	hk_loop_wake(&w->loop);
 	for (i = 0; i < ACCEPTS && status == HK_OK; i++) {
 		status = hk_net_accept(l->fd, &fd, &peer);
-		if (status == HK_OK && w->sessions >= w->world->sessions_max) {
-			turn_away(w, l->listener, fd);
-		} else if (status == HK_OK) {
-			w->is_turning_away = false;
-			hk_client_begin(w, w->recent[0], l->listener, &peer, fd);
-		}
+		if (status == HK_OK)
+			hk_welcome_come(w, l->listener, &peer, fd);
 	}
 	if (status != HK_OK && status != HK_AGAIN) {
 		hk_logf(w->world->log, HK_LOG_WARNING,
@@ -198,6 +170,7 @@ struct hk_generation *hk_worker_generation(struct hk_worker *w, const struct hk_
 
 static void set_up(struct hk_worker *w, struct hk_setup_post *post)
 {
+	hk_welcome_all(w); /* under the generation that they came under */
 	hk_generation_free(w->recent[HK_GENERATIONS - 1]);
 	memmove(&w->recent[1], &w->recent[0], (HK_GENERATIONS - 1) * sizeof w->recent[0]);
 	w->recent[0] = post->generation;
@@ -299,6 +272,7 @@ static void stop(struct hk_worker *w)
 {
 	w->stopping = true;
 	stop_all_listening(w);
+	hk_welcome_all(w);
 	each_drive(w, stop_drive);
 }
 
@@ -320,6 +294,7 @@ static void quit(struct hk_worker *w)
 {
 	each_drive(w, hk_drive_drop);
 	stop_all_listening(w);
+	hk_welcome_end(w);
 	close_keys(w);
 	uv_poll_stop(&w->box_poll);
 	uv_close((uv_handle_t *)&w->box_poll, NULL);
@@ -450,6 +425,8 @@ static enum hk_status begin(struct hk_worker *w)
 		return HK_NOMEM;
 	w->box_poll.data = w;
 	uv_poll_start(&w->box_poll, UV_READABLE, on_mail);
+	if (hk_welcome_begin(w) != HK_OK)
+		return HK_NOMEM;
 	return pthread_create(&w->thread, NULL, run, w) == 0 ? HK_OK : HK_NOMEM;
 }
 

@@ -13,6 +13,7 @@
 #include "io/answers.h"
 #include "io/ask.h"
 #include "io/auth.h"
+#include "io/door.h"
 #include "io/generation.h"
 #include "io/mailbox.h"
 #include "io/net.h"
@@ -37,6 +38,7 @@ struct hk_world {
 	struct hk_policies *policies;
 	struct hk_tls_sink *tls_sink;
 	size_t sessions_max; /* of each worker */
+	struct hk_metrics *metrics; /* NULL: nothing is counted */
 	struct hk_greylist *greylist;
 	struct hk_checkpoints *checkpoints;
 	uint64_t last_id;    /* highest queue id of an earlier run */
@@ -101,6 +103,13 @@ struct hk_worker {
 	struct hk_answers answers;
 	bool stopping, told_idle, is_full;
 	bool is_turning_away; /* the latest client found no room */
+	struct hk_door door;  /* who is not let in yet */
+	uv_idle_t door_idle;  /* while somebody is there */
+	struct hk_buf away[2]; /* what those hear that find no room, and that come while it is busy */
+	uint64_t busy_told_ms;
+	size_t commits;       /* messages that the owner has and has not answered */
+	uint64_t commit_ms;   /* since it answered last, or was given the first of them */
+	_Atomic int intake;   /* what sessions are told: the owner's word, or BUSY */
 	pthread_t thread;
 };
 
@@ -121,6 +130,14 @@ struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_c
 /* hk_worker_watch_keys(w): wakes when the channel to the keys has a reply, or room for what waits
  * for it. */
 void hk_worker_watch_keys(struct hk_worker *);
+
+/* welcome.c: hk_welcome_come takes fd: it is let in, or told that it cannot be. hk_welcome_all: those that wait. _begin, _end: with the loop. */
+enum hk_status hk_welcome_begin(struct hk_worker *) HK_MUSTCHECK;
+void hk_welcome_come(struct hk_worker *, size_t listener, const struct hk_conf_socket *peer, int fd);
+void hk_welcome_all(struct hk_worker *);
+void hk_welcome_end(struct hk_worker *);
+/* hk_worker_is_stalled(w): many messages wait for the disk, and for longer than anybody should: more of them are not taken now. */
+bool hk_worker_is_stalled(const struct hk_worker *);
 
 /* client.c: takes fd. */
 void hk_client_begin(struct hk_worker *, struct hk_generation *, size_t listener,

@@ -155,6 +155,11 @@ static void add(number *n, uint64_t more)
 	atomic_fetch_add_explicit(n, more, memory_order_relaxed);
 }
 
+void hk_counters_add(struct hk_counters *c, enum hk_gauge gauge, uint64_t more)
+{
+	add(&c->gauge[gauge], more);
+}
+
 static void count_field(struct hk_counters *c, size_t i, struct hk_slice value)
 {
 	unsigned w;

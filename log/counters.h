@@ -21,6 +21,8 @@
 	X(FAILED_SYNCS, "hikyaku_spool_failed_syncs_total", "", "counter", "Syncs of the journal that failed.")                 \
 	X(BYTES, "hikyaku_spool_written_bytes_total", "", "counter", "Octets written to the journal.")                          \
 	X(LIVE, "hikyaku_spool_live_bytes", "", "gauge", "Octets of the journal that messages in the queue need.")              \
+	X(AWAY_FULL, "hikyaku_clients_turned_away_total", "why=\"full\"", "counter", "Clients that were told 421 in place of the greeting.") \
+	X(AWAY_BUSY, "hikyaku_clients_turned_away_total", "why=\"busy\"", "counter", NULL)                                      \
 	X(DROPPED, "hikyaku_log_dropped_total", "", "counter", "Lines of the log that were dropped: its reader is too slow.")
 enum hk_gauge {
 #define X(ID, ...) HK_GAUGE_##ID,
@@ -33,9 +35,10 @@ enum hk_gauge {
 struct hk_counters;
 struct hk_counters *hk_counters_new(void); /* NULL: no memory */
 void hk_counters_free(struct hk_counters *);
-/* From any thread: hk_counters_note(c, line): a finished line of the log. hk_counters_set(c, gauge, value). */
+/* From any thread: hk_counters_note(c, line): a finished line of the log. hk_counters_set(c, gauge, value), hk_counters_add(c, gauge, more). */
 void hk_counters_note(struct hk_counters *, struct hk_slice line);
 void hk_counters_set(struct hk_counters *, enum hk_gauge, uint64_t);
+void hk_counters_add(struct hk_counters *, enum hk_gauge, uint64_t);
 /* hk_counters_text(c, out): all of it, at most HK_COUNTERS_TEXT_MAX octets. */
 void hk_counters_text(const struct hk_counters *, struct hk_buf *out);
 

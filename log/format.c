@@ -62,7 +62,7 @@ struct hk_slice hk_log_field_find(const struct hk_log_field *field, size_t n, co
 static bool is_number(struct hk_slice name)
 {
 	static const char *const names[] = {"size", "rcpts", "code", "attempt", "attempts", "port", "messages", "errors", "failures", "pid",
-	    "mta", "keys", "workers", "waiting", "tls", "delay"};
+	    "mta", "keys", "workers", "waiting", "delay"};
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)

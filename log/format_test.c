@@ -32,6 +32,8 @@ static void an_event_is_a_json_object(void **state)
 	expect(HK_LOG_JSON, "qid=12345678901234 ev=accept size=10 client=192.0.2.1 helo=123 from=\"\" dkim=pass d=a.test dkim=fail d=\"b \\x22 c\"",
 	    "{\"time\":\"2024-11-25T13:32:03.007Z\",\"level\":\"info\",\"qid\":\"12345678901234\",\"ev\":\"accept\",\"size\":10,\"client\":\"192.0.2.1\","
 	    "\"helo\":\"123\",\"from\":\"\",\"dkim\":\"pass\",\"d\":\"a.test\",\"dkim_2\":\"fail\",\"d_2\":\"b \\\\x22 c\"}\n");
+	expect(HK_LOG_JSON, "ev=tls client=192.0.2.1 ok=1 tls=\"TLSv1.3 X25519\"",
+	    "{\"time\":\"2024-11-25T13:32:03.007Z\",\"level\":\"info\",\"ev\":\"tls\",\"client\":\"192.0.2.1\",\"ok\":\"1\",\"tls\":\"TLSv1.3 X25519\"}\n");
 	expect(HK_LOG_JSON, "ev=test size=x", "{\"time\":\"2024-11-25T13:32:03.007Z\",\"level\":\"info\",\"ev\":\"test\",\"size\":null}\n");
 	expect(HK_LOG_JSON, "spool: damage in \"x\"", "{\"time\":\"2024-11-25T13:32:03.007Z\",\"level\":\"info\",\"text\":\"spool: damage in \\\"x\\\"\"}\n");
 }

@@ -61,12 +61,9 @@ static bool add_body(struct hk_sim *s, size_t number, struct hk_mail *m)
 	return ok;
 }
 
-/* RFC 2852 4: with R at least a second; with N it may have passed already. */
 static void set_by(struct hk_sim *s, struct hk_sim_mail *entry, struct hk_mail *m)
 {
-	entry->has_by = true;
-	entry->by_return = hk_prng_coin(&s->prng);
-	entry->by_s = (int32_t)hk_prng_below(&s->prng, 1200) + (entry->by_return ? 1 : -100);
+	hk_sim_ledger_by(s, entry);
 	m->params.has_by = true;
 	m->params.by_return = entry->by_return;
 	m->params.by_seconds = entry->by_s;

@@ -15,8 +15,8 @@
 #include "sim/net.h"
 #include "sim/zone.h"
 
-enum { CONNS = 4, LINE_MOST = 4096, OUT_MOST = 4 * 1024 * 1024, BURST_MOST = 12 };
-enum stage { GREETING, HELLO, MAIL, RCPT, RELAY, DATA, DOT, BROKEN_DOT, RESET, QUIT };
+enum { CONNS = 4, LINE_MOST = 4096, OUT_MOST = 4 * 1024 * 1024, BURST_MOST = 12, RUN_ARENA = 4096 };
+enum stage { GREETING, HELLO, MAIL, RCPT, RELAY, DATA, DOT, BROKEN_DOT, RESET, RUN, QUIT };
 enum breach { SOUND, BAD_HEADER, BARE_LF, BREACHES };
 
 struct conn {
@@ -26,6 +26,7 @@ struct conn {
 	size_t number; /* of the mail under way */
 	unsigned next_rcpt, n_accepted;
 	unsigned mails_left;
+	bool is_friend;           /* may relay, and have the queue run */
 	enum breach breach;       /* this one will be refused for its content */
 	struct hk_sim_net net;
 	uint64_t data_ms;         /* when its DATA was answered: what it asks of the DNS is asked from then on */
@@ -53,11 +54,38 @@ static void say(struct hk_sim *s, struct conn *c, const char *text)
 	hk_buf_addf(&c->out, "%s\r\n", text);
 }
 
+/* RFC 1985 */
+static void ask_for_run(struct hk_sim *s, struct conn *c)
+{
+	static const char *const nodes[] = {"ETRN d0.test", "ETRN D1.test", "ETRN @test", "ETRN nobody.test", "ETRN #queue"};
+
+	c->stage = RUN;
+	say(s, c, nodes[hk_prng_below(&s->prng, sizeof nodes / sizeof nodes[0])]);
+}
+
+static void say_mail(struct hk_sim *s, struct conn *c, struct hk_sim_mail *m)
+{
+	char text[HK_SIM_ADDRESS * 2], sender[HK_SIM_ADDRESS] = "";
+
+	if (!m->has_null_sender)
+		snprintf(sender, sizeof sender, "s%zu@a.test", c->number);
+	if (s->plan.deliverby && hk_prng_chance(&s->prng, 300000))
+		hk_sim_ledger_by(s, m);
+	if (m->has_by)
+		snprintf(text, sizeof text, "MAIL FROM:<%s> BY=%" PRId32 ";%c", sender, m->by_s, m->by_return ? 'R' : 'N');
+	else
+		snprintf(text, sizeof text, "MAIL FROM:<%s>", sender);
+	say(s, c, text);
+}
+
 static void begin_mail(struct hk_sim *s, struct conn *c)
 {
-	char text[HK_SIM_ADDRESS * 2];
 	struct hk_sim_mail *m;
 
+	if (c->is_friend && s->plan.runs && hk_prng_chance(&s->prng, 300000)) {
+		ask_for_run(s, c);
+		return;
+	}
 	if (!c->mails_left) {
 		c->stage = QUIT;
 		say(s, c, "QUIT");
@@ -75,11 +103,7 @@ static void begin_mail(struct hk_sim *s, struct conn *c)
 		c->breach = (enum breach)(1 + hk_prng_below(&s->prng, BREACHES - 1));
 	c->committed = HK_OK;
 	c->stage = MAIL;
-	if (m->has_null_sender)
-		snprintf(text, sizeof text, "MAIL FROM:<>");
-	else
-		snprintf(text, sizeof text, "MAIL FROM:<s%zu@a.test>", c->number);
-	say(s, c, text);
+	say_mail(s, c, m);
 }
 
 static void next_rcpt(struct hk_sim *s, struct conn *c)
@@ -87,7 +111,7 @@ static void next_rcpt(struct hk_sim *s, struct conn *c)
 	const struct hk_sim_mail *m = &s->ledger.mail[c->number];
 	char text[HK_SIM_ADDRESS * 2];
 
-	if (s->plan.hostile && hk_prng_chance(&s->prng, 50000)) {
+	if (s->plan.hostile && !c->is_friend && hk_prng_chance(&s->prng, 50000)) {
 		c->stage = RELAY;
 		say(s, c, hk_prng_coin(&s->prng) ? "RCPT TO:<evil%elsewhere.example@d0.test>" : "RCPT TO:<evil@elsewhere.example>");
 	} else if (c->next_rcpt < m->n_rcpt) {
@@ -186,6 +210,7 @@ static void hear(struct hk_sim *s, struct conn *c, struct hk_slice line)
 		say(s, c, "EHLO client.a.test");
 		break;
 	case HELLO:
+	case RUN:
 	case RESET:
 		if (c->stage == RESET)
 			hk_sim_ledger_answer(s, c->number, HK_SIM_REFUSED);
@@ -252,12 +277,21 @@ static void end(struct conn *c)
 	*c = (struct conn){0};
 }
 
+/* What the owner says; and now and then a worker by itself, for a second: it has more than it can take. */
+static int intake_of(const struct hk_sim *s)
+{
+	enum hk_status status = hk_owner_intake(s->owner);
+
+	return status == HK_OK && !s->is_healed && (s->now.mono_ms / 1000 + s->seed) % 16 == 0 ? HK_BUSY : (int)status;
+}
+
 static void connect_one(struct hk_sim *s, struct conn *c)
 {
 	struct hk_conf *conf = hk_sim_conf(s);
+	bool is_friend = s->plan.runs && hk_prng_coin(&s->prng);
 	struct hk_session_env env = {
 	    .conf = conf,
-	    .listener = &conf->listener[0],
+	    .listener = &conf->listener[is_friend],
 	    .disk = &s->disk.disk,
 	    .log = &s->log,
 	    .ids = &s->ids,
@@ -266,9 +300,9 @@ static void connect_one(struct hk_sim *s, struct conn *c)
 	    .client_port = 4711,
 	};
 
-	clients(s)->intake = hk_owner_intake(s->owner);
+	clients(s)->intake = intake_of(s);
 	*c = (struct conn){
-	    .serial = ++clients(s)->serial, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
+	    .serial = ++clients(s)->serial, .is_friend = is_friend, .mails_left = 1 + (unsigned)hk_prng_below(&s->prng, 4)};
 	hk_buf_init(&c->out, OUT_MOST);
 	hk_buf_init(&c->line, LINE_MOST);
 	hk_sim_memory_fail(!s->is_healed);
@@ -291,6 +325,24 @@ static void answer_dns(struct hk_sim *s, struct conn *c, const struct hk_session
 		hk_session_dns(c->session, w->id, &answer);
 	hk_sim_memory_fail(false);
 	hk_arena_done(&a);
+}
+
+/* As a worker does it (io/client.c). */
+static void run(struct hk_sim *s, struct conn *c, struct hk_slice domain)
+{
+	struct hk_queue_call *call;
+	enum hk_status status = HK_NOMEM;
+
+	hk_sim_memory_fail(!s->is_healed);
+	call = hk_queue_call_new(HK_QUEUE_RUN, RUN_ARENA);
+	if (call)
+		status = hk_arena_dup(&call->arena, domain, &call->domain);
+	hk_session_run_asked(c->session, status == HK_OK);
+	hk_sim_memory_fail(false);
+	if (status == HK_OK)
+		hk_sim_post_call(s, call);
+	else
+		hk_queue_call_free(call);
 }
 
 static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_want *w)
@@ -321,7 +373,7 @@ static void satisfy(struct hk_sim *s, struct conn *c, const struct hk_session_wa
 		hk_session_auth(c->session, w->id, &(struct hk_auth_answer){.outcome = HK_AUTH_LATER});
 		break;
 	case HK_SESSION_RUN:
-		hk_session_run_asked(c->session, false);
+		run(s, c, w->domain);
 		break;
 	case HK_SESSION_CLOSE:
 		break;
@@ -407,7 +459,7 @@ static void committed(struct hk_sim *s, uint64_t token, enum hk_status status)
 {
 	size_t i;
 
-	clients(s)->intake = hk_owner_intake(s->owner);
+	clients(s)->intake = intake_of(s);
 	for (i = 0; i < CONNS; i++) {
 		struct conn *c = &clients(s)->conn[i];
 

@@ -26,6 +26,14 @@ size_t hk_sim_ledger_new(struct hk_sim *s, unsigned n_rcpt)
 	return l->n++;
 }
 
+/* RFC 2852 4: with R at least a second; with N it may have passed already. */
+void hk_sim_ledger_by(struct hk_sim *s, struct hk_sim_mail *m)
+{
+	m->has_by = true;
+	m->by_return = hk_prng_coin(&s->prng);
+	m->by_s = (int32_t)hk_prng_below(&s->prng, 1200) + (m->by_return ? 1 : -100);
+}
+
 void hk_sim_ledger_answer(struct hk_sim *s, size_t number, enum hk_sim_answer answer)
 {
 	struct hk_sim_mail *m = &s->ledger.mail[number];
@@ -122,6 +130,21 @@ static uint64_t least_age_ms(const struct hk_sim_mail *m, unsigned usual_s, bool
 	return s > 0 ? (uint64_t)s * 1000 : 0;
 }
 
+/* What a report says became of an address: "failed", "relayed"; empty where it does not speak of it. */
+static struct hk_slice action_of(struct hk_slice body, const char *address)
+{
+	struct hk_slice word = HK_S("\r\nAction: ");
+	char field[HK_SIM_ADDRESS + 32];
+	const uint8_t *at;
+
+	snprintf(field, sizeof field, "\r\nFinal-Recipient: rfc822; %s\r\n", address);
+	at = body.n ? memmem(body.p, body.n, field, strlen(field)) : NULL;
+	body = hk_slice_from(body, at ? (size_t)(at - body.p) : body.n);
+	at = body.n ? memmem(body.p, body.n, word.p, word.n) : NULL;
+	body = hk_slice_from(body, at ? (size_t)(at - body.p) + word.n : body.n);
+	return hk_slice_sub(body, 0, hk_slice_find(body, '\r'));
+}
+
 /* A DSN reached the sender of a mail; or it never will. */
 static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool arrived)
 {
@@ -139,8 +162,8 @@ static void see_dsn(struct hk_sim *s, size_t number, struct hk_slice body, bool 
 	for (i = 0; i < m->n_rcpt; i++) {
 		struct hk_sim_rcpt *r = &m->rcpt[i];
 
-		if (body.p && !holds(body, r->address))
-			continue; /* without a body it may be about any of them */
+		if (body.p && !hk_slice_eq(action_of(body, r->address), HK_S("failed")))
+			continue; /* a trace that ends with a delivery; without a body it may be about any of them */
 		r->may_lack_dsn |= !arrived;
 		r->dsns += arrived;
 		s->ledger.dsns += arrived;
@@ -277,9 +300,13 @@ void hk_sim_ledger_recorded(struct hk_sim *s, const struct hk_returned *still)
 	const struct hk_returned *r;
 	size_t n, i;
 
-	for (n = 0; n < s->ledger.n; n++) {
+	for (n = s->ledger.settled; n < s->ledger.n; n++) {
 		struct hk_sim_mail *m = &s->ledger.mail[n];
 
+		for (i = 0; i < m->n_rcpt && !m->rcpt[i].is_posted; i++)
+			;
+		if (i == m->n_rcpt)
+			continue;
 		for (r = still; r && r->job->id != m->id; r = r->next)
 			;
 		for (i = 0; !r && i < m->n_rcpt; i++) {
@@ -312,7 +339,7 @@ void hk_sim_ledger_check(struct hk_sim *s)
 	size_t n;
 	unsigned i;
 
-	for (n = 0; n < s->ledger.n; n++) {
+	for (n = s->ledger.settled; n < s->ledger.n; n++) {
 		const struct hk_sim_mail *m = &s->ledger.mail[n];
 		bool is_acked = m->answer == HK_SIM_ACKED;
 
@@ -323,6 +350,7 @@ void hk_sim_ledger_check(struct hk_sim *s)
 		if (is_acked && s->zone && m->accepts != 1)
 			hk_sim_violation(s, 10, "mail %zu is acknowledged with %u lines", n, m->accepts);
 	}
+	s->ledger.settled = s->ledger.n;
 }
 
 void hk_sim_ledger_done(struct hk_sim *s)

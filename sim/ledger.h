@@ -52,6 +52,7 @@ struct hk_sim_mail {
 struct hk_sim_ledger {
 	struct hk_sim_mail *mail;       /* number N at N */
 	size_t n, room;
+	size_t settled;                 /* so many have come to their end, and were looked at */
 	uint64_t acked, delivered, dsns, duplicates;
 };
 
@@ -60,6 +61,8 @@ struct hk_job;
 struct hk_returned;
 /* hk_sim_ledger_new(s, n_rcpt): the next number, with its addresses. */
 size_t hk_sim_ledger_new(struct hk_sim *, unsigned n_rcpt);
+/* hk_sim_ledger_by(s, mail): its sender sets a time (RFC 2852). */
+void hk_sim_ledger_by(struct hk_sim *, struct hk_sim_mail *);
 void hk_sim_ledger_answer(struct hk_sim *, size_t number, enum hk_sim_answer);
 /* The body that mail `number` must have. */
 void hk_sim_body_add(const struct hk_sim *, size_t number, struct hk_buf *out);
@@ -75,7 +78,7 @@ void hk_sim_ledger_crashed(struct hk_sim *);
 /* A job's results reached the owner; and: all that reached it is durable, but for the messages it still holds results of. */
 void hk_sim_ledger_posted(struct hk_sim *, const struct hk_job *);
 void hk_sim_ledger_recorded(struct hk_sim *, const struct hk_returned *still);
-/* At the end, when all is quiet. */
+/* When all is quiet: those that were not looked at yet. */
 void hk_sim_ledger_check(struct hk_sim *);
 void hk_sim_ledger_done(struct hk_sim *);
 

@@ -127,7 +127,7 @@ void hk_sim_check_durable(struct hk_sim *s, uint64_t id)
 	struct hk_mail mail = {0};
 	enum hk_status status;
 
-	if (!hk_prng_chance(&s->prng, 100000))
+	if (!hk_prng_chance(&s->prng, 100000) || s->is_long)
 		return;
 	s->durable_checks++;
 	hk_sim_disk_copy_durable(&s->disk, &copy);

@@ -6,6 +6,7 @@
  *	hikyaku-sim --seed 42			runs one, and prints all that happens in it
  *	    [--without CLASS,..] [--events N] [--skip 3,7-9]	with less of what it would do
  *	hikyaku-sim --shrink 42			looks for the least of it that still breaks the same invariant
+ *	hikyaku-sim --hours 24 [--seeds 2] [--first 1]	one process of each seed for so many hours: what it holds at rest stays as it is
  *	hikyaku-sim --classes			what --without knows
  *
  * hikyaku-sim-planted has also --bug NAME, for all of these, and
@@ -19,6 +20,7 @@
 
 #include "sim/memory.h"
 #include "sim/shrink.h"
+#include "sim/soak.h"
 #ifdef HK_PLANTED
 #include "sim/planted/hunt.h"
 #endif
@@ -26,7 +28,7 @@
 enum { EVENTS_MOST = 10000 };
 
 struct options {
-	uint64_t first, seeds, shrink, events, most, starts;
+	uint64_t first, seeds, shrink, events, most, starts, hours;
 	bool is_traced, is_hunt, shows_classes;
 	struct hk_sim_cut cut;
 	uint8_t skip[EVENTS_MOST];
@@ -70,7 +72,7 @@ static bool parse_number(struct options *o, const char *name, const char *value)
 		const char *name;
 		uint64_t *to;
 	} numbers[] = {{"--seeds", &o->seeds}, {"--first", &o->first}, {"--seed", &o->first}, {"--shrink", &o->shrink},
-	    {"--events", &o->events}, {"--most", &o->most}, {"--starts", &o->starts}};
+	    {"--events", &o->events}, {"--most", &o->most}, {"--starts", &o->starts}, {"--hours", &o->hours}};
 	size_t i;
 
 	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -111,6 +113,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
 	if (o->is_traced)
 		o->seeds = 1;
 	o->cut.events = o->events < EVENTS_MOST ? (unsigned)o->events : EVENTS_MOST;
+	if (o->hours && !o->seeds)
+		o->seeds = 2; /* one of each kind */
 	return o->seeds || o->shrink || o->shows_classes || o->is_hunt;
 }
 
@@ -123,7 +127,7 @@ static uint64_t run_one(uint64_t seed, const struct options *o, struct totals *t
 	bool ok;
 
 	hk_sim_init(&s, seed, &o->cut, o->is_traced);
-	ok = hk_sim_run(&s);
+	ok = o->hours ? hk_sim_soak(&s, (unsigned)o->hours) : hk_sim_run(&s);
 	t->acked += s.ledger.acked;
 	t->delivered += s.ledger.delivered;
 	t->dsns += s.ledger.dsns;
@@ -152,7 +156,7 @@ static int run_all(const struct options *o)
 		uint64_t hash = run_one(o->first + i, o, &t);
 
 		/* I11: every hundredth twice */
-		if (!o->is_traced && i % 100 == 0 && run_one(o->first + i, o, &again) != hash) {
+		if (!o->is_traced && !o->hours && i % 100 == 0 && run_one(o->first + i, o, &again) != hash) {
 			printf("seed %" PRIu64 ": I11: two runs differ\n", o->first + i);
 			t.failed++;
 			t.passed--;
@@ -193,7 +197,7 @@ int main(int argc, char **argv)
 	static struct options o = {.first = 1, .most = 5000, .starts = 1};
 
 	if (!parse_options(argc, argv, &o)) {
-		fprintf(stderr, "usage: hikyaku-sim --seeds N [--first S] | --seed S | --shrink S | --classes | --planted\n"
+		fprintf(stderr, "usage: hikyaku-sim --seeds N [--first S] | --seed S | --shrink S | --hours N [--seeds N] | --classes | --planted\n"
 		                "       [--without CLASS,..] [--events N] [--skip N,N-N] [--bug NAME] [--most N] [--starts N]\n");
 		return 2;
 	}

@@ -77,6 +77,16 @@ static void all_failed(const struct hk_sim_mx *m)
 		hk_sim_ledger_failed(m->sim, hk_slice_str(m->whom->address[i]), (struct hk_slice){0});
 }
 
+/* Mail that is to come back may not go to a host without DELIVERBY (RFC 2852 4.1.4.2). */
+static void all_with_time_failed(const struct hk_sim_mx *m)
+{
+	size_t number;
+
+	if (m->whom->n && hk_sim_ledger_find(m->sim, hk_slice_str(m->whom->address[0]), &number) && m->sim->ledger.mail[number].has_by &&
+	    m->sim->ledger.mail[number].by_return)
+		all_failed(m);
+}
+
 void hk_sim_mx_init(struct hk_sim_mx *m, struct hk_sim *s, const struct hk_sim_whom *whom)
 {
 	*m = (struct hk_sim_mx){.sim = s, .whom = whom};
@@ -102,9 +112,38 @@ static void take_path(struct hk_slice line, char to[HK_SIM_ADDRESS])
 	    to, HK_SIM_ADDRESS, "%.*s", HK_FMT(hk_slice_sub(path, 0, hk_slice_find(path, '>'))));
 }
 
+/* I8: the next hop gets what is left of the sender's time, and in his mode; not more, and none to a host that knows nothing of it
+ * where the mail is to come back (RFC 2852 4.1.4). */
+static void check_by(struct hk_sim_mx *m, struct hk_slice line)
+{
+	struct hk_slice by = HK_S(" BY="), value;
+	const uint8_t *at = memmem(line.p, line.n, by.p, by.n);
+	const struct hk_sim_mail *mail = NULL;
+	size_t number;
+	uint64_t n;
+	bool is_negative;
+
+	if (m->whom->n && hk_sim_ledger_find(m->sim, hk_slice_str(m->whom->address[0]), &number))
+		mail = &m->sim->ledger.mail[number];
+	if (!at) {
+		if (mail && mail->has_by && (m->has_by || mail->by_return))
+			hk_sim_violation(m->sim, 8, "mail %zu goes on without its sender's time", number);
+		return;
+	}
+	value = hk_slice_from(line, (size_t)(at - line.p) + by.n);
+	is_negative = value.n && value.p[0] == '-';
+	value = hk_slice_from(value, is_negative);
+	if (!m->has_by || !mail || !mail->has_by || hk_slice_u64(hk_slice_sub(value, 0, hk_slice_find(value, ';')), INT32_MAX, &n) != HK_OK ||
+	    (is_negative ? -(int64_t)n : (int64_t)n) > mail->by_s || (mail->by_return && (is_negative || !n)) ||
+	    !hk_slice_starts_nocase(hk_slice_from(value, hk_slice_find(value, ';')), mail->by_return ? HK_S(";R") : HK_S(";N")))
+		hk_sim_violation(m->sim, 8, "a time that nobody set: %.*s", HK_FMT(line));
+}
+
 static void on_mail(struct hk_sim_mx *m, struct hk_slice line)
 {
 	enum mood mood = draw(m->sim);
+
+	check_by(m, line);
 
 	take_path(line, m->from_text);
 	m->from = hk_slice_str(m->from_text);
@@ -194,9 +233,12 @@ static void on_line(struct hk_sim_mx *m, struct hk_slice line)
 	if (misbehaves(m))
 		return;
 	if (hk_slice_starts_nocase(line, HK_S("EHLO"))) {
-		say(m, hk_prng_coin(&m->sim->prng)
-		           ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000"
-		           : "250 mx.test");
+		m->has_by = m->sim->plan.deliverby && hk_prng_coin(&m->sim->prng);
+		say(m, m->has_by                      ? "250-mx.test\r\n250-DELIVERBY\r\n250 SIZE 1000000"
+		       : hk_prng_coin(&m->sim->prng) ? "250-mx.test\r\n250-PIPELINING\r\n250 SIZE 1000000"
+		                                     : "250 mx.test");
+		if (!m->has_by)
+			all_with_time_failed(m);
 	} else if (hk_slice_starts_nocase(line, HK_S("MAIL FROM:"))) {
 		on_mail(m, line);
 	} else if (hk_slice_starts_nocase(line, HK_S("RCPT TO:"))) {

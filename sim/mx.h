@@ -18,7 +18,7 @@ struct hk_sim_mx {
 	const struct hk_sim_whom *whom;
 	struct hk_buf in, out;   /* a line or message so far; replies */
 	size_t line_at;          /* in a message: where its last line begins */
-	bool in_data, has_hung_up, is_silent;
+	bool in_data, has_hung_up, is_silent, has_by;
 	struct hk_slice from;
 	char from_text[HK_SIM_ADDRESS];
 	char rcpt[HK_SIM_RCPTS][HK_SIM_ADDRESS]; /* accepted */

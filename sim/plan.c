@@ -9,14 +9,17 @@
 #include "sim/memory.h"
 #include "sim/world.h"
 
+/* for anybody, and for those who may relay and have the queue of a domain run */
+#define LISTENERS                                                                                                                        \
+	"listen mx { address 127.0.0.1:25; role mx; checks spf dmarc; " EXTENSIONS "}\n"                                                 \
+	"listen friends { address 127.0.0.1:26; role mx; checks spf dmarc; relay-from 192.0.2.0/24; " EXTENSIONS "}\n"
+#define EXTENSIONS "extensions pipelining size enhancedstatuscodes 8bitmime chunking dsn etrn deliverby; "
 static const char conf_one[] =
     "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 10s 30s 60s; lifetime 1h; delay-notice 10m;\n"
-    "listen mx { address 127.0.0.1:25; role mx; checks spf dmarc; }\n"
-    "route * { via mx; concurrency 3; }\n";
+    LISTENERS "route * { via mx; concurrency 3; }\n";
 static const char conf_two[] =
     "hostname mx.b.test; spool " HK_SIM_SPOOL "; accept .test; retry 5s 90s; lifetime 1h;\n"
-    "listen mx { address 127.0.0.1:25; role mx; checks spf dmarc; }\n"
-    "route d1.test { via smtp 192.0.2.1:26; concurrency 1; retry 20s; delay-notice 10m 20m; }\n"
+    LISTENERS "route d1.test { via smtp 192.0.2.1:26; concurrency 1; retry 20s; delay-notice 10m 20m; }\n"
     "route * { via mx; concurrency 5; }\n";
 
 #define CLASS(text, field) {text, offsetof(struct hk_sim_plan, field)}

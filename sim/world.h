@@ -91,6 +91,7 @@ struct hk_sim {
 	void *client_state, *sink_state;
 	bool is_healed;          /* no more faults: everything must come to its end */
 	bool is_traced;
+	bool is_long;            /* hours of it: nobody looks at copies of its disk */
 	bool is_quiet;           /* prints nothing of what is broken: a try of the shrinking */
 	bool has_failed;
 	unsigned broken;         /* the first invariant that was; 0: none, or one without a number */
@@ -105,6 +106,10 @@ void hk_sim_init(struct hk_sim *, uint64_t seed, const struct hk_sim_cut *, bool
 /* hk_sim_run(s): true when no invariant was broken. */
 bool hk_sim_run(struct hk_sim *);
 void hk_sim_done(struct hk_sim *);
+/* What a run is made of. hk_sim_event(s, number): whatever happens next. hk_sim_come_to_rest(s): nothing fails any more, and nothing new comes, until
+ * all has come to its end (I6, I7). */
+void hk_sim_event(struct hk_sim *, uint64_t number);
+void hk_sim_come_to_rest(struct hk_sim *);
 void hk_sim_trace(struct hk_sim *, const char *format, ...) HK_PRINTF(2, 3);
 /* hk_sim_violation(s, invariant, ...): I1 to I12. */
 void hk_sim_violation(struct hk_sim *, unsigned invariant, const char *format, ...) HK_PRINTF(3, 4);

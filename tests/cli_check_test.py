@@ -361,7 +361,10 @@ def check_batch(folder, zone):
                 {"id": "c", "ip": "203.0.113.1", "mail_from": "u@broken.test"}, {"id": 7, "ip": "192.0.2.1", "helo": "h.test"}]
     code, results = batch("check", "spf", "--dns", zone, lines=[json.dumps(r) for r in requests])
     ok(code == 0 and [(r["id"], r["exit"], r["result"]["result"]) for r in results] ==
-       [("a", 0, "pass"), ("b", 1, "fail"), ("c", 3, "temperror"), ("7", 0, "pass")], "check spf --batch: in order, each with its exit status", results)
+       [("a", 0, "pass"), ("b", 1, "fail"), ("c", 3, "temperror"), (7, 0, "pass")], "check spf --batch: in order, each with its exit status", results)
+    _, out, _ = hikyaku("check", "spf", "--dns", zone, "--batch", given=b'{"id": 12345678901234567890}\n{"id": -1.50e3}\n{"id": "1"}\n')
+    ok([line.split(b",")[0] for line in out.splitlines()] == [b'{"id":12345678901234567890', b'{"id":-1.50e3', b'{"id":"1"'],
+       "a number is given back as it came, to the digit", out)
     for request, result in zip(requests[:3], results, strict=False):
         _, alone = told("spf", "check", "spf", "--dns", zone, "--ip", request["ip"], "--mail-from", request["mail_from"])
         ok(alone == result["result"], "a batch gives what the command gives", result)
@@ -404,6 +407,15 @@ def check_usage(folder, zone):
     ]:
         code, out, err = hikyaku(*arguments, *(["--dns", zone] if len(arguments) > 1 else []))
         ok(code == 2 and not out and err, f"usage: {title}", code, out, err)
+    for arguments in (["sign", "--ip", "192.0.2.1", "-"], ["authres", "--psl", "x", "-"], ["verify", "--key", "x", "-"], ["explain", "--nsupdate", "-"],
+                      ["check", "spf", "--psl", "x"], ["check", "dmarc", "a.test", "--helo", "a.test"], ["check", "dkim-key", "s", "a.test", "--from", "x"],
+                      ["check", "--from", "x", "spf"], ["arc", "verify", "--selector", "s", "-"], ["keys", "status", "--opendkim", "x"], ["srs", "forward", "--json", "--lang", "ja", "x"]):
+        option = next(a for a in arguments if a.startswith("--") and a != "--json")
+        code, out, err = hikyaku(*arguments, given=MESSAGE)
+        ok(code == 2 and not out and f"{option} has no meaning here; see hikyaku {arguments[0]} --help" in err, f"usage: {' '.join(arguments)}", code, out, err)
+    for given, domain in (("<u@a.test>", "a.test"), ("<>", "none.test"), ("u@a.test", "a.test")):
+        code, out, err = hikyaku("check", "spf", "--ip", "192.0.2.9", "--helo", "none.test", "--mail-from", given, "--dns", zone, "--json")
+        ok(code == 0 and json.loads(out)["domain"] == domain, f"--mail-from {given}: brackets are none of the address", code, out, err)
     code, out, _ = hikyaku("check", "--help")
     ok(code == 0 and b"--batch" in out, "check --help", out)
 

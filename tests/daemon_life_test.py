@@ -3,6 +3,7 @@
 
 usage: daemon_life_test.py [CASE...]"""
 
+import base64
 import fcntl
 import os
 import re
@@ -179,6 +180,85 @@ def processes_hold_what_the_table_says(t):
                     t.skip(title, "needs root")
 
 
+def nothing_is_left_open_for_a_child(t):
+    """SEC-104, SEC-29: whatever a process has open beyond what it was started with goes at an exec, but for what libunbound asks by (UDP, and pairs
+    of its threads), in a process that starts none; and the keys' process has no socket that listens."""
+    if not IS_ROOT:
+        t.skip("descriptors of another user's process", "needs root")
+        return
+    with folder() as root:
+        make_key(root / "dkim.pem")
+        rest = f"key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign * k; route * {{ via maildir %(root)s/mail/%%u; }}"
+        with Daemon(root, rest=rest, single=False) as d:
+            t.equal(Smtp(d.address).message()[0], 250, "it serves")
+            d.wait_mail()
+            pids = d.pids()
+            for role, pid in pids.items():
+                kept, carrying = [], inodes(pid, "tcp", "tcp6")
+                for fd in os.listdir(f"/proc/{pid}/fd"):
+                    try:
+                        flags = re.search(r"^flags:\s+(\d+)$", Path(f"/proc/{pid}/fdinfo/{fd}").read_text(), re.M)
+                        kept += [(fd, os.readlink(f"/proc/{pid}/fd/{fd}"))] if int(fd) > 2 and not int(flags[1], 8) & os.O_CLOEXEC else []
+                    except FileNotFoundError:
+                        pass  # closed meanwhile
+                t.equal([x for x in kept if role != "mta" or x[1] in carrying or not x[1].startswith("socket:")], [], f"{role}: all is closed at an exec")
+            held = {os.readlink(f"/proc/{pids['keys']}/fd/{fd}") for fd in os.listdir(f"/proc/{pids['keys']}/fd")}
+            t.equal(held & inodes(pids["keys"], "tcp", "tcp6"), set(), "keys: has no socket of TCP")
+
+
+def inodes(pid, *tables):
+    """The sockets of a kind, as a link in /proc/PID/fd names them."""
+    return {f"socket:[{line.split()[9]}]" for table in tables for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]}
+
+
+def a_private_key_is_nowhere_but_with_its_process(t):
+    """SEC-42: neither its text nor its numbers are in the log, in a report, in the spool, or in the memory of the process that talks to peers."""
+    if not IS_ROOT:
+        t.skip("memory of another user's process", "needs root")
+        return
+    sink = Sink(replies={"RCPT no@b.test": b"550 5.1.1 no such user\r\n"})
+    with folder() as root:
+        make_key(root / "dkim.pem")
+        pem = (root / "dkim.pem").read_text().split("-----")[2]
+        der = base64.b64decode(pem)
+        windows = [der[at:at + 24] for at in range(len(der) * 2 // 5, len(der) - 24, 50)]
+        marks = [pem.split()[4].encode(), *windows, *(window[::-1] for window in windows)]  # and as numbers lie in memory
+        rest = f"key k {{ domain b.test; selector s; file {root}/dkim.pem; }} sign * k; route * {{ via smtp {sink.address}:{PORT}; }}"
+        body = b"From: user1@b.test\r\nSubject: signed\r\n\r\nhello\r\n"
+        with Daemon(root, RELAY, rest, single=False) as d:
+            t.equal(Smtp(d.address).message(body, rcpts=["user1@b.test", "no@b.test"])[0], 250, "it serves")
+            t.ok(wait_until(lambda: any(b"Action: failed" in message[2] for message in sink.messages) and len(sink.messages) == 2, 20),
+                 "it delivers to one, and reports of the other", d.log())
+            t.ok(any(b"DKIM-Signature" in message[2] for message in sink.messages), "and signs")
+            if re.search("lib[at]san", Path(f"/proc/{d.pids()['mta']}/maps").read_text()):
+                t.skip("memory, of which a sanitizer has gigabytes", "a sanitizer is in it")
+            else:
+                t.ok(any(mark in memory_of(d.pids()["keys"]) for mark in marks), "the process of the keys has it, so that it would be seen elsewhere")
+                for role in ("mta", "supervisor"):
+                    memory = memory_of(d.pids()[role])
+                    t.ok(len(memory) > 100000 and not any(mark in memory for mark in marks), f"{role}: not in its memory")
+            files = [path for path in (*(root / "spool").rglob("*"), root / "log") if path.is_file()]
+            t.equal([str(path) for path in files if any(mark in path.read_bytes() for mark in marks)], [], "not in the spool, nor in the log")
+            t.ok(not any(mark in message[2] for message in sink.messages for mark in marks), "not in what was sent")
+    sink.close()
+
+
+def memory_of(pid):
+    """All that can be read of it."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            first, last = (int(x, 16) for x in line.split()[0].split("-"))
+            if "rw" not in line.split()[1] or last - first > 256 << 20:
+                continue
+            try:
+                memory.seek(first)
+                found.append(memory.read(last - first))
+            except OSError:
+                pass  # a page that nobody touched, or none that can be read
+    return b"".join(found)
+
+
 def roles_that_die_are_started_again(t):
     sink = Sink()
     with folder() as root:
@@ -335,7 +415,8 @@ def the_command_line(t):
 
 
 CASES = [
-    the_command_line, reloads, a_reload_brings_certificates_and_keys, refused_reloads_leave_the_keys_alone, stops_gracefully, a_stop_does_not_wait_for_names, processes_hold_what_the_table_says,
+    the_command_line, reloads, a_reload_brings_certificates_and_keys, refused_reloads_leave_the_keys_alone, stops_gracefully, a_stop_does_not_wait_for_names,
+    processes_hold_what_the_table_says, nothing_is_left_open_for_a_child, a_private_key_is_nowhere_but_with_its_process,
     roles_that_die_are_started_again, nobody_is_left_when_the_supervisor_is_killed, a_second_daemon_is_refused, a_start_waits_for_a_spool_that_is_about_to_be_free,
     errors_at_the_start_are_told, tells_the_service_manager, goes_to_the_background,
 ]

@@ -12,6 +12,7 @@ import sys
 import time
 
 from harness import FORMS, IS_ROOT, PORT, SLOW, USER, Daemon, Sink, Smtp, Tap, folder, hikyaku, queue_id, run_cases, wait_until
+from schemas import faults, schema
 
 LISTEN = "listen mx { address %(address)s:%(port)d; role mx; reject-early-talkers off; }"
 
@@ -38,6 +39,7 @@ def accepted_and_refused_are_found(t):
                     c.command("MAIL FROM:<u@a.test>")
                     refused = re.search(r"\[relay-denied/(\w+)\]", c.command("RCPT TO:<Y@elsewhere.test>")[1])[1]
                     c.command("RSET")
+                    c.command("XYZZY")
                     reply = c.message(b"Subject: x\r\n" + b"Received: by x\r\n" * 200 + b"\r\n\r\n", rcpts=("user3@b.test",))
                 code, out, _ = waits(d, "ev=removed", one)
                 t.ok(code == 0 and all(f"qid={one} ev={ev} " in out + " " or f"qid={one} ev={ev}\n" in out for ev in ("accept", "delivery", "removed")) and two not in out,
@@ -57,9 +59,14 @@ def accepted_and_refused_are_found(t):
                     t.ok(code == 0 and "ev=refuse" in out and "rcpt=user3@b.test" in out, "by a recipient of a message that was refused at its end", out, reply)
                 code, out, _ = find(d, "--json", one)
                 rows = [json.loads(line) for line in out.splitlines()]
+                wrong = [fault for row in rows for fault in faults(schema("log"), row)]
+                t.ok(not wrong, "each line is as docs/schema/log.json", *wrong)
                 t.ok(code == 0 and [r["qid"] for r in rows] == [one] * len(rows) and rows[0]["ev"] == "accept" and rows[0]["rcpts"] == 2, "as JSON", out)
                 code, out, _ = find(d, "--since", "1h")
                 t.ok(code == 0 and one in out and two in out and refused in out, "all of a time", out)
+                wrong = [fault for line in find(d, "--since", "1h", "--json")[1].splitlines() for fault in faults(schema("log"), json.loads(line))]
+                t.ok(not wrong, "and of it each line, of whatever event", *wrong)
+                t.ok("rule=command-unknown" in out, "and what the protocol alone refuses", out)
                 for more in (("--until", str(int(time.time()) - 3600)), ("--since", "2100-01-01"), ("--since", "1h", "--until", "59m")):
                     t.equal(find(d, *more)[:2], (1, ""), f"{more}: nothing of another")
                 t.equal(find(d, "--address", "nobody@b.test")[:2], (1, ""), "nothing of nobody")

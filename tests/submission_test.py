@@ -102,8 +102,7 @@ def test_external(root, tap):
                         tap.equal(mua.command(PLAIN)[0], 235, f"EXTERNAL: {title}: a password does all the same")
             with Mua(daemon.address, by_address) as mua:
                 tap.equal(mua.command("AUTH EXTERNAL " + b64("bob"))[0], 535, "EXTERNAL: nobody acts for another user")
-            log = daemon.log()
-            tap.ok("user=alice@b.test mechanism=EXTERNAL tls=1" in log, "EXTERNAL: the log says who it was", log[-800:])
+            tap.ok(daemon.wait_log("user=alice@b.test mechanism=EXTERNAL tls=1"), "EXTERNAL: the log says who it was", daemon.log()[-800:])
 
 
 def send(mua, mail_from="alice@b.test", rcpt="user1@b.test", mail=MAIL):
@@ -221,9 +220,9 @@ def test_clientid(root, tap):
             tap.equal(codes, [250, 503, 250, 250, 334, 235, 503], "S4-121, S4-122, S4-124: once, before AUTH, discarded by RSET")
             tap.equal(send(mua), [250, 250, 354, 250], "S4-124: and then MAIL")
         stored = daemon.wait_mail()
+        device, accepted = daemon.wait_log(r"ev=auth ok=1 .* device=([0-9a-f]{64})"), daemon.wait_log(r"ev=accept .*")
         log = daemon.log()
-        device = re.search(r"ev=auth ok=1 .* device=([0-9a-f]{64})", log)
-        tap.ok(device and f"device={device[1]}" in re.search(r"ev=accept .*", log)[0], "S4-125: the log knows the device by an HMAC", log)
+        tap.ok(device and accepted and f"device={device[0]}" in accepted[0], "S4-125: the log knows the device by an HMAC", log)
         kept = b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file() and path.stat().st_size < 1 << 26)
         tap.ok(TOKEN.encode() not in kept and stored, "the token itself is nowhere: not in the log, the spool, the message")
 

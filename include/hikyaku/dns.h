@@ -71,6 +71,8 @@ struct hk_dns_answer {
 	size_t n;
 };
 
+/* false where records are counted and none are there: whoever is answered so says BUG. */
+bool hk_dns_answer_is_sound(const struct hk_dns_answer *);
 /* true for SERVFAIL, REFUSED, TIMEOUT and any rcode but NOERROR and NXDOMAIN: "try again", the RFCs' temperror. */
 bool hk_dns_is_failure(const struct hk_dns_answer *);
 /* NXDOMAIN, or NOERROR without records: RFC 7208's void lookup. */
@@ -106,7 +108,7 @@ enum hk_status hk_dns_answer_parse(struct hk_arena *, const struct hk_dns_questi
 /* hk_dns_question_format(q, id, out): the message that asks it of a resolver (RFC 1035 4.1): recursion desired, one question,
  * class IN. SYNTAX for a name that is none; out->failed beside that. */
 enum hk_status hk_dns_question_format(const struct hk_dns_question *, uint16_t id, struct hk_buf *out) HK_MUSTCHECK;
-/* hk_dns_answer_copy(a, from, ret): deep copy. */
+/* hk_dns_answer_copy(a, from, ret): deep copy. BUG for one that is not sound. */
 enum hk_status hk_dns_answer_copy(struct hk_arena *, const struct hk_dns_answer *from, struct hk_dns_answer *ret) HK_MUSTCHECK;
 
 /* ---- evidence: the answers that a verdict used, as a value ---------------------- */

@@ -217,5 +217,7 @@ enum hk_status hk_dkim_lookups_answer(
 
 	if (!lookup || answer->question.type != HK_DNS_TXT)
 		return HK_NOTFOUND;
+	if (!hk_dns_answer_is_sound(answer))
+		return HK_BUG;
 	return lookup->is_answered ? HK_OK : hk_dkim_lookup_answer(l->arena, lookup, answer);
 }

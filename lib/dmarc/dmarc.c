@@ -525,6 +525,8 @@ enum hk_status hk_dmarc_answer(struct hk_dmarc *d, const struct hk_dns_answer *a
 	const struct hk_dns_question *q = &answer->question;
 	struct dmarc_lookup *l;
 
+	if (!hk_dns_answer_is_sound(answer))
+		return HK_BUG;
 	if (q->type == HK_DNS_CNAME && hk_slice_eq(q->name, d->author) && d->existence_handed_out) {
 		if (d->existence == EXISTS_ASKED)
 			d->existence = hk_dns_is_failure(answer)          ? EXISTS_UNKNOWN

@@ -34,6 +34,8 @@ enum hk_status hk_dns_answer_copy(
 	struct hk_dns_answer copy = *from;
 	enum hk_status status;
 
+	if (!hk_dns_answer_is_sound(from))
+		return HK_BUG;
 	copy.rr = NULL;
 	status = hk_arena_dup(a, from->question.name, &copy.question.name);
 	if (status == HK_OK && from->n)

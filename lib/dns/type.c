@@ -76,6 +76,11 @@ bool hk_dns_is_failure(const struct hk_dns_answer *answer)
 	return answer->rcode != HK_DNS_NOERROR && answer->rcode != HK_DNS_NXDOMAIN;
 }
 
+bool hk_dns_answer_is_sound(const struct hk_dns_answer *answer)
+{
+	return answer->rr || !answer->n;
+}
+
 bool hk_dns_is_void(const struct hk_dns_answer *answer)
 {
 	return answer->rcode == HK_DNS_NXDOMAIN || (answer->rcode == HK_DNS_NOERROR && answer->n == 0);

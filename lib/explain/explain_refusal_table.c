@@ -169,6 +169,8 @@ static const struct words {
 	R(CLIENT_RECIPIENTS) = {"この接続元からの受信者が多すぎます。時間をおいてください", WAIT_LONGER, ITEM_FREE, "client-recipients"},
 	R(UNKNOWN_RECIPIENTS) = {"このセッションで指定された、存在しない受信者が多すぎます", CLEAN_LIST, ITEM_FREE, "unknown-recipients"},
 	R(SERVER_FULL) = {"このサーバのセッション数が上限です。時間をおいてください", WAIT, ITEM, "sessions"},
+	R(SERVER_BUSY) = {"接続が処理能力を超えています。時間をおいてください", WAIT, ITEM, "overload-wait"},
+	R(MAIL_BUSY) = {"メールが保存の速さを超えています。時間をおいてください", WAIT, ITEM, "overload-wait"},
 	R(USER_CONNECTIONS) = {"この利用者の同時接続が多すぎます", WAIT_LONGER, ITEM_USERS, "user-connections"},
 	R(USER_MESSAGES) = {"この利用者のメールが多すぎます。時間をおいてください", WAIT_LONGER, ITEM_USERS, "user-messages"},
 	R(USER_RECIPIENTS) = {"この利用者の受信者が多すぎます。時間をおいてください", WAIT_LONGER, ITEM_USERS, "user-recipients"},

@@ -131,6 +131,10 @@
 	    "RFC 5321 7.8")                                                                                           \
 	X(SERVER_FULL, "server-full", 421, "4.3.2", "Too many sessions at this host, come back later",                \
 	    "RFC 5321 4.2.2")                                                                                         \
+	X(SERVER_BUSY, "server-busy", 421, "4.3.2", "More clients come than this host can serve now, come back later",        \
+	    "RFC 5321 4.2.2")                                                                                         \
+	X(MAIL_BUSY, "mail-busy", 452, "4.4.5", "More mail comes than this host can store now, try again later",              \
+	    "RFC 3463 3.5")                                                                                           \
 	X(USER_CONNECTIONS, "user-connections", 421, "4.7.0", "Too many sessions of this user at once",               \
 	    "RFC 5321 7.8")                                                                                           \
 	X(USER_MESSAGES, "user-messages", 450, "4.7.1", "Too many messages of this user, try again later",            \

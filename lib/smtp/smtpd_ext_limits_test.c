@@ -253,7 +253,7 @@ static void an_exchange_is_cancelled_by_the_end_of_the_session(void **state)
 	harness_done(&h);
 }
 
-/* RFC 3461 4: what is written is what is read again. */
+/* RFC 3461 4, SEC-61: what is written is what is read again. */
 static void xtext_comes_back_as_it_was(void **state)
 {
 	uint8_t bytes[256];

@@ -212,6 +212,8 @@ enum hk_status hk_spf_answer(struct hk_spf *q, const struct hk_dns_answer *answe
 	if (q->waiting == HK_SPF_IDLE || answer->question.type != q->question.type ||
 	    !hk_slice_eq_nocase(answer->question.name, q->question.name))
 		return HK_NOTFOUND;
+	if (!hk_dns_answer_is_sound(answer))
+		return HK_BUG;
 	status = hk_dns_answer_copy(q->a, answer, &q->answer);
 	if (status != HK_OK)
 		return q->failed = status;

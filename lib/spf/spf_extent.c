@@ -4,9 +4,10 @@
  */
 #include <string.h>
 
+#include "lib/base/base_internal.h"
 #include "spf_internal.h"
 
-enum { RANGES_MAX = 16384, WIDTH_MAX = 16, DIGITS_MAX = 40, FIRST_ROOM = 16 };
+enum { RANGES_MAX = 16384, WIDTH_MAX = 16, DIGITS_MAX = 40, FIRST_ROOM = 16, MAPPED_BITS = 96 };
 
 struct range {
 	uint8_t first[WIDTH_MAX], last[WIDTH_MAX]; /* both within; IPv4 in the first four octets */
@@ -152,7 +153,12 @@ static void match_network(struct hk_spf_extent *q, const struct hk_ip *ip, unsig
 {
 	size_t i, width = ip->family == 6 ? 16 : 4;
 	struct range r = {{0}, {0}};
+	struct hk_ip plain = *ip;
 
+	/* 5, 5.6: a client of this form counts as IPv4, so no network of IPv6 has it; in a larger one they are few */
+	hk_ip_unmap(&plain);
+	if (plain.family != ip->family && bits >= MAPPED_BITS)
+		return;
 	for (i = 0; i < width; i++) {
 		unsigned left = bits > i * 8 ? bits - (unsigned)i * 8 : 0;
 		unsigned host = left >= 8 ? 0 : 0xffu >> left;

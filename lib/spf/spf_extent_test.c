@@ -32,7 +32,9 @@ static const char zone_text[] =
     "edge.test. TXT \"v=spf1 ip4:10.0.0.0/16 ip6:2001:db8::/32 -all\"\n"
     "edge4.test. TXT \"v=spf1 ip4:10.0.0.0/16 ip4:192.0.2.1 -all\"\n"
     "edge6.test. TXT \"v=spf1 ip6:2001:db8::/32 ip6:2001:db9:: -all\"\n"
-    "mapped.test. TXT \"v=spf1 ip6:::ffff:192.0.2.0/120 -all\"\n";
+    "mapped.test. TXT \"v=spf1 ip6:::ffff:192.0.2.0/120 a:host.mapped.test -all\"\nhost.mapped.test. AAAA ::ffff:192.0.2.1\n"
+    "beside.test. TXT \"v=spf1 ip6:::fffe:192.0.2.0/120 -all\"\n"
+    "around.test. TXT \"v=spf1 ip6:::/32 -all\"\n";
 
 #define TWO_128 "340282366920938463463374607431768211456"
 #define TWO_127 "170141183460469231731687303715884105728"
@@ -70,7 +72,9 @@ static const struct row {
     {"edge.test", HK_SPF_PASS, 65536, TWO_96, false, false},
     {"edge4.test", HK_SPF_PASS, 65537, "0", false, true},
     {"edge6.test", HK_SPF_PASS, 0, "79228162514264337593543950337", false, true},
-    {"mapped.test", HK_SPF_PASS, 0, "256", false, false},
+    {"mapped.test", HK_SPF_PASS, 0, "0", false, false}, /* a client of this form is an IPv4 client (RFC 7208 5) */
+    {"beside.test", HK_SPF_PASS, 0, "256", false, false},
+    {"around.test", HK_SPF_PASS, 0, TWO_96, false, false},
 };
 
 static struct hk_zone *read_zone(struct hk_arena *a)

@@ -199,6 +199,8 @@ enum hk_status hk_verify_answer(struct hk_verify *v, const struct hk_dns_answer 
 
 	if (!q || !q->handed_out)
 		return HK_NOTFOUND;
+	if (!hk_dns_answer_is_sound(answer))
+		return HK_BUG;
 	if (q->answer)
 		return HK_OK;
 	/* From was read without it; a replay, which has all answers from the beginning, must not read it with it */

@@ -2,10 +2,11 @@
 """Delivery status notifications (RFC 3461, 3464) over Postfix and Exim and back: what was asked goes on, and whoever must report does."""
 
 import email
+import json
 import re
 
-from harness import wait_until
-from wire import PLAIN
+from harness import RELAY, Daemon, fresh_address, hikyaku, wait_until
+from wire import PLAIN, PORT
 
 ORIGINAL = "rfc822;orig+2Bx@first.test"  # what ORCPT says: orig+x@first.test
 ENVID = " ENVID=e+2B1"
@@ -37,14 +38,14 @@ class Reports:
 
     # from us: the peer is the last one that knows DSN, and reports to a sender of ours
 
-    def send(self, *notify, domain):
+    def send(self, *notify, domain, to=None):
         """One message with ENVID and RET=HDRS to as many recipients; gives (sender, recipients)."""
         self.count += 1
         self.world.to_peer[self.key].clear()
         self.world.to_us.clear()
         sender = f"dsn{self.key}{self.count}"
         rcpts = [f"{word.split(',')[0].lower()}{self.count}@{self.key}.{domain}" for word in notify]
-        self.inject(self.world.relay_address, PLAIN, [(rcpt, f" NOTIFY={word} ORCPT={ORIGINAL}") for rcpt, word in zip(rcpts, notify)],
+        self.inject(to or self.world.relay_address, PLAIN, [(rcpt, f" NOTIFY={word} ORCPT={ORIGINAL}") for rcpt, word in zip(rcpts, notify)],
                     mail_from=f"{sender}@{self.key}.ours.test", parameters=" RET=HDRS" + ENVID)
         return sender, rcpts
 
@@ -103,6 +104,23 @@ class Reports:
             return "FAILED", "there is a report for NEVER"
         return result
 
+    def drained(self, *notify, action, domain):
+        """The spool of a server that is gone, handed over by `hikyaku queue drain`: the peer reports as if that server had given it the mail."""
+        root = self.world.root / f"drained-{self.key}-{action}"
+        root.mkdir()
+        root.chmod(0o755)
+        with Daemon(root, RELAY, f"route * {{ via smtp {fresh_address()}:{PORT}; }}", retry="1h", lifetime="1d") as gone:
+            sender, rcpts = self.send(*notify, domain=domain, to=gone.address)
+        status, out, err = hikyaku("queue", "drain", "--spool", root / "spool", "--to", f"{self.world.to_peer[self.key].address}:{PORT}", "--tls", "off",
+                                   "--helo", "hikyaku.test", "--json")
+        rows = [json.loads(line) for line in out.splitlines()]
+        if status or rows[-1].get("messages") != 1 or rows[-1].get("reports"):
+            return "FAILED", f"exit status {status}: {out!r} {err}"
+        result = self.reported(sender, rcpts[-1], action)
+        if result[0] != "FAILED" and (wrong := self.went_on(*notify)):
+            return "FAILED", wrong
+        return result
+
     # to us: we are the last one, and report to a sender behind the peer
 
     def send_to_us(self, *notify, domain):
@@ -136,5 +154,8 @@ class Reports:
         self.add("from us", "DSN, NOTIFY=SUCCESS, behind it DSN", self.passed_on)
         self.add("from us", "DSN, NOTIFY=FAILURE; none for NOTIFY=NEVER before it", lambda: self.failure_and_never(False))
         self.add("from us", "DSN, NOTIFY=NEVER and NOTIFY=FAILURE in one message", lambda: self.failure_and_never(True))
+        self.add("from us (hikyaku queue drain)", "DSN, NOTIFY=SUCCESS, behind it no DSN", lambda: self.drained("SUCCESS", action="relayed", domain="nodsn.test"))
+        self.add("from us (hikyaku queue drain)", "DSN, NOTIFY=NEVER and NOTIFY=FAILURE in one message",
+                 lambda: self.drained("NEVER", "FAILURE", action="failed", domain="refused.test"))
         self.add("to us", "DSN, NOTIFY=SUCCESS", self.success_to_us)
         self.add("to us", "DSN, NOTIFY=NEVER and NOTIFY=FAILURE in one message", self.failure_to_us)
