@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/id_map.h"
 
 enum { ROOM_FIRST = 64 };
 
+/* Fibonacci hashing: the low bits of ids are counters, the high ones time. */
+static uint64_t mix(uint64_t id)
+{
+	return id * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 static size_t home(const struct hk_id_map *m, uint64_t id)
 {
-	/* Fibonacci hashing: the low bits of ids are counters, the high ones time */
-	return (size_t)(id * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (m->room - 1);
+	return (size_t)(mix(id) >> 20) & (m->room - 1);
+}
+
+static uint8_t tag_of(uint64_t id)
+{
+	return (uint8_t)(mix(id) >> 57 | 0x80);
 }
 
 static uint64_t id_of(const void *value)
@@ -23,18 +34,32 @@ void hk_id_map_done(struct hk_id_map *m)
 }
 
 /* The slot of id, or the empty one where it would go. */
-static void **seek(const struct hk_id_map *m, uint64_t id)
+static size_t seek(const struct hk_id_map *m, uint64_t id)
 {
 	size_t i = home(m, id);
+	uint8_t tag = tag_of(id);
 
-	while (m->slot[i] && id_of(m->slot[i]) != id)
+	while (m->tag[i] && (m->tag[i] != tag || id_of(m->slot[i]) != id))
 		i = (i + 1) & (m->room - 1);
-	return &m->slot[i];
+	return i;
+}
+
+static void *get(const struct hk_id_map *m, size_t i)
+{
+	return m->tag[i] ? m->slot[i] : NULL;
 }
 
 void *hk_id_map_get(const struct hk_id_map *m, uint64_t id)
 {
-	return m->room ? *seek(m, id) : NULL;
+	return m->room ? get(m, seek(m, id)) : NULL;
+}
+
+static void put(struct hk_id_map *m, void *value)
+{
+	size_t i = seek(m, id_of(value));
+
+	m->slot[i] = value;
+	m->tag[i] = tag_of(id_of(value));
 }
 
 static enum hk_status grow(struct hk_id_map *m)
@@ -42,12 +67,14 @@ static enum hk_status grow(struct hk_id_map *m)
 	struct hk_id_map more = {.room = m->room ? m->room * 2 : ROOM_FIRST, .n = m->n};
 	size_t i;
 
-	more.slot = calloc(more.room, sizeof *more.slot);
+	more.slot = malloc(more.room * (sizeof *more.slot + sizeof *more.tag));
 	if (!more.slot)
 		return HK_NOMEM;
+	more.tag = (uint8_t *)(more.slot + more.room);
+	memset(more.tag, 0, more.room);
 	for (i = 0; i < m->room; i++)
-		if (m->slot[i])
-			*seek(&more, id_of(m->slot[i])) = m->slot[i];
+		if (m->tag[i])
+			put(&more, m->slot[i]);
 	free(m->slot);
 	*m = more;
 	return HK_OK;
@@ -58,31 +85,30 @@ enum hk_status hk_id_map_put(struct hk_id_map *m, void *value)
 	/* at most three quarters full, so a search ends soon */
 	if (m->n >= m->room / 4 * 3 && grow(m) != HK_OK)
 		return HK_NOMEM;
-	*seek(m, id_of(value)) = value;
+	put(m, value);
 	m->n++;
 	return HK_OK;
 }
 
 void *hk_id_map_remove(struct hk_id_map *m, uint64_t id)
 {
-	void **slot = m->room ? seek(m, id) : NULL;
-	void *value = slot ? *slot : NULL;
-	size_t hole, i;
+	size_t hole = m->room ? seek(m, id) : 0, i;
+	void *value = m->room ? get(m, hole) : NULL;
 
 	if (!value)
 		return NULL;
 	/* linear probing without tombstones: what could not be found across the hole moves into it
 	 */
-	hole = (size_t)(slot - m->slot);
-	for (i = (hole + 1) & (m->room - 1); m->slot[i]; i = (i + 1) & (m->room - 1)) {
+	for (i = (hole + 1) & (m->room - 1); m->tag[i]; i = (i + 1) & (m->room - 1)) {
 		size_t from_home = (i - home(m, id_of(m->slot[i]))) & (m->room - 1);
 
 		if (from_home >= ((i - hole) & (m->room - 1))) {
 			m->slot[hole] = m->slot[i];
+			m->tag[hole] = m->tag[i];
 			hole = i;
 		}
 	}
-	m->slot[hole] = NULL;
+	m->tag[hole] = 0;
 	m->n--;
 	return value;
 }
@@ -90,7 +116,7 @@ void *hk_id_map_remove(struct hk_id_map *m, uint64_t id)
 void *hk_id_map_each(const struct hk_id_map *m, size_t *i)
 {
 	while (*i < m->room) {
-		void *value = m->slot[(*i)++];
+		void *value = get(m, (*i)++);
 
 		if (value)
 			return value;

@@ -10,7 +10,8 @@
 
 /* zeroed: empty */
 struct hk_id_map {
-	void **slot;    /* NULL: empty */
+	void **slot;    /* room of them */
+	uint8_t *tag;   /* of each: a few bits of its id's hash, so that what is another's is hardly ever looked at; 0: empty */
 	size_t n, room; /* room: a power of two, or 0 */
 };
 
