@@ -25,7 +25,8 @@ def cost(root, message, zone="", arguments=(), command=("verify",)):
     """Exit status, CPU seconds, KiB."""
     (root / "zone").write_text(zone)
     (root / "m.eml").write_bytes(message)
-    process = subprocess.Popen([BUILD / "hikyaku", *command, "--json", "--dns", root / "zone", *arguments, root / "m.eml"],
+    dns = () if command == ("authres",) else ("--dns", root / "zone")  # it reads, and asks nobody
+    process = subprocess.Popen([BUILD / "hikyaku", *command, "--json", *dns, *arguments, root / "m.eml"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = process.stderr.read().decode(errors="replace")
     _, status, usage = os.wait4(process.pid, 0)
