@@ -2,6 +2,8 @@
  *
  * role_fetch.c - the process that fetches MTA-STS policies: channels from the supervisor, each with a thread.
  */
+#include <unistd.h>
+
 #include "daemon/roles.h"
 #include "io/fetch.h"
 
@@ -14,6 +16,7 @@ static void take_message(void *with, const struct hk_control *m)
 
 int role_fetch(void)
 {
-	/* threads may still fetch when it returns: the process ends, and they with it */
-	return role_serve(ROLE_FETCH, take_message, NULL);
+	/* Threads may still fetch when it returns: the process ends, and they with it. What libraries do at
+	 * an exit would take away from under them what they use. */
+	_exit(role_serve(ROLE_FETCH, take_message, NULL));
 }

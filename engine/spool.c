@@ -72,10 +72,7 @@ static enum hk_status take_lock(struct hk_spool *s)
 		s->lock = -1;
 		return status;
 	}
-	status = s->disk->ops->lock(s->disk, s->lock);
-	if (status == HK_BUSY)
-		hk_logf(s->log, HK_LOG_ERROR, "spool: %s is held by another process", s->dir);
-	return status;
+	return s->disk->ops->lock(s->disk, s->lock);
 }
 
 /* Every name that a kill may have left pending is made durable before anything relies on it. */
@@ -153,8 +150,9 @@ enum hk_status hk_spool_open(struct hk_disk *disk, const struct hk_spool_options
 		return HK_NOMEM;
 	status = open_all(s);
 	if (status != HK_OK) {
-		hk_logf(log, HK_LOG_ERROR, "spool: %s cannot be opened: %s%s", o->dir,
-		    hk_status_text(status), hk_spool_why(disk, status).text);
+		if (status != HK_BUSY) /* another process has it: the caller says so, or waits */
+			hk_logf(log, HK_LOG_ERROR, "spool: %s cannot be opened: %s%s", o->dir,
+			    hk_status_text(status), hk_spool_why(disk, status).text);
 		hk_spool_close(s);
 		return status;
 	}

@@ -257,14 +257,15 @@ enum hk_status hk_fetch_serve_apart(int fd)
 	int *argument = malloc(sizeof *argument);
 	pthread_t thread;
 
-	if (argument) {
+	/* here, where no other thread is at it: the process may end while the new one still begins */
+	if (argument && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
 		*argument = fd;
 		if (pthread_create(&thread, NULL, serve_channel, argument) == 0) {
 			pthread_detach(thread);
 			return HK_OK;
 		}
-		free(argument);
 	}
+	free(argument);
 	close(fd);
 	return HK_NOMEM;
 }
