@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,21 +14,12 @@ HERE = Path(__file__).resolve().parent
 os.environ.setdefault("HIKYAKU_BUILD", str(HERE.parent / "build"))
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
-from harness import BUILD, PORT, Daemon, Dns, Smtp, enter_namespaces, fresh_address, prepare_namespaces, wait_until  # noqa: E402
+from harness import BUILD, PORT, Daemon, Dns, Smtp, fresh_address, wait_until  # noqa: E402
+from rig import apart, field, load, say, waiting  # noqa: E402
 
 LISTENER = "listen in { address %(address)s:%(port)d; role relay; relay-from 127.0.0.0/8; reject-early-talkers off; }"
 # a server asks who a client is, and an answer that never comes would be measured
 CLIENT = {("1.0.0.127.in-addr.arpa", "PTR"): ["client.bench.test"], ("client.bench.test", "A"): ["127.0.0.1"]}
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def resident(pid):
-    """MiB."""
-    row = next(row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS:"))
-    return int(row.split()[1]) / 1024
 
 
 def processor_time(pid):
@@ -43,20 +33,10 @@ def on_disk(folder):
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
-def waiting(socket):
-    """How many messages the server says that it has; None: it does not answer yet."""
-    done = subprocess.run([BUILD / "hikyaku", "queue", "shape", "--json", "--socket", socket], capture_output=True, text=True, check=False)
-    if done.returncode:
-        return None
-    return sum(json.loads(row).get("total", 0) for row in done.stdout.splitlines())
-
-
 def fill(daemon, options):
-    done = subprocess.run([BUILD / "hikyaku", "load", "--to", f"{daemon.address}:{PORT}", "--connections", "100", "--messages", str(options.messages),
-                           "--size", str(options.size), "--rcpt", "user%n@away.test", "--json"], capture_output=True, text=True, check=False)
-    sent = json.loads(done.stdout or "{}")
+    sent = load(daemon.address, "--connections", 100, "--messages", options.messages, "--size", options.size, "--rcpt", "user%n@away.test", patience=600)
     if sent.get("accepted") != options.messages:
-        raise RuntimeError(f"not all were taken: {sent} {done.stderr} {daemon.log()[-1000:]}")
+        raise RuntimeError(f"not all were taken: {sent} {daemon.log()[-1000:]}")
     return sent["accepted_per_s"]
 
 
@@ -66,12 +46,12 @@ def measure(options, root):
                     accept=None, hostname="hikyaku.test", operator_socket=str(socket), resolver=dns.where)
     row = {"messages": options.messages, "size": options.size}
     with daemon:
-        before = resident(daemon.pids()["mta"])
+        before = field(daemon.pids()["mta"], "VmRSS:")
         row["accepted_per_s"] = round(fill(daemon, options))
         say(f"{options.messages} taken, {row['accepted_per_s']}/s")
-        wait_until(lambda: waiting(socket) == options.messages, 60)
+        wait_until(lambda: waiting(daemon) == options.messages, 60)
         time.sleep(5)
-        row["octets_each_in_memory"] = round((resident(daemon.pids()["mta"]) - before) * 1048576 / options.messages)
+        row["octets_each_in_memory"] = round((field(daemon.pids()["mta"], "VmRSS:") - before) * 1048576 / options.messages)
     row["octets_each_on_disk"] = round(on_disk(root / "spool") / options.messages)
     began = time.monotonic()
     daemon.start(wait=False)
@@ -85,10 +65,10 @@ def measure(options, root):
     if not wait_until(lambda: "ev=indexed messages=" in daemon.log(), 600, 0.01):
         raise RuntimeError(f"what waits is not read: {daemon.log()[-1000:]}")
     row["indexed_s"], row["indexed_cpu_s"] = round(time.monotonic() - began, 2), processor_time(daemon.pids()["mta"])
-    if not wait_until(lambda: waiting(socket) == options.messages + 1, 600):
-        raise RuntimeError(f"{waiting(socket)} wait, of {options.messages + 1}")
+    if not wait_until(lambda: waiting(daemon) == options.messages + 1, 600):
+        raise RuntimeError(f"{waiting(daemon)} wait, of {options.messages + 1}")
     row["told_s"] = round(time.monotonic() - began, 2)
-    row["resident_mb"] = round(resident(daemon.pids()["mta"]), 1)
+    row["resident_mib"] = round(field(daemon.pids()["mta"], "VmRSS:"), 1)
     daemon.stop()
     return row
 
@@ -99,18 +79,9 @@ def main():
     parser.add_argument("--size", type=int, default=600, metavar="OCTETS", help="of each (default: 600)")
     parser.add_argument("--json", action="store_true", help="one object")
     options = parser.parse_args()
-    if os.getuid():
-        say("bench: it must be started by root")
+    row = apart(options, measure)
+    if row is None:
         return 3
-    why = enter_namespaces()
-    if why:
-        say(f"bench: {why}")
-        return 3
-    prepare_namespaces()
-    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        row = measure(options, root)
     print(json.dumps(row, indent=1) if options.json else "\n".join(f"{key:24} {value}" for key, value in row.items()))
     return 0
 

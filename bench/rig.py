@@ -157,6 +157,18 @@ def write_part(place, part, lines):
     place.write_text(re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: new, text, flags=re.S), encoding="utf-8")
 
 
+def apart(options, measure):
+    """What measure(options, folder) gives, as root, in a network and a folder of its own; None, and why is said, where that cannot be."""
+    why = "it must be started by root" if os.getuid() else enter_namespaces()
+    if why:
+        say(f"bench: {why}")
+        return None
+    prepare_namespaces()
+    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:  # a disk, where /tmp may be none
+        Path(folder).chmod(0o755)
+        return measure(options, Path(folder))
+
+
 def main(name, about, measure, figures, arguments=()):
     """measure: (options, folder) -> rows. arguments: (option, what add_argument takes) each. The exit status; 1: a goal was not reached."""
     parser = argparse.ArgumentParser(prog=f"./dev bench {name}", description=about)
@@ -165,18 +177,10 @@ def main(name, about, measure, figures, arguments=()):
     parser.add_argument("--json", action="store_true", help="one array of rows")
     parser.add_argument("--write", action="store_true", help="docs/performance.md is made anew from this run")
     options = parser.parse_args()
-    if os.getuid():
-        say("bench: it must be started by root")
-        return 3
-    why = enter_namespaces()
-    if why:
-        say(f"bench: {why}")
-        return 3
-    prepare_namespaces()
     load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:  # a disk, where /tmp may be none
-        Path(folder).chmod(0o755)
-        rows = measure(options, Path(folder))
+    rows = apart(options, measure)
+    if rows is None:
+        return 3
     for text in figures.text(rows):
         print(text, file=sys.stderr if options.json else sys.stdout)
     if options.json:

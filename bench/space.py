@@ -6,9 +6,7 @@ Needs root, and makes a network of its own."""
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,21 +14,15 @@ HERE = Path(__file__).resolve().parent
 os.environ.setdefault("HIKYAKU_BUILD", str(HERE.parent / "build"))
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
-from backlog import LISTENER, on_disk, say  # noqa: E402
-from harness import BUILD, PORT, Daemon, enter_namespaces, fresh_address, is_listening, prepare_namespaces, wait_until  # noqa: E402
+from backlog import LISTENER, on_disk  # noqa: E402
+from harness import PORT, Daemon, wait_until  # noqa: E402
+from rig import Sink, apart, start_load  # noqa: E402
 
 ROUTES = "route away.test { via smtp %s:%d; tls off; } route here.test { via smtp %s:%d; tls off; }"
 
 
-def sink(address, *options):
-    process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", f"{address}:{PORT}", *options], stdout=subprocess.DEVNULL)
-    wait_until(lambda: is_listening(address, PORT))
-    return process
-
-
 def load(daemon, options, domain, messages):
-    return subprocess.Popen([BUILD / "hikyaku", "load", "--to", f"{daemon.address}:{PORT}", "--connections", str(options.connections), "--messages",
-                             str(messages), "--size", str(options.size), "--rcpt", f"user%n@{domain}", "--json"], stdout=subprocess.DEVNULL)
+    return start_load(daemon.address, "--connections", options.connections, "--messages", messages, "--size", options.size, "--rcpt", f"user%n@{domain}")
 
 
 def taken(root):
@@ -47,9 +39,8 @@ def settle(daemon, options):
 
 
 def measure(options, root):
-    away, here = fresh_address(), fresh_address()
-    sinks = [sink(away, "--defer", "100"), sink(here)]
-    daemon = Daemon(root, LISTENER, ROUTES % (away, PORT, here, PORT), single=False, workers=None, retry="1h", lifetime="5d", accept=None,
+    away, here = Sink("--defer", 100), Sink()
+    daemon = Daemon(root, LISTENER, ROUTES % (away.address, PORT, here.address, PORT), single=False, workers=None, retry="1h", lifetime="5d", accept=None,
                     hostname="hikyaku.test")
     row = {"messages": options.messages, "size": options.size, "connections": options.connections, "delivered": options.delivered}
     with daemon:
@@ -65,8 +56,8 @@ def measure(options, root):
         row["later"] = taken(root)
         row["octets_each"] = round(row["later"] / options.messages)
         row["live_share"] = round(options.messages * options.size / row["later"], 3)
-    for process in sinks:
-        process.terminate()
+    away.stop()
+    here.stop()
     return row
 
 
@@ -79,18 +70,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, metavar="S", help="from the last commit until it is measured (default: 60)")
     parser.add_argument("--json", action="store_true", help="one object")
     options = parser.parse_args()
-    if os.getuid():
-        say("bench: it must be started by root")
+    row = apart(options, measure)
+    if row is None:
         return 3
-    why = enter_namespaces()
-    if why:
-        say(f"bench: {why}")
-        return 3
-    prepare_namespaces()
-    with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        row = measure(options, root)
     print(json.dumps(row, indent=1) if options.json else "\n".join(f"{key:24} {value}" for key, value in row.items()))
     return 0
 

@@ -6,26 +6,6 @@
 #include "engine/owner_rig.h"
 #include "tests/unit.h"
 
-enum { ANSWER_MOST = 1024 * 1024 };
-
-/* Asks, steps once, and takes the answer; NULL when it does not come with that step. */
-static struct hk_queue_call *ask(struct rig *r, enum hk_queue_verb verb, uint64_t *id, size_t n)
-{
-	struct hk_queue_call *c = hk_queue_call_new(verb, ANSWER_MOST);
-	struct hk_order order;
-
-	assert_non_null(c);
-	c->id = id;
-	c->n_ids = n;
-	hk_owner_call(r->owner, c);
-	hk_owner_step(r->owner, &r->now);
-	if (!next_order(r, &order))
-		return NULL;
-	assert_int_equal(order.type, HK_ORDER_CALLED);
-	assert_ptr_equal(order.call, c);
-	return c;
-}
-
 static void ask_of(struct rig *r, enum hk_queue_verb verb, uint64_t id, size_t done)
 {
 	struct hk_queue_call *c = ask(r, verb, &id, 1);

@@ -4,7 +4,7 @@
 #include "engine/owner_rig.h"
 #include "tests/unit.h"
 
-enum { ANSWER_MOST = 1024 * 1024, MESSAGES = 5 };
+enum { MESSAGES = 5 };
 
 /* Five messages, tried once and deferred; then a server that reads one of them in a step. The first step is still to come. */
 static void start_unread(struct rig *r)
@@ -39,23 +39,6 @@ static void read_all(struct rig *r)
 		pass(r, 0);
 	}
 	assert_int_equal(r->owner->unread, 0);
-}
-
-/* Asks and steps once; NULL when the answer does not come with that step. */
-static struct hk_queue_call *ask(struct rig *r, enum hk_queue_verb verb, uint64_t *id, size_t n)
-{
-	struct hk_queue_call *c = hk_queue_call_new(verb, ANSWER_MOST);
-	struct hk_order order;
-
-	assert_non_null(c);
-	c->id = id;
-	c->n_ids = n;
-	hk_owner_call(r->owner, c);
-	hk_owner_step(r->owner, &r->now);
-	if (!next_order(r, &order))
-		return NULL;
-	assert_int_equal(order.type, HK_ORDER_CALLED);
-	return order.call;
 }
 
 static void ask_of(struct rig *r, enum hk_queue_verb verb, uint64_t id)
