@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <hikyaku/names.h>
+
 #include "drain.h"
 #include "flags.h"
 #include "queue.h"
@@ -16,6 +18,9 @@ struct queue {
 	const char *socket, *domain;
 	bool all, json, help;
 	struct hk_buf out;
+	struct hk_arena arena; /* of the domain */
+	uint64_t *id;          /* each once */
+	size_t n_ids;
 	struct queue_shape *shape;
 	const char *action;
 };
@@ -94,47 +99,56 @@ static void say_count(struct queue *q, uint64_t count)
 
 /* ---- what is asked ---------------------------------------------------------------- */
 
-/* As many ids as one request takes, until all were asked for. */
-static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, const struct flag_words *words, uint64_t *ret_count)
+static bool read_ids(struct queue *q, const struct flag_words *words)
 {
-	static uint64_t id[HK_QUEUE_IDS_MAX];
+	static uint64_t id[WORDS_ROOM];
+
+	for (q->n_ids = 0; q->n_ids + 1 < words->n; q->n_ids++)
+		if (hk_mail_id_parse(hk_slice_str(words->word[q->n_ids + 1]), &id[q->n_ids]) != HK_OK) {
+			cli_complain("no queue id", words->word[q->n_ids + 1]);
+			return false;
+		}
+	q->id = id;
+	q->n_ids = hk_operator_ids_once(id, q->n_ids);
+	return true;
+}
+
+/* As many ids as one request takes, until all were asked for. */
+static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, uint64_t *ret_count)
+{
 	uint64_t done = 0;
 	enum cli_exit code = CLI_OK;
-	size_t i = 1;
+	size_t i;
 
-	r->id = id;
-	while (code == CLI_OK && i < words->n) {
-		for (r->n_ids = 0; i < words->n && r->n_ids < HK_QUEUE_IDS_MAX; i++)
-			if (hk_mail_id_parse(hk_slice_str(words->word[i]), &id[r->n_ids++]) != HK_OK) {
-				cli_complain("no queue id", words->word[i]);
-				return CLI_USAGE;
-			}
+	for (i = 0; code == CLI_OK && i < q->n_ids; i += r->n_ids) {
+		r->id = q->id + i;
+		r->n_ids = q->n_ids - i < HK_QUEUE_IDS_MAX ? q->n_ids - i : HK_QUEUE_IDS_MAX;
 		code = queue_ask(q->socket, r, see, q, &done);
 		*ret_count += done;
 	}
 	return code;
 }
 
-static enum cli_exit ask(struct queue *q, struct hk_operator_request *r, const struct flag_words *words)
+static enum cli_exit ask(struct queue *q, struct hk_operator_request *r)
 {
 	bool is_look = r->verb == HK_QUEUE_LIST || r->verb == HK_QUEUE_SHOW;
 	enum cli_exit code;
 	uint64_t count = 0;
 
-	if (q->domain)
-		r->domain = hk_slice_str(q->domain);
+	if (q->domain && hk_names_alabel(&q->arena, hk_slice_str(q->domain), &r->domain) != HK_OK)
+		r->domain = hk_slice_str(q->domain); /* the server knows what to do with it */
 	r->all = q->all;
-	code = words->n > 1 ? ask_ids(q, r, words, &count) : queue_ask(q->socket, r, see, q, &count);
+	code = q->n_ids ? ask_ids(q, r, &count) : queue_ask(q->socket, r, see, q, &count);
 	if (code == CLI_OK && !is_look)
 		say_count(q, count);
-	if (code == CLI_OK && words->n > 1 && count < words->n - 1) {
+	if (code == CLI_OK && count < q->n_ids) {
 		cli_complain("not all of these messages are in the queue", NULL);
 		code = CLI_FAIL;
 	}
 	return code;
 }
 
-static enum cli_exit shape(struct queue *q, const struct flag_words *words)
+static enum cli_exit shape(struct queue *q)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	enum cli_exit code;
@@ -143,7 +157,7 @@ static enum cli_exit shape(struct queue *q, const struct flag_words *words)
 	q->shape = queue_shape_new((int64_t)time(NULL));
 	if (!q->shape)
 		return cli_answer_failed(HK_NOMEM);
-	code = ask(q, &r, words);
+	code = ask(q, &r);
 	r = (struct hk_operator_request){.verb = HK_QUEUE_HOPS};
 	if (code == CLI_OK)
 		code = queue_ask(q->socket, &r, see, q, &count);
@@ -185,7 +199,9 @@ static enum cli_exit run(struct queue *q, const struct flag_words *words)
 		cli_complain("this is not what queue takes; see hikyaku queue --help", q->action);
 		return CLI_USAGE;
 	}
-	return is_shape ? shape(q, words) : ask(q, &r, words);
+	if (!read_ids(q, words))
+		return CLI_USAGE;
+	return is_shape ? shape(q) : ask(q, &r);
 }
 
 enum cli_exit cli_queue(char **argv)
@@ -204,7 +220,9 @@ enum cli_exit cli_queue(char **argv)
 		return CLI_OK;
 	}
 	hk_buf_init(&q.out, 4 * (size_t)HK_OPERATOR_LINE_MAX);
+	hk_arena_init(&q.arena, 4096);
 	code = run(&q, &words);
+	hk_arena_done(&q.arena);
 	hk_buf_done(&q.out);
 	return code;
 }

@@ -21,7 +21,7 @@ struct hk_operator_request {
 	enum hk_queue_verb verb;
 	uint64_t *id;
 	size_t n_ids;           /* at most HK_QUEUE_IDS_MAX */
-	struct hk_slice domain; /* messages with a recipient that waits there */
+	struct hk_slice domain; /* messages with a recipient that waits there; when parsed, A-labels without a final dot */
 	bool all;
 };
 /* NULL: no such verb. */
@@ -30,6 +30,8 @@ enum hk_status hk_operator_verb_find(struct hk_slice name, enum hk_queue_verb *r
 /* hk_operator_request_parse(a, line, ret, why): SYNTAX, LIMIT, NOMEM; why: a sentence, static. */
 enum hk_status hk_operator_request_parse(
     struct hk_arena *, struct hk_slice line, struct hk_operator_request *ret, const char **why) HK_MUSTCHECK;
+/* hk_operator_ids_once(id, n): in rising order and each once; returns how many those are. */
+size_t hk_operator_ids_once(uint64_t *id, size_t n);
 void hk_operator_request_format(const struct hk_operator_request *, struct hk_buf *out);
 
 struct hk_operator_rcpt {

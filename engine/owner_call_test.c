@@ -45,15 +45,18 @@ static void list_gives_the_messages_and_with_a_domain_those_that_wait_there(void
 	static const struct {
 		struct hk_slice domain;
 		size_t n;
-	} rows[] = {{S(""), 2}, {S("B.test"), 1}, {S("c.test"), 2}, {S("test"), 0}, {S("d.test"), 0}};
+	} rows[] = {{S(""), 3}, {S("B.test"), 1}, {S("c.test"), 2}, {S("test"), 0}, {S("d.test"), 0}, {S("XN--b-eha.test"), 2}};
 	struct rig r;
 	size_t i;
 
 	(void)state;
 	start_deferred(&r, "u@b.test v@c.test");
-	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test w@d.test", 0)), HK_OK);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test w@d.test x@b\xc3\xbc.test", 0)), HK_OK);
 	give_back(&r, next_job(&r), HK_RCPT_PENDING);
 	give_back(&r, next_job(&r), HK_RCPT_DELIVERED); /* it does not wait at d.test any more */
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "x@xn--b-eha.test", 0)), HK_OK);
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
 	pass(&r, 0);
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_queue_call *c = hk_queue_call_new(HK_QUEUE_LIST, ANSWER_MOST);

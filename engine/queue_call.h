@@ -80,7 +80,7 @@ struct hk_queue_hop {
 struct hk_queue_call {
 	struct hk_arena arena;  /* holds the answer and, if wanted, what was asked */
 	enum hk_queue_verb verb;
-	struct hk_slice domain; /* LIST: only of messages with a recipient that waits there; any case; empty: of all */
+	struct hk_slice domain; /* LIST: only of messages with a recipient that waits there; A-labels, any case; empty: of all */
 	uint64_t *id;           /* whom; of LIST: the answer, in no order */
 	size_t n_ids;
 	/* the answer */

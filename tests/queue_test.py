@@ -60,6 +60,7 @@ def what_waits_is_listed(t):
                 wrong = faults(schema("queue"), row)
                 t.ok(not wrong, "as docs/schema/queue.json has it", *wrong)
                 t.equal(queue(root, "list", "--domain", "C.test")[1], rows, "by a domain, in any case")
+                t.equal(queue(root, "list", "--domain", "c.test.")[1], rows, "with its final dot")
                 t.equal(queue(root, "list", "--domain", "d.test")[:2], (0, []), "by another one")
                 status, text, _ = queue(root, "why", id, json_lines=False)
                 t.ok(status == 0 and "451 4.2.0" in text and "next attempt is due" in text and text.count("\n") == 2, "why says it in a sentence", text)
@@ -79,6 +80,9 @@ def an_operator_changes_what_waits(t):
             t.ok(wait_tried(root, 4), "four messages wait")
             status, [row], _ = queue(root, "hold", first, second)
             t.equal((status, row), (0, {"action": "hold", "count": 2}), "two are held")
+            for action in ("hold", "show", "retry"):
+                t.equal((queue(root, action, first, first)[0], [r.get("count", r.get("queue_id")) for r in queue(root, action, first, second, first)[1]]),
+                        (0, sorted([first, second]) if action == "show" else [2]), f"{action}: an id that is given twice counts once")
             names = {r["queue_id"]: r["queue_name"] for r in queue(root, "list")[1]}
             t.equal(sorted(id for id in names if names[id] == "hold"), sorted([first, second]), "and are listed so")
             why = queue(root, "why", first, json_lines=False)[1]
