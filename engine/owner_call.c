@@ -22,8 +22,12 @@ struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb verb, size_t limit)
 
 void hk_queue_call_free(struct hk_queue_call *c)
 {
+	size_t i;
+
 	if (!c)
 		return;
+	for (i = 0; i < c->n_entries; i++)
+		hk_spool_file_done(c->entry[i].file);
 	hk_arena_done(&c->arena);
 	free(c);
 }
@@ -158,6 +162,8 @@ static enum hk_status show_one(
 		ret->next_attempt = hk_message_next_utc(o, m);
 	for (i = 0; status == HK_OK && i < m->n_rcpt; i++)
 		status = show_rcpt(o, a, &m->rcpt[i], &ret->rcpt[i]);
+	if (status == HK_OK)
+		ret->file = hk_spool_file_use(o->spool, &ret->place);
 	return status;
 }
 

@@ -109,6 +109,36 @@ static void show_tells_when_it_is_tried_again_and_what_each_recipient_was_told(v
 	finish(&r);
 }
 
+static void what_is_shown_is_read_from_a_segment_that_was_opened_once(void **state)
+{
+	uint64_t id[] = {1, 2};
+	struct hk_mail mail = {0};
+	struct hk_queue_call *c;
+	unsigned files;
+	struct rig r;
+
+	(void)state;
+	start_deferred(&r, "u@b.test");
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
+	pass(&r, 0);
+	files = hk_sim_disk_open_files(&r.disk);
+	c = ask(&r, HK_QUEUE_SHOW, id, 2);
+	assert_int_equal(c->n_entries, 2);
+	assert_non_null(c->entry[0].file);
+	assert_ptr_equal(c->entry[0].file, c->entry[1].file);
+	assert_int_equal(hk_sim_disk_open_files(&r.disk), files);
+	hk_arena_init(&mail.arena, 1024 * 1024);
+	assert_int_equal(hk_spool_file_read(c->entry[1].file, &c->entry[1].place, &mail), HK_OK);
+	assert_int_equal(mail.id, 2);
+	hk_arena_done(&mail.arena);
+	hk_owner_free(r.owner);
+	r.owner = NULL;
+	hk_queue_call_free(c); /* it may outlive both */
+	assert_int_equal(hk_sim_disk_open_files(&r.disk), 0);
+	finish(&r);
+}
+
 static void held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released(void **state)
 {
 	struct rig r;
@@ -403,7 +433,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(list_gives_the_messages_and_with_a_domain_those_that_wait_there),
 	    cmocka_unit_test(show_tells_when_it_is_tried_again_and_what_each_recipient_was_told),
-	    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
+    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
+    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
 	    cmocka_unit_test(retry_makes_mail_due_now),

@@ -4,7 +4,7 @@
  * back, after the commit that makes its changes durable.
  *
  *	LIST		ids of messages that wait; look at them with SHOW, HK_QUEUE_IDS_MAX at a time
- *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_read)
+ *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_file_read)
  *	HOLD, RELEASE	in no schedule, and in it again at once; RELEASE lets quarantined mail go too
  *	RETRY		due now, whatever its time; held mail stays held
  *	RUN		RETRY of all that have a recipient that waits at `domain`; "@" in front: or below it (RFC 1985 5.2)
@@ -54,6 +54,7 @@ struct hk_queue_rcpt {
 struct hk_queue_entry {
 	uint64_t id;
 	struct hk_place place;
+	struct hk_spool_file *file; /* that place is in; NULL: to be opened */
 	enum hk_queue_state state;
 	int64_t next_attempt; /* seconds since 1970, of WAITING; else 0 */
 	uint32_t attempts;

@@ -240,7 +240,10 @@ static void show(struct hk_operator *o, struct client *c, const struct hk_queue_
 	enum hk_status status;
 
 	hk_arena_init(&mail.arena, MAIL_ARENA);
-	status = hk_spool_read(o->options.disk, o->options.spool, &e->place, &mail);
+	if (e->file)
+		status = hk_spool_file_read(e->file, &e->place, &mail);
+	else
+		status = hk_spool_read(o->options.disk, o->options.spool, &e->place, &mail);
 	if (status == HK_OK) {
 		hk_operator_entry_format(e, &mail, c->request.verb == HK_QUEUE_SHOW, &c->out);
 		c->count++;
