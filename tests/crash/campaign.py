@@ -220,6 +220,9 @@ class Campaign:
 
     def round(self, number):
         problems = []
+        # small ones for most: then each few rounds a segment is sealed, and an old one used again
+        self.daemon.settings["spool-segment"] = "64m" if number % 8 == 0 else "4m"
+        self.daemon.write_conf()
         self.start()
         sessions = [Session(self.daemon.address, self.ledger, i % 2 == 0) for i in range(self.options.sessions)]
         for session in sessions:
