@@ -211,7 +211,8 @@ struct hk_conf {
 	_Atomic unsigned users;
 	struct hk_slice hostname,
 	    product;           /* product: the word in banner and Received, default Hikyaku */
-	struct hk_slice spool; /* directory */
+	struct hk_slice spool;           /* directory */
+	uint64_t spool_segment;          /* bytes of a file of its journal, at most */
 	struct hk_slice user, keys_user; /* whom to become; default hikyaku, hikyaku-keys */
 	struct hk_slice resolver;        /* "IP" or "IP@PORT"; empty: the system's */
 	struct hk_slice trust_anchor;    /* file; empty: nothing is validated */

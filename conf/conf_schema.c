@@ -73,6 +73,8 @@ const struct conf_item conf_items[] = {
     {"spool", GLOBAL(spool), .kind = CONF_KIND_PATH, .preset = "/var/spool/hikyaku",
         .restart = true,
         .manual = "The directory of the queue, of long bodies and of the evidence."},
+    {"spool-segment", GLOBAL(spool_segment), .kind = CONF_KIND_SIZE, .least = 4 * 1024 * 1024, .most = 1024 * 1024 * 1024, .preset = "64m",
+        .restart = true, .manual = "How large a file of the queue's journal gets. A start reads all that is there; small ones suit small disks."},
     {"user", GLOBAL(user), .kind = CONF_KIND_TEXT, .preset = "hikyaku", .restart = true,
         .manual = "Whom the mail process becomes before it reads a byte."},
     {"keys-user", GLOBAL(keys_user), .kind = CONF_KIND_TEXT, .preset = "hikyaku-keys",

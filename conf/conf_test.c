@@ -38,7 +38,7 @@ static char *errors_of(struct hk_slice text)
 static const char full[] =
     "# everything, at values that are not the defaults\n"
     "hostname MX.B.test; product \"Courier of \\\"old\\\" \\\\ Japan\";\n"
-    "spool /var/spool/h; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
+    "spool /var/spool/h; spool-segment 4m; user mail; keys-user keys; resolver 10.255.0.254@5353; resolver-timeout "
     "3s;\n"
     "mailboxes user1 USER2@b.test; mailboxes-file /etc/users; timezone Asia/Tokyo; workers 2; overload-wait 250; accept b.test .dkim.b.test; accept spf.b.test;\n"
     "postmaster root@b.test; retry 1m 90s 1h; lifetime 4d; delay-notice 1h 1d; evidence-size 10m; evidence-days 7; history-size 3m; history-days 2;\n"
@@ -83,6 +83,7 @@ static void every_item_is_read(void **state)
 	assert_int_equal(c->retry.at[1], 90);
 	assert_true(c->delay_notice.n == 2 && c->delay_notice.at[1] == 86400);
 	assert_int_equal(c->lifetime, 4 * 86400);
+	assert_int_equal(c->spool_segment, 4 * 1024 * 1024);
 	assert_int_equal(c->evidence_size, 10 * 1024 * 1024);
 	assert_true(c->checkpoint_messages == 3 && c->checkpoint_size == 65536 && c->checkpoint_age == 60);
 	assert_true(c->history_size == 3 << 20 && c->history_days == 2);
@@ -142,6 +143,7 @@ static void defaults_are_those_of_the_table(void **state)
 	(void)state;
 	assert_text(c->product, "Hikyaku");
 	assert_text(c->spool, "/var/spool/hikyaku");
+	assert_int_equal(c->spool_segment, 64 * 1024 * 1024);
 	assert_text(c->postmaster, "postmaster@b.test");
 	assert_int_equal(c->lifetime, 5 * 86400);
 	assert_int_equal(c->retry.n, 7);

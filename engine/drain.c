@@ -24,7 +24,7 @@ struct hk_drain {
 enum hk_status hk_drain_new(const struct hk_drain_options *o, struct hk_drain **ret)
 {
 	struct hk_drain *d = calloc(1, sizeof *d);
-	struct hk_spool_options spool = {.dir = (const char *)o->conf->spool.p, .segment_size = o->segment_size};
+	struct hk_spool_options spool = {.dir = (const char *)o->conf->spool.p, .segment_size = o->segment_size ? o->segment_size : o->conf->spool_segment};
 	struct hk_spool_counts counts;
 	enum hk_status status;
 

@@ -15,7 +15,7 @@ struct hk_drain_options {
 	struct hk_disk *disk;
 	struct hk_log *log;
 	bool with_held;         /* also what an operator held, and what is quarantined and was not released */
-	uint64_t segment_size;  /* 0: the default */
+	uint64_t segment_size;  /* 0: the configuration's */
 };
 struct hk_drain_counts {
 	uint64_t messages;      /* in the spool when it began, and reports since */

@@ -43,7 +43,7 @@ static void open_evidence(struct hk_owner *o)
 
 static enum hk_status open_all(struct hk_owner *o, const struct hk_owner_options *options)
 {
-	struct hk_spool_options spool = {.segment_size = options->segment_size};
+	struct hk_spool_options spool = {.segment_size = options->segment_size ? options->segment_size : o->conf->spool_segment};
 	enum hk_status status;
 
 	o->dir = strndup((const char *)o->conf->spool.p, o->conf->spool.n);

@@ -97,7 +97,7 @@ struct hk_owner_options {
 	struct hk_disk *disk;
 	struct hk_log *log;
 	const struct hk_now *now;
-	uint64_t segment_size; /* 0: the default */
+	uint64_t segment_size; /* 0: the configuration's */
 	size_t jobs_max;       /* deliveries out at once; 0: the default */
 	uint64_t quiet_ms;     /* without a commit, until the spool rests; 0: the default */
 	size_t slice;          /* messages of the spool that a step reads; 0: the default */
