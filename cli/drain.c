@@ -117,7 +117,7 @@ static void say_text(struct drain *p, const struct hk_mail *mail, const struct h
 		const struct hk_rcpt_result *r = &job->result[i];
 
 		hk_buf_addf(&p->out, "\n  %-11s <%s>: %u %s %s", word_of(job, r), hk_log_quote(mail->rcpt[job->rcpt[i]].address).text, r->code,
-		    r->enhanced, r->text);
+		    r->enhanced, hk_log_quote(hk_slice_str(r->text)).text);
 	}
 	flush(p);
 }

@@ -158,9 +158,8 @@ static void hostile_text_cannot_change_the_structure(void **state)
 		char header[256];
 		struct parts p;
 
-		/* replies are quoted before they get here; what is not quoted is what comes from
-		 * the envelope and the header */
-		snprintf(r.remote, sizeof r.remote, "h.test[10.0.0.1]");
+		snprintf(r.remote, sizeof r.remote, "h%s[10.0.0.1]", hostile[i]);
+		snprintf(r.text, sizeof r.text, "%s", hostile[i]);
 		snprintf(header, sizeof header,
 		    "X: \r\n --=_3EE173C0ADCAB2.0\r\n --=_3EE173C0ADCAB2.0--\r\nY: %s\r\n",
 		    strpbrk(hostile[i], "\r\n") ? "z" : hostile[i]);

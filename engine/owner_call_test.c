@@ -393,6 +393,10 @@ static void replies_are_kept_once_each_and_without_words_when_there_are_too_many
 	number[0] = hk_reason_use(r.owner, &result);
 	hk_reason_get(r.owner, number[0], &got);
 	assert_int_equal(got.text.n, HK_QUEUE_REASON_MAX);
+	/* not inside a sequence of UTF-8 */
+	snprintf(result.text, sizeof result.text, "%0254d\xc3\xbc", 0);
+	hk_reason_get(r.owner, hk_reason_use(r.owner, &result), &got);
+	assert_int_equal(got.text.n, 254);
 	free(number);
 	finish(&r);
 }

@@ -118,6 +118,31 @@ def what_is_held_stays_held_over_a_restart(t):
             t.equal([(r["queue_id"], r["queue_name"]) for r in rows], [(id, "hold")], "held as before")
 
 
+def what_a_host_said_is_quoted_once(t):
+    """By whoever prints it: the log, the command, the report; as JSON it is what it was."""
+    said = "no \x01 \\ \"ü\" \x1b"
+    once = r'no \x01 \\ "\xC3\xBC" \x1B'
+    with folder() as root:
+        sink = Sink(replies={"RCPT": f"451 4.2.0 {said}\r\n".encode()})
+        with server(root, sink) as d:
+            [id] = send(d)
+            [row] = wait_tried(root)
+            t.ok(row["recipients"][0]["delay_reason"].endswith(": 451 4.2.0 " + said), "queue list --json has it as it is", row)
+            for action in ("list", "show", "why"):
+                text = queue(root, action, *([id] if action != "list" else []), json_lines=False)[1]
+                t.ok("451 4.2.0 " + once in text, f"queue {action}", text)
+            t.ok(f"ev=delivery rcpt=user1@b.test outcome=deferred attempt=1 code=451 status=4.2.0 remote={sink.address}[{sink.address}] text=\"" +
+                 once.replace('"', r"\x22") + '"' in d.log(), "the log", d.log())
+            sink.replies.clear()
+            queue(root, "expire", id)
+            body = wait_until(lambda: [m[2].decode() for m in taken(sink) if m[0] == ""], 30)
+            t.ok(body and body[0].count(once) == 2 and "\x01" not in body[0], "the report has it twice, for people and for programs", body)
+            sink.replies["MAIL"] = f"421 4.3.2 {said}\r\n".encode()
+            send(d)
+            [row] = wait_tried(root)
+            t.ok(row["recipients"][0]["delay_reason"].endswith(": 421 4.3.2 " + said), "what it says when it closes is no different", row)
+
+
 def errors_are_told(t):
     with folder() as root:
         with server(root) as d:
@@ -213,7 +238,7 @@ def many_messages_come_in_pages(t):
         t.equal(queue(root, "list")[1], [], "nothing is left")
 
 
-CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, errors_are_told, requests_are_bounded,
+CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once, errors_are_told, requests_are_bounded,
          clients_that_hang_hold_up_nobody, others_may_not, many_messages_come_in_pages]
 
 if __name__ == "__main__":
