@@ -47,7 +47,7 @@ static const char usage[] =
     "  expire ID...    goes, and its sender is told that it failed\n"
     "  drain           hands the spool of a stopped server over to another host (drain --help)\n\n"
     "hold to expire take ids, --domain NAME or --all.\n"
-    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server";
+    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server, 4 the output cannot be written";
 
 /* ---- what is seen --------------------------------------------------------------- */
 

@@ -430,7 +430,7 @@ int sendmail_run(const char *name, char **argv)
 	hk_arena_init(&s.arena, ARENA_MAX);
 	code = run(&s, argv);
 	hk_arena_done(&s.arena);
-	if (fflush(stdout) != 0 && code == EX_OK)
+	if (!cli_flush() && code == EX_OK)
 		code = EX_IOERR;
 	return code;
 }
