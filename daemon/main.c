@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -89,6 +90,7 @@ static int run(const struct options *o)
 		return run_role(o->role);
 	if (o->check)
 		return check_run(o);
+	umask(022); /* what is made from here on has the mode that is asked for, whoever started us; roles have their own */
 	/* whoever debugs or tests wants the process that was started */
 	if (o->single)
 		return single_run(o);

@@ -7,6 +7,7 @@
  * with LF; the message has no bare CR or LF (intake refuses them, and what came as BINARYMIME is converted), so that is undone
  * without loss. A part that was no text and did not say so cannot be converted, and is not written.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -157,12 +158,41 @@ static enum hk_status store(struct hk_delivery *d, const struct maildir *m)
 	return status == HK_OK ? disk->ops->sync_dir(disk, m->new_dir) : status;
 }
 
+/* A limit of this mailbox's own, and not of the system's: a quota, or how large a file may be. The status is the same for both; what the
+ * system said is not. */
+static bool is_mailbox_full(const struct hk_disk_reason *said)
+{
+	struct hk_slice text = hk_slice_str(said->text);
+
+	return hk_slice_ends_nocase(text, hk_slice_str(strerror(EDQUOT))) ||
+	       hk_slice_ends_nocase(text, hk_slice_str(strerror(EFBIG)));
+}
+
+/* docs/decisions/0033. The sender may read the text: where our files are is for the log alone. */
+static void settle_unwritten(struct hk_delivery *d, size_t target, enum hk_status status)
+{
+	struct hk_disk_reason said = hk_disk_why(d->env.disk, status);
+	struct reason why;
+	char text[160];
+
+	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
+	    hk_log_value(hk_slice_str(said.text)).text);
+	if (is_mailbox_full(&said)) {
+		snprintf(text, sizeof text, "The mailbox is full: %s", strrchr(said.text, ':') + 2);
+		reason_set(&why, 552, "5.2.2", "", hk_slice_str(text));
+		delivery_settle(d, target, HK_RCPT_FAILED, &why);
+		return;
+	}
+	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
+	reason_set(&why, 452, status == HK_FULL ? "4.3.1" : "4.3.0", "", hk_slice_str(text));
+	delivery_settle(d, target, HK_RCPT_PENDING, &why);
+}
+
 static void deliver_one(struct hk_delivery *d, size_t target)
 {
 	struct reason why;
 	struct maildir m;
 	enum hk_status status = make_paths(d, target, &m);
-	char text[160];
 
 	if (status != HK_OK && status != HK_NOMEM) {
 		reason_set(&why, 550, "5.1.1", "",
@@ -182,12 +212,7 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 		delivery_settle(d, target, HK_RCPT_FAILED, &why);
 		return;
 	}
-	/* the sender may read the text below: where our files are is for the log alone */
-	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
-	    hk_log_value(hk_slice_str(hk_disk_why(d->env.disk, status).text)).text);
-	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
-	reason_set(&why, 452, status == HK_FULL ? "4.2.2" : "4.3.0", "", hk_slice_str(text));
-	delivery_settle(d, target, HK_RCPT_PENDING, &why);
+	settle_unwritten(d, target, status);
 }
 
 void local_begin(struct hk_delivery *d)

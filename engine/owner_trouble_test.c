@@ -189,7 +189,7 @@ static void the_spool_rests_when_nothing_comes(void **state)
 	finish(&r);
 }
 
-/* A clock that was never set, one that passes the end of 32 bits, with and without a sign, on the way, and one of long after: mail
+/* SEC 1.8: system clock 1970/2038/2106. A clock that was never set, one that passes the end of 32 bits, with and without a sign, on the way, and one of long after: mail
  * waits as long as in any year, also over a start, and its sender is told in words of that year. */
 static void the_year_makes_no_difference(void **state)
 {

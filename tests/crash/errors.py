@@ -2,17 +2,15 @@
 """A disk that fails while mail comes in: each kind of call with each kind of error (fail.c), then none, and mail is taken again
 within five seconds; or the daemon is killed in the middle of it. What was acknowledged must be delivered."""
 
-import contextlib
 import ctypes
 import errno
 import mmap
 import os
-import subprocess
 import time
 from pathlib import Path
 
 from campaign import Campaign, Session
-from harness import BUILD, SLOW, wait_until
+from harness import SLOW, preload, wait_until
 
 CALLS = ["open", "write", "sync", "rename", "truncate", "unlink"]
 SHORT = -1
@@ -29,15 +27,8 @@ class Control(ctypes.Structure):
 
 
 def library():
-    """Built where it is first needed; None where it cannot be, or where the daemon cannot be run with it (sanitizers want to be first)."""
-    here, made = Path(__file__).resolve().parent, BUILD / "hikyaku-fail.so"
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        if not made.exists() or made.stat().st_mtime < (here / "fail.c").stat().st_mtime:
-            subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", made, here / "fail.c", "-ldl"], check=True)
-        done = subprocess.run([BUILD / "hikyakud", "--version"], env={**os.environ, "LD_PRELOAD": str(made)}, capture_output=True)
-        if done.returncode == 0 and not done.stderr:
-            return made
-    return None
+    """As harness.preload."""
+    return preload(Path(__file__).resolve().parent / "fail.c")
 
 
 def word(error):
