@@ -111,6 +111,8 @@ def fetch(options):
 # variant: the servers that it wants, what it adds to the arguments of load, and the message in place of a made-up one
 VARIANTS = {"plain": ("plain", [], None), "tls": ("plain", ["--tls", "--per-connection", "1"], None),
             "sign": ("sign", [], {"is_signed": False}), "check": ("check", [], {"is_signed": True})}
+# variant: those without a server that it is measured beside; the sink has no certificate
+ALONE = {"plain": ("raw", servers.SourceToSink.key), "tls": (), "sign": ("raw",), "check": ("raw",)}
 # kind of servers: what stands in a message that one of them did its work on
 PROOF = {"sign": rb"DKIM-Signature:(?s:.){,200}d=load\.test", "check": rb"Authentication-Results:(?s:.){,1000}dmarc=pass"}
 
@@ -214,13 +216,11 @@ class Bench:
 
     def names(self, variant, asked):
         """Whom a variant measures: raw, which has no server, and those that have been started."""
-        alone = ("raw", servers.SourceToSink.key) if variant == "plain" else ("raw",)
         if variant == "tls":
-            alone = ()  # the sink has no certificate
             for name, server in self.servers.items():
                 if getattr(server, "tls_bug", "") and (name, variant) not in self.skipped:
                     self.skip(name, variant, server.tls_bug)
-        return [name for name in asked if name in alone or (name in self.servers and (name, variant) not in self.skipped)]
+        return [name for name in asked if name in ALONE[variant] or (name in self.servers and (name, variant) not in self.skipped)]
 
     def again(self, kind, name):
         """What is left in its queue would come in the next run. False: there is none of that name, or it does not start."""
@@ -356,15 +356,19 @@ def minutes(seconds):
     return f"{seconds / 60:.1f} min"
 
 
+def expected(options, variant):
+    """Seconds that a setting takes: two rounds to find out how many messages are enough, and those that count; half a second of each run is for what is started."""
+    kind, one = servers.SERVERS[VARIANTS[variant][0]], options.seconds + 0.5
+    names = [name for name in options.only if name in kind or name in ALONE[variant]]
+    rest = max((getattr(kind[name], "pause", 0) for name in names if name in kind), default=0)
+    return (options.runs + 2) * max(len(names) * one, rest + one)
+
+
 def measure_all(bench, options):
     """Kind after kind: servers that are not measured do not run."""
     rows, began = [], time.monotonic()
     todo = sorted(settings(options), key=lambda setting: kinds(options).index(VARIANTS[setting[0]][0]))
-    turns = sum(len([name for name in options.only if name in servers.SERVERS[VARIANTS[variant][0]] or name in ("raw", servers.SourceToSink.key) and variant == "plain"])
-                for variant, _, _ in todo)
-    # half a second more for each run: what the slow ones take beyond it, and the starts of programs
-    say(f"{len(todo)} settings, about {minutes(turns * (options.seconds + 0.5) * (options.runs + 1.5))} on a quiet machine; "
-        f"a run that takes more than {PATIENCE} s is given up")
+    say(f"{len(todo)} settings, about {minutes(sum(expected(options, variant) for variant, _, _ in todo))} on a quiet machine; a run that takes more than {PATIENCE} s is given up")
     say(relay_page.HEAD)
     running = None
     for number, setting in enumerate(todo, 1):

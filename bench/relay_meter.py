@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 COUNT_FILE = Path("/tmp/hikyaku-syncs")  # in a /tmp of our own
@@ -59,10 +60,13 @@ class Group:
         return total / 1024
 
     def close(self):
-        try:
-            self.path.rmdir()
-        except OSError:
-            pass  # somebody has not ended yet: it stays, empty, until the host restarts
+        for _ in range(100):
+            try:
+                self.path.rmdir()
+            except OSError:
+                time.sleep(0.02)  # somebody has not ended yet; after all that it stays, empty, until the host restarts
+            else:
+                return
 
 
 class Share:

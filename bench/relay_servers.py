@@ -175,6 +175,8 @@ class Haraka(Measured, peers.Peer):
             (self.root / "config" / name).write_text(text)
         for what, end in (("key", "key"), ("cert", "crt")):
             shutil.copy(f"{self.certificate}.{end}", self.root / f"config/tls_{what}.pem")
+        # or it looks for a prime of its own, beside the first runs
+        subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", self.root / "config/dhparams.pem"], check=True)
         (self.root / "plugins/to_sink.js").write_text(HARAKA_MX % self.sink)
         self.group = Group(self.key)
         return self.group.wrap(["node", haraka, "-c", self.root])
