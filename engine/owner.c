@@ -182,7 +182,8 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	if (take_conf(o) == HK_OK)
 		return;
 	o->conf_at = o->now.mono_ms + HK_OWNER_STALL_MS;
-	hk_logf(o->log, HK_LOG_WARNING, "ev=reload what=\"out of memory: the queue goes by the configuration before, until it can take this one\"");
+	hk_logf(o->log, HK_LOG_WARNING,
+	    "ev=reload what=\"out of memory: the queue goes by the configuration before, until it can take this one\"");
 }
 
 /* The sessions go by it already, and the operator was told that it is in force. */

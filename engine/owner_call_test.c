@@ -465,8 +465,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(list_gives_the_messages_and_with_a_domain_those_that_wait_there),
 	    cmocka_unit_test(show_tells_when_it_is_tried_again_and_what_each_recipient_was_told),
-    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
-    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
+	    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
+	    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
 	    cmocka_unit_test(what_is_out_while_it_is_held_or_ended_is_told),
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
