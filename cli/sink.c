@@ -51,7 +51,7 @@ struct sink {
 	struct hk_tls_context *tls;
 	struct guest *first;
 	int fd;
-	bool is_over;
+	bool is_over, is_misused; /* is_misused: a round was asked for in a way that is none */
 	char number[NUMBER_MAX]; /* of a line of standard input, as far as it has come */
 	size_t n_number;
 	/* what was seen */
@@ -346,6 +346,13 @@ static void begin_round(struct sink *s, uint64_t messages)
 	s->first_ms = s->open ? s->loop.now.mono_ms : 0;
 }
 
+static void misused(struct sink *s)
+{
+	cli_complain("a round wants the number of its messages", NULL);
+	s->is_misused = true;
+	sink_over(s);
+}
+
 static void on_asking(uv_poll_t *poll, int error, int events)
 {
 	struct sink *s = poll->data;
@@ -359,10 +366,9 @@ static void on_asking(uv_poll_t *poll, int error, int events)
 		sink_over(s);
 	} else if (s->number[s->n_number] != '\n') {
 		if (++s->n_number == sizeof s->number)
-			sink_over(s);
+			misused(s);
 	} else if (hk_slice_u64(hk_slice_of(s->number, s->n_number), UINT64_MAX, &messages) != HK_OK || !messages) {
-		cli_complain("a round wants the number of its messages", NULL);
-		sink_over(s);
+		misused(s);
 	} else {
 		s->n_number = 0;
 		begin_round(s, messages);
@@ -434,7 +440,10 @@ static bool open_sink(struct sink *s)
 	if (hk_timers_join(&s->loop.timers, &s->end, on_end) != HK_OK)
 		return false;
 	if (s->options.rounds) {
-		uv_poll_init(&s->loop.uv, &s->asking, STDIN_FILENO);
+		if (uv_poll_init(&s->loop.uv, &s->asking, STDIN_FILENO) != 0) {
+			cli_complain("--rounds reads from a pipe, a socket or a terminal", NULL);
+			return false;
+		}
 		s->asking.data = s;
 		uv_poll_start(&s->asking, UV_READABLE, on_asking);
 	}
@@ -478,7 +487,7 @@ enum cli_exit cli_sink(char **argv)
 		close(s->fd);
 		if (!s->options.rounds)
 			report(s);
-		code = CLI_OK;
+		code = s->is_misused ? CLI_USAGE : CLI_OK;
 	}
 	hk_tls_context_free(s->tls);
 	free(s);

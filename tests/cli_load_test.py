@@ -95,7 +95,12 @@ def each_round_counts_anew_and_the_sink_stays(t):
     for line in ("0\n", "x\n", "1" * 100):
         sink = Sink("--rounds")
         out, _ = sink.process.communicate(line, timeout=60)
-        t.equal(out, "", f"no round: {line.strip()[:9]}")
+        t.equal((sink.process.returncode, out), (2, ""), f"no round: {line.strip()[:9]}")
+    for name in ("/dev/null", __file__):
+        with open(name, "rb") as given:
+            done = subprocess.run([BUILD / "hikyaku", "sink", "--listen", "%s:%d" % (fresh_address(), PORT), "--rounds"], stdin=given,
+                                  capture_output=True, timeout=60, check=False)
+        t.ok(done.returncode == 2 and b"--rounds reads from a pipe" in done.stderr, f"what cannot be waited for is no input: {name}", done)
 
 
 def refusals_are_counted_by_code(t):
