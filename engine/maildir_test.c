@@ -176,12 +176,24 @@ static enum hk_status troubled_write(struct hk_disk *disk, int file, uint64_t of
 	(void)file;
 	(void)offset;
 	(void)s;
+	errno = trouble.error;
 	return trouble.status;
 }
 
 static enum hk_status troubled_open(struct hk_disk *disk, const char *name, unsigned flags, int *ret)
 {
-	return flags & HK_OPEN_CREATE ? trouble.status : trouble.whole->open(disk, name, flags, ret);
+	if (!(flags & HK_OPEN_CREATE))
+		return trouble.whole->open(disk, name, flags, ret);
+	errno = trouble.error;
+	return trouble.status;
+}
+
+static enum hk_status troubled_sync_dir(struct hk_disk *disk, const char *dir)
+{
+	if (!hk_slice_ends_nocase(hk_slice_str(dir), HK_S("/new")))
+		return trouble.whole->sync_dir(disk, dir);
+	errno = trouble.error;
+	return trouble.status;
 }
 
 static struct hk_disk_reason say_trouble(struct hk_disk *disk, enum hk_status status)
@@ -247,6 +259,35 @@ static void a_full_mailbox_fails_and_a_full_disk_is_tried_again(void **state)
 		assert_non_null(hk_sim_disk_bytes(&r.disk, path, NULL));
 		rig_done(&r);
 	}
+}
+
+/* Whose message is in new/ already is never told that it failed. */
+static void a_folder_that_cannot_be_synced_makes_no_failure_of_what_is_in_it(void **state)
+{
+	struct hk_disk_ops ops;
+	char path[PATH];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, CONF, "");
+	rig_put(&r, &simple);
+	file_name(&r, "/m/b.test/user1/new", 0, path);
+	trouble.whole = r.disk.disk.ops;
+	trouble.status = HK_FULL;
+	trouble.error = EDQUOT;
+	ops = *trouble.whole;
+	ops.why = say_trouble;
+	ops.sync_dir = troubled_sync_dir;
+	r.disk.disk.ops = &ops;
+	rig_run(&r);
+	r.disk.disk.ops = trouble.whole;
+	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+	assert_string_equal(r.result->enhanced, "4.3.1");
+	assert_non_null(hk_sim_disk_bytes(&r.disk, path, NULL));
+	rig_again(&r);
+	rig_run(&r);
+	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+	rig_done(&r);
 }
 
 static void a_second_attempt_makes_no_second_file_and_overwrites_none(void **state)
@@ -405,6 +446,7 @@ int main(void)
 	    cmocka_unit_test(each_recipient_has_its_own_file),
 	    cmocka_unit_test(a_local_part_never_becomes_a_path),
 	    cmocka_unit_test(a_full_mailbox_fails_and_a_full_disk_is_tried_again),
+	    cmocka_unit_test(a_folder_that_cannot_be_synced_makes_no_failure_of_what_is_in_it),
 	    cmocka_unit_test(a_second_attempt_makes_no_second_file_and_overwrites_none),
 	    cmocka_unit_test(a_disk_that_fails_defers_and_loses_nothing),
 	    cmocka_unit_test(a_delivered_message_survives_a_power_cut),
