@@ -354,15 +354,19 @@ static struct hk_slice with_domain(struct find *f, struct hk_slice address, stru
 static void add_forms(struct find *f, struct hk_slice address)
 {
 	struct hk_slice domain, alabel, ulabel;
+	enum hk_status status;
 
 	address = without_dot(address);
 	domain = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
 	add_form(f, address);
-	if (hk_names_alabel(&f->arena, domain, &alabel) != HK_OK)
-		return;
-	add_form(f, with_domain(f, address, alabel));
-	if (hk_names_ulabel(&f->arena, alabel, &ulabel) == HK_OK)
+	status = hk_names_alabel(&f->arena, domain, &alabel);
+	if (status == HK_OK) {
+		add_form(f, with_domain(f, address, alabel));
+		status = hk_names_ulabel(&f->arena, alabel, &ulabel);
+	}
+	if (status == HK_OK)
 		add_form(f, with_domain(f, address, ulabel));
+	f->no_memory |= status == HK_NOMEM; /* or what has another form would stay where it is to be erased */
 }
 
 static enum hk_status look_for(struct find *f, const char *dir)
