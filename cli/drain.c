@@ -56,7 +56,7 @@ static const char usage[] =
     "moment and begun again: only a message under way just then may come twice. A server that runs is given a route to the host,\n"
     "and then hikyaku queue retry --all.\n\n"
     "exit status: 0 all was handed over, 1 something was refused and stays, 2 usage or no spool, 3 a server runs, or the host takes\n"
-    "nothing now: begin again later";
+    "nothing now: begin again later, 4 the output cannot be written";
 
 /* ---- what is said of it ------------------------------------------------------------------------------ */
 
@@ -184,7 +184,7 @@ static enum cli_exit failed(struct drain *p, enum hk_status status)
 {
 	if (p->said.n)
 		fprintf(stderr, "%.*s", HK_FMT(hk_buf_slice(&p->said)));
-	cli_complain(hk_status_text(status), p->dir);
+	cli_complain_disk(status, p->dir);
 	return status == HK_CORRUPT ? CLI_FAIL : CLI_LATER;
 }
 

@@ -61,7 +61,7 @@ static const char usage[] =
     "usage: hikyaku find [options] [ID...]\n\n"
     "What became of messages, accepted and refused, from what a server keeps of its log (history-size, history-days).\n"
     "ID is a queue id, or the one at the end of a refusal.\n"
-    "exit status: 0 found, 1 nothing is kept of it, 2 usage, 3 the files cannot be read";
+    "exit status: 0 found, 1 nothing is kept of it, 2 usage, 3 the files cannot be read, 4 the output cannot be written";
 
 /* ---- ids ---- */
 
@@ -412,12 +412,10 @@ static enum cli_exit run(struct find *f)
 	if (status == HK_OK)
 		status = f->erase ? erase(f, history, evidence) : hk_evidence_store_events(hk_disk_kernel(), history, show, f);
 	if (status != HK_OK) {
-		struct hk_disk_reason why = hk_disk_why(hk_disk_kernel(), status);
-
-		if (why.text[0] && !f->is_full)
-			cli_complain(why.text, NULL);
+		if (f->is_full)
+			cli_complain("it is in more than a million transactions", history);
 		else
-			cli_complain(f->is_full ? "it is in more than a million transactions" : hk_status_text(status), history);
+			cli_complain_disk(status, history);
 		return CLI_LATER;
 	}
 	return f->found ? CLI_OK : CLI_FAIL;

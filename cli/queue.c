@@ -2,6 +2,7 @@
  *
  * The command queue: what waits in a server that runs, why, and what an operator does to it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -47,7 +48,7 @@ static const char usage[] =
     "  expire ID...    goes, and its sender is told that it failed\n"
     "  drain           hands the spool of a stopped server over to another host (drain --help)\n\n"
     "hold to expire take ids, --domain NAME or --all.\n"
-    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server";
+    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server, 4 the output cannot be written";
 
 /* ---- what is seen --------------------------------------------------------------- */
 
@@ -80,7 +81,7 @@ static void see(void *context, struct hk_slice raw, const struct hk_operator_lin
 	flush(q);
 }
 
-static void say_count(struct queue *q, uint64_t count)
+static void say_count(struct queue *q, const struct queue_counts *c)
 {
 	struct hk_json_writer w;
 
@@ -88,11 +89,15 @@ static void say_count(struct queue *q, uint64_t count)
 		hk_json_begin(&w, &q->out);
 		hk_json_object(&w, NULL);
 		hk_json_text(&w, "action", q->action);
-		hk_json_int(&w, "count", (int64_t)count);
+		hk_json_int(&w, "count", (int64_t)c->messages);
+		if (c->active)
+			hk_json_int(&w, "active", (int64_t)c->active);
 		hk_json_close_object(&w);
 		hk_buf_add_byte(&q->out, '\n');
 	} else {
-		hk_buf_addf(&q->out, "%s: %llu message%s\n", q->action, (unsigned long long)count, count == 1 ? "" : "s");
+		hk_buf_addf(&q->out, "%s: %" PRIu64 " message%s\n", q->action, c->messages, c->messages == 1 ? "" : "s");
+		if (c->active)
+			hk_buf_addf(&q->out, "being delivered just now, which is not stopped: %" PRIu64 " of them; hikyaku find tells what came of it\n", c->active);
 	}
 	flush(q);
 }
@@ -114,9 +119,9 @@ static bool read_ids(struct queue *q, const struct flag_words *words)
 }
 
 /* As many ids as one request takes, until all were asked for. */
-static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, uint64_t *ret_count)
+static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, struct queue_counts *ret)
 {
-	uint64_t done = 0;
+	struct queue_counts done;
 	enum cli_exit code = CLI_OK;
 	size_t i;
 
@@ -124,7 +129,8 @@ static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, uin
 		r->id = q->id + i;
 		r->n_ids = q->n_ids - i < HK_QUEUE_IDS_MAX ? q->n_ids - i : HK_QUEUE_IDS_MAX;
 		code = queue_ask(q->socket, r, see, q, &done);
-		*ret_count += done;
+		ret->messages += done.messages;
+		ret->active += done.active;
 	}
 	return code;
 }
@@ -133,15 +139,15 @@ static enum cli_exit ask(struct queue *q, struct hk_operator_request *r)
 {
 	bool is_look = r->verb == HK_QUEUE_LIST || r->verb == HK_QUEUE_SHOW;
 	enum cli_exit code;
-	uint64_t count = 0;
+	struct queue_counts counts = {0};
 
 	if (q->domain && hk_names_alabel(&q->arena, hk_slice_str(q->domain), &r->domain) != HK_OK)
 		r->domain = hk_slice_str(q->domain); /* the server knows what to do with it */
 	r->all = q->all;
-	code = q->n_ids ? ask_ids(q, r, &count) : queue_ask(q->socket, r, see, q, &count);
+	code = q->n_ids ? ask_ids(q, r, &counts) : queue_ask(q->socket, r, see, q, &counts);
 	if (code == CLI_OK && !is_look)
-		say_count(q, count);
-	if (code == CLI_OK && count < q->n_ids) {
+		say_count(q, &counts);
+	if (code == CLI_OK && counts.messages < q->n_ids) {
 		cli_complain("not all of these messages are in the queue", NULL);
 		code = CLI_FAIL;
 	}
@@ -152,7 +158,7 @@ static enum cli_exit shape(struct queue *q)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	enum cli_exit code;
-	uint64_t count;
+	struct queue_counts counts;
 
 	q->shape = queue_shape_new((int64_t)time(NULL));
 	if (!q->shape)
@@ -160,7 +166,7 @@ static enum cli_exit shape(struct queue *q)
 	code = ask(q, &r);
 	r = (struct hk_operator_request){.verb = HK_QUEUE_HOPS};
 	if (code == CLI_OK)
-		code = queue_ask(q->socket, &r, see, q, &count);
+		code = queue_ask(q->socket, &r, see, q, &counts);
 	if (code == CLI_OK) {
 		queue_shape_print(q->shape, q->json, &q->out);
 		flush(q);

@@ -113,14 +113,19 @@ void policy_srv(struct hk_delivery *d, const struct hk_dns_answer *answer)
 
 /* ---- of a host ---- */
 
-static void ask_tlsa(struct hk_delivery *d, size_t i, struct hk_slice host)
+/* false: it is not asked for. A name that would be too long is nobody's, so there is no TLSA. */
+static bool ask_tlsa(struct hk_delivery *d, struct hk_slice host)
 {
 	struct hk_slice name;
 
-	if (hk_dane_name(&d->arena, d->tls_port, host, &name) == HK_OK && name.n <= HK_DNS_NAME_MAX)
-		hosts_ask(d, i, name, HK_DNS_TLSA);
-	else
+	if (hk_dane_name(&d->arena, d->tls_port, host, &name) != HK_OK) {
 		d->policy.dane = HK_DANE_FAILED;
+		return false;
+	}
+	if (name.n > HK_DNS_NAME_MAX)
+		return false;
+	hosts_ask(d, 0, name, HK_DNS_TLSA);
+	return true;
 }
 
 /* The addresses are known. Those that nobody signed have no TLSA that counts, and asking for one makes some servers fail
@@ -139,7 +144,7 @@ void policy_host(struct hk_delivery *d)
 		policy_decide(d);
 		return;
 	}
-	ask_tlsa(d, 0, p->base);
+	(void)ask_tlsa(d, p->base);
 	hosts_ask(d, 1, p->base, HK_DNS_CNAME);
 	delivery_wait(d, STEP_TLSA, DNS_MS);
 	if (p->dane == HK_DANE_FAILED)
@@ -185,8 +190,8 @@ void policy_tlsa(struct hk_delivery *d, const struct hk_dns_answer *answer)
 		return;
 	if (p->links && !p->is_chain_asked) {
 		p->is_chain_asked = true;
-		ask_tlsa(d, 0, p->chain);
-		return;
+		if (ask_tlsa(d, p->chain))
+			return;
 	}
 	p->is_chain_asked = false;
 	policy_decide(d);

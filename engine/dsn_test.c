@@ -155,9 +155,17 @@ static void hostile_text_cannot_change_the_structure(void **state)
 		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550};
 		struct hk_slice status;
 		struct hk_header fields;
+		struct hk_buf envid, orcpt;
 		char header[256];
 		struct parts p;
 
+		hk_buf_init(&envid, 1024);
+		hk_xtext_add(&envid, hk_slice_str(hostile[i]));
+		hk_buf_add_str(&envid, "+00+0D+0A");
+		hk_buf_init(&orcpt, 1024);
+		hk_buf_addf(&orcpt, "rfc822;%.*s", HK_FMT(hk_buf_slice(&envid)));
+		mail.params.envid = hk_buf_slice(&envid);
+		rcpt->params.orcpt = hk_buf_slice(&orcpt);
 		snprintf(r.remote, sizeof r.remote, "h%s[10.0.0.1]", hostile[i]);
 		snprintf(r.text, sizeof r.text, "%s", hostile[i]);
 		snprintf(header, sizeof header,
@@ -168,12 +176,17 @@ static void hostile_text_cannot_change_the_structure(void **state)
 		assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
 		parse(m, &p);
 		status = content(p.part[1]);
+		assert_int_equal(hk_header_parse(&p.arena, hk_slice_sub(status, 0, find(status, "\r\n\r\n", 0) + 2), &fields), HK_OK);
+		assert_int_equal(fields.malformed, 0);
+		assert_int_equal(fields.n, 5); /* of the message: no field more */
+		assert_int_equal(hk_header_count(&fields, HK_S("Original-Envelope-Id")), 1);
 		status = hk_slice_from(status, find(status, "\r\n\r\n", 0) + 4);
 		assert_int_equal(find(status, "\r\n\r\n", 0), status.n); /* one recipient */
 		assert_int_equal(hk_header_parse(&p.arena, status, &fields), HK_OK);
 		assert_int_equal(fields.malformed, 0);
 		assert_int_equal(hk_header_count(&fields, HK_S("Action")), 1);
 		assert_int_equal(hk_header_count(&fields, HK_S("Status")), 1);
+		assert_int_equal(hk_header_count(&fields, HK_S("Original-Recipient")), 1);
 		assert_true(hk_slice_eq(content(p.part[2]), mail.header));
 		for (j = 0;
 		     j + find(m->body, "\r\n--", 0) < find(m->body, "text/rfc822-headers", 0); j++)
@@ -181,6 +194,8 @@ static void hostile_text_cannot_change_the_structure(void **state)
 			            m->body.p[j] == '\r' || m->body.p[j] == '\n');
 		hk_arena_done(&p.arena);
 		hk_mail_free(m);
+		hk_buf_done(&envid);
+		hk_buf_done(&orcpt);
 	}
 	hk_conf_free(c);
 }

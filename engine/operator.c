@@ -341,7 +341,7 @@ void hk_operator_hop_format(const struct hk_queue_hop *h, struct hk_buf *out)
 	hk_buf_add_byte(out, '\n');
 }
 
-void hk_operator_end_format(enum hk_status status, uint64_t count, const char *why, struct hk_buf *out)
+void hk_operator_end_format(enum hk_status status, uint64_t count, uint64_t active, const char *why, struct hk_buf *out)
 {
 	struct hk_json_writer w;
 
@@ -350,7 +350,9 @@ void hk_operator_end_format(enum hk_status status, uint64_t count, const char *w
 	hk_json_text(&w, "status", status == HK_OK ? "ok" : "failed");
 	if (status == HK_OK)
 		hk_json_int(&w, "count", (int64_t)count);
-	else
+	if (status == HK_OK && active)
+		hk_json_int(&w, "active", (int64_t)active);
+	if (status != HK_OK)
 		hk_json_text(&w, "why", why ? why : hk_status_text(status));
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
@@ -379,6 +381,7 @@ struct member {
 static const struct member line_members[] = {
     {"why", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, why)},
     {"count", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, count)},
+    {"active", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, active)},
     {"queue_name", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.queue_name)},
     {"queue_id", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.queue_id)},
     {"sender", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.sender)},

@@ -49,8 +49,8 @@ struct hk_operator_entry {
 void hk_operator_entry_format(const struct hk_queue_entry *, const struct hk_mail *, bool all, struct hk_buf *out);
 /* hk_operator_hop_format(hop, out): with its LF. */
 void hk_operator_hop_format(const struct hk_queue_hop *, struct hk_buf *out);
-/* The line with the status; why may be NULL. */
-void hk_operator_end_format(enum hk_status, uint64_t count, const char *why, struct hk_buf *out);
+/* hk_operator_end_format(status, count, active, why, out): the line with the status; active as in struct hk_queue_call; why may be NULL. */
+void hk_operator_end_format(enum hk_status, uint64_t count, uint64_t active, const char *why, struct hk_buf *out);
 
 /* A next hop as it is told; numbers as in struct hk_queue_hop. */
 struct hk_operator_hop {
@@ -62,7 +62,7 @@ struct hk_operator_line {
 	bool is_end, is_ok;
 	struct hk_operator_hop hop;
 	struct hk_slice why;
-	uint64_t count;
+	uint64_t count, active;
 	struct hk_operator_entry entry;
 };
 /* hk_operator_line_parse(a, line, ret): slices borrow from line or live in a. SYNTAX, LIMIT, NOMEM. */

@@ -237,11 +237,11 @@ static void the_end_of_an_answer_says_how_it_went(void **state)
 	(void)state;
 	hk_buf_init(&b, 4096);
 	hk_arena_init(&a, 65536);
-	hk_operator_end_format(HK_OK, 7, NULL, &b);
+	hk_operator_end_format(HK_OK, 7, 2, NULL, &b);
 	assert_int_equal(hk_operator_line_parse(&a, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1), &l), HK_OK);
-	assert_true(l.is_end && l.is_ok && l.count == 7);
+	assert_true(l.is_end && l.is_ok && l.count == 7 && l.active == 2);
 	hk_buf_reset(&b);
-	hk_operator_end_format(HK_LIMIT, 7, "you may not", &b);
+	hk_operator_end_format(HK_LIMIT, 7, 2, "you may not", &b);
 	assert_int_equal(hk_operator_line_parse(&a, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1), &l), HK_OK);
 	assert_true(l.is_end && !l.is_ok && hk_slice_eq(l.why, HK_S("you may not")));
 	/* what a later server says beside is left alone */

@@ -45,7 +45,7 @@ void hk_owner_call(struct hk_owner *o, struct hk_queue_call *c)
 	struct hk_calling *in = calling_of(c);
 
 	*in = (struct hk_calling){.call = c};
-	c->done = c->n_entries = c->n_hops = 0;
+	c->done = c->active = c->n_entries = c->n_hops = 0;
 	c->status = c->verb != HK_QUEUE_LIST && c->n_ids > HK_QUEUE_IDS_MAX ? HK_LIMIT : HK_OK;
 	*o->last_call = in;
 	o->last_call = &in->next;
@@ -258,6 +258,19 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_calling *in, struct 
 	}
 }
 
+/* What a delivery has goes on: whoever wants it kept back is to know. */
+static bool is_too_late_for(const struct hk_message *m, enum hk_queue_verb verb)
+{
+	size_t i;
+
+	if (verb != HK_QUEUE_HOLD && verb != HK_QUEUE_DELETE && verb != HK_QUEUE_EXPIRE)
+		return false;
+	for (i = 0; i < m->n_rcpt; i++)
+		if (m->rcpt[i].is_out)
+			return true;
+	return false;
+}
+
 /* All of a call's records, or none; HK_FULL: not in this batch. */
 static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 {
@@ -265,12 +278,13 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 	struct hk_spool_mark mark = hk_spool_set_mark(o->spool);
 	enum hk_status status = hk_recover_these(o, c->id, c->n_ids);
 	struct hk_message *m;
-	size_t i, done = 0;
+	size_t i, done = 0, active = 0;
 
 	for (i = 0; status == HK_OK && i < c->n_ids; i++) {
 		m = hk_id_map_get(&o->messages, c->id[i]);
 		if (!m || !hk_message_is_committed(o, m))
 			continue;
+		active += is_too_late_for(m, c->verb);
 		status = put_one(o, in, m);
 		done += status == HK_OK;
 	}
@@ -281,7 +295,10 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 	for (i = 0; i < c->n_ids; i++)
 		if ((m = hk_id_map_get(&o->messages, c->id[i])) && hk_message_is_committed(o, m))
 			change(o, m, c->verb);
-	c->done = in->is_begun ? c->done : done;
+	if (!in->is_begun) {
+		c->done = done;
+		c->active = active;
+	}
 	in->is_begun = true;
 	return HK_OK;
 }

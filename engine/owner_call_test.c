@@ -163,6 +163,34 @@ static void held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_release
 	finish(&r);
 }
 
+static void what_is_out_while_it_is_held_or_ended_is_told(void **state)
+{
+	static const struct {
+		enum hk_queue_verb verb;
+		size_t active;
+	} rows[] = {{HK_QUEUE_HOLD, 1}, {HK_QUEUE_RELEASE, 0}, {HK_QUEUE_RETRY, 0}, {HK_QUEUE_DELETE, 1}, {HK_QUEUE_EXPIRE, 1}};
+	uint64_t id[] = {1, 2};
+	struct hk_queue_call *c;
+	struct hk_job *job;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		start_deferred(&r, "u@b.test");
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test v@d.test", 0)), HK_OK);
+		give_back(&r, next_job(&r), HK_RCPT_PENDING);
+		job = next_job(&r);
+		c = ask(&r, rows[i].verb, id, 2);
+		assert_non_null(c);
+		assert_int_equal(c->done, 2);
+		assert_int_equal(c->active, rows[i].active);
+		hk_queue_call_free(c);
+		hk_job_free(job);
+		finish(&r);
+	}
+}
+
 static void mail_that_is_held_while_it_is_out_stays_after_that(void **state)
 {
 	struct hk_job *job;
@@ -437,8 +465,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(list_gives_the_messages_and_with_a_domain_those_that_wait_there),
 	    cmocka_unit_test(show_tells_when_it_is_tried_again_and_what_each_recipient_was_told),
-    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
-    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
+	    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
+	    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
+	    cmocka_unit_test(what_is_out_while_it_is_held_or_ended_is_told),
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
 	    cmocka_unit_test(retry_makes_mail_due_now),

@@ -89,6 +89,7 @@ struct hk_queue_call {
 	 * that stops before it has read all */
 	enum hk_status status;
 	size_t done;            /* messages that were there, and are as wanted now */
+	size_t active;          /* HOLD, DELETE, EXPIRE: of those, how many a delivery had just then */
 	struct hk_queue_entry *entry; /* SHOW: of those ids that are there, in their order */
 	size_t n_entries;
 	struct hk_queue_hop *hop; /* HOPS */

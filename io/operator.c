@@ -33,7 +33,7 @@ struct client {
 	size_t next_shown;
 	const uint64_t *id;       /* whom: of the request, or of list */
 	size_t n_ids, next, page;
-	uint64_t count;
+	uint64_t count, active;
 };
 
 struct hk_operator {
@@ -68,7 +68,7 @@ static void drop(struct client *c)
 
 static void finish(struct client *c, enum hk_status status, const char *why)
 {
-	hk_operator_end_format(status, c->count, why, &c->out);
+	hk_operator_end_format(status, c->count, c->active, why, &c->out);
 	c->is_over = true;
 }
 
@@ -280,6 +280,7 @@ static bool keep_answer(struct client *c, struct hk_queue_call *answer)
 		return true;
 	}
 	c->count += answer->done;
+	c->active += answer->active;
 	for (i = 0; i < answer->n_hops; i++)
 		hk_operator_hop_format(&answer->hop[i], &c->out);
 	c->is_listed |= answer->verb == HK_QUEUE_HOPS;

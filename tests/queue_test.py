@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 from harness import BUILD, FORMS, IS_ROOT, PORT, RELAY, Daemon, Sink, Smtp, Tap, folder, fresh_address, hikyaku, queue_id, run_cases, wait_until
 from schemas import faults, schema
@@ -145,6 +146,21 @@ def what_a_host_said_is_quoted_once(t):
             t.ok(row["recipients"][0]["delay_reason"].endswith(": 421 4.3.2 " + said), "what it says when it closes is no different", row)
 
 
+def what_is_under_way_is_not_stopped_and_that_is_said(t):
+    with folder() as root, socket.create_server((fresh_address(), PORT)) as silent:
+        silent.settimeout(30)
+        with server(root, SimpleNamespace(address=silent.getsockname()[0])) as d:
+            [id] = send(d)
+            hop, _ = silent.accept()  # which never says a word
+            status, [row], _ = queue(root, "hold", id)
+            t.equal((status, row), (0, {"action": "hold", "count": 1, "active": 1}), "hold says so, as JSON")
+            status, text, _ = queue(root, "delete", id, json_lines=False)
+            t.ok(status == 0 and text.startswith("delete: 1 message\n") and "not stopped: 1 of them" in text, "delete, for people", text)
+            status, [row], _ = queue(root, "retry", id)
+            t.equal((status, row), (0, {"action": "retry", "count": 1}), "retry does not care")
+            hop.close()
+
+
 def errors_are_told(t):
     with folder() as root:
         with server(root) as d:
@@ -240,7 +256,8 @@ def many_messages_come_in_pages(t):
         t.equal(queue(root, "list")[1], [], "nothing is left")
 
 
-CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once, errors_are_told, requests_are_bounded,
+CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once,
+         what_is_under_way_is_not_stopped_and_that_is_said, errors_are_told, requests_are_bounded,
          clients_that_hang_hold_up_nobody, others_may_not, many_messages_come_in_pages]
 
 if __name__ == "__main__":
