@@ -6,7 +6,6 @@ usage: failures_test.py [CASE...]     TAP"""
 
 import contextlib
 import errno
-import mmap
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent / "crash"))
-from errors import CALLS, Control, library  # noqa: E402
+from errors import Failing, library  # noqa: E402
 from harness import (  # noqa: E402
     FORMS, IS_ROOT, PORT, RELAY, SLOW, USER, Daemon, Dns, Sink, Smtp, Tap, folder, is_running, run_cases, wait_until)
 
@@ -104,32 +103,26 @@ def a_server_out_of_descriptors_waits_and_loses_nothing(t):
 
 def a_full_mailbox_is_told_in_words(t):
     """S2-042, docs/decisions/0033."""
-    made = library()
-    if not made:
+    if not library():
         t.skip("S2-042: a full mailbox", "no library can be loaded before the daemon here")
         return
     with folder() as root:
-        path = root / "control"
-        path.write_bytes(bytes(4096))
-        path.chmod(0o666)
-        with open(path, "r+b") as file:
-            control = Control.from_buffer(mmap.mmap(file.fileno(), 0))
-        d = Daemon(root)
-        control.calls, control.rate = 1 << CALLS.index("write"), 1000000
-        d.start(env={**os.environ, "LD_PRELOAD": str(made), "HIKYAKU_FAIL_CONTROL": str(path), "HIKYAKU_FAIL_UNDER": f"{root}/mail/full"})
+        failing, d = Failing(root / "control", root / "mail/full"), Daemon(root)
+        d.start(env=failing.environment)
         for error, words in ((errno.EDQUOT, "Disk quota exceeded"), (errno.EFBIG, "File too large")):
-            control.error = error
+            failing.fail("write", error, rate=1000000)
             sender = f"sender{error}"
             t.equal(Smtp(d.address).message(mail_from=f"{sender}@b.test", rcpts=["full@b.test"])[0], 250, f"S2-042: {words}: mail is taken")
             report = (d.wait_mail(sender) or [b""])[0].decode()
             t.ok("Status: 5.2.2" in report and "Action: failed" in report, f"S2-042: {words}: the sender has 5.2.2", report, d.log())
             t.ok(f"552 5.2.2 The mailbox is full: {words}" in report and str(root) not in report, f"S2-042: {words}: and reads why, but not where", report)
-        control.error = errno.ENOSPC
+        failing.fail("write", errno.ENOSPC, rate=1000000)
         t.equal(Smtp(d.address).message(mail_from="waits@b.test", rcpts=["full@b.test"])[0], 250, "S2-042: a disk that is full, for all")
         t.ok(d.wait_log(r"rcpt=full@b.test outcome=(?:deferred|pending) .*status=4\.3\.1"), "S2-042: is 4.3.1, and waits", d.log())
-        control.rate = 0
+        failing.rest()
         t.ok(d.wait_mail("full") and not d.files("waits"), "S2-042: until there is room, and nobody is told", d.log())
         d.stop()
+        failing.close()
 
 
 def a_limit_of_a_file_is_no_end(t):

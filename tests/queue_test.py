@@ -98,6 +98,8 @@ def an_operator_changes_what_waits(t):
             t.ok(wait_until(lambda: queue(root, "list")[1] == [], 30), "and nothing is left")
             time.sleep(0.3)
             t.equal(len(taken(sink)), 3, "nobody was told of the deleted one")
+            did = re.findall(r"qid=(\w+) ev=(\w+) by=operator", d.log())
+            t.ok({(first, "held"), (second, "held"), (third, "retry"), (fourth, "retry"), (first, "released"), (second, "deleted")} <= set(did), "but the log tells of all that an operator did", did)
             sink.replies.update(LATER)
             [id] = send(d)
             wait_tried(root)
