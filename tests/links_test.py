@@ -6,7 +6,7 @@ usage: links_test.py [CASE...]     TAP"""
 import os
 import sys
 
-from harness import IS_ROOT, SLOW, USER, Daemon, Smtp, Tap, folder, run_cases, wait_until
+from harness import FORMS, IS_ROOT, SLOW, USER, Daemon, Smtp, Tap, folder, run_cases, wait_until
 
 VICTIM = b"root:secret\n"
 
@@ -35,16 +35,35 @@ def refuses(t, title, d, *words):
 
 
 def a_log_is_no_link(t):
-    """SEC-29 (CVE-2020-28007): the supervisor opens it as root, and gives it to the user of the mail process."""
-    for kind, link in LINKS.items():
-        with folder() as root:
-            victim = victim_in(root)
-            (root / "logs").mkdir()
-            path = root / "logs/daemon.log"
-            link(victim, path)
-            d = Daemon(root, single=False, log=path)
-            refuses(t, f"SEC-29: a log that is {kind}", d, str(path))
-            t.ok(is_untouched(victim) and not (root / "none").exists(), f"SEC-29: a log that is {kind}: what it leads to is as it was")
+    """SEC-29 (CVE-2020-28007): it is opened as root; where all is one process, a new one is given to the user that this becomes."""
+    for name, single in FORMS:
+        for kind, link in LINKS.items():
+            with folder() as root:
+                victim = victim_in(root)
+                (root / "logs").mkdir()
+                path = root / "logs/daemon.log"
+                link(victim, path)
+                title = f"SEC-29: a log that is {kind}, {name}"
+                refuses(t, title, Daemon(root, single=single, log=path), str(path))
+                t.ok(is_untouched(victim) and not (root / "none").exists(), f"{title}: what it leads to is as it was")
+
+
+def a_log_that_is_there_is_given_to_nobody(t):
+    """SEC-29: whose it is, it stays; a new one can be opened again by whoever writes it."""
+    for name, single in FORMS:
+        for is_new in (True, False):
+            with folder() as root:
+                (root / "logs").mkdir()
+                path = root / "logs/daemon.log"
+                if not is_new:
+                    path.write_text("before\n")
+                d = Daemon(root, single=single, log=path)
+                d.start(wait=False)
+                d.log_path = path
+                title = f"SEC-29: a log that is {'new' if is_new else 'there'}, {name}"
+                t.ok(wait_until(lambda d=d, path=path: path.exists() and "ev=ready" in d.log(), 20), f"{title}: it is written")
+                t.equal(path.stat().st_uid, USER if IS_ROOT and single and is_new else os.getuid(), f"{title}: whose it is")
+                t.equal(d.stop(), 0, f"{title}: it ends")
 
 
 def a_log_does_not_become_one(t):
@@ -145,7 +164,7 @@ def what_lies_in_a_spool_is_no_link(t):
             t.equal(Smtp(d.address).message()[0], 250, "SEC-65: without them it serves as before")
 
 
-CASES = [a_log_is_no_link, a_log_does_not_become_one, a_pid_file_is_no_link, a_spool_is_a_folder_of_its_user, what_lies_in_a_spool_is_no_link]
+CASES = [a_log_is_no_link, a_log_that_is_there_is_given_to_nobody, a_log_does_not_become_one, a_pid_file_is_no_link, a_spool_is_a_folder_of_its_user, what_lies_in_a_spool_is_no_link]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))
