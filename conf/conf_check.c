@@ -123,6 +123,17 @@ static bool has_unix(const struct hk_conf_listener *l)
 	return false;
 }
 
+/* A message is a record of the journal, and fits in a batch, of half a segment at most (engine/spool.c), or it could never be taken, nor moved when
+ * its segment is old: a KiB for each recipient (an address has 256 octets, RFC 5321 4.5.3.1.3, an ORCPT 500, RFC 3461 4.2), as far as a
+ * session holds so many (HK_SESSION_MESSAGE_ARENA); 256 KiB each for the header and a body that is no file, and as much again beside. */
+static uint64_t least_segment(uint64_t recipients)
+{
+	const uint64_t kib = 1024, most = 8 * 1024 * kib;
+	uint64_t size = recipients * kib;
+
+	return 2 * ((size < most ? size : most) + 1024 * kib);
+}
+
 static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 {
 	const struct hk_conf *c = r->conf;
@@ -148,6 +159,9 @@ static void check_listeners(struct conf_reader *r, const struct conf_places *p)
 			conf_error(r, p->listener[i], "implicit-tls and proxy-from do not go together");
 		if (l->enforce != HK_ENFORCE_OFF && !(l->checks & HK_CHECK_DMARC))
 			conf_error(r, p->listener[i], "enforce needs dmarc among the checks");
+		if (c->spool_segment < least_segment(l->max_recipients))
+			conf_error(r, p->listener[i], "max-recipients %zu needs a spool-segment of %uk", l->max_recipients,
+			    (unsigned)(least_segment(l->max_recipients) / 1024));
 		check_auth(r, p->listener[i], l);
 		if (l->role == HK_ROLE_RELAY && !l->relay_from.n)
 			conf_error(r, p->listener[i], "role relay needs relay-from");

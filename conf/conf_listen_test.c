@@ -59,6 +59,30 @@ static void a_path_has_room_for_the_name_before_it(void **state)
 	assert_int_equal(parse_long(HK_CONF_UNIX_MAX + 1), HK_SYNTAX);
 }
 
+/* A message of the most recipients fits in half of a segment. */
+static void the_most_recipients_fit_in_the_journal(void **state)
+{
+	static const struct {
+		const char *recipients, *segment;
+		enum hk_status want;
+	} rows[] = {
+	    {"1023", "4m", HK_OK}, {"1024", "4m", HK_OK}, {"1025", "4m", HK_SYNTAX}, {"1025", "4098k", HK_OK},
+	    {"8192", "18m", HK_OK}, {"8192", "18431k", HK_SYNTAX}, {"10000", "18431k", HK_SYNTAX}, {"10000", "18m", HK_OK},
+	};
+	struct hk_conf *conf;
+	char text[200];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		snprintf(text, sizeof text, HOST "spool-segment %s; listen a { address 1.2.3.4:25; max-recipients %s; }", rows[i].segment, rows[i].recipients);
+		if (hk_conf_parse("t", hk_slice_str(text), &conf, NULL) != rows[i].want)
+			fail_msg("%s", text);
+		if (rows[i].want == HK_OK)
+			hk_conf_free(conf);
+	}
+}
+
 /* S3-061: among others */
 static void what_cannot_be_is_refused(void **state)
 {
@@ -66,6 +90,7 @@ static void what_cannot_be_is_refused(void **state)
 		const char *text, *error;
 	} rows[] = {
 	    {HOST "listen a { address unix:; }", "must be an absolute path"},
+	    {HOST "spool-segment 4m; listen a { address 1.2.3.4:25; max-recipients 10000; }", "max-recipients 10000 needs a spool-segment of 18432k"},
 	    {HOST "listen a { address unix:lmtp; }", "must be an absolute path"},
 	    {HOST "listen a { address unix:/a unix:/a; }", "two listeners on one address"},
 	    {HOST "listen a { address unix:/a; } listen b { address unix:/a; }", "two listeners on one address"},
@@ -93,6 +118,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(unix_sockets_are_read_and_dumped),
 	    cmocka_unit_test(a_path_has_room_for_the_name_before_it),
+	    cmocka_unit_test(the_most_recipients_fit_in_the_journal),
 	    cmocka_unit_test(what_cannot_be_is_refused),
 	};
 

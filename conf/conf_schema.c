@@ -74,7 +74,7 @@ const struct conf_item conf_items[] = {
         .restart = true,
         .manual = "The directory of the queue, of long bodies and of the evidence."},
     {"spool-segment", GLOBAL(spool_segment), .kind = CONF_KIND_SIZE, .least = 4 * 1024 * 1024, .most = 1024 * 1024 * 1024, .preset = "64m",
-        .restart = true, .manual = "How large a file of the queue's journal gets. A start reads all that is there; small ones suit small disks."},
+        .restart = true, .manual = "How large a file of the queue's journal gets; small ones suit small disks. Messages have to fit in half of one: max-recipients over 1024 needs more than 4m."},
     {"user", GLOBAL(user), .kind = CONF_KIND_TEXT, .preset = "hikyaku", .restart = true,
         .manual = "Whom the mail process becomes before it reads a byte."},
     {"keys-user", GLOBAL(keys_user), .kind = CONF_KIND_TEXT, .preset = "hikyaku-keys",
