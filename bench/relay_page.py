@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a run of bench/relay.py says: rows, goals, and their page in docs/performance.md with its plots."""
 
-import re
+import json
 import time
+
+import rig
 
 COLUMNS = (("name", "{:20}", "{:>20}"), ("size", "{:>7}", "{:>7}"), ("connections", "{:>5}", "{:>5}"), ("accepted_per_s", "{:>9.0f}", "{:>9}"),
            ("delivered_per_s", "{:>9.0f}", "{:>9}"), ("cpu_per_1000", "{:>9.3f}", "{:>9}"), ("syncs_per_message", "{:>7.3f}", "{:>7}"),
@@ -77,19 +79,26 @@ def print_goals(rows, to):
 
 # ---- the page ----
 
-MARK = "<!-- relay: begin -->", "<!-- relay: end -->"
+ORDER = ("raw", "source-to-sink", "hikyaku", "postfix", "postfix-rspamd", "exim", "opensmtpd", "haraka")
+VARIANTS = ("", "-tls", "-sign", "-check")
+
+
+def place(row):
+    """Where a row stands in the table: plain ones before variants, and beside each other who is compared."""
+    variant = next((end for end in VARIANTS[1:] if row["name"].endswith(end)), "")
+    return VARIANTS.index(variant), row["size"], row["connections"], ORDER.index(row["name"].removesuffix(variant))
 
 
 def table(rows):
     yield "| " + " | ".join(SHORT[key] for key, _, _ in COLUMNS) + " |"
     yield "|" + "---|" * len(COLUMNS)
-    for row in sorted(rows, key=lambda row: ("-" in row["name"], row["size"], row["connections"])):
+    for row in rows:
         yield "| " + " | ".join(form.format(row[key]).strip() for key, form, _ in COLUMNS) + " |"
 
 
 def page(report):
     rows = report["rows"]
-    yield (f"Measured on {time.strftime('%Y-%m-%d', time.gmtime())}, {report['machine']}, load {report['load']:.1f}; "
+    yield (f"Measured on {report['day']}, {report['machine']}, load before it {report['load']:.1f}; "
            + ", ".join(f"{name} {version}" for name, version in report["versions"].items() if name != "hikyaku") + ".")
     yield ""
     yield from table(rows)
@@ -104,11 +113,21 @@ def page(report):
     yield "![Processor seconds of the server for 1,000 messages, 4 KiB, by connections](relay-cpu.svg)"
 
 
+def merged(report, before):
+    """What was measured on the same day and machine stays, unless it has been measured again."""
+    if (before.get("day"), before.get("machine")) != (report["day"], report["machine"]):
+        before = {"rows": [], "versions": {}, "load": 0.0}
+    rows = {(row["name"], row["size"], row["connections"]): row for row in before["rows"] + report["rows"]}
+    return {**report, "versions": {**before["versions"], **report["versions"]}, "load": max(before["load"], report["load"]), "rows": sorted(rows.values(), key=place)}
+
+
 def write(report, docs):
-    place = docs / "performance.md"
-    text = place.read_text(encoding="utf-8")
-    new = MARK[0] + "\n" + "\n".join(page(report)) + "\n" + MARK[1]
-    place.write_text(re.sub(re.escape(MARK[0]) + ".*?" + re.escape(MARK[1]), lambda _: new, text, flags=re.S), encoding="utf-8")
+    """docs/relay.json has the rows, of which the part of the page and the plots are made."""
+    kept = docs / "relay.json"
+    report = merged({"day": time.strftime("%Y-%m-%d", time.gmtime()), **report}, json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {})
+    head = json.dumps({key: value for key, value in report.items() if key != "rows"}, indent=1)
+    kept.write_text(head[:-2] + ',\n "rows": [\n  ' + ",\n  ".join(map(json.dumps, report["rows"])) + "\n ]\n}\n", encoding="utf-8")
+    rig.write_part(docs / "performance.md", "relay", page(report))
     for name, key in (("relay-speed.svg", "delivered_per_s"), ("relay-cpu.svg", "cpu_per_1000")):
         (docs / name).write_text(plot(report["rows"], key), encoding="utf-8")
 

@@ -49,8 +49,9 @@ class Postfix(Measured, peers.Postfix):
     def prepare(self):
         command = super().prepare()
         self.running = [kind(self.root, self.places.domain) for kind in self.filters]
-        if self.running:
-            with open(self.root / "etc/main.cf", "a", encoding="ascii") as conf:
+        with open(self.root / "etc/main.cf", "a", encoding="ascii") as conf:
+            conf.write("minimal_backoff_time = 300s\nqueue_run_delay = 300s\n")  # as shipped, which the tests cannot wait for
+            if self.running:
                 conf.write(f"smtpd_milters = {', '.join(one.start(self.group).milter for one in self.running)}\nmilter_default_action = tempfail\n")
         return command
 
@@ -100,22 +101,38 @@ class PostfixRspamd(Postfix):
 
 
 class Exim(Measured, peers.Exim):
-    """As shipped it takes 20 clients, and of each ten messages that it delivers at once: that it can be measured, both limits are lifted."""
+    """As shipped it takes 20 clients, of each 1,000 messages, and delivers ten of them at once: that it can be measured, these limits are lifted. Its queue is run as Debian does it."""
 
     key = "exim"
 
     def prepare(self):
         command = super().prepare()
         conf = self.root / "exim.conf"
-        conf.write_text("smtp_accept_max = 0\nsmtp_accept_queue_per_connection = 0\n" + conf.read_text())
-        return command
+        conf.write_text("smtp_accept_max = 0\nsmtp_accept_max_per_connection = 0\nsmtp_accept_queue_per_connection = 0\n" + conf.read_text())
+        return ["-q30m" if word == "-q5s" else word for word in command]
+
+
+# as shipped: 100 messages of a client, then 452; 100 to a host, then 3 s until it connects again, 2 to 5 s between one connection and the next, and 50 messages on their way to a host,
+# while the others are held and come back ten at a time
+OPENSMTPD = """smtp limit max-mails 1000000
+mta limit session-mail-max 1000000
+mta limit conn-delay-route 0
+mta limit conn-delay-relay 0
+mta limit reconn-delay-route 0
+mta limit task-hiwat 1000000
+"""
 
 
 class OpenSmtpd(Measured, peers.OpenSmtpd):
+    """Without the limits above, or it could not be measured with one client and one host."""
+
     key = "opensmtpd"
+    pause = 11  # seconds between two runs: when it has nothing to hand on it looks for a way to a host once in 10 s, and what comes sooner would wait for that
 
     def prepare(self):
         command = super().prepare()
+        conf = self.root / "smtpd.conf"
+        conf.write_text(OPENSMTPD + conf.read_text())
         spool = self.root / "spool"  # on the disk that all use, over the empty file system of the tests
         spool.mkdir(mode=0o755)
         subprocess.run(["mount", "--bind", spool, "/var/spool"], check=True)
@@ -135,8 +152,10 @@ class Haraka(Measured, peers.Peer):
     folder = None  # where npm put it
 
     def __init__(self, root, certificate, where):
+        if not (self.folder / "node_modules/Haraka/package.json").exists():
+            raise packages.Missing("Haraka cannot be had from npm")
         self.address, self.root, self.process = fresh_address(), Path(root) / self.key, None
-        self.sink, self.tree = where.sink, self.folder
+        self.sink, self.tree, self.certificate = where.sink, self.folder, certificate
         self.root.mkdir(mode=0o755)
 
     @property
@@ -150,10 +169,14 @@ class Haraka(Measured, peers.Peer):
     def prepare(self):
         haraka = self.tree / "node_modules/Haraka/bin/haraka"
         subprocess.run(["node", haraka, "-i", self.root], check=True, capture_output=True, env=self.environment())
-        for name, text in {"smtp.ini": f"listen={self.address}:{PORT}\nnodes=0\n", "plugins": "to_sink\n", "me": "haraka.test\n",
+        for name, text in {"smtp.ini": f"listen={self.address}:{PORT}\nnodes=0\n", "plugins": "tls\nto_sink\n", "me": "haraka.test\n",
                            "log.ini": "[main]\nlevel=info\n", "outbound.ini": "enable_tls=false\nlocal_mx_ok=true\n",
                            "connection.ini": (self.tree / "node_modules/Haraka/config/connection.ini").read_text()}.items():
             (self.root / "config" / name).write_text(text)
+        for what, end in (("key", "key"), ("cert", "crt")):
+            shutil.copy(f"{self.certificate}.{end}", self.root / f"config/tls_{what}.pem")
+        # or it looks for a prime of its own, beside the first runs
+        subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", self.root / "config/dhparams.pem"], check=True)
         (self.root / "plugins/to_sink.js").write_text(HARAKA_MX % self.sink)
         self.group = Group(self.key)
         return self.group.wrap(["node", haraka, "-c", self.root])
@@ -208,6 +231,3 @@ SERVERS = {"plain": by_key(Hikyaku, Postfix, Exim, OpenSmtpd, Haraka), "sign": b
            "check": by_key(HikyakuChecks, PostfixChecks, PostfixRspamd)}
 NAMES = tuple(dict.fromkeys(name for kinds in SERVERS.values() for name in kinds))
 
-
-def remove(root):
-    shutil.rmtree(root, ignore_errors=True)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -34,18 +35,29 @@ def say(text):
 
 
 class Sink:
-    """`hikyaku sink` at an address of its own."""
+    """`hikyaku sink` at an address of its own. With --rounds: ask, then taken."""
 
-    def __init__(self, *options, wrap=list):
-        self.address = fresh_address()
+    def __init__(self, *options, wrap=list, address=None):
+        self.address = address or fresh_address()
         self.process = subprocess.Popen(wrap([BUILD / "hikyaku", "sink", "--listen", f"{self.address}:{PORT}", "--json", *map(str, options)]),
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         wait_until(lambda: is_listening(self.address, PORT), 10)
 
+    def ask(self, messages):
+        """Begins a round of so many."""
+        print(messages, file=self.process.stdin, flush=True)
+
+    def taken(self, seconds):
+        """What it says once they have come; {} when they do not within the time."""
+        if not select.select([self.process.stdout], [], [], max(0.0, seconds))[0]:
+            return {}
+        return json.loads(self.process.stdout.readline() or "{}")
+
     def stop(self):
-        """What it says of what it took."""
+        """What it says of what it took; nothing with --rounds."""
         self.process.send_signal(signal.SIGTERM)
-        return json.loads(self.process.communicate(timeout=30)[0])
+        text = self.process.communicate(timeout=30)[0].splitlines()
+        return json.loads(text[-1]) if text else {}
 
 
 def relay(root, sink, listener="", **settings):

@@ -51,7 +51,9 @@ enum cli_exit {
 	CLI_FAIL = 1,  /* fail or permerror */
 	CLI_USAGE = 2, /* the command cannot be carried out as it was given */
 	CLI_LATER = 3, /* temperror: try again */
+	CLI_OUTPUT = 4, /* the output could not be written */
 };
+#define CLI_EXITS "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure, 4 the output could not be written."
 
 enum { CLI_WORDS_MAX = 4 };
 enum cli_algs { CLI_ALG_BOTH, CLI_ALG_RSA, CLI_ALG_ED25519 };
@@ -133,11 +135,15 @@ bool cli_read_file(const char *name, size_t max, struct hk_buf *ret);
 bool cli_write_durably(int fd, struct hk_slice);
 /* cli_write(out): all of it to stdout. */
 void cli_write(const struct hk_buf *out);
+/* cli_flush(): all that was printed is out; false: said on stderr why it is not. */
+bool cli_flush(void);
 /* cli_time(seconds, room): "2026-11-26T01:02:03Z"; returns room. */
 #define CLI_TIME_ROOM 32
 const char *cli_time(int64_t seconds, char room[CLI_TIME_ROOM]);
 /* cli_complain(text, about): one line on stderr, about quoted; about may be NULL. */
 void cli_complain(const char *text, const char *about);
+/* cli_complain_disk(status, path): what the system said of a file that a call with hk_disk_kernel wanted, or what the status says of path. */
+void cli_complain_disk(enum hk_status, const char *path);
 /* cli_complain_into(out): complaints go there from now on; NULL: to stderr again. */
 void cli_complain_into(struct hk_buf *out);
 /* cli_line_add(out, name, value): "name value", quoted; nothing where value is empty. */

@@ -56,7 +56,7 @@ static const char usage[] =
     "moment and begun again: only a message under way just then may come twice. A server that runs is given a route to the host,\n"
     "and then hikyaku queue retry --all.\n\n"
     "exit status: 0 all was handed over, 1 something was refused and stays, 2 usage or no spool, 3 a server runs, or the host takes\n"
-    "nothing now: begin again later";
+    "nothing now: begin again later, 4 the output cannot be written";
 
 /* ---- what is said of it ------------------------------------------------------------------------------ */
 
@@ -117,7 +117,7 @@ static void say_text(struct drain *p, const struct hk_mail *mail, const struct h
 		const struct hk_rcpt_result *r = &job->result[i];
 
 		hk_buf_addf(&p->out, "\n  %-11s <%s>: %u %s %s", word_of(job, r), hk_log_quote(mail->rcpt[job->rcpt[i]].address).text, r->code,
-		    r->enhanced, r->text);
+		    r->enhanced, hk_log_quote(hk_slice_str(r->text)).text);
 	}
 	flush(p);
 }
@@ -184,7 +184,7 @@ static enum cli_exit failed(struct drain *p, enum hk_status status)
 {
 	if (p->said.n)
 		fprintf(stderr, "%.*s", HK_FMT(hk_buf_slice(&p->said)));
-	cli_complain(hk_status_text(status), p->dir);
+	cli_complain_disk(status, p->dir);
 	return status == HK_CORRUPT ? CLI_FAIL : CLI_LATER;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli_internal.h"
+#include "io/disk.h"
 
 enum { CHUNK = 65536, ABOUT_SHOWN = 200 };
 
@@ -34,12 +35,31 @@ void cli_complain(const char *text, const char *about)
 	hk_buf_done(&b);
 }
 
+void cli_complain_disk(enum hk_status status, const char *path)
+{
+	struct hk_disk_reason why = hk_disk_why(hk_disk_kernel(), status);
+
+	if (why.text[0])
+		cli_complain(why.text, NULL);
+	else
+		cli_complain(hk_status_text(status), path);
+}
+
 void cli_write(const struct hk_buf *out)
 {
 	if (hk_buf_status(out) != HK_OK)
 		cli_complain("the output was cut", hk_status_text(hk_buf_status(out)));
 	if (out->n)
 		fwrite(out->p, 1, out->n, stdout);
+}
+
+bool cli_flush(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	cli_complain("the output could not be written", errno ? strerror(errno) : NULL);
+	return false;
 }
 
 bool cli_read_file(const char *name, size_t max, struct hk_buf *ret)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <hikyaku/names.h>
+
 #include "cli_internal.h"
 #include "conf/conf_value.h"
 #include "engine/evidence_store.h"
@@ -21,14 +23,21 @@
 #include "log/format.h"
 #include "log/line.h"
 
-enum { WORDS_ROOM = 1000, IDS_MAX = 1000000, PATH_ROOM = 4096, LINE_ROOM = 64 * 1024 };
+enum { WORDS_ROOM = 1000, IDS_MAX = 1000000, PATH_ROOM = 4096, LINE_ROOM = 64 * 1024, FORMS_MAX = 3, FORMS_ARENA = 16 * 1024 };
 #define SPOOL "/var/spool/hikyaku"
 
+/* A domain stands in mail, and so in the log, by its A-labels or its U-labels. */
+struct form {
+	struct hk_slice address;    /* without a final dot */
+	struct hk_log_quoted value; /* as a value of the log has it */
+};
 struct find {
 	const char *dir, *address, *erase, *since, *until;
 	bool json, help;
 	uint64_t from_ms, to_ms; /* UINT64_MAX: no end */
-	struct hk_log_quoted sought; /* the address, as a value of the log has it */
+	struct form form[FORMS_MAX]; /* of the address that is sought */
+	size_t n_forms;
+	struct hk_arena arena;       /* holds them */
 	uint64_t *id;
 	size_t n_ids, room;
 	bool has_ids, is_full, no_memory;
@@ -52,7 +61,7 @@ static const char usage[] =
     "usage: hikyaku find [options] [ID...]\n\n"
     "What became of messages, accepted and refused, from what a server keeps of its log (history-size, history-days).\n"
     "ID is a queue id, or the one at the end of a refusal.\n"
-    "exit status: 0 found, 1 nothing is kept of it, 2 usage, 3 the files cannot be read";
+    "exit status: 0 found, 1 nothing is kept of it, 2 usage, 3 the files cannot be read, 4 the output cannot be written";
 
 /* ---- ids ---- */
 
@@ -107,22 +116,39 @@ static void read_line(struct hk_slice text, struct line *ret)
 	ret->has_id = hk_mail_id_parse(hk_log_field_find(ret->field, ret->n, "qid"), &ret->id) == HK_OK;
 }
 
-static bool fits(struct hk_slice value, struct hk_slice sought)
+static struct hk_slice without_dot(struct hk_slice s)
 {
+	return s.n && s.p[s.n - 1] == '.' ? hk_slice_sub(s, 0, s.n - 1) : s;
+}
+
+static bool fits(struct hk_slice value, const struct form *form)
+{
+	struct hk_slice sought = hk_slice_str(form->value.text);
+
+	value = without_dot(value);
 	if (sought.n && sought.p[0] == '@' && value.n > sought.n)
 		value = hk_slice_from(value, value.n - sought.n);
 	return hk_slice_eq_nocase(value, sought);
 }
 
+static bool fits_one(struct hk_slice value, const struct find *f)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_forms; i++)
+		if (fits(value, &f->form[i]))
+			return true;
+	return false;
+}
+
 static bool has_address(const struct line *l, const struct find *f)
 {
 	static const char *const names[] = {"from", "rcpt", "what", "user"};
-	struct hk_slice sought = hk_slice_str(f->sought.text);
 	size_t i, k;
 
 	for (i = 0; i < l->n; i++)
 		for (k = 0; k < sizeof names / sizeof names[0]; k++)
-			if (hk_slice_eq(l->field[i].name, hk_slice_str(names[k])) && fits(l->field[i].value, sought))
+			if (hk_slice_eq(l->field[i].name, hk_slice_str(names[k])) && fits_one(l->field[i].value, f))
 				return true;
 	return false;
 }
@@ -197,11 +223,16 @@ static bool is_erased(void *with, uint64_t id, struct hk_slice text)
 {
 	struct find *f = with;
 	struct line l;
+	size_t i;
 
-	if (id)
-		return has_id(f, id) || mentions(text, hk_slice_str(f->erase));
-	read_line(text, &l);
-	return (l.has_id && has_id(f, l.id)) || mentions(text, hk_slice_str(f->sought.text));
+	if (!id)
+		read_line(text, &l);
+	if (id ? has_id(f, id) : l.has_id && has_id(f, l.id))
+		return true;
+	for (i = 0; i < f->n_forms; i++)
+		if (mentions(text, id ? f->form[i].address : hk_slice_str(f->form[i].value.text)))
+			return true;
+	return false;
 }
 
 /* ---- times ---- */
@@ -294,13 +325,57 @@ static struct hk_log_quoted as_in_log(struct hk_slice address)
 	return value;
 }
 
+static void add_form(struct find *f, struct hk_slice address)
+{
+	size_t i;
+
+	for (i = 0; i < f->n_forms; i++)
+		if (hk_slice_eq_nocase(f->form[i].address, address))
+			return;
+	f->form[f->n_forms++] = (struct form){address, as_in_log(address)};
+}
+
+/* What is before the domain stays as it is. */
+static struct hk_slice with_domain(struct find *f, struct hk_slice address, struct hk_slice domain)
+{
+	struct hk_slice ret = {0};
+	struct hk_buf b;
+
+	hk_buf_init(&b, FORMS_ARENA);
+	hk_buf_add(&b, hk_slice_sub(address, 0, hk_slice_rfind(address, '@') + 1));
+	hk_buf_add(&b, domain);
+	if (hk_buf_status(&b) != HK_OK || hk_arena_dup(&f->arena, hk_buf_slice(&b), &ret) != HK_OK)
+		f->no_memory = true;
+	hk_buf_done(&b);
+	return ret;
+}
+
+/* As it was given, and with those labels in the place of its own that are the same domain's. */
+static void add_forms(struct find *f, struct hk_slice address)
+{
+	struct hk_slice domain, alabel, ulabel;
+	enum hk_status status;
+
+	address = without_dot(address);
+	domain = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
+	add_form(f, address);
+	status = hk_names_alabel(&f->arena, domain, &alabel);
+	if (status == HK_OK) {
+		add_form(f, with_domain(f, address, alabel));
+		status = hk_names_ulabel(&f->arena, alabel, &ulabel);
+	}
+	if (status == HK_OK)
+		add_form(f, with_domain(f, address, ulabel));
+	f->no_memory |= status == HK_NOMEM; /* or what has another form would stay where it is to be erased */
+}
+
 static enum hk_status look_for(struct find *f, const char *dir)
 {
 	const char *address = f->erase ? f->erase : f->address;
 	enum hk_status status = HK_OK;
 
 	if (address) {
-		f->sought = as_in_log(hk_slice_str(address));
+		add_forms(f, hk_slice_str(address));
 		status = hk_evidence_store_events(hk_disk_kernel(), dir, gather, f);
 	}
 	if (status == HK_OK && f->no_memory)
@@ -341,12 +416,10 @@ static enum cli_exit run(struct find *f)
 	if (status == HK_OK)
 		status = f->erase ? erase(f, history, evidence) : hk_evidence_store_events(hk_disk_kernel(), history, show, f);
 	if (status != HK_OK) {
-		struct hk_disk_reason why = hk_disk_why(hk_disk_kernel(), status);
-
-		if (why.text[0] && !f->is_full)
-			cli_complain(why.text, NULL);
+		if (f->is_full)
+			cli_complain("it is in more than a million transactions", history);
 		else
-			cli_complain(f->is_full ? "it is in more than a million transactions" : hk_status_text(status), history);
+			cli_complain_disk(status, history);
 		return CLI_LATER;
 	}
 	return f->found ? CLI_OK : CLI_FAIL;
@@ -366,11 +439,13 @@ enum cli_exit cli_find(char **argv)
 		return CLI_OK;
 	}
 	hk_buf_init(&f.out, LINE_ROOM);
+	hk_arena_init(&f.arena, FORMS_ARENA);
 	if (!is_sensible(&f, &words))
 		cli_complain("this is not what find takes; see hikyaku find --help", NULL);
 	else if (read_times(&f))
 		code = run(&f);
 	hk_buf_done(&f.out);
+	hk_arena_done(&f.arena);
 	free(f.id);
 	return code;
 }

@@ -44,19 +44,13 @@ static void help(FILE *to)
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("  sendmail   send a message, with the options of sendmail(1); also mailq and newaliases\n", to);
-	fputs(
-	    "\nhikyaku COMMAND --help lists the options of a command.\n"
-	    "Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.\n",
-	    to);
+	fputs("\nhikyaku COMMAND --help lists the options of a command.\n" CLI_EXITS "\n", to);
 }
 
 /* What was cut on its way out must not look whole: half a message is not signed. */
 static enum cli_exit flushed(enum cli_exit code)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	cli_complain("the output could not be written", NULL);
-	return CLI_USAGE;
+	return cli_flush() ? code : CLI_OUTPUT;
 }
 
 /* One program under several names. */
@@ -67,9 +61,22 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-int main(int argc, char **argv)
+static enum cli_exit run(const struct cli_command *command, char **argv)
 {
 	struct cli_options options;
+
+	if (command->run_words)
+		return command->run_words(argv);
+	if (!cli_options_parse(command, argv, &options))
+		return CLI_USAGE;
+	if (!options.help)
+		return command->run(&options);
+	cli_options_help(command);
+	return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
 	size_t i;
 
 	if (argc > 0 && sendmail_is_name(name_of(argv[0])))
@@ -82,21 +89,11 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		help(stdout);
-		return CLI_OK;
+		return (int)flushed(CLI_OK);
 	}
-	for (i = 0; i < COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		if (commands[i].run_words)
-			return (int)flushed(commands[i].run_words(argv + 2));
-		if (!cli_options_parse(&commands[i], argv + 2, &options))
-			return CLI_USAGE;
-		if (options.help) {
-			cli_options_help(&commands[i]);
-			return CLI_OK;
-		}
-		return (int)flushed(commands[i].run(&options));
-	}
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return (int)flushed(run(&commands[i], argv + 2));
 	cli_complain("no such command", argv[1]);
 	help(stderr);
 	return CLI_USAGE;

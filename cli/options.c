@@ -323,7 +323,7 @@ void cli_options_help(const struct cli_command *command)
 	putchar('\n');
 	if (command->takes_file)
 		puts("FILE is a message as stored or as sent; \"-\" reads it from the standard input.");
-	puts("Exit status: 0 pass or nothing to object to, 1 fail, 2 usage, 3 temporary failure.");
+	puts(CLI_EXITS);
 }
 
 static enum hk_language language_of_environment(void)

@@ -2,9 +2,12 @@
  *
  * The command queue: what waits in a server that runs, why, and what an operator does to it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include <hikyaku/names.h>
 
 #include "drain.h"
 #include "flags.h"
@@ -16,6 +19,9 @@ struct queue {
 	const char *socket, *domain;
 	bool all, json, help;
 	struct hk_buf out;
+	struct hk_arena arena; /* of the domain */
+	uint64_t *id;          /* each once */
+	size_t n_ids;
 	struct queue_shape *shape;
 	const char *action;
 };
@@ -42,7 +48,7 @@ static const char usage[] =
     "  expire ID...    goes, and its sender is told that it failed\n"
     "  drain           hands the spool of a stopped server over to another host (drain --help)\n\n"
     "hold to expire take ids, --domain NAME or --all.\n"
-    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server";
+    "exit status: 0 done, 1 refused or not all of the ids are there, 2 usage, 3 no server, 4 the output cannot be written";
 
 /* ---- what is seen --------------------------------------------------------------- */
 
@@ -75,7 +81,7 @@ static void see(void *context, struct hk_slice raw, const struct hk_operator_lin
 	flush(q);
 }
 
-static void say_count(struct queue *q, uint64_t count)
+static void say_count(struct queue *q, const struct queue_counts *c)
 {
 	struct hk_json_writer w;
 
@@ -83,70 +89,84 @@ static void say_count(struct queue *q, uint64_t count)
 		hk_json_begin(&w, &q->out);
 		hk_json_object(&w, NULL);
 		hk_json_text(&w, "action", q->action);
-		hk_json_int(&w, "count", (int64_t)count);
+		hk_json_int(&w, "count", (int64_t)c->messages);
+		if (c->active)
+			hk_json_int(&w, "active", (int64_t)c->active);
 		hk_json_close_object(&w);
 		hk_buf_add_byte(&q->out, '\n');
 	} else {
-		hk_buf_addf(&q->out, "%s: %llu message%s\n", q->action, (unsigned long long)count, count == 1 ? "" : "s");
+		hk_buf_addf(&q->out, "%s: %" PRIu64 " message%s\n", q->action, c->messages, c->messages == 1 ? "" : "s");
+		if (c->active)
+			hk_buf_addf(&q->out, "being delivered just now, which is not stopped: %" PRIu64 " of them; hikyaku find tells what came of it\n", c->active);
 	}
 	flush(q);
 }
 
 /* ---- what is asked ---------------------------------------------------------------- */
 
-/* As many ids as one request takes, until all were asked for. */
-static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, const struct flag_words *words, uint64_t *ret_count)
+static bool read_ids(struct queue *q, const struct flag_words *words)
 {
-	static uint64_t id[HK_QUEUE_IDS_MAX];
-	uint64_t done = 0;
-	enum cli_exit code = CLI_OK;
-	size_t i = 1;
+	static uint64_t id[WORDS_ROOM];
 
-	r->id = id;
-	while (code == CLI_OK && i < words->n) {
-		for (r->n_ids = 0; i < words->n && r->n_ids < HK_QUEUE_IDS_MAX; i++)
-			if (hk_mail_id_parse(hk_slice_str(words->word[i]), &id[r->n_ids++]) != HK_OK) {
-				cli_complain("no queue id", words->word[i]);
-				return CLI_USAGE;
-			}
+	for (q->n_ids = 0; q->n_ids + 1 < words->n; q->n_ids++)
+		if (hk_mail_id_parse(hk_slice_str(words->word[q->n_ids + 1]), &id[q->n_ids]) != HK_OK) {
+			cli_complain("no queue id", words->word[q->n_ids + 1]);
+			return false;
+		}
+	q->id = id;
+	q->n_ids = hk_operator_ids_once(id, q->n_ids);
+	return true;
+}
+
+/* As many ids as one request takes, until all were asked for. */
+static enum cli_exit ask_ids(struct queue *q, struct hk_operator_request *r, struct queue_counts *ret)
+{
+	struct queue_counts done;
+	enum cli_exit code = CLI_OK;
+	size_t i;
+
+	for (i = 0; code == CLI_OK && i < q->n_ids; i += r->n_ids) {
+		r->id = q->id + i;
+		r->n_ids = q->n_ids - i < HK_QUEUE_IDS_MAX ? q->n_ids - i : HK_QUEUE_IDS_MAX;
 		code = queue_ask(q->socket, r, see, q, &done);
-		*ret_count += done;
+		ret->messages += done.messages;
+		ret->active += done.active;
 	}
 	return code;
 }
 
-static enum cli_exit ask(struct queue *q, struct hk_operator_request *r, const struct flag_words *words)
+static enum cli_exit ask(struct queue *q, struct hk_operator_request *r)
 {
 	bool is_look = r->verb == HK_QUEUE_LIST || r->verb == HK_QUEUE_SHOW;
 	enum cli_exit code;
-	uint64_t count = 0;
+	struct queue_counts counts = {0};
 
-	if (q->domain)
-		r->domain = hk_slice_str(q->domain);
+	if (q->domain && hk_names_alabel(&q->arena, hk_slice_str(q->domain), &r->domain) != HK_OK)
+		r->domain = hk_slice_str(q->domain); /* the server knows what to do with it */
 	r->all = q->all;
-	code = words->n > 1 ? ask_ids(q, r, words, &count) : queue_ask(q->socket, r, see, q, &count);
+	code = q->n_ids ? ask_ids(q, r, &counts) : queue_ask(q->socket, r, see, q, &counts);
 	if (code == CLI_OK && !is_look)
-		say_count(q, count);
-	if (code == CLI_OK && words->n > 1 && count < words->n - 1) {
+		say_count(q, &counts);
+	if (code == CLI_OK && counts.messages < q->n_ids) {
 		cli_complain("not all of these messages are in the queue", NULL);
 		code = CLI_FAIL;
 	}
 	return code;
 }
 
-static enum cli_exit shape(struct queue *q, const struct flag_words *words)
+static enum cli_exit shape(struct queue *q)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	enum cli_exit code;
-	uint64_t count;
+	struct queue_counts counts;
 
 	q->shape = queue_shape_new((int64_t)time(NULL));
 	if (!q->shape)
 		return cli_answer_failed(HK_NOMEM);
-	code = ask(q, &r, words);
+	code = ask(q, &r);
 	r = (struct hk_operator_request){.verb = HK_QUEUE_HOPS};
 	if (code == CLI_OK)
-		code = queue_ask(q->socket, &r, see, q, &count);
+		code = queue_ask(q->socket, &r, see, q, &counts);
 	if (code == CLI_OK) {
 		queue_shape_print(q->shape, q->json, &q->out);
 		flush(q);
@@ -185,7 +205,9 @@ static enum cli_exit run(struct queue *q, const struct flag_words *words)
 		cli_complain("this is not what queue takes; see hikyaku queue --help", q->action);
 		return CLI_USAGE;
 	}
-	return is_shape ? shape(q, words) : ask(q, &r, words);
+	if (!read_ids(q, words))
+		return CLI_USAGE;
+	return is_shape ? shape(q) : ask(q, &r);
 }
 
 enum cli_exit cli_queue(char **argv)
@@ -204,7 +226,9 @@ enum cli_exit cli_queue(char **argv)
 		return CLI_OK;
 	}
 	hk_buf_init(&q.out, 4 * (size_t)HK_OPERATOR_LINE_MAX);
+	hk_arena_init(&q.arena, 4096);
 	code = run(&q, &words);
+	hk_arena_done(&q.arena);
 	hk_buf_done(&q.out);
 	return code;
 }

@@ -17,8 +17,11 @@
 
 /* raw: the line as it came. */
 typedef void queue_see(void *context, struct hk_slice raw, const struct hk_operator_line *);
-/* queue_ask(socket, request, see, context, ret_count): OK; FAIL: the server refuses, and why was said; LATER: it is not there, or went away. */
-enum cli_exit queue_ask(const char *socket, const struct hk_operator_request *, queue_see *, void *context, uint64_t *ret_count);
+struct queue_counts {
+	uint64_t messages, active; /* active: as in struct hk_queue_call */
+};
+/* queue_ask(socket, request, see, context, ret): OK; FAIL: the server refuses, and why was said; LATER: it is not there, or went away. */
+enum cli_exit queue_ask(const char *socket, const struct hk_operator_request *, queue_see *, void *context, struct queue_counts *ret);
 
 void queue_entry_text(const struct hk_operator_entry *, struct hk_buf *out);
 void queue_entry_why(const struct hk_operator_entry *, struct hk_buf *out);

@@ -15,7 +15,7 @@ struct asking {
 	queue_see *see;
 	void *context;
 	bool is_over, is_ok;
-	uint64_t count;
+	struct queue_counts counts;
 };
 
 static bool reach(struct asking *a, const char *path)
@@ -74,7 +74,7 @@ static bool take_line(struct asking *a, struct hk_slice line)
 	if (status == HK_OK && l.is_end) {
 		a->is_over = true;
 		a->is_ok = l.is_ok;
-		a->count = l.count;
+		a->counts = (struct queue_counts){l.count, l.active};
 		if (!l.is_ok)
 			cli_complain(hk_log_quote(l.why).text, NULL);
 	} else if (status == HK_OK && a->see) {
@@ -120,7 +120,7 @@ static bool read_answer(struct asking *a)
 }
 
 enum cli_exit queue_ask(
-    const char *path, const struct hk_operator_request *request, queue_see *see, void *context, uint64_t *ret_count)
+    const char *path, const struct hk_operator_request *request, queue_see *see, void *context, struct queue_counts *ret)
 {
 	struct asking a = {.fd = -1, .see = see, .context = context};
 	enum cli_exit code = CLI_LATER;
@@ -134,7 +134,7 @@ enum cli_exit queue_ask(
 		else
 			cli_complain("the server went away", path);
 	}
-	*ret_count = a.count;
+	*ret = a.counts;
 	if (a.fd >= 0)
 		close(a.fd);
 	hk_buf_done(&a.in);

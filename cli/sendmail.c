@@ -342,10 +342,10 @@ static int list(struct sendmail *s)
 	struct hk_operator_request r = {.verb = HK_QUEUE_LIST};
 	struct listing l = {.json = s->json};
 	enum cli_exit code;
-	uint64_t count;
+	struct queue_counts counts;
 
 	hk_buf_init(&l.out, 4 * (size_t)HK_OPERATOR_LINE_MAX);
-	code = queue_ask(s->operator ? s->operator : QUEUE_SOCKET, &r, list_one, &l, &count);
+	code = queue_ask(s->operator ? s->operator : QUEUE_SOCKET, &r, list_one, &l, &counts);
 	if (code == CLI_OK && !l.json)
 		queue_mailq_end(l.octets, l.messages, &l.out);
 	cli_write(&l.out);
@@ -357,7 +357,8 @@ static int list(struct sendmail *s)
 static int flush(struct sendmail *s)
 {
 	struct hk_operator_request r = {.verb = HK_QUEUE_RETRY};
-	uint64_t id, count;
+	struct queue_counts counts;
+	uint64_t id;
 
 	if (s->flush[0] == 'I' && s->flush[1]) {
 		if (hk_mail_id_parse(hk_slice_str(s->flush + 1), &id) != HK_OK)
@@ -371,7 +372,7 @@ static int flush(struct sendmail *s)
 	} else {
 		r.all = true;
 	}
-	return exit_of(queue_ask(s->operator ? s->operator : QUEUE_SOCKET, &r, NULL, NULL, &count));
+	return exit_of(queue_ask(s->operator ? s->operator : QUEUE_SOCKET, &r, NULL, NULL, &counts));
 }
 
 /* ---- what is asked for ---------------------------------------------------------------------- */
@@ -430,7 +431,7 @@ int sendmail_run(const char *name, char **argv)
 	hk_arena_init(&s.arena, ARENA_MAX);
 	code = run(&s, argv);
 	hk_arena_done(&s.arena);
-	if (fflush(stdout) != 0 && code == EX_OK)
+	if (!cli_flush() && code == EX_OK)
 		code = EX_IOERR;
 	return code;
 }

@@ -15,13 +15,13 @@
 #include "io/conn.h"
 #include "io/net.h"
 
-enum { PENDING = 16 * 1024, PEM_MAX = 256 * 1024 };
+enum { PENDING = 16 * 1024, PEM_MAX = 256 * 1024, NUMBER_MAX = 24 };
 
 struct sink_options {
 	struct hk_conf_socket listen;
 	uint64_t messages, seconds, delay, refuse, defer;
 	const char *certificate, *key;
-	bool lmtp, json, help;
+	bool lmtp, rounds, json, help;
 };
 
 #define AT(member) offsetof(struct sink_options, member)
@@ -34,6 +34,7 @@ static const struct flag flags[] = {
     {"--refuse", "PERCENT", "refuse so many of the messages with 554", FLAG_NUMBER, AT(refuse), 0, 100},
     {"--defer", "PERCENT", "and so many with 451", FLAG_NUMBER, AT(defer), 0, 100},
     {"--messages", "N", "end after so many messages", FLAG_NUMBER, AT(messages), 1, UINT64_MAX},
+    {"--rounds", NULL, "read a number at a time: print the figures after so many messages more, and count anew", FLAG_SWITCH, AT(rounds), 0, 0},
     {"--seconds", "N", "end after so many seconds", FLAG_NUMBER, AT(seconds), 1, 1000000},
     {"--json", NULL, "print the figures as JSON", FLAG_SWITCH, AT(json), 0, 0},
     {"--help", NULL, "print this", FLAG_SWITCH, AT(help), 0, 0},
@@ -44,13 +45,15 @@ struct guest;
 struct sink {
 	struct sink_options options;
 	struct hk_loop loop;
-	uv_poll_t listening;
+	uv_poll_t listening, asking; /* asking: standard input, with --rounds */
 	uv_signal_t stop[2];
 	struct hk_timer end;
 	struct hk_tls_context *tls;
 	struct guest *first;
 	int fd;
-	bool is_over;
+	bool is_over, is_misused; /* is_misused: a round was asked for in a way that is none */
+	char number[NUMBER_MAX]; /* of a line of standard input, as far as it has come */
+	size_t n_number;
 	/* what was seen */
 	uint64_t connections, open, most_open, accepted, refused, recipients, octets;
 	uint64_t first_ms, last_ms;
@@ -90,6 +93,10 @@ static void sink_over(struct sink *s)
 	uv_close((uv_handle_t *)&s->listening, NULL);
 	uv_close((uv_handle_t *)&s->stop[0], NULL);
 	uv_close((uv_handle_t *)&s->stop[1], NULL);
+	if (s->options.rounds) {
+		uv_poll_stop(&s->asking);
+		uv_close((uv_handle_t *)&s->asking, NULL);
+	}
 	hk_timers_set(&s->loop.timers, &s->end, HK_TIMER_NEVER);
 	uv_stop(&s->loop.uv);
 }
@@ -313,9 +320,72 @@ static void on_signal(uv_signal_t *handle, int number)
 	sink_over(handle->data);
 }
 
+static void report(const struct sink *s)
+{
+	double seconds = s->last_ms > s->first_ms ? (double)(s->last_ms - s->first_ms) / 1000 : 0;
+	double rate = seconds > 0 ? (double)s->accepted / seconds : 0;
+
+	printf(s->options.json
+	           ? "{\"accepted\":%llu,\"refused\":%llu,\"recipients\":%llu,\"octets\":%llu,\"connections\":%llu,"
+	             "\"connections_at_once\":%llu,\"seconds\":%.3f,\"accepted_per_s\":%.1f}\n"
+	           : "accepted      %llu\nrefused       %llu\nrecipients    %llu\noctets        %llu\nconnections   %llu\n"
+	             "at once       %llu\nseconds       %.3f\nper second    %.1f\n",
+	    (unsigned long long)s->accepted, (unsigned long long)s->refused, (unsigned long long)s->recipients,
+	    (unsigned long long)s->octets, (unsigned long long)s->connections, (unsigned long long)s->most_open, seconds,
+	    rate);
+}
+
+/* ---- rounds ---- */
+
+/* More messages than were asked for belong to no round; what is open stays open. */
+static void begin_round(struct sink *s, uint64_t messages)
+{
+	s->options.messages = messages;
+	s->connections = s->accepted = s->refused = s->recipients = s->octets = 0;
+	s->most_open = s->open;
+	s->first_ms = s->open ? s->loop.now.mono_ms : 0;
+}
+
+static void misused(struct sink *s)
+{
+	cli_complain("a round wants the number of its messages", NULL);
+	s->is_misused = true;
+	sink_over(s);
+}
+
+static void on_asking(uv_poll_t *poll, int error, int events)
+{
+	struct sink *s = poll->data;
+	uint64_t messages;
+	ssize_t n;
+
+	(void)events;
+	hk_loop_wake(&s->loop);
+	n = error ? 0 : read(STDIN_FILENO, s->number + s->n_number, 1);
+	if (n <= 0) {
+		sink_over(s);
+	} else if (s->number[s->n_number] != '\n') {
+		if (++s->n_number == sizeof s->number)
+			misused(s);
+	} else if (hk_slice_u64(hk_slice_of(s->number, s->n_number), UINT64_MAX, &messages) != HK_OK || !messages) {
+		misused(s);
+	} else {
+		s->n_number = 0;
+		begin_round(s, messages);
+	}
+}
+
 static void on_end(struct hk_timer *timer)
 {
-	sink_over((struct sink *)((char *)timer - offsetof(struct sink, end)));
+	struct sink *s = (struct sink *)((char *)timer - offsetof(struct sink, end));
+
+	if (!s->options.rounds) {
+		sink_over(s);
+		return;
+	}
+	s->options.messages = 0;
+	report(s);
+	fflush(stdout);
 }
 
 /* ---- beginning and end ---- */
@@ -369,25 +439,26 @@ static bool open_sink(struct sink *s)
 	uv_signal_start(&s->stop[1], on_signal, SIGTERM);
 	if (hk_timers_join(&s->loop.timers, &s->end, on_end) != HK_OK)
 		return false;
+	if (s->options.rounds) {
+		if (uv_poll_init(&s->loop.uv, &s->asking, STDIN_FILENO) != 0) {
+			cli_complain("--rounds reads from a pipe, a socket or a terminal", NULL);
+			return false;
+		}
+		s->asking.data = s;
+		uv_poll_start(&s->asking, UV_READABLE, on_asking);
+	}
 	hk_loop_wake(&s->loop);
 	if (s->options.seconds)
 		hk_timers_set(&s->loop.timers, &s->end, s->loop.now.mono_ms + s->options.seconds * 1000);
 	return true;
 }
 
-static void report(const struct sink *s)
+static bool is_usable(const struct sink_options *o)
 {
-	double seconds = s->last_ms > s->first_ms ? (double)(s->last_ms - s->first_ms) / 1000 : 0;
-	double rate = seconds > 0 ? (double)s->accepted / seconds : 0;
-
-	printf(s->options.json
-	           ? "{\"accepted\":%llu,\"refused\":%llu,\"recipients\":%llu,\"octets\":%llu,\"connections\":%llu,"
-	             "\"connections_at_once\":%llu,\"seconds\":%.3f,\"accepted_per_s\":%.1f}\n"
-	           : "accepted      %llu\nrefused       %llu\nrecipients    %llu\noctets        %llu\nconnections   %llu\n"
-	             "at once       %llu\nseconds       %.3f\nper second    %.1f\n",
-	    (unsigned long long)s->accepted, (unsigned long long)s->refused, (unsigned long long)s->recipients,
-	    (unsigned long long)s->octets, (unsigned long long)s->connections, (unsigned long long)s->most_open, seconds,
-	    rate);
+	if (!o->rounds || (!o->messages && !o->seconds))
+		return true;
+	cli_complain("--rounds reads when to end: no --messages, no --seconds", NULL);
+	return false;
 }
 
 enum cli_exit cli_sink(char **argv)
@@ -407,15 +478,16 @@ enum cli_exit cli_sink(char **argv)
 		free(s);
 		return CLI_OK;
 	}
-	if (load_tls(s) && open_sink(s)) {
+	if (is_usable(&s->options) && load_tls(s) && open_sink(s)) {
 		uv_run(&s->loop.uv, UV_RUN_DEFAULT);
 		while (s->first)
 			guest_end(s->first);
 		hk_timers_leave(&s->loop.timers, &s->end);
 		hk_loop_done(&s->loop);
 		close(s->fd);
-		report(s);
-		code = CLI_OK;
+		if (!s->options.rounds)
+			report(s);
+		code = s->is_misused ? CLI_USAGE : CLI_OK;
 	}
 	hk_tls_context_free(s->tls);
 	free(s);

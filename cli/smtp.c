@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <hikyaku/message.h>
+
 #include "smtp.h"
 
 enum { NAME_ROOM = 256, HOSTS_MOST = 20 };
@@ -32,15 +34,11 @@ static void add_addresses(struct hk_buf *b, const struct smtp_options *o)
 static void make_message(struct hk_buf *b, const struct smtp_options *o)
 {
 	time_t now = time(NULL);
-	struct tm utc;
-	char date[64];
 
-	gmtime_r(&now, &utc);
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &utc);
 	add_addresses(b, o);
-	hk_buf_addf(b,
-	    "\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%lld.%ld@%s>\r\n\r\nThis is a test.\r\n",
-	    o->subject ? o->subject : "test", date, (long long)now, (long)getpid(), o->helo);
+	hk_buf_addf(b, "\r\nSubject: %s\r\nDate: ", o->subject ? o->subject : "test");
+	hk_date_format(b, (int64_t)now, 0, (struct hk_slice){0});
+	hk_buf_addf(b, "\r\nMessage-ID: <%lld.%ld@%s>\r\n\r\nThis is a test.\r\n", (long long)now, (long)getpid(), o->helo);
 }
 
 /* A file with LF line ends only is read as if they were CRLF; BINARYMIME goes as it is. */

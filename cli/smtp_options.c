@@ -206,7 +206,7 @@ void smtp_options_help(void)
 	     "under TLS; \"<**\" is a refusal,\n"
 	     "\"===\" what happened beside. Passwords are not shown.\n"
 	     "Exit status: 0 all was taken, 1 something was refused for good, 2 usage, 3 temporary "
-	     "failure.");
+	     "failure, 4 the output could not be written.");
 }
 
 static bool take(char ***argv, struct smtp_options *o)

@@ -33,7 +33,7 @@ static const char usage[] =
     "usage: hikyaku spool check|dump [options] DIR\n\n"
     "  check  recover the spool as the server would, and read every record; nothing is changed\n"
     "  dump   the same, and show all records and messages\n\n"
-    "exit status: 0 right, 1 damage, 2 usage or no spool, 3 a server runs on it or it cannot be read now";
+    "exit status: 0 right, 1 damage, 2 usage or no spool, 3 a server runs on it or it cannot be read now, 4 the output cannot be written";
 
 static const char *const outcomes[] = {
     [HK_RCPT_PENDING] = "pending", [HK_RCPT_DELIVERED] = "delivered", [HK_RCPT_FAILED] = "failed", [HK_RCPT_REMOVED] = "removed"};
@@ -320,7 +320,7 @@ static enum cli_exit result_of(struct spool *p, enum hk_status status)
 		sum_up(p, "damaged");
 		return CLI_FAIL;
 	}
-	cli_complain(hk_status_text(status), p->dir);
+	cli_complain_disk(status, p->dir);
 	return status == HK_VERSION ? CLI_USAGE : CLI_LATER;
 }
 

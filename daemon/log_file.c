@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/log_file.h"
@@ -19,9 +20,31 @@ static struct hk_slice file_of(const struct hk_conf *conf)
 	return is_file ? path : (struct hk_slice){0};
 }
 
+/* Who may write to the folder may have given a file of somebody's another name in it (CVE-2020-28007). So one that is there is not given away,
+ * and with other names not written either; one that is new is ours. -1: *ret_wrong says why. */
+static int open_log(const char *path, const struct identity *owner, const char **ret_wrong)
+{
+	const int how = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+	int fd = open(path, how | O_CREAT | O_EXCL, 0640);
+	bool is_new = fd >= 0;
+	struct stat st;
+
+	*ret_wrong = NULL;
+	if (fd < 0 && errno == EEXIST)
+		fd = open(path, how);
+	if (fd < 0 || fstat(fd, &st) != 0 || (is_new && owner && geteuid() == 0 && fchown(fd, owner->uid, owner->gid) != 0))
+		*ret_wrong = strerror(errno);
+	else if (S_ISREG(st.st_mode) && st.st_nlink != 1)
+		*ret_wrong = "it has another name too";
+	if (*ret_wrong && fd >= 0)
+		close(fd);
+	return *ret_wrong ? -1 : fd;
+}
+
 enum hk_status log_file_use(const struct hk_conf *conf, const struct identity *owner, struct hk_buf *why)
 {
 	struct hk_slice file = file_of(conf);
+	const char *wrong;
 	char path[4096];
 	int fd;
 
@@ -30,15 +53,14 @@ enum hk_status log_file_use(const struct hk_conf *conf, const struct identity *o
 	if (file.n >= sizeof path)
 		return HK_LIMIT;
 	snprintf(path, sizeof path, "%.*s", HK_FMT(file));
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0640);
-	if (fd < 0 || (owner && geteuid() == 0 && fchown(fd, owner->uid, owner->gid) != 0) || dup2(fd, STDERR_FILENO) < 0) {
-		hk_buf_addf(why, "log %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return HK_IO;
-	}
-	close(fd);
-	return HK_OK;
+	fd = open_log(path, owner, &wrong);
+	if (fd >= 0 && dup2(fd, STDERR_FILENO) < 0)
+		wrong = strerror(errno);
+	if (fd >= 0)
+		close(fd);
+	if (wrong)
+		hk_buf_addf(why, "log %s: %s", path, wrong);
+	return wrong ? HK_IO : HK_OK;
 }
 
 bool log_file_again(const struct hk_conf *conf, struct hk_log *log)

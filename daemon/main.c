@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
@@ -83,12 +84,21 @@ static void print_manual(void)
 	hk_buf_done(&text);
 }
 
+static int flushed(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "hikyakud: the output could not be written\n");
+	return 1;
+}
+
 static int run(const struct options *o)
 {
 	if (o->role)
 		return run_role(o->role);
 	if (o->check)
-		return check_run(o);
+		return flushed(check_run(o));
+	umask(022); /* what is made from here on has the mode that is asked for, whoever started us; roles have their own */
 	/* whoever debugs or tests wants the process that was started */
 	if (o->single)
 		return single_run(o);
@@ -111,7 +121,7 @@ int main(int argc, char **argv)
 	else if (o.manual)
 		print_manual();
 	if (o.help || o.version || o.manual)
-		return 0;
+		return flushed(0);
 	status = run(&o);
 	/* the threads of the pool end while libcrypto can still give back what it keeps for each thread */
 	uv_library_shutdown();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/bundle.h"
@@ -11,6 +12,8 @@
 
 /* Certificates of one generation, until their keys have come. */
 enum { DEVICE_KEY_MIN = 16, DEVICE_KEY_MAX = 4096 };
+/* Whoever renews certificates does it a month before or two thirds through (RFC 8555's clients): with two weeks left, he does not. */
+enum { ENDS_SOON = 14 * 86400, ENDS_LOOK_MS = 86400 * 1000 };
 #define CERTIFICATES_MAX (64u * HK_TLS_PEM_MAX)
 
 enum hk_status server_init(struct server *s, struct hk_log *log)
@@ -433,19 +436,54 @@ enum hk_status server_serve(struct server *s, struct hk_buf *why)
 	hk_generation_free(s->now);
 	s->now = s->next;
 	s->next = NULL;
+	s->look_at = 0;
 	server_drop(s);
 	give_operator(s);
 	return HK_OK;
 }
 
+static void tell_end(const struct server *s, size_t listener, int64_t utc)
+{
+	int64_t end = hk_tls_context_end(hk_generation_tls(s->now, listener));
+	time_t when = (time_t)end;
+	struct tm tm = {0};
+
+	if (end - ENDS_SOON > utc)
+		return;
+	gmtime_r(&when, &tm);
+	hk_logf(s->log, end < utc ? HK_LOG_ERROR : HK_LOG_WARNING, "ev=certificate listener=%.*s what=\"it %s on %d-%02d-%02d\"",
+	    HK_FMT(s->now->conf->listener[listener].name), end < utc ? "expired" : "expires", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+/* Once a day. One that has expired is served all the same: most clients do not look (RFC 7435 3), and without it they would send in the clear. */
+static int tell_ends(struct server *s, uint64_t now)
+{
+	struct hk_now clock;
+	size_t i;
+
+	if (!s->now)
+		return -1;
+	if (now >= s->look_at) {
+		hk_clock_now(&clock);
+		for (i = 0; i < s->now->conf->n_listeners; i++)
+			if (hk_generation_tls(s->now, i))
+				tell_end(s, i, clock.utc);
+		s->look_at = now + ENDS_LOOK_MS;
+	}
+	return (int)(s->look_at - now);
+}
+
 int server_run(struct server *s)
 {
 	uint64_t now = hk_clock_mono_ms();
-	int keys = hk_key_watch_run(&s->watch, now), tlsa = hk_tlsa_watch_run(&s->tlsa, now);
+	const int wait[] = {hk_key_watch_run(&s->watch, now), hk_tlsa_watch_run(&s->tlsa, now), tell_ends(s, now)};
+	int first = -1;
+	size_t i;
 
-	if (keys < 0 || tlsa < 0)
-		return keys < 0 ? tlsa : keys;
-	return keys < tlsa ? keys : tlsa;
+	for (i = 0; i < sizeof wait / sizeof wait[0]; i++)
+		if (wait[i] >= 0 && (first < 0 || wait[i] < first))
+			first = wait[i];
+	return first;
 }
 
 void server_stop(struct server *s)

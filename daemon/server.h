@@ -34,6 +34,7 @@ struct server {
 	struct hk_mailbox box;
 	struct hk_key_watch watch;
 	struct hk_tlsa_watch tlsa;
+	uint64_t look_at; /* mono_ms: for certificates that end */
 	struct hk_tls_tickets *tickets; /* of all generations: a reload ends no session */
 	struct hk_mta *mta; /* NULL before the first serve */
 	struct hk_generation *now, *next;

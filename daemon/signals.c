@@ -8,11 +8,13 @@
 
 static const int known[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 
-static void set_pipe(void (*handler)(int))
+/* Where the call that failed says it too: a peer that is gone; a file larger than the limit of the process (setrlimit(2)), as a full disk. */
+static void set_failures(void (*handler)(int))
 {
 	struct sigaction action = {.sa_handler = handler};
 
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 int signals_open(void)
@@ -24,7 +26,7 @@ int signals_open(void)
 	for (i = 0; i < sizeof known / sizeof known[0]; i++)
 		sigaddset(&set, known[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	set_pipe(SIG_IGN);
+	set_failures(SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -41,5 +43,5 @@ void signals_reset(void)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	set_pipe(SIG_DFL);
+	set_failures(SIG_DFL);
 }

@@ -51,9 +51,10 @@ enum hk_status spool_dir_make(
 	if (!is_new && errno != EEXIST)
 		return fail(why, path, strerror(errno));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return fail(why, path, strerror(errno));
-	status = give_to(fd, path, who, is_new, why);
-	close(fd);
+	status = fd < 0 ? fail(why, path, strerror(errno)) : give_to(fd, path, who, is_new, why);
+	if (fd >= 0)
+		close(fd);
+	if (status != HK_OK && is_new)
+		(void)rmdir(path); /* root's, which no later start would take */
 	return status;
 }

@@ -286,9 +286,9 @@ static void accept_offer(struct supervisor *s)
 	s->now = s->next;
 	certificates_begin(&s->certificates, s->now->conf, hk_clock_mono_ms());
 	if (is_first) {
+		supervisor_is_ready(s); /* whoever reads the line finds the pid file */
 		hk_logf(s->log, HK_LOG_INFO, "ev=ready pid=%ld mta=%ld keys=%ld workers=%u",
 		    (long)getpid(), (long)s->mta.pid, (long)s->keys.pid, s->workers);
-		supervisor_is_ready(s);
 	} else {
 		reload_log(s->log, HK_OK, (struct hk_slice){0});
 	}

@@ -9,7 +9,6 @@
 #include "engine/delivery_internal.h"
 #include "engine/utf8_address.h"
 #include "lib/base/base_internal.h"
-#include "lib/base/quote.h"
 
 const struct hk_conf *delivery_conf(const struct hk_delivery *d)
 {
@@ -52,20 +51,14 @@ void hk_delivery_free(struct hk_delivery *d)
 void reason_set(
     struct reason *r, unsigned code, const char *enhanced, const char *remote, struct hk_slice text)
 {
-	char quoted[HK_QUOTED_OCTET];
-	size_t i, n = 0, k;
+	size_t i;
 
 	*r = (struct reason){.code = (uint16_t)code};
 	snprintf(r->enhanced, sizeof r->enhanced, "%s", enhanced);
 	snprintf(r->remote, sizeof r->remote, "%s", remote);
-	for (i = 0; i < text.n; i++) {
-		/* the lines of a reply, one behind the other */
-		k = hk_quote_octet(text.p[i] == '\n' ? ' ' : text.p[i], quoted);
-		if (n + k >= sizeof r->text)
-			break;
-		memcpy(r->text + n, quoted, k);
-		n += k;
-	}
+	text = hk_utf8_cut(text, sizeof r->text - 1);
+	for (i = 0; i < text.n; i++) /* the lines of a reply, one behind the other */
+		r->text[i] = text.p[i] && text.p[i] != '\n' ? (char)text.p[i] : ' ';
 }
 
 /* Who tells the sender that it went well (RFC 3461 5.2, 5.3). Nobody tells him of the junk address. */
@@ -200,8 +193,8 @@ static void note_tried(struct hk_delivery *d, const struct reason *why)
 	struct hk_buf *tried = &d->env.job->tried;
 	size_t before = tried->n;
 
-	hk_buf_addf(tried, "%s%s%u %s %s\n", why->remote, why->remote[0] ? ": " : "", why->code, why->enhanced,
-	    why->text);
+	hk_buf_addf(tried, "%s%s%u %s %s\n", hk_log_quote(hk_slice_str(why->remote)).text, why->remote[0] ? ": " : "", why->code,
+	    why->enhanced, hk_log_quote(hk_slice_str(why->text)).text);
 	if (hk_buf_status(tried) != HK_OK) { /* more than anybody reads */
 		tried->n = before;
 		tried->failed = HK_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/delivery_internal.h"
+#include "lib/base/base_internal.h"
 
 void hosts_ask(struct hk_delivery *d, size_t i, struct hk_slice name, uint16_t type)
 {
@@ -169,25 +170,25 @@ void hosts_found(struct hk_delivery *d)
 		ask_host(d);
 	else
 		delivery_settle_all(d, HK_RCPT_FAILED, 554, "5.4.6",
-		    "Mail for %s loops back to this host (RFC 5321 5.1)", hk_log_quote(d->env.job->domain).text);
+		    "Mail for %.*s loops back to this host (RFC 5321 5.1)", HK_FMT(d->env.job->domain));
 }
 
 static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 {
-	struct hk_log_quoted domain = hk_log_quote(d->env.job->domain);
+	struct hk_slice domain = d->env.job->domain;
 	size_t i;
 
 	if (hk_dns_is_failure(answer)) {
 		d->is_mx_unknown = true;
 		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3",
-		    "The DNS does not tell the MX of %s: %s", domain.text,
+		    "The DNS does not tell the MX of %.*s: %s", HK_FMT(domain),
 		    hk_dns_rcode_name(answer->rcode));
 		return;
 	}
 	d->policy.is_name_secure = answer->secure;
 	if (answer->rcode == HK_DNS_NXDOMAIN) {
 		delivery_settle_all(
-		    d, HK_RCPT_FAILED, 550, "5.1.2", "The domain %s does not exist", domain.text);
+		    d, HK_RCPT_FAILED, 550, "5.1.2", "The domain %.*s does not exist", HK_FMT(domain));
 		return;
 	}
 	if (!answer->n) {
@@ -198,7 +199,7 @@ static void mx_answer(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	/* RFC 7505 3: one record that names the root */
 	if (answer->n == 1 && !answer->rr[0].data.n) {
 		delivery_settle_all(d, HK_RCPT_FAILED, 556, "5.1.10",
-		    "The domain %s accepts no mail (RFC 7505)", domain.text);
+		    "The domain %.*s accepts no mail (RFC 7505)", HK_FMT(domain));
 		return;
 	}
 	for (i = 0; i < answer->n; i++)
@@ -241,7 +242,7 @@ static void host_answer(struct hk_delivery *d, const struct hk_dns_answer *answe
 	for (i = 0; i < answer->n && d->n_addresses < ADDRESSES_MAX; i++)
 		if (answer->rr[i].ip.family)
 			d->address[d->n_addresses++] = answer->rr[i].ip;
-	snprintf(d->remote, sizeof d->remote, "%.250s", hk_log_quote(h->name).text);
+	snprintf(d->remote, sizeof d->remote, "%.*s", HK_FMT(hosts_shown(h->name)));
 	if (hk_dns_is_failure(answer))
 		delivery_trouble(d, true, 451, "4.4.3",
 		    "The DNS does not tell the address of %s: %s", d->remote,
@@ -301,6 +302,12 @@ void hosts_timeout(struct hk_delivery *d)
 
 /* ---- the next one ---- */
 
+/* `remote` has room for an address behind it. Of UTF-8 less: quoted, and with a reply behind it, it stays a line (RFC 5322 2.1.1). */
+struct hk_slice hosts_shown(struct hk_slice name)
+{
+	return hk_utf8_cut(name, hk_slice_is_ascii(name) ? 240 : 100);
+}
+
 static void name_remote(struct hk_delivery *d)
 {
 	char ip[HK_IP_TEXT_MAX];
@@ -311,8 +318,8 @@ static void name_remote(struct hk_delivery *d)
 		return;
 	}
 	hk_ip_format(&d->address[d->address_at], ip);
-	snprintf(d->remote, sizeof d->remote, "%.240s[%s]",
-	    hk_log_quote(d->host[d->host_at].name).text, ip);
+	snprintf(d->remote, sizeof d->remote, "%.*s[%s]",
+	    HK_FMT(hosts_shown(d->host[d->host_at].name)), ip);
 }
 
 void hosts_next(struct hk_delivery *d)

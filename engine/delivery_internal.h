@@ -98,6 +98,7 @@ struct delivery_policy {
 	bool is_counted;
 };
 /* Why a recipient has no result yet: what it gets when nothing better comes. */
+enum { WHY_MOST = 400 }; /* octets of what another says, in a sentence of ours */
 struct reason {
 	uint16_t code;
 	char enhanced[12];
@@ -229,6 +230,8 @@ void hosts_next(struct hk_delivery *);
 void hosts_ask(struct hk_delivery *, size_t i, struct hk_slice name, uint16_t type);
 void hosts_add_srv(struct hk_delivery *, const struct hk_dns_rr *, unsigned order);
 void hosts_found(struct hk_delivery *);
+/* hosts_shown(name): what is told of a host of that name. */
+struct hk_slice hosts_shown(struct hk_slice name);
 
 /* ---- delivery_policy.c ---- */
 /* policy_begin(d): asks for what is to be known of the domain, MX among it. */

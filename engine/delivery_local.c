@@ -7,6 +7,7 @@
  * with LF; the message has no bare CR or LF (intake refuses them, and what came as BINARYMIME is converted), so that is undone
  * without loss. A part that was no text and did not say so cannot be converted, and is not written.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -132,21 +133,28 @@ static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int 
 	}
 }
 
-static enum hk_status store(struct hk_delivery *d, const struct maildir *m)
+/* *ret_error: errno of the call that failed, for what the status does not tell apart; 0 where the message is in new/: it is not to be
+ * reported as failed any more. */
+static enum hk_status store(struct hk_delivery *d, const struct maildir *m, int *ret_error)
 {
 	struct hk_disk *disk = d->env.disk;
 	enum hk_status status;
 	int file = -1;
 
+	errno = 0;
 	status = create(disk, m, &file);
-	if (status != HK_OK)
-		return status;
-	status = write_all(d, &d->render, file);
+	if (status == HK_OK)
+		status = write_all(d, &d->render, file);
 	if (status == HK_OK)
 		status = disk->ops->sync(disk, file);
+	*ret_error = errno;
+	if (file < 0)
+		return status;
 	disk->ops->close(disk, file);
-	if (status == HK_OK)
+	if (status == HK_OK) {
 		status = disk->ops->link(disk, m->tmp, m->new_name);
+		*ret_error = status == HK_OK ? 0 : errno;
+	}
 	if (status == HK_BUSY)
 		status = HK_OK; /* an earlier attempt brought it here, whole: it was linked after
 		                   its sync */
@@ -157,12 +165,33 @@ static enum hk_status store(struct hk_delivery *d, const struct maildir *m)
 	return status == HK_OK ? disk->ops->sync_dir(disk, m->new_dir) : status;
 }
 
+/* docs/decisions/0033. The sender may read the text: where our files are is for the log alone. */
+static void settle_unwritten(struct hk_delivery *d, size_t target, enum hk_status status, int error)
+{
+	struct hk_disk_reason said = hk_disk_why(d->env.disk, status);
+	struct reason why;
+	char text[160];
+
+	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
+	    hk_log_value(hk_slice_str(said.text)).text);
+	/* a limit of this mailbox's own, and not of the system's: a quota, or how large a file may be */
+	if (error == EDQUOT || error == EFBIG) {
+		snprintf(text, sizeof text, "The mailbox is full: %s", strerror(error));
+		reason_set(&why, 552, "5.2.2", "", hk_slice_str(text));
+		delivery_settle(d, target, HK_RCPT_FAILED, &why);
+		return;
+	}
+	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
+	reason_set(&why, 452, status == HK_FULL ? "4.3.1" : "4.3.0", "", hk_slice_str(text));
+	delivery_settle(d, target, HK_RCPT_PENDING, &why);
+}
+
 static void deliver_one(struct hk_delivery *d, size_t target)
 {
 	struct reason why;
 	struct maildir m;
 	enum hk_status status = make_paths(d, target, &m);
-	char text[160];
+	int error = 0;
 
 	if (status != HK_OK && status != HK_NOMEM) {
 		reason_set(&why, 550, "5.1.1", "",
@@ -171,7 +200,7 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 		return;
 	}
 	if (status == HK_OK)
-		status = store(d, &m);
+		status = store(d, &m, &error);
 	if (status == HK_OK) {
 		reason_set(&why, 250, "2.1.5", "", HK_S("Stored in the Maildir"));
 		delivery_settle(d, target, HK_RCPT_DELIVERED, &why);
@@ -182,12 +211,7 @@ static void deliver_one(struct hk_delivery *d, size_t target)
 		delivery_settle(d, target, HK_RCPT_FAILED, &why);
 		return;
 	}
-	/* the sender may read the text below: where our files are is for the log alone */
-	hk_logf(d->env.log, HK_LOG_WARNING, "qid=%s ev=disk what=maildir status=%s why=%s", d->id_text, hk_status_name(status),
-	    hk_log_value(hk_slice_str(hk_disk_why(d->env.disk, status).text)).text);
-	snprintf(text, sizeof text, "The Maildir cannot be written: %s", hk_status_text(status));
-	reason_set(&why, 452, status == HK_FULL ? "4.2.2" : "4.3.0", "", hk_slice_str(text));
-	delivery_settle(d, target, HK_RCPT_PENDING, &why);
+	settle_unwritten(d, target, status, error);
 }
 
 void local_begin(struct hk_delivery *d)

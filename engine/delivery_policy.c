@@ -8,6 +8,7 @@
 
 #include "engine/delivery_internal.h"
 #include "engine/srv.h"
+#include "lib/base/base_internal.h"
 
 /* A policy that is not known yet: fetching one may take a minute (RFC 8461 3.3), and all else has been asked meanwhile. */
 #define STS_MS 75000
@@ -83,13 +84,13 @@ void policy_sts(struct hk_delivery *d, struct hk_slice text, enum hk_tls_result 
 /* draft-nurpmeso-smtp-tls-srv: where the record is, MX is not asked. An answer that fails might hide it. */
 void policy_srv(struct hk_delivery *d, const struct hk_dns_answer *answer)
 {
-	struct hk_log_quoted domain = hk_log_quote(d->env.job->domain);
+	struct hk_slice domain = d->env.job->domain;
 	size_t place[HK_DNS_RRS_MAX], n, i;
 
 	if (hk_dns_is_failure(answer)) {
 		d->is_mx_unknown = true;
-		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3", "The DNS does not tell the SRV of %s: %s",
-		    domain.text, hk_dns_rcode_name(answer->rcode));
+		delivery_settle_all(d, HK_RCPT_PENDING, 451, "4.4.3", "The DNS does not tell the SRV of %.*s: %s",
+		    HK_FMT(domain), hk_dns_rcode_name(answer->rcode));
 		return;
 	}
 	if (hk_dns_is_void(answer)) {
@@ -99,7 +100,7 @@ void policy_srv(struct hk_delivery *d, const struct hk_dns_answer *answer)
 	}
 	if (hk_srv_is_none(answer)) {
 		delivery_settle_all(d, HK_RCPT_FAILED, 556, "5.1.10",
-		    "The domain %s has no service for mail by TLS (RFC 2782)", domain.text);
+		    "The domain %.*s has no service for mail by TLS (RFC 2782)", HK_FMT(domain));
 		return;
 	}
 	d->policy.is_name_secure = answer->secure;
@@ -112,14 +113,19 @@ void policy_srv(struct hk_delivery *d, const struct hk_dns_answer *answer)
 
 /* ---- of a host ---- */
 
-static void ask_tlsa(struct hk_delivery *d, size_t i, struct hk_slice host)
+/* false: it is not asked for. A name that would be too long is nobody's, so there is no TLSA. */
+static bool ask_tlsa(struct hk_delivery *d, struct hk_slice host)
 {
 	struct hk_slice name;
 
-	if (hk_dane_name(&d->arena, d->tls_port, host, &name) == HK_OK && name.n <= HK_DNS_NAME_MAX)
-		hosts_ask(d, i, name, HK_DNS_TLSA);
-	else
+	if (hk_dane_name(&d->arena, d->tls_port, host, &name) != HK_OK) {
 		d->policy.dane = HK_DANE_FAILED;
+		return false;
+	}
+	if (name.n > HK_DNS_NAME_MAX)
+		return false;
+	hosts_ask(d, 0, name, HK_DNS_TLSA);
+	return true;
 }
 
 /* The addresses are known. Those that nobody signed have no TLSA that counts, and asking for one makes some servers fail
@@ -138,7 +144,7 @@ void policy_host(struct hk_delivery *d)
 		policy_decide(d);
 		return;
 	}
-	ask_tlsa(d, 0, p->base);
+	(void)ask_tlsa(d, p->base);
 	hosts_ask(d, 1, p->base, HK_DNS_CNAME);
 	delivery_wait(d, STEP_TLSA, DNS_MS);
 	if (p->dane == HK_DANE_FAILED)
@@ -184,8 +190,8 @@ void policy_tlsa(struct hk_delivery *d, const struct hk_dns_answer *answer)
 		return;
 	if (p->links && !p->is_chain_asked) {
 		p->is_chain_asked = true;
-		ask_tlsa(d, 0, p->chain);
-		return;
+		if (ask_tlsa(d, p->chain))
+			return;
 	}
 	p->is_chain_asked = false;
 	policy_decide(d);
@@ -241,7 +247,7 @@ void policy_decide(struct hk_delivery *d)
 	*c = hk_tls_decide(&f);
 	d->policy.is_counted = false;
 	if (host_name(d).n)
-		snprintf(d->remote, sizeof d->remote, "%.250s", hk_log_quote(host_name(d)).text);
+		snprintf(d->remote, sizeof d->remote, "%.*s", HK_FMT(hosts_shown(host_name(d))));
 	hk_logf(d->env.log, HK_LOG_INFO,
 	    "qid=%s ev=tls_policy remote=%s rule=%s use=%d need=%s verify=%s implicit=%d dane=%d sts=%s source=%s",
 	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, c->rule, c->may_use,
@@ -274,13 +280,12 @@ struct hk_tls_check policy_check(const struct hk_delivery *d)
 
 void policy_trouble(struct hk_delivery *d, const char *what, struct hk_slice why)
 {
-	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(why, 0, 200));
-
+	why = hk_utf8_cut(why, WHY_MOST);
 	d->has_own_trouble = true;
 	if (d->policy.decision.failure == HK_TLS_TO_BOUNCE)
-		delivery_trouble(d, false, 550, "5.7.10", "REQUIRETLS: %s: %s", what, text.text);
+		delivery_trouble(d, false, 550, "5.7.10", "REQUIRETLS: %s: %.*s", what, HK_FMT(why));
 	else
-		delivery_trouble(d, true, 451, "4.7.5", "%s: %s", what, text.text);
+		delivery_trouble(d, true, 451, "4.7.5", "%s: %.*s", what, HK_FMT(why));
 }
 
 bool policy_ready(struct hk_delivery *d)

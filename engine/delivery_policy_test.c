@@ -86,6 +86,10 @@ static void run_worlds(const struct world *w, size_t n)
 #define TLSA_ONE "_25._tcp.one.a.test. TLSA 3 1 1 " DIGEST "\n"
 #define TLSA_TWO "_25._tcp.two.a.test. TLSA 3 1 1 " DIGEST "\n"
 
+/* 245 octets: with "_25._tcp." before it, one more than a name may have */
+#define L60  "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
+#define LONG L60 "." L60 "." L60 "." L60 ".t"
+
 /* SEC-97 */
 static void a_secure_tlsa_is_what_the_certificate_must_fit(void **state)
 {
@@ -121,6 +125,11 @@ static void a_secure_tlsa_is_what_the_certificate_must_fit(void **state)
 	    {.name = "or the first one", .zone = "a.test. MX 1 alias.a.test.\nalias.a.test. CNAME one.b.test.\n"
 	        "one.b.test. A 10.0.0.1\n_25._tcp.alias.a.test. TLSA 3 1 1 " DIGEST "\n", .is_signed = true,
 	        .saw = "tls alias.a.test dane\n", .outcome = HK_RCPT_DELIVERED},
+	    {.name = "the alias of a name that is too long to have one", .zone = "a.test. MX 1 alias.a.test.\nalias.a.test. CNAME " LONG ".\n"
+	        LONG ". A 10.0.0.1\n_25._tcp.alias.a.test. TLSA 3 1 1 " DIGEST "\n", .is_signed = true,
+	        .saw = "tls alias.a.test dane\n", .outcome = HK_RCPT_DELIVERED},
+	    {.name = "a name that is too long to have one", .zone = "a.test. MX 1 " LONG ".\n" LONG ". A 10.0.0.1\n", .is_signed = true,
+	        .saw = "tls " LONG "\n", .outcome = HK_RCPT_DELIVERED},
 	    {.name = "tls dane: where there is none, nothing goes", .zone = MX, .is_signed = true,
 	        .conf = "route * { via mx; tls dane; }", .never = "connect", .outcome = HK_RCPT_PENDING, .enhanced = "4.7.5"},
 	    {.name = "tls off asks for nothing", .zone = MX TLSA_ONE, .is_signed = true, .conf = "route * { via mx; tls off; }",

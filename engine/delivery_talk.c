@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "engine/delivery_internal.h"
+#include "lib/base/base_internal.h"
 #include "lib/base/bug.h"
 
 /* ---- from one address to the next ---- */
@@ -69,8 +70,7 @@ void talk_connected(struct hk_delivery *d, bool ok, struct hk_slice why)
 	};
 
 	if (!ok) {
-		delivery_trouble(d, true, 451, "4.4.1", "Connection failed: %s",
-		    hk_log_quote(hk_slice_sub(why, 0, 200)).text);
+		delivery_trouble(d, true, 451, "4.4.1", "Connection failed: %.*s", HK_FMT(hk_utf8_cut(why, WHY_MOST)));
 		leave(d);
 		return;
 	}
@@ -173,7 +173,7 @@ static void transaction_done(struct hk_delivery *d, const struct hk_smtpc_event 
 static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 {
 	unsigned code = e->reply.code;
-	struct hk_log_quoted text = hk_log_quote(hk_slice_sub(e->reply.text, 0, 400));
+	struct hk_slice text = hk_utf8_cut(e->reply.text, WHY_MOST);
 
 	if (link_lost(d))
 		return;
@@ -191,12 +191,12 @@ static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 		; /* nothing hangs on it any more */
 	else if (code == 521 || code == 556)
 		delivery_trouble(d, false, code,
-		    e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%s", text.text);
+		    e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%.*s", HK_FMT(text));
 	else if (code < 500)
 		delivery_trouble(d, true, code,
-		    e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%s", text.text);
+		    e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%.*s", HK_FMT(text));
 	else
-		delivery_trouble(d, true, 451, "4.3.0", "%u %s", code, text.text);
+		delivery_trouble(d, true, 451, "4.3.0", "%u %.*s", code, HK_FMT(text));
 	leave(d);
 }
 

@@ -122,10 +122,10 @@ static void add_header(const struct dsn *d, struct hk_buf *out)
 static void add_reply(const struct hk_rcpt_result *r, struct hk_buf *out)
 {
 	if (r->remote[0])
-		hk_buf_addf(out, "    %s said: ", r->remote);
+		hk_buf_addf(out, "    %s said: ", hk_log_quote(hk_slice_str(r->remote)).text);
 	else
 		hk_buf_add_str(out, "    ");
-	hk_buf_addf(out, "%u %s %s\r\n", r->code, dsn_status_of(r), r->text);
+	hk_buf_addf(out, "%u %s %s\r\n", r->code, dsn_status_of(r), hk_log_quote(hk_slice_str(r->text)).text);
 }
 
 /* What became of the hosts before the last one; once for recipients that went together. */

@@ -155,12 +155,19 @@ static void hostile_text_cannot_change_the_structure(void **state)
 		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550};
 		struct hk_slice status;
 		struct hk_header fields;
+		struct hk_buf envid, orcpt;
 		char header[256];
 		struct parts p;
 
-		/* replies are quoted before they get here; what is not quoted is what comes from
-		 * the envelope and the header */
-		snprintf(r.remote, sizeof r.remote, "h.test[10.0.0.1]");
+		hk_buf_init(&envid, 1024);
+		hk_xtext_add(&envid, hk_slice_str(hostile[i]));
+		hk_buf_add_str(&envid, "+00+0D+0A");
+		hk_buf_init(&orcpt, 1024);
+		hk_buf_addf(&orcpt, "rfc822;%.*s", HK_FMT(hk_buf_slice(&envid)));
+		mail.params.envid = hk_buf_slice(&envid);
+		rcpt->params.orcpt = hk_buf_slice(&orcpt);
+		snprintf(r.remote, sizeof r.remote, "h%s[10.0.0.1]", hostile[i]);
+		snprintf(r.text, sizeof r.text, "%s", hostile[i]);
 		snprintf(header, sizeof header,
 		    "X: \r\n --=_3EE173C0ADCAB2.0\r\n --=_3EE173C0ADCAB2.0--\r\nY: %s\r\n",
 		    strpbrk(hostile[i], "\r\n") ? "z" : hostile[i]);
@@ -169,12 +176,17 @@ static void hostile_text_cannot_change_the_structure(void **state)
 		assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
 		parse(m, &p);
 		status = content(p.part[1]);
+		assert_int_equal(hk_header_parse(&p.arena, hk_slice_sub(status, 0, find(status, "\r\n\r\n", 0) + 2), &fields), HK_OK);
+		assert_int_equal(fields.malformed, 0);
+		assert_int_equal(fields.n, 5); /* of the message: no field more */
+		assert_int_equal(hk_header_count(&fields, HK_S("Original-Envelope-Id")), 1);
 		status = hk_slice_from(status, find(status, "\r\n\r\n", 0) + 4);
 		assert_int_equal(find(status, "\r\n\r\n", 0), status.n); /* one recipient */
 		assert_int_equal(hk_header_parse(&p.arena, status, &fields), HK_OK);
 		assert_int_equal(fields.malformed, 0);
 		assert_int_equal(hk_header_count(&fields, HK_S("Action")), 1);
 		assert_int_equal(hk_header_count(&fields, HK_S("Status")), 1);
+		assert_int_equal(hk_header_count(&fields, HK_S("Original-Recipient")), 1);
 		assert_true(hk_slice_eq(content(p.part[2]), mail.header));
 		for (j = 0;
 		     j + find(m->body, "\r\n--", 0) < find(m->body, "text/rfc822-headers", 0); j++)
@@ -182,11 +194,55 @@ static void hostile_text_cannot_change_the_structure(void **state)
 			            m->body.p[j] == '\r' || m->body.p[j] == '\n');
 		hk_arena_done(&p.arena);
 		hk_mail_free(m);
+		hk_buf_done(&envid);
+		hk_buf_done(&orcpt);
 	}
 	hk_conf_free(c);
 }
 
-/* RFC 3464 2.3.2, RFC 5321 4.1.2: a quoted pair is part of the address */
+struct repeated {
+	const char *unit;
+	size_t n;
+};
+
+static void repeat(const struct repeated *r, char *to)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++)
+		memcpy(to + i * strlen(r->unit), r->unit, strlen(r->unit));
+}
+
+/* RFC 5322 2.1.1: the longest name of a host that hosts_shown lets through, with the longest address, and the longest reply. */
+static void no_line_of_a_report_is_longer_than_998_octets(void **state)
+{
+	static const struct repeated names[] = {{"a", 240}, {"\\001", 60}, {"\xc3\xbc", 50}},
+	                             texts[] = {{"a", 511}, {"\\", 511}, {"\x01", 511}, {"\xf0\x9f\x98\x80", 127}};
+	struct hk_mail_rcpt rcpt[] = {{HK_S("nobody@c.test"), 0}};
+	struct hk_conf *c = conf();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(names) * COUNT(texts); i++) {
+		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 550, .enhanced = "5.999.999"};
+		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+		size_t longest = 0, n;
+		struct hk_slice rest;
+
+		repeat(&names[i / COUNT(texts)], r.remote);
+		strncat(r.remote, "[2001:db8:1111:2222:3333:4444:5555:6666]", sizeof r.remote - strlen(r.remote) - 1);
+		repeat(&texts[i % COUNT(texts)], r.text);
+		assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+		for (rest = m->body; rest.n; rest = hk_slice_from(rest, n + 1)) {
+			n = hk_slice_find(rest, '\n');
+			longest = n > longest ? n : longest; /* with its CR */
+		}
+		assert_in_range(longest, 511, 999);
+		hk_mail_free(m);
+	}
+	hk_conf_free(c);
+}
+
 static void an_address_with_a_backslash_stays_that_address(void **state)
 {
 	struct hk_mail_rcpt rcpt[] = {{HK_S("\"a\\\"b\"@c.test"), 0}};
@@ -258,6 +314,7 @@ int main(void)
 	    {"S3-036: a report says by when it was wanted (RFC 2852)", a_report_says_by_when_it_was_wanted, NULL, NULL, NULL},
 	    cmocka_unit_test(no_bounce_is_made_for_a_bounce_or_for_a_forged_sender),
 	    cmocka_unit_test(hostile_text_cannot_change_the_structure),
+	    cmocka_unit_test(no_line_of_a_report_is_longer_than_998_octets),
 	    cmocka_unit_test(an_address_with_a_backslash_stays_that_address),
 	    cmocka_unit_test(a_bounce_for_ten_thousand_recipients_stays_an_inline_one),
 	};

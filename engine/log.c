@@ -44,11 +44,11 @@ struct hk_disk_reason hk_disk_why(struct hk_disk *disk, enum hk_status status)
 struct hk_log_quoted hk_log_quote(struct hk_slice s)
 {
 	struct hk_log_quoted ret = {""};
-	char quoted[HK_QUOTED_OCTET];
-	size_t n = 0, i, k;
+	char quoted[HK_QUOTED_SEQUENCE];
+	size_t n = 0, k, taken;
 
-	for (i = 0; i < s.n; i++) {
-		k = hk_quote_octet(s.p[i], quoted);
+	for (; s.n; s = hk_slice_from(s, taken)) {
+		k = hk_quote_sequence(s, quoted, &taken);
 		if (n + k >= sizeof ret.text)
 			break;
 		memcpy(ret.text + n, quoted, k);

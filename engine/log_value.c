@@ -2,23 +2,29 @@
 #include <string.h>
 
 #include "engine/log_value.h"
+#include "lib/base/quote.h"
 
 struct hk_log_quoted hk_log_value(struct hk_slice s)
 {
-	struct hk_log_quoted plain = hk_log_quote(s), quoted = {"\""};
-	size_t n = 1, i;
+	struct hk_log_quoted ret = hk_log_quote(s);
+	char quoted[HK_QUOTED_SEQUENCE];
+	size_t n = 1, k, taken;
 
-	if (plain.text[0] && !strpbrk(plain.text, " \"="))
-		return plain;
-	for (i = 0; plain.text[i] && n + 6 < sizeof quoted.text; i++) {
-		if (plain.text[i] != '"') {
-			quoted.text[n++] = plain.text[i];
-			continue;
+	if (ret.text[0] && !strpbrk(ret.text, " \"="))
+		return ret;
+	ret.text[0] = '"';
+	for (; s.n; s = hk_slice_from(s, taken)) {
+		k = hk_quote_sequence(s, quoted, &taken);
+		if (s.p[0] == '"') {
+			memcpy(quoted, "\\x22", 4);
+			k = 4;
 		}
-		memcpy(quoted.text + n, "\\x22", 4);
-		n += 4;
+		if (n + k + 1 >= sizeof ret.text)
+			break;
+		memcpy(ret.text + n, quoted, k);
+		n += k;
 	}
-	quoted.text[n++] = '"';
-	quoted.text[n] = 0;
-	return quoted;
+	ret.text[n++] = '"';
+	ret.text[n] = 0;
+	return ret;
 }

@@ -179,8 +179,14 @@ static void a_payload_with_any_octet_changed_is_a_mail_or_corrupt(void **state)
 		hk_arena_init(&back.arena, 65536);
 		status = hk_mail_parse(hk_slice_of(copy, out.n), &back);
 		n_corrupt += status == HK_CORRUPT;
-		for (k = 0; status == HK_OK && k < back.n_rcpt; k++)
+		for (k = 0; status == HK_OK && k < back.n_rcpt; k++) {
 			assert_true(back.rcpt[k].address.n <= out.n);
+			assert_in_range(back.rcpt[k].outcome, 0, HK_RCPT_REMOVED); /* tables have a row for each, and no more */
+		}
+		if (status == HK_OK) {
+			assert_in_range(back.params.body, 0, HK_BODY_BINARYMIME);
+			assert_in_range(back.params.ret, 0, HK_RET_HDRS);
+		}
 		if (status != HK_OK && status != HK_CORRUPT && status != HK_LIMIT && status != HK_NOMEM)
 			fail_msg("octet %zu: %s", i / COUNT(values), hk_status_name(status));
 		hk_arena_done(&back.arena);

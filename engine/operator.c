@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
+#include <hikyaku/dns.h>
 #include <hikyaku/json.h>
 
 #include "engine/operator.h"
@@ -64,11 +66,38 @@ static enum hk_status read_verb(struct reading *r)
 static enum hk_status read_domain(struct reading *r)
 {
 	enum hk_json_token token;
+	struct hk_slice text, *domain = &r->request.domain;
+	enum hk_status status;
 
-	if (hk_json_next(r->json, &token, &r->request.domain) != HK_OK || token != HK_JSON_STRING || !r->request.domain.n ||
-	    r->request.domain.n > 255)
+	if (hk_json_next(r->json, &token, &text) != HK_OK || token != HK_JSON_STRING || !text.n || text.n > 255)
 		return wrong(r, "domain is a string of 1 to 255 octets");
+	status = hk_dns_name_to_ascii(r->arena, text, domain);
+	if (status == HK_SYNTAX)
+		*domain = text;
+	else if (status != HK_OK)
+		return status;
+	if (domain->n > 1 && domain->p[domain->n - 1] == '.')
+		domain->n--;
 	return HK_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+size_t hk_operator_ids_once(uint64_t *id, size_t n)
+{
+	size_t i, once = 0;
+
+	if (n)
+		qsort(id, n, sizeof *id, by_value);
+	for (i = 0; i < n; i++)
+		if (!once || id[once - 1] != id[i])
+			id[once++] = id[i];
+	return once;
 }
 
 static enum hk_status read_all(struct reading *r)
@@ -97,8 +126,10 @@ static enum hk_status read_ids(struct reading *r)
 		return r->arena->failed;
 	for (;;) {
 		status = hk_json_next(r->json, &token, &text);
-		if (status == HK_OK && token == HK_JSON_ARRAY_END)
+		if (status == HK_OK && token == HK_JSON_ARRAY_END) {
+			r->request.n_ids = hk_operator_ids_once(r->request.id, r->request.n_ids);
 			return HK_OK;
+		}
 		if (status != HK_OK || token != HK_JSON_STRING)
 			return wrong(r, "ids is an array of strings");
 		if (r->request.n_ids == HK_QUEUE_IDS_MAX)
@@ -310,7 +341,7 @@ void hk_operator_hop_format(const struct hk_queue_hop *h, struct hk_buf *out)
 	hk_buf_add_byte(out, '\n');
 }
 
-void hk_operator_end_format(enum hk_status status, uint64_t count, const char *why, struct hk_buf *out)
+void hk_operator_end_format(enum hk_status status, uint64_t count, uint64_t active, const char *why, struct hk_buf *out)
 {
 	struct hk_json_writer w;
 
@@ -319,7 +350,9 @@ void hk_operator_end_format(enum hk_status status, uint64_t count, const char *w
 	hk_json_text(&w, "status", status == HK_OK ? "ok" : "failed");
 	if (status == HK_OK)
 		hk_json_int(&w, "count", (int64_t)count);
-	else
+	if (status == HK_OK && active)
+		hk_json_int(&w, "active", (int64_t)active);
+	if (status != HK_OK)
 		hk_json_text(&w, "why", why ? why : hk_status_text(status));
 	hk_json_close_object(&w);
 	hk_buf_add_byte(out, '\n');
@@ -348,6 +381,7 @@ struct member {
 static const struct member line_members[] = {
     {"why", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, why)},
     {"count", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, count)},
+    {"active", HK_JSON_NUMBER, take_number, offsetof(struct hk_operator_line, active)},
     {"queue_name", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.queue_name)},
     {"queue_id", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.queue_id)},
     {"sender", HK_JSON_STRING, take_text, offsetof(struct hk_operator_line, entry.sender)},

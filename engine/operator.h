@@ -21,7 +21,7 @@ struct hk_operator_request {
 	enum hk_queue_verb verb;
 	uint64_t *id;
 	size_t n_ids;           /* at most HK_QUEUE_IDS_MAX */
-	struct hk_slice domain; /* messages with a recipient that waits there */
+	struct hk_slice domain; /* messages with a recipient that waits there; when parsed, A-labels without a final dot */
 	bool all;
 };
 /* NULL: no such verb. */
@@ -30,6 +30,8 @@ enum hk_status hk_operator_verb_find(struct hk_slice name, enum hk_queue_verb *r
 /* hk_operator_request_parse(a, line, ret, why): SYNTAX, LIMIT, NOMEM; why: a sentence, static. */
 enum hk_status hk_operator_request_parse(
     struct hk_arena *, struct hk_slice line, struct hk_operator_request *ret, const char **why) HK_MUSTCHECK;
+/* hk_operator_ids_once(id, n): in rising order and each once; returns how many those are. */
+size_t hk_operator_ids_once(uint64_t *id, size_t n);
 void hk_operator_request_format(const struct hk_operator_request *, struct hk_buf *out);
 
 struct hk_operator_rcpt {
@@ -47,8 +49,8 @@ struct hk_operator_entry {
 void hk_operator_entry_format(const struct hk_queue_entry *, const struct hk_mail *, bool all, struct hk_buf *out);
 /* hk_operator_hop_format(hop, out): with its LF. */
 void hk_operator_hop_format(const struct hk_queue_hop *, struct hk_buf *out);
-/* The line with the status; why may be NULL. */
-void hk_operator_end_format(enum hk_status, uint64_t count, const char *why, struct hk_buf *out);
+/* hk_operator_end_format(status, count, active, why, out): the line with the status; active as in struct hk_queue_call; why may be NULL. */
+void hk_operator_end_format(enum hk_status, uint64_t count, uint64_t active, const char *why, struct hk_buf *out);
 
 /* A next hop as it is told; numbers as in struct hk_queue_hop. */
 struct hk_operator_hop {
@@ -60,7 +62,7 @@ struct hk_operator_line {
 	bool is_end, is_ok;
 	struct hk_operator_hop hop;
 	struct hk_slice why;
-	uint64_t count;
+	uint64_t count, active;
 	struct hk_operator_entry entry;
 };
 /* hk_operator_line_parse(a, line, ret): slices borrow from line or live in a. SYNTAX, LIMIT, NOMEM. */

@@ -73,6 +73,53 @@ static void a_request_says_whom_it_is_for(void **state)
 	}
 }
 
+static void a_domain_is_read_in_any_of_its_forms(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+	    {"b.test", "b.test"},
+	    {"b.test.", "b.test"},
+	    {"b.test..", "b.test."},
+	    {".", "."},
+	    {"b\xc3\xbc.test", "xn--b-eha.test"},
+	    {"B\xc3\xbc.test.", "xn--b-eha.test"},
+	    {"[192.0.2.1]", "[192.0.2.1]"},
+	    {"xn--\xc3\xbc.test.", "xn--\xc3\xbc.test"},
+	};
+	struct hk_operator_request r;
+	struct hk_arena a;
+	char text[128];
+	size_t i;
+
+	(void)state;
+	hk_arena_init(&a, 256 * 1024);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(text, sizeof text, "{\"verb\":\"list\",\"domain\":\"%s\"}", rows[i].text);
+		assert_int_equal(parse(&a, text, &r), HK_OK);
+		if (!hk_slice_eq(r.domain, hk_slice_str(rows[i].want)))
+			fail_msg("%s: %.*s", rows[i].text, HK_FMT(r.domain));
+	}
+	hk_arena_done(&a);
+}
+
+static void an_id_that_is_given_twice_counts_once(void **state)
+{
+	uint64_t id[] = {3, 1, 3, 2, 1, UINT64_MAX, 3};
+	struct hk_operator_request r;
+	struct hk_arena a;
+
+	(void)state;
+	assert_int_equal(hk_operator_ids_once(id, 0), 0);
+	assert_int_equal(hk_operator_ids_once(id, 1), 1);
+	assert_int_equal(hk_operator_ids_once(id, 7), 4);
+	assert_true(id[0] == 1 && id[1] == 2 && id[2] == 3 && id[3] == UINT64_MAX);
+	hk_arena_init(&a, 256 * 1024);
+	assert_int_equal(parse(&a, "{\"verb\":\"hold\",\"ids\":[\"D9000000000002\",\"D9000000000001\",\"D9000000000002\"]}", &r), HK_OK);
+	assert_true(r.n_ids == 2 && r.id[0] == 0xd9000000000001u && r.id[1] == 0xd9000000000002u);
+	hk_arena_done(&a);
+}
+
 static enum hk_status with_ids(size_t n)
 {
 	struct hk_operator_request r;
@@ -190,11 +237,11 @@ static void the_end_of_an_answer_says_how_it_went(void **state)
 	(void)state;
 	hk_buf_init(&b, 4096);
 	hk_arena_init(&a, 65536);
-	hk_operator_end_format(HK_OK, 7, NULL, &b);
+	hk_operator_end_format(HK_OK, 7, 2, NULL, &b);
 	assert_int_equal(hk_operator_line_parse(&a, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1), &l), HK_OK);
-	assert_true(l.is_end && l.is_ok && l.count == 7);
+	assert_true(l.is_end && l.is_ok && l.count == 7 && l.active == 2);
 	hk_buf_reset(&b);
-	hk_operator_end_format(HK_LIMIT, 7, "you may not", &b);
+	hk_operator_end_format(HK_LIMIT, 7, 2, "you may not", &b);
 	assert_int_equal(hk_operator_line_parse(&a, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1), &l), HK_OK);
 	assert_true(l.is_end && !l.is_ok && hk_slice_eq(l.why, HK_S("you may not")));
 	/* what a later server says beside is left alone */
@@ -211,6 +258,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_verb_is_asked_for_by_its_name),
 	    cmocka_unit_test(a_request_says_whom_it_is_for),
+	    cmocka_unit_test(a_domain_is_read_in_any_of_its_forms),
+	    cmocka_unit_test(an_id_that_is_given_twice_counts_once),
 	    cmocka_unit_test(a_request_is_bounded),
 	    cmocka_unit_test(a_request_reads_as_it_was_written),
 	    cmocka_unit_test(a_message_is_told_in_the_words_of_postqueue),

@@ -138,13 +138,13 @@ void hk_owner_free(struct hk_owner *o)
 	hk_evidence_store_close(o->evidence);
 	hk_spool_close(o->spool);
 	hk_conf_free(o->conf);
+	hk_conf_free(o->wanted_conf);
 	free(o->dir);
 	free(o);
 }
 
-/* Waiting groups are dissolved; what is out stays out, under the configuration that it went with.
- */
-void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
+/* Waiting groups are dissolved; what is out stays out, under the configuration that it went with. NOMEM: nothing is done. */
+static enum hk_status take_conf(struct hk_owner *o)
 {
 	struct hk_hop *hop;
 	struct hk_group *group;
@@ -152,16 +152,15 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 	struct hk_conf *old = o->conf;
 	size_t i = 0;
 
-	if (hk_hop_prepare(o, conf) != HK_OK) {
-		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
-		return;
-	}
+	if (hk_hop_prepare(o, o->wanted_conf) != HK_OK)
+		return HK_NOMEM;
 	for (hop = o->hops; hop; hop = hop->next)
 		while ((group = hk_hop_take(hop, true)))
 			hk_group_free(o, group);
-	o->conf = hk_conf_use(conf);
+	o->conf = o->wanted_conf;
+	o->wanted_conf = NULL;
 	if (hk_hop_reroute(o) != HK_OK)
-		hk_logf(o->log, HK_LOG_ERROR, "ev=reload status=NOMEM");
+		hk_logf(o->log, HK_LOG_WARNING, "ev=reload what=\"out of memory: some domains get their route when their mail is due\"");
 	while ((m = hk_id_map_each(&o->messages, &i))) {
 		if (m->at != SIZE_MAX || m->groups || HK_BUG(RELOAD_DROPS))
 			continue;
@@ -173,6 +172,29 @@ void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
 		}
 	}
 	hk_conf_free(old);
+	return HK_OK;
+}
+
+void hk_owner_reload(struct hk_owner *o, struct hk_conf *conf)
+{
+	hk_conf_free(o->wanted_conf);
+	o->wanted_conf = hk_conf_use(conf);
+	if (take_conf(o) == HK_OK)
+		return;
+	o->conf_at = o->now.mono_ms + HK_OWNER_STALL_MS;
+	hk_logf(o->log, HK_LOG_WARNING,
+	    "ev=reload what=\"out of memory: the queue goes by the configuration before, until it can take this one\"");
+}
+
+/* The sessions go by it already, and the operator was told that it is in force. */
+static void take_conf_late(struct hk_owner *o)
+{
+	if (!o->wanted_conf || o->now.mono_ms < o->conf_at)
+		return;
+	if (take_conf(o) == HK_OK)
+		hk_logf(o->log, HK_LOG_INFO, "ev=reload what=\"the queue goes by the new configuration now\"");
+	else
+		o->conf_at = o->now.mono_ms + HK_OWNER_STALL_MS;
 }
 
 static void tidy(struct hk_owner *o)
@@ -218,6 +240,7 @@ void hk_owner_step(struct hk_owner *o, const struct hk_now *now)
 	o->now = *now;
 	if (o->stalled_until && now->mono_ms >= o->stalled_until)
 		o->stalled_until = 0;
+	take_conf_late(o);
 	hk_recover_some(o);
 	hk_incoming_put(o);
 	hk_calls_put(o);
@@ -259,6 +282,8 @@ uint64_t hk_owner_deadline(const struct hk_owner *o)
 		return 0;
 	if (o->unread && !o->is_stopping && o->read_at < at)
 		at = o->read_at;
+	if (o->wanted_conf && o->conf_at < at)
+		at = o->conf_at;
 	if (o->stalled_until)
 		return o->stalled_until < at ? o->stalled_until : at;
 	if (o->returned || hk_calls_are_due(o))

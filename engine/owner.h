@@ -31,8 +31,8 @@ struct hk_rcpt_result {
 	enum hk_handing handing;  /* of DELIVERED */
 	uint16_t code;            /* the reply's, or our own */
 	char enhanced[12];
-	char text[HK_RESULT_TEXT_MAX]; /* quoted: printable ASCII */
-	char remote[300];         /* "name[address]" of the host that said so; "" when none did */
+	char text[HK_RESULT_TEXT_MAX]; /* as it was said, its lines one behind the other: whoever prints it quotes it */
+	char remote[300];         /* "name[address]" of the host that said so; "" when none did; to be quoted as well */
 	bool is_given_up;         /* by the owner: its time was over, or an operator said so */
 	struct hk_slice tried;    /* printable ASCII: a line for each host that was tried before; in memory of the job */
 };
@@ -105,7 +105,7 @@ struct hk_owner_options {
 enum hk_status hk_owner_new_sized(struct hk_conf *, const struct hk_owner_options *, struct hk_owner **ret) HK_MUSTCHECK;
 /* hk_owner_free(o): commits nothing; jobs that are out must have come back or be lost on purpose (a crash is the same). */
 void hk_owner_free(struct hk_owner *);
-/* a new configuration: waiting messages are routed anew. Takes a use. */
+/* a new configuration: waiting messages are routed anew; where memory lacks, in a later step. Takes a use. */
 void hk_owner_reload(struct hk_owner *, struct hk_conf *);
 /* hk_owner_put(o, mail, token): takes mail, and its body file: that is not the session's any more, whatever the answer is. The answer is an order COMMITTED with that token, after a later step. */
 void hk_owner_put(struct hk_owner *, struct hk_mail *, uint64_t token);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/base_internal.h"
 
 struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb verb, size_t limit)
 {
@@ -21,8 +22,12 @@ struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb verb, size_t limit)
 
 void hk_queue_call_free(struct hk_queue_call *c)
 {
+	size_t i;
+
 	if (!c)
 		return;
+	for (i = 0; i < c->n_entries; i++)
+		hk_spool_file_done(c->entry[i].file);
 	hk_arena_done(&c->arena);
 	free(c);
 }
@@ -40,7 +45,7 @@ void hk_owner_call(struct hk_owner *o, struct hk_queue_call *c)
 	struct hk_calling *in = calling_of(c);
 
 	*in = (struct hk_calling){.call = c};
-	c->done = c->n_entries = c->n_hops = 0;
+	c->done = c->active = c->n_entries = c->n_hops = 0;
 	c->status = c->verb != HK_QUEUE_LIST && c->n_ids > HK_QUEUE_IDS_MAX ? HK_LIMIT : HK_OK;
 	*o->last_call = in;
 	o->last_call = &in->next;
@@ -60,6 +65,21 @@ static bool fits(struct hk_slice name, struct hk_slice domain)
 	           hk_slice_eq_nocase(hk_slice_from(name, name.n - rest.n), rest));
 }
 
+/* What waits under its U-labels is found by its A-labels. */
+static bool is_at(struct hk_slice name, struct hk_slice domain)
+{
+	struct hk_slice ascii;
+	struct hk_arena a;
+	bool ret;
+
+	if (hk_slice_is_ascii(name))
+		return fits(name, domain);
+	hk_arena_init(&a, 4 * HK_DNS_NAME_MAX);
+	ret = fits(hk_dns_name_to_ascii(&a, name, &ascii) == HK_OK ? ascii : name, domain);
+	hk_arena_done(&a);
+	return ret;
+}
+
 static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 {
 	size_t i;
@@ -68,7 +88,7 @@ static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 		const struct hk_domain *d = m->rcpt[i].domain;
 
 		if (m->rcpt[i].outcome == HK_RCPT_PENDING &&
-		    fits(hk_slice_of(d->name, d->n), domain))
+		    is_at(hk_slice_of(d->name, d->n), domain))
 			return true;
 	}
 	return false;
@@ -142,6 +162,8 @@ static enum hk_status show_one(
 		ret->next_attempt = hk_message_next_utc(o, m);
 	for (i = 0; status == HK_OK && i < m->n_rcpt; i++)
 		status = show_rcpt(o, a, &m->rcpt[i], &ret->rcpt[i]);
+	if (status == HK_OK)
+		ret->file = hk_spool_file_use(o->spool, &ret->place);
 	return status;
 }
 
@@ -236,6 +258,19 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_calling *in, struct 
 	}
 }
 
+/* What a delivery has goes on: whoever wants it kept back is to know. */
+static bool is_too_late_for(const struct hk_message *m, enum hk_queue_verb verb)
+{
+	size_t i;
+
+	if (verb != HK_QUEUE_HOLD && verb != HK_QUEUE_DELETE && verb != HK_QUEUE_EXPIRE)
+		return false;
+	for (i = 0; i < m->n_rcpt; i++)
+		if (m->rcpt[i].is_out)
+			return true;
+	return false;
+}
+
 /* All of a call's records, or none; HK_FULL: not in this batch. */
 static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 {
@@ -243,12 +278,13 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 	struct hk_spool_mark mark = hk_spool_set_mark(o->spool);
 	enum hk_status status = hk_recover_these(o, c->id, c->n_ids);
 	struct hk_message *m;
-	size_t i, done = 0;
+	size_t i, done = 0, active = 0;
 
 	for (i = 0; status == HK_OK && i < c->n_ids; i++) {
 		m = hk_id_map_get(&o->messages, c->id[i]);
 		if (!m || !hk_message_is_committed(o, m))
 			continue;
+		active += is_too_late_for(m, c->verb);
 		status = put_one(o, in, m);
 		done += status == HK_OK;
 	}
@@ -259,7 +295,10 @@ static enum hk_status put_changes(struct hk_owner *o, struct hk_calling *in)
 	for (i = 0; i < c->n_ids; i++)
 		if ((m = hk_id_map_get(&o->messages, c->id[i])) && hk_message_is_committed(o, m))
 			change(o, m, c->verb);
-	c->done = in->is_begun ? c->done : done;
+	if (!in->is_begun) {
+		c->done = done;
+		c->active = active;
+	}
 	in->is_begun = true;
 	return HK_OK;
 }

@@ -45,15 +45,18 @@ static void list_gives_the_messages_and_with_a_domain_those_that_wait_there(void
 	static const struct {
 		struct hk_slice domain;
 		size_t n;
-	} rows[] = {{S(""), 2}, {S("B.test"), 1}, {S("c.test"), 2}, {S("test"), 0}, {S("d.test"), 0}};
+	} rows[] = {{S(""), 3}, {S("B.test"), 1}, {S("c.test"), 2}, {S("test"), 0}, {S("d.test"), 0}, {S("XN--b-eha.test"), 2}};
 	struct rig r;
 	size_t i;
 
 	(void)state;
 	start_deferred(&r, "u@b.test v@c.test");
-	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test w@d.test", 0)), HK_OK);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test w@d.test x@b\xc3\xbc.test", 0)), HK_OK);
 	give_back(&r, next_job(&r), HK_RCPT_PENDING);
 	give_back(&r, next_job(&r), HK_RCPT_DELIVERED); /* it does not wait at d.test any more */
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
+	assert_int_equal(put(&r, make(&r, "s@a.test", "x@xn--b-eha.test", 0)), HK_OK);
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
 	pass(&r, 0);
 	for (i = 0; i < COUNT(rows); i++) {
 		struct hk_queue_call *c = hk_queue_call_new(HK_QUEUE_LIST, ANSWER_MOST);
@@ -106,6 +109,36 @@ static void show_tells_when_it_is_tried_again_and_what_each_recipient_was_told(v
 	finish(&r);
 }
 
+static void what_is_shown_is_read_from_a_segment_that_was_opened_once(void **state)
+{
+	uint64_t id[] = {1, 2};
+	struct hk_mail mail = {0};
+	struct hk_queue_call *c;
+	unsigned files;
+	struct rig r;
+
+	(void)state;
+	start_deferred(&r, "u@b.test");
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+	give_back(&r, next_job(&r), HK_RCPT_PENDING);
+	pass(&r, 0);
+	files = hk_sim_disk_open_files(&r.disk);
+	c = ask(&r, HK_QUEUE_SHOW, id, 2);
+	assert_int_equal(c->n_entries, 2);
+	assert_non_null(c->entry[0].file);
+	assert_ptr_equal(c->entry[0].file, c->entry[1].file);
+	assert_int_equal(hk_sim_disk_open_files(&r.disk), files);
+	hk_arena_init(&mail.arena, 1024 * 1024);
+	assert_int_equal(hk_spool_file_read(c->entry[1].file, &c->entry[1].place, &mail), HK_OK);
+	assert_int_equal(mail.id, 2);
+	hk_arena_done(&mail.arena);
+	hk_owner_free(r.owner);
+	r.owner = NULL;
+	hk_queue_call_free(c); /* it may outlive both */
+	assert_int_equal(hk_sim_disk_open_files(&r.disk), 0);
+	finish(&r);
+}
+
 static void held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released(void **state)
 {
 	struct rig r;
@@ -128,6 +161,34 @@ static void held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_release
 	pass(&r, 0);
 	hk_job_free(next_job(&r));
 	finish(&r);
+}
+
+static void what_is_out_while_it_is_held_or_ended_is_told(void **state)
+{
+	static const struct {
+		enum hk_queue_verb verb;
+		size_t active;
+	} rows[] = {{HK_QUEUE_HOLD, 1}, {HK_QUEUE_RELEASE, 0}, {HK_QUEUE_RETRY, 0}, {HK_QUEUE_DELETE, 1}, {HK_QUEUE_EXPIRE, 1}};
+	uint64_t id[] = {1, 2};
+	struct hk_queue_call *c;
+	struct hk_job *job;
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		start_deferred(&r, "u@b.test");
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test v@d.test", 0)), HK_OK);
+		give_back(&r, next_job(&r), HK_RCPT_PENDING);
+		job = next_job(&r);
+		c = ask(&r, rows[i].verb, id, 2);
+		assert_non_null(c);
+		assert_int_equal(c->done, 2);
+		assert_int_equal(c->active, rows[i].active);
+		hk_queue_call_free(c);
+		hk_job_free(job);
+		finish(&r);
+	}
 }
 
 static void mail_that_is_held_while_it_is_out_stays_after_that(void **state)
@@ -360,6 +421,10 @@ static void replies_are_kept_once_each_and_without_words_when_there_are_too_many
 	number[0] = hk_reason_use(r.owner, &result);
 	hk_reason_get(r.owner, number[0], &got);
 	assert_int_equal(got.text.n, HK_QUEUE_REASON_MAX);
+	/* not inside a sequence of UTF-8 */
+	snprintf(result.text, sizeof result.text, "%0254d\xc3\xbc", 0);
+	hk_reason_get(r.owner, hk_reason_use(r.owner, &result), &got);
+	assert_int_equal(got.text.n, 254);
 	free(number);
 	finish(&r);
 }
@@ -400,7 +465,9 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(list_gives_the_messages_and_with_a_domain_those_that_wait_there),
 	    cmocka_unit_test(show_tells_when_it_is_tried_again_and_what_each_recipient_was_told),
+	    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
 	    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
+	    cmocka_unit_test(what_is_out_while_it_is_held_or_ended_is_told),
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
 	    cmocka_unit_test(retry_makes_mail_due_now),

@@ -157,6 +157,7 @@ static void a_route_has_times_of_its_own(void **state)
 	assert_int_equal(let_pass(&r, 20, report, sizeof report), 1);
 	assert_int_equal(count_of(hk_slice_str(report), "Action: failed\r\n"), 1);
 	assert_int_equal(count_of(hk_slice_str(report), "delivery time expired; last: said so"), 1);
+	assert_int_equal(count_of(hk_slice_str(report), "Status: 4.4.7\r\n"), 1); /* RFC 3463 3.5 */
 	assert_int_equal(counts(&r).queued, 0);
 	finish(&r);
 }

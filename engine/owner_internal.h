@@ -229,6 +229,8 @@ struct hk_owner {
 	uint64_t turn;                   /* jobs that were made */
 	uint64_t round;
 	size_t inbox_bytes;
+	struct hk_conf *wanted_conf;     /* of a reload that lacked memory; NULL: none */
+	uint64_t conf_at;                /* mono; when that is tried again */
 	uint64_t stalled_until;          /* mono; 0: not stalled */
 	uint64_t tidy_at, quiet_at;      /* mono */
 	uint64_t quiet_ms;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/owner_internal.h"
+#include "lib/base/base_internal.h"
 
 enum { SLOTS_FIRST = 64, ROOM_FIRST = 64 };
 
@@ -47,8 +48,8 @@ static size_t size_of(const struct hk_reason *r)
 /* Returns owned; NULL when out of memory. */
 static struct hk_reason *reason_new(const struct hk_owner *o, const struct hk_rcpt_result *from, bool is_short)
 {
-	size_t n_text = is_short ? 0 : strnlen(from->text, HK_QUEUE_REASON_MAX);
-	size_t n_remote = is_short ? 0 : strnlen(from->remote, HK_QUEUE_REASON_MAX);
+	size_t n_text = is_short ? 0 : hk_utf8_cut(hk_slice_str(from->text), HK_QUEUE_REASON_MAX).n;
+	size_t n_remote = is_short ? 0 : hk_utf8_cut(hk_slice_str(from->remote), HK_QUEUE_REASON_MAX).n;
 	struct hk_reason *r = calloc(1, sizeof *r + n_text + n_remote);
 
 	if (!r)

@@ -5,6 +5,7 @@
 
 #include "engine/log_value.h"
 #include "engine/owner_internal.h"
+#include "lib/base/base_internal.h"
 #include "lib/base/bug.h"
 
 void hk_returned_add(struct hk_owner *o, struct hk_returned *r)
@@ -44,7 +45,7 @@ static void expire(struct hk_rcpt_result *r)
 	/* RFC 3463 3.5: delivery time expired */
 	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7");
 	snprintf(r->text, sizeof r->text, "delivery time expired%s%.*s", *last ? "; last: " : "",
-	    HK_RESULT_TEXT_MAX - 32, last);
+	    HK_FMT(hk_utf8_cut(hk_slice_str(last), HK_RESULT_TEXT_MAX - 32)));
 }
 
 static void be_too_late(struct hk_rcpt_result *r)

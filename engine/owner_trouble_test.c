@@ -85,6 +85,98 @@ static void results_wait_for_a_disk_that_fails_and_no_delivery_begins(void **sta
 	finish(&r);
 }
 
+/* Not one octet is left, and no reserve: what came back cannot be recorded, so nothing else goes out, and nothing is delivered twice. Our report of
+ * the failure waits with its completion. With space all of it goes on. */
+static void without_space_for_completions_no_delivery_begins(void **state)
+{
+	enum hk_rcpt_outcome outcome;
+
+	(void)state;
+	for (outcome = HK_RCPT_DELIVERED; outcome <= HK_RCPT_FAILED; outcome++) {
+		struct hk_job *job, *second;
+		struct hk_spool *s;
+		struct rig r;
+		unsigned i;
+
+		job = start_with_a_job(&r);
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@c.test", 0)), HK_OK);
+		second = must(next_job(&r));
+		second->released = true; /* it would go again after ten seconds */
+		hk_owner_result(r.owner, second);
+		pass(&r, 0);
+		s = r.owner->spool;
+		s->has_reserve = false;
+		assert_int_equal(r.disk.disk.ops->unlink(&r.disk.disk, "/spool/journal/reserve"), HK_OK);
+		hk_spool_last(s)->size = hk_spool_last(s)->used;
+		hk_segment_trim(s);
+		s->segment_size = hk_spool_last(s)->used; /* no room in it */
+		r.disk.capacity = 1;
+		give_back(&r, job, outcome);
+		for (i = 0; i < 60; i++) {
+			pass(&r, 1);
+			assert_null(next_job(&r));
+			assert_int_equal(counts(&r).delivered + counts(&r).dsns, 0);
+			assert_int_equal(put(&r, make(&r, "s@a.test", "u@d.test", 0)), HK_FULL);
+		}
+		assert_int_equal(counts(&r).queued, 2);
+		r.disk.capacity = 0;
+		s->segment_size = 256 * 1024;
+		pass(&r, 1);
+		pass(&r, 1);
+		pass(&r, 1);
+		assert_int_equal(counts(&r).delivered + counts(&r).dsns, 1);
+		/* what was put off, and the report */
+		for (i = 0; (job = next_job(&r)); i++)
+			hk_job_free(job);
+		assert_int_equal(i, outcome == HK_RCPT_FAILED ? 2 : 1);
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@d.test", 0)), HK_OK);
+		finish(&r);
+	}
+}
+
+/* More reports than a batch has room for: a failure whose report does not fit waits for the next one, and is never recorded alone. */
+static void a_failure_waits_for_the_room_of_its_report(void **state)
+{
+	enum { MAILS = 12, HEADER = 30000 };
+	struct hk_job *job[MAILS];
+	struct hk_spool_counts before, after;
+	static uint8_t header[HEADER];
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	memset(header, 'x', sizeof header);
+	memcpy(header, "Subject: ", 9);
+	memcpy(header + HEADER - 2, "\r\n", 2);
+	start(&r, CONF_MX);
+	for (i = 0; i < MAILS; i++) {
+		struct hk_mail *m;
+		char to[32];
+
+		snprintf(to, sizeof to, "u@d%zu.test", i);
+		m = make(&r, "s@a.test", to, 0);
+		m->header = hk_slice_of(header, sizeof header);
+		assert_int_equal(put(&r, m), HK_OK);
+		job[i] = must(next_job(&r));
+	}
+	hk_spool_count(r.owner->spool, &before);
+	for (i = 0; i < MAILS; i++)
+		give_back(&r, job[i], HK_RCPT_FAILED);
+	pass(&r, 0);
+	assert_in_range(counts(&r).dsns, 2, MAILS - 1);
+	assert_int_equal(counts(&r).queued, MAILS);
+	for (i = 0; i < MAILS; i++)
+		pass(&r, 1);
+	hk_spool_count(r.owner->spool, &after);
+	assert_in_range(after.commits - before.commits, 2, MAILS);
+	assert_int_equal(counts(&r).dsns, MAILS);
+	assert_int_equal(counts(&r).failed, MAILS);
+	assert_int_equal(counts(&r).queued, MAILS);
+	while ((job[0] = next_job(&r)))
+		hk_job_free(job[0]);
+	finish(&r);
+}
+
 static void after_stop_nothing_begins_and_what_is_out_comes_home(void **state)
 {
 	struct rig r;
@@ -189,7 +281,7 @@ static void the_spool_rests_when_nothing_comes(void **state)
 	finish(&r);
 }
 
-/* A clock that was never set, one that passes the end of 32 bits, with and without a sign, on the way, and one of long after: mail
+/* SEC 1.8: system clock 1970/2038/2106. A clock that was never set, one that passes the end of 32 bits, with and without a sign, on the way, and one of long after: mail
  * waits as long as in any year, also over a start, and its sender is told in words of that year. */
 static void the_year_makes_no_difference(void **state)
 {
@@ -230,6 +322,8 @@ int main(void)
 	    cmocka_unit_test(mail_without_a_route_is_given_up_at_the_end_of_its_lifetime_only),
 	    cmocka_unit_test(a_released_job_is_as_if_never_tried),
 	    cmocka_unit_test(results_wait_for_a_disk_that_fails_and_no_delivery_begins),
+	    cmocka_unit_test(without_space_for_completions_no_delivery_begins),
+	    cmocka_unit_test(a_failure_waits_for_the_room_of_its_report),
 	    cmocka_unit_test(after_stop_nothing_begins_and_what_is_out_comes_home),
 	    cmocka_unit_test(mail_that_is_not_durable_yet_is_bounded),
 	    cmocka_unit_test(the_spool_rests_when_nothing_comes),

@@ -4,7 +4,7 @@
  * back, after the commit that makes its changes durable.
  *
  *	LIST		ids of messages that wait; look at them with SHOW, HK_QUEUE_IDS_MAX at a time
- *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_read)
+ *	SHOW		what the schedule knows of them; sender, size and addresses stand in the journal at `place` (hk_spool_file_read)
  *	HOLD, RELEASE	in no schedule, and in it again at once; RELEASE lets quarantined mail go too
  *	RETRY		due now, whatever its time; held mail stays held
  *	RUN		RETRY of all that have a recipient that waits at `domain`; "@" in front: or below it (RFC 1985 5.2)
@@ -54,6 +54,7 @@ struct hk_queue_rcpt {
 struct hk_queue_entry {
 	uint64_t id;
 	struct hk_place place;
+	struct hk_spool_file *file; /* that place is in; NULL: to be opened */
 	enum hk_queue_state state;
 	int64_t next_attempt; /* seconds since 1970, of WAITING; else 0 */
 	uint32_t attempts;
@@ -80,7 +81,7 @@ struct hk_queue_hop {
 struct hk_queue_call {
 	struct hk_arena arena;  /* holds the answer and, if wanted, what was asked */
 	enum hk_queue_verb verb;
-	struct hk_slice domain; /* LIST: only of messages with a recipient that waits there; any case; empty: of all */
+	struct hk_slice domain; /* LIST: only of messages with a recipient that waits there; A-labels, any case; empty: of all */
 	uint64_t *id;           /* whom; of LIST: the answer, in no order */
 	size_t n_ids;
 	/* the answer */
@@ -88,6 +89,7 @@ struct hk_queue_call {
 	 * that stops before it has read all */
 	enum hk_status status;
 	size_t done;            /* messages that were there, and are as wanted now */
+	size_t active;          /* HOLD, DELETE, EXPIRE: of those, how many a delivery had just then */
 	struct hk_queue_entry *entry; /* SHOW: of those ids that are there, in their order */
 	size_t n_entries;
 	struct hk_queue_hop *hop; /* HOPS */

@@ -114,16 +114,20 @@ bool client_knows_nobody(struct hk_session *s)
 	return most && !client_is_ours(s) && ++s->n_unknown > most;
 }
 
-/* In place of the greeting (RFC 5321 3.1, 4.2.1), so without an enhanced code (RFC 2034 4). */
+/* In place of the greeting (RFC 5321 3.1, 4.2.1), so without an enhanced code (RFC 2034 4).
+ * Deliberate: not where TLS comes first. A reply in the clear would be none there (RFC 8314 3.3), and a handshake for each that is
+ * refused is what those who come too often want of us (decision 37). */
 static void send_away(struct hk_session *s, enum hk_refusal why)
 {
 	struct hk_refusal_said said = {.why = why};
 	const struct hk_refusal_row *row = hk_refusal_row(why);
 
-	hk_buf_init(&s->away, HK_SMTP_REPLY_TEXT_MAX + 100);
-	hk_buf_addf(&s->away, "%u ", row->code);
-	hk_refusal_add(&s->away, &said);
-	hk_buf_add_str(&s->away, "\r\n");
+	if (!s->env.listener->implicit_tls) {
+		hk_buf_init(&s->away, HK_SMTP_REPLY_TEXT_MAX + 100);
+		hk_buf_addf(&s->away, "%u ", row->code);
+		hk_refusal_add(&s->away, &said);
+		hk_buf_add_str(&s->away, "\r\n");
+	}
 	session_log_refusal(s, &said);
 	session_over(s);
 }

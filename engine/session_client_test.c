@@ -203,6 +203,7 @@ static void a_message_that_drips_is_ended(void **state)
 	"hostname h.test; spool /spool; accept b.test;\n"                                                           \
 	"listen mx { address 10.255.2.40:25; reject-early-talkers off; relay-from 10.7.0.0/16; client-connections 2;\n" \
 	"  client-arrivals 3/1m; }\n"                                                                               \
+	"listen tls { address 10.255.2.40:465; implicit-tls on; certificate /c; certificate-key /k; client-arrivals 1/1m; }\n" \
 	"listen few { address 10.255.2.40:26; reject-early-talkers off; client-messages 1/1m; client-recipients 2/1m; }\n"
 
 static void count(struct srig *r, const char *client, const char *text, const char *want)
@@ -245,6 +246,23 @@ static void a_client_comes_so_often_and_no_oftener(void **state)
 	srig_done(&r);
 }
 
+/* RFC 8314 3.3: a reply before the handshake is none. */
+static void who_comes_too_often_where_tls_comes_first_hears_nothing_in_the_clear(void **state)
+{
+	static const uint8_t seed[HK_LIMITS_SEED] = {1};
+	struct srig r;
+
+	(void)state;
+	srig_init(&r, LIMITS, "");
+	r.listener = "tls";
+	r.limits = must(hk_limits_new(1000, seed));
+	count(&r, "192.0.2.1", "QUIT\r\n", "220 221");
+	count(&r, "192.0.2.1", "QUIT\r\n", "");
+	assert_true(r.has_ended);
+	hk_limits_free(r.limits);
+	srig_done(&r);
+}
+
 static void a_client_brings_so_much_and_no_more(void **state)
 {
 	static const uint8_t seed[HK_LIMITS_SEED] = {1};
@@ -276,6 +294,7 @@ int main(void)
 	        a_message_that_drips_is_ended, NULL, NULL, NULL},
 	    {"SEC-87: a client comes so often and no oftener, by address and by /64",
 	        a_client_comes_so_often_and_no_oftener, NULL, NULL, NULL},
+	    cmocka_unit_test(who_comes_too_often_where_tls_comes_first_hears_nothing_in_the_clear),
 	    {"SEC-87: a client brings so much and no more",
 	        a_client_brings_so_much_and_no_more, NULL, NULL, NULL},
 	};

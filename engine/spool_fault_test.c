@@ -181,6 +181,51 @@ static void the_power_may_fail_at_every_disk_call_and_again_in_recovery(void **s
 	}
 }
 
+/* The power goes at call k: how many changes of names no sync had covered. */
+static unsigned play_until(struct hk_sim_disk *d, struct ledger *l, uint64_t k, uint64_t seed)
+{
+	hk_sim_disk_init(d, HK_SIM_POSIX, seed);
+	d->die_at = k;
+	play(d, l);
+	return hk_sim_disk_pending(d);
+}
+
+/* R3 of security.md 2.4: every prefix of the calls, and every choice of the last three changes of names, with those before them there or not (as the
+ * removals of body files, which nothing syncs); of the sectors none, half and all. What chance does above is here complete. */
+static void every_prefix_recovers_with_every_choice_of_the_names_that_wait(void **state)
+{
+	enum { LATEST = 3 };
+	uint64_t calls = calls_of_play(HK_SIM_POSIX, 0), k;
+	unsigned n = 0, before = 0, states = 0, most = 0;
+
+	(void)state;
+	for (k = 1; k <= calls; k++, before = n) {
+		struct hk_sim_disk d;
+		struct ledger l;
+		unsigned choice, sectors;
+
+		n = play_until(&d, &l, k, k);
+		most = n > most ? n : most;
+		hk_sim_disk_done(&d);
+		/* between two changes of names only sectors differ */
+		for (choice = n == before ? 15 : 0; choice < 2u << LATEST; choice++) {
+			uint64_t latest = choice & ((1u << LATEST) - 1), older = choice >> LATEST;
+			unsigned rest = n > LATEST ? n - LATEST : 0;
+
+			for (sectors = 0; sectors <= 1000000; sectors += 500000) {
+				(void)play_until(&d, &l, k, k * 64 + choice);
+				assert_in_range(rest, 0, 60);
+				hk_sim_disk_cut_as(&d, latest << rest | (older ? (UINT64_C(1) << rest) - 1 : 0), sectors);
+				check(&d, &l);
+				hk_sim_disk_done(&d);
+				states++;
+			}
+		}
+	}
+	print_message("# %u states, %u names at most\n", states, most);
+	assert_true(most > LATEST && states > 3000);
+}
+
 static void random_faults_full_disks_and_power_cuts_lose_nothing(void **state)
 {
 	struct hk_prng p;
@@ -216,6 +261,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_disk_call_may_fail_once_and_nothing_acknowledged_is_lost),
 	    cmocka_unit_test(the_power_may_fail_at_every_disk_call_and_again_in_recovery),
+	    cmocka_unit_test(every_prefix_recovers_with_every_choice_of_the_names_that_wait),
 	    cmocka_unit_test(random_faults_full_disks_and_power_cuts_lose_nothing),
 	};
 

@@ -94,6 +94,7 @@ static void a_spool_of_version_2_keeps_what_came_with_mail_and_rcpt(void **state
 	recover_one("tests/golden/spool-2", true);
 }
 
+/* SEC 1.8: upgrade/downgrade of queue format */
 static void a_spool_of_the_next_version_is_refused(void **state)
 {
 	struct hk_sim_disk d;

@@ -40,6 +40,7 @@ static void an_answer_lives_as_long_as_its_ttl(void **state)
 	free(c);
 }
 
+/* SEC 1.8: DNS TTL 0 */
 static void failures_and_answers_without_ttl_are_not_kept(void **state)
 {
 	struct hk_answers *c = calloc(1, sizeof *c);

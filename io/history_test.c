@@ -131,6 +131,7 @@ static void a_disk_that_stands_still_stops_nobody(void **state)
 	assert_true(warned >= 1);
 }
 
+/* SEC 1.8: disk full of logs */
 static void a_disk_that_fails_is_told_of_once_and_used_again(void **state)
 {
 	struct hk_history *h = start();

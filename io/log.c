@@ -29,6 +29,7 @@ struct hk_log_sink {
 	struct hk_buf waiting, writing;
 	uint64_t dropped, told; /* lines */
 	bool stopping, is_urgent; /* is_urgent: an error waits, and what comes next may be the end */
+	bool is_within, is_torn;  /* what the stream has so far ends within a line; and the rest of that one is lost: its disk was full */
 	pthread_t thread;
 };
 
@@ -67,7 +68,7 @@ static void tell_dropped(struct hk_log_sink *s)
 {
 	if (s->dropped == s->told)
 		return;
-	add(s, &s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow\""));
+	add(s, &s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow, or its disk is full\""));
 	s->told = s->dropped;
 }
 
@@ -106,17 +107,36 @@ static bool is_stopping(struct hk_log_sink *s, bool waits)
 	return stopping;
 }
 
+/* The rest of *records, and what it came to; a line of a stream that broke off is ended before. */
+static enum hk_status write_some(struct hk_log_sink *s, const struct hk_log_out *to, struct hk_slice *records)
+{
+	enum hk_status status = HK_OK;
+	size_t wrote;
+
+	if (s->is_torn && to->target == HK_LOG_STREAM) {
+		status = hk_log_out_write(to, HK_S("\n"), LAST_WAIT_MS, &wrote);
+		if (status != HK_OK)
+			return status;
+		s->is_torn = s->is_within = false;
+	}
+	status = hk_log_out_write(to, *records, LAST_WAIT_MS, &wrote);
+	if (wrote)
+		s->is_within = records->p[wrote - 1] != '\n';
+	if (status == HK_IO)
+		s->is_torn = s->is_within;
+	*records = hk_slice_from(*records, wrote);
+	return status;
+}
+
 /* A reader that is slow, and a service that is being started again, are waited for while what comes next has room. A stream whose
  * reader is gone loses the lines. Mail goes on. */
 static uint64_t write_out(struct hk_log_sink *s, const struct hk_log_out *to)
 {
 	struct hk_slice rest = hk_buf_slice(&s->writing);
 	enum hk_status status;
-	size_t wrote;
 
 	for (;;) {
-		status = hk_log_out_write(to, rest, LAST_WAIT_MS, &wrote);
-		rest = hk_slice_from(rest, wrote);
+		status = write_some(s, to, &rest);
 		if (status == HK_OK || status == HK_IO || is_stopping(s, status == HK_NOTFOUND))
 			return records_in(to->target, rest);
 	}
@@ -155,10 +175,9 @@ static void *writer(void *argument)
 static void write_now(struct hk_log_sink *s)
 {
 	struct hk_slice rest = hk_buf_slice(&s->waiting);
-	size_t wrote;
 
-	(void)!hk_log_out_write(s->to, rest, LAST_WAIT_MS, &wrote);
-	s->dropped += records_in(s->to->target, hk_slice_from(rest, wrote));
+	(void)write_some(s, s->to, &rest);
+	s->dropped += records_in(s->to->target, rest);
 	hk_buf_reset(&s->waiting);
 }
 

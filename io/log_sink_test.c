@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -122,6 +124,7 @@ static void a_reader_that_comes_again_has_lost_nothing(void **state)
 }
 
 /* One that does not read: lines are dropped and counted, nobody waits, and the count is told. */
+/* SEC 1.8: log daemon blocked */
 static void a_reader_that_does_not_read_stops_nobody(void **state)
 {
 	int fd = listen_there();
@@ -210,6 +213,43 @@ static void a_sink_that_is_aimed_late_mixes_nothing(void **state)
 	close(fd);
 }
 
+/* SEC 1.8: disk full of logs: the line that broke off is ended before the next one begins, however much of it had room. */
+static void a_line_that_broke_off_is_ended(void **state)
+{
+	const struct sigaction ignored = {.sa_handler = SIG_IGN};
+	struct rlimit all, few;
+	char room[1024];
+	size_t at;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGXFSZ, &ignored, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+	for (at = 0; at <= strlen("2024-11-25T13:32:03.007Z info ev=first\n") + 1; at++) {
+		int fd = open(path, O_CREAT | O_RDWR | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
+		struct hk_log_sink *s;
+		ssize_t n;
+		bool whole = at >= strlen("2024-11-25T13:32:03.007Z info ev=first\n");
+
+		assert_return_code(fd, errno);
+		assert_int_equal(hk_log_sink_open(fd, HK_LOG_DIRECT, &s), HK_OK);
+		few = (struct rlimit){.rlim_cur = at, .rlim_max = all.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+		hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=first");
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+		hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=next");
+		assert_int_equal(hk_log_sink_dropped(s), !whole);
+		n = pread(fd, room, sizeof room - 1, 0);
+		assert_true(n > 0);
+		room[n] = 0;
+		assert_int_equal(room[at] == '\n', at > 0 && !whole);
+		assert_int_equal(strstr(room, "ev=log_dropped") != NULL, !whole);
+		assert_int_equal(strncmp(strstr(room, "ev=next") - strlen("Z info "), "Z info ev=next\n", 15), 0);
+		assert_true(strstr(room, "\n\n") == NULL);
+		hk_log_sink_close(s);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +259,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_sink_without_a_thread_counts_what_nobody_took, begin, end),
 	    cmocka_unit_test(a_path_is_as_long_as_it_may_be),
 	    cmocka_unit_test_setup_teardown(a_sink_that_is_aimed_late_mixes_nothing, begin, end),
+	    cmocka_unit_test_setup_teardown(a_line_that_broke_off_is_ended, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

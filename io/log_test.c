@@ -101,12 +101,44 @@ static void no_length_of_no_octet_spoils_a_line(void **state)
 	hk_buf_done(&l.text);
 }
 
+/* Each length of each kind: a value ends with a whole one of what it is made of. */
+static void a_value_is_cut_before_an_escape_and_before_a_sequence_of_utf_8(void **state)
+{
+	static const struct {
+		const char *unit, *quoted;
+	} kinds[] = {{"\n", "\\x0A"}, {"\\", "\\\\"}, {"\xc3\xbc", "\\xC3\\xBC"}, {"\xf0\x9f\x98\x80", "\\xF0\\x9F\\x98\\x80"}};
+	size_t k, before, i;
+
+	(void)state;
+	for (k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+		for (before = 0; before < 40; before++) {
+			struct hk_log_quoted plain, value;
+			char text[1024] = "";
+			const char *at;
+
+			memset(text, 'a', before);
+			for (i = before; i + 8 < sizeof text; i += strlen(kinds[k].unit))
+				memcpy(text + i, kinds[k].unit, strlen(kinds[k].unit));
+			plain = hk_log_quote(hk_slice_str(text));
+			text[0] = ' ';
+			value = hk_log_value(hk_slice_str(text));
+			assert_in_range(strlen(plain.text), sizeof plain.text - 16, sizeof plain.text - 1);
+			assert_in_range(strlen(value.text), sizeof value.text - 16, sizeof value.text - 1);
+			for (at = plain.text + before; *at; at += strlen(kinds[k].quoted))
+				assert_memory_equal(at, kinds[k].quoted, strlen(kinds[k].quoted));
+			for (at = value.text + 1 + (before ? before : 1); before && *at != '"'; at += strlen(kinds[k].quoted))
+				assert_memory_equal(at, kinds[k].quoted, strlen(kinds[k].quoted));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_line_has_time_level_and_text),
 	    cmocka_unit_test(hostile_bytes_never_break_a_line),
 	    cmocka_unit_test(long_text_is_cut_and_never_overruns),
+	    cmocka_unit_test(a_value_is_cut_before_an_escape_and_before_a_sequence_of_utf_8),
 	    cmocka_unit_test(no_length_of_no_octet_spoils_a_line),
 	};
 

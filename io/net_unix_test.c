@@ -60,6 +60,7 @@ static bool answers(void)
 	return ok;
 }
 
+/* SEC 1.8: umask */
 static void a_socket_has_its_mode_whatever_the_umask_and_peers_without_an_address(void **state)
 {
 	struct hk_conf_socket peer = {.port = 1};

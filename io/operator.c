@@ -33,7 +33,7 @@ struct client {
 	size_t next_shown;
 	const uint64_t *id;       /* whom: of the request, or of list */
 	size_t n_ids, next, page;
-	uint64_t count;
+	uint64_t count, active;
 };
 
 struct hk_operator {
@@ -68,7 +68,7 @@ static void drop(struct client *c)
 
 static void finish(struct client *c, enum hk_status status, const char *why)
 {
-	hk_operator_end_format(status, c->count, why, &c->out);
+	hk_operator_end_format(status, c->count, c->active, why, &c->out);
 	c->is_over = true;
 }
 
@@ -240,7 +240,10 @@ static void show(struct hk_operator *o, struct client *c, const struct hk_queue_
 	enum hk_status status;
 
 	hk_arena_init(&mail.arena, MAIL_ARENA);
-	status = hk_spool_read(o->options.disk, o->options.spool, &e->place, &mail);
+	if (e->file)
+		status = hk_spool_file_read(e->file, &e->place, &mail);
+	else
+		status = hk_spool_read(o->options.disk, o->options.spool, &e->place, &mail);
 	if (status == HK_OK) {
 		hk_operator_entry_format(e, &mail, c->request.verb == HK_QUEUE_SHOW, &c->out);
 		c->count++;
@@ -277,6 +280,7 @@ static bool keep_answer(struct client *c, struct hk_queue_call *answer)
 		return true;
 	}
 	c->count += answer->done;
+	c->active += answer->active;
 	for (i = 0; i < answer->n_hops; i++)
 		hk_operator_hop_format(&answer->hop[i], &c->out);
 	c->is_listed |= answer->verb == HK_QUEUE_HOPS;

@@ -53,6 +53,8 @@ struct hk_tls_names {
 	size_t n;
 };
 void hk_tls_context_names(const struct hk_tls_context *, struct hk_tls_names *ret);
+/* hk_tls_context_end(c): the second of the calendar after which the first of its certificates is good no more; INT64_MAX: there is none. */
+int64_t hk_tls_context_end(const struct hk_tls_context *);
 /* hk_tls_context_fits(c, check): whether each certificate that a client of check->name may get is as its TLSA records say. */
 bool hk_tls_context_fits(const struct hk_tls_context *, const struct hk_tls_check *) HK_MUSTCHECK;
 

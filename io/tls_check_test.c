@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/tls_internal.h"
@@ -183,9 +184,9 @@ static struct outcome shake(const struct certificate *c, const struct hk_tls_che
 
 /* ---- what a client asks for ---- */
 
-static void add_site(struct hk_tls_context *server, const char *name)
+static void add_site(struct hk_tls_context *server, enum kind kind, const char *name)
 {
-	struct certificate c = {GOOD, "x", GEN_DNS, name, strlen(name)};
+	struct certificate c = {kind, "x", GEN_DNS, name, strlen(name)};
 	X509 *leaf = leaf_new(&c);
 	char pem[4096];
 	struct hk_buf why;
@@ -235,9 +236,9 @@ static void a_million_names_take_no_memory(void **state)
 	assert_int_equal(hk_tls_tickets_new(0, &tickets), HK_OK);
 	assert_int_equal(hk_tls_context_server(HK_S("mx"), tickets, &server), HK_OK);
 	assert_int_equal(hk_tls_context_client(hk_slice_str(ca_pem), &client), HK_OK);
-	add_site(server, "mx.a.test");
-	add_site(server, "*.b.test");
-	add_site(server, "mx.c.test");
+	add_site(server, GOOD, "mx.a.test");
+	add_site(server, GOOD, "*.b.test");
+	add_site(server, GOOD, "mx.c.test");
 	for (i = 0; i < FIRST + SHAKES; i++) {
 		if (i == FIRST)
 			before = heap.in_use;
@@ -426,6 +427,24 @@ static void what_cannot_be_checked_is_refused_before_the_handshake(void **state)
 	assert_int_equal(hk_tls_context_client(HK_S("no certificate"), &client), HK_CRYPTO);
 }
 
+/* SEC 1.8: expired own certificate: the daemon tells of it (tests/elsewhere_test.py), by this second. */
+static void a_context_ends_with_the_first_of_its_certificates(void **state)
+{
+	const int64_t now = (int64_t)time(NULL);
+	struct hk_tls_context *server;
+
+	(void)state;
+	assert_int_equal(hk_tls_context_server(HK_S("mx"), NULL, &server), HK_OK);
+	assert_true(hk_tls_context_end(server) == INT64_MAX);
+	add_site(server, GOOD, "a.test");
+	assert_in_range(hk_tls_context_end(server) - now, 86400, 86400 + 60);
+	add_site(server, EXPIRED, "b.test");
+	assert_in_range(now - hk_tls_context_end(server), 3600 - 60, 3600);
+	add_site(server, GOOD, "c.test");
+	assert_in_range(now - hk_tls_context_end(server), 3600 - 60, 3600);
+	hk_tls_context_free(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +452,7 @@ int main(void)
 	    cmocka_unit_test(a_certificate_is_for_a_name_or_it_is_not),
 	    cmocka_unit_test(a_tlsa_is_fit_or_the_handshake_fails),
 	    cmocka_unit_test(what_cannot_be_checked_is_refused_before_the_handshake),
+	    cmocka_unit_test(a_context_ends_with_the_first_of_its_certificates),
 	    {"SEC-89: a million names take no memory", a_million_names_take_no_memory, NULL, NULL, NULL},
 	};
 

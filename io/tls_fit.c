@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <hikyaku/dns.h>
 
@@ -55,6 +56,22 @@ void hk_tls_context_names(const struct hk_tls_context *c, struct hk_tls_names *r
 		for (j = 0; j < c->site[i].n_leaves; j++)
 			add_names(c->site[i].leaf[j], ret);
 	ERR_clear_error();
+}
+
+int64_t hk_tls_context_end(const struct hk_tls_context *c)
+{
+	int64_t first = INT64_MAX;
+	size_t i, j;
+
+	for (i = 0; i < c->n_sites; i++)
+		for (j = 0; j < c->site[i].n_leaves; j++) {
+			struct tm end;
+
+			if (ASN1_TIME_to_tm(X509_get0_notAfter(c->site[i].leaf[j]), &end) == 1 && timegm(&end) < first)
+				first = timegm(&end);
+		}
+	ERR_clear_error();
+	return first;
 }
 
 /* As OpenSSL verifies what a server showed (ssl_verify_cert_chain), with records alone to trust in. */

@@ -41,10 +41,11 @@ static void tell_log(struct hk_worker *w, enum hk_refusal why)
 	}
 }
 
-/* It is told at once, and may go elsewhere (RFC 5321 4.2.2). Who waits for a TLS handshake
- * understands no reply. What the client said already is read, or closing would take the reply away
- * from it. No more than this is done for it: it is what a server does most that more come to than
- * it can serve. Reply and end go in one segment. */
+/* It is told at once, and may go elsewhere (RFC 5321 4.2.2). Deliberate: not where TLS comes first;
+ * a handshake for each would cost many times what the refusal spares (decision 37). What the client
+ * said already is read, or closing would take the reply away from it. No more than this is done for
+ * it: it is what a server does most that more come to than it can serve. Reply and end go in one
+ * segment. */
 static void turn_away(struct hk_worker *w, size_t listener, int fd, enum hk_refusal why)
 {
 	const struct hk_buf *said = &w->away[why != HK_REFUSAL_SERVER_FULL];

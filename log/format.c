@@ -117,16 +117,16 @@ static void add_json(struct hk_buf *out, const struct hk_log_stamp *s, struct hk
 
 void hk_log_begin(struct hk_buf *out, const struct hk_log_stamp *s, const char *program)
 {
+	/* RFC 3164 4.1.2: the same words in every locale, which a library may have set */
+	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t seconds = (time_t)(s->utc + (int64_t)s->zone_minutes * 60);
-	char date[32] = "";
 	struct tm t = {0};
 
 	if (s->priority)
 		hk_buf_addf(out, "<%u>", s->priority);
 	gmtime_r(&seconds, &t);
-	strftime(date, sizeof date, "%b %e %H:%M:%S ", &t);
 	if (!s->undated)
-		hk_buf_add_str(out, date);
+		hk_buf_addf(out, "%s %2d %02d:%02d:%02d ", months[t.tm_mon], t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
 	if (s->host)
 		hk_buf_addf(out, "%s ", s->host);
 	hk_buf_addf(out, "%s[%ld]: ", program, s->pid);

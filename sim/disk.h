@@ -21,6 +21,10 @@ struct hk_sim_faults {
 	unsigned sync, sync_dir, write, other; /* chances of failure per million calls */
 };
 
+struct hk_sim_choice {
+	uint64_t names;
+	unsigned sectors;
+};
 struct hk_sim_inode;
 struct hk_sim_name;
 struct hk_sim_pending;
@@ -36,6 +40,7 @@ struct hk_sim_disk {
 	uint64_t die_at;           /* from this call on nothing happens any more, and everything fails; 0: never */
 	bool dead;
 	uint64_t syncs, failed_syncs, cuts;
+	const struct hk_sim_choice *choice; /* of the cut that happens now; NULL: by chance */
 	struct hk_sim_inode *inodes;
 	struct hk_sim_name *names;
 	struct hk_sim_pending *pending, **last_pending;
@@ -49,6 +54,10 @@ void hk_sim_disk_done(struct hk_sim_disk *);
 void hk_sim_disk_kill(struct hk_sim_disk *);
 /* hk_sim_disk_cut(d): the power is gone as well. */
 void hk_sim_disk_cut(struct hk_sim_disk *);
+/* hk_sim_disk_cut_as(d, names, sectors): not by chance: of the changes of names that no sync has covered the i-th, oldest first, reaches the medium when
+ * bit i of names is set (the last bit: and all behind it), and takes with it all before it that it needs; each dirty sector with this chance in a million. */
+void hk_sim_disk_cut_as(struct hk_sim_disk *, uint64_t names, unsigned sectors);
+unsigned hk_sim_disk_pending(const struct hk_sim_disk *); /* such changes */
 /* hk_sim_disk_copy_durable(d, ret): what the worst power cut would leave; ret is initialised here. */
 void hk_sim_disk_copy_durable(const struct hk_sim_disk *, struct hk_sim_disk *ret);
 unsigned hk_sim_disk_open_files(const struct hk_sim_disk *);

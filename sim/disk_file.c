@@ -101,12 +101,14 @@ void hk_sim_inode_settle(struct hk_sim_inode *inode, struct hk_prng *prng, bool 
 
 /* A power cut: some of the dirty sectors were written, in any order; where the file had grown and
  * the data had not come, a stale block may show. Then the process sees what the medium has. */
-void hk_sim_inode_cut(struct hk_sim_inode *inode, struct hk_prng *prng)
+void hk_sim_inode_cut(struct hk_sim_inode *inode, struct hk_prng *prng, const struct hk_sim_choice *choice)
 {
 	size_t i, n = sectors(inode->cache.room), old = inode->durable.n;
 	unsigned keep = (unsigned)hk_prng_below(prng, 3) * 500000; /* none, half, all */
 	bool stale = hk_prng_chance(prng, 250000);
 
+	if (choice)
+		keep = choice->sectors;
 	for (i = 0; inode->n_dirty && i < n; i++) {
 		if (!inode->dirty[i] || !hk_prng_chance(prng, keep))
 			continue;

@@ -50,7 +50,7 @@ void hk_sim_inode_write(struct hk_sim_inode *, size_t offset, struct hk_slice);
 void hk_sim_inode_truncate(struct hk_sim_inode *, size_t n);
 /* every dirty sector reaches the medium when `all`, else by coin; none is dirty afterwards */
 void hk_sim_inode_settle(struct hk_sim_inode *, struct hk_prng *, bool all);
-void hk_sim_inode_cut(struct hk_sim_inode *, struct hk_prng *);
+void hk_sim_inode_cut(struct hk_sim_inode *, struct hk_prng *, const struct hk_sim_choice *); /* NULL: by chance */
 void hk_sim_inode_free(struct hk_sim_inode *);
 
 /* names: disk_name.c */

@@ -68,7 +68,7 @@ void hk_sim_disk_cut(struct hk_sim_disk *d)
 	hk_sim_name_cut(d);
 	for (at = &d->inodes; (inode = *at);) {
 		if (is_named(d, inode)) {
-			hk_sim_inode_cut(inode, &d->prng);
+			hk_sim_inode_cut(inode, &d->prng, d->choice);
 			at = &inode->next;
 		} else {
 			*at = inode->next;
@@ -83,6 +83,13 @@ void hk_sim_disk_cut(struct hk_sim_disk *d)
 			free(name);
 		}
 	}
+}
+
+void hk_sim_disk_cut_as(struct hk_sim_disk *d, uint64_t names, unsigned sectors)
+{
+	d->choice = &(struct hk_sim_choice){.names = names, .sectors = sectors};
+	hk_sim_disk_cut(d);
+	d->choice = NULL;
 }
 
 void hk_sim_disk_place(struct hk_sim_disk *d, const char *path, struct hk_slice bytes)

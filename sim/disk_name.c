@@ -144,19 +144,32 @@ static bool has_dir(struct hk_sim_disk *d, const char *path)
 	                    has_dir(d, dir)); /* a directory nobody made was there from the start */
 }
 
+unsigned hk_sim_disk_pending(const struct hk_sim_disk *d)
+{
+	const struct hk_sim_pending *p;
+	unsigned n = 0;
+
+	for (p = d->pending; p; p = p->next)
+		n++;
+	return n;
+}
+
+static bool is_told(const struct hk_sim_choice *choice, size_t i)
+{
+	return choice->names >> (i < 63 ? i : 63) & 1;
+}
+
 void hk_sim_name_cut(struct hk_sim_disk *d)
 {
 	struct hk_sim_pending *p;
 	struct hk_sim_name *name;
-	size_t n = 0, keep, i = 0;
+	size_t keep, i = 0;
 	unsigned chance = (unsigned)hk_prng_below(&d->prng, 3) * 500000;
 
-	for (p = d->pending; p; p = p->next)
-		n++;
-	keep = (size_t)hk_prng_below(&d->prng, n + 1);
+	keep = (size_t)hk_prng_below(&d->prng, hk_sim_disk_pending(d) + 1u);
 	for (p = d->pending; p; p = p->next)
 		p->is_chosen = p->was_chosen =
-		    d->profile == HK_SIM_EXT4 ? i++ < keep : hk_prng_chance(&d->prng, chance);
+		    d->choice ? is_told(d->choice, i++) : d->profile == HK_SIM_EXT4 ? i++ < keep : hk_prng_chance(&d->prng, chance);
 	apply_chosen(d);
 	while ((p = d->pending)) {
 		d->pending = p->next;

@@ -19,7 +19,7 @@ class Sink:
         address = fresh_address(), PORT
         self.at = "%s:%d" % address
         self.process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         wait_until(lambda: is_listening(*address) or self.process.poll() is not None, 30)
 
     def figures(self):
@@ -81,6 +81,28 @@ def by_tls_by_lmtp_by_data(t):
     t.equal((status, sink.figures()["octets"]), (0, 6000000), "DATA, step by step")
 
 
+def each_round_counts_anew_and_the_sink_stays(t):
+    sink = Sink("--rounds")
+    load(sink.at, "--messages", 3, "--connections", 1)
+    for messages in (20, 1, 300):
+        print(messages, file=sink.process.stdin, flush=True)
+        status, sent, err = load(sink.at, "--messages", messages, "--connections", min(messages, 7), "--size", 1000)
+        taken = json.loads(sink.process.stdout.readline())
+        t.equal((status, err, sent["accepted"]), (0, "", messages), f"a round of {messages}")
+        t.equal((taken["accepted"], taken["octets"]), (messages, messages * 1000), "counts its own messages and no others")
+    out, _ = sink.process.communicate("", timeout=60)
+    t.equal((sink.process.returncode, out), (0, ""), "the end of its input ends it, and there is no round to tell of")
+    for line in ("0\n", "x\n", "1" * 100):
+        sink = Sink("--rounds")
+        out, _ = sink.process.communicate(line, timeout=60)
+        t.equal((sink.process.returncode, out), (2, ""), f"no round: {line.strip()[:9]}")
+    for name in ("/dev/null", __file__):
+        with open(name, "rb") as given:
+            done = subprocess.run([BUILD / "hikyaku", "sink", "--listen", "%s:%d" % (fresh_address(), PORT), "--rounds"], stdin=given,
+                                  capture_output=True, timeout=60, check=False)
+        t.ok(done.returncode == 2 and b"--rounds reads from a pipe" in done.stderr, f"what cannot be waited for is no input: {name}", done)
+
+
 def refusals_are_counted_by_code(t):
     sink = Sink("--refuse", 10, "--defer", 5)
     status, sent, _ = load(sink.at, "--messages", 200)
@@ -105,7 +127,7 @@ def what_cannot_be_done_is_said(t):
     t.ok(status == 3 and sent["accepted"] == 0 and "refused" in err, "nobody listens: status 3", err)
     for options in (["--messages", "0"], ["--size", "1"], ["--to", "x"], ["--foo"], ["word"], ["--tls=1"], ["--rate"]):
         t.equal(hikyaku("load", *options)[0], 2, f"usage: load {' '.join(options)}")
-    for options in (["--listen", "127.0.0.1:0"], ["--refuse", "101"], ["--certificate", "/dev/null"]):
+    for options in (["--listen", "127.0.0.1:0"], ["--refuse", "101"], ["--certificate", "/dev/null"], ["--rounds", "--messages", "1"], ["--rounds", "--seconds", "1"]):
         t.equal(hikyaku("sink", *options)[0], 2, f"usage: sink {' '.join(options)}")
     t.ok(b"--connections" in hikyaku("load", "--help")[1] and b"--delay" in hikyaku("sink", "--help")[1], "--help")
 
@@ -116,7 +138,7 @@ def the_daemon_takes_what_load_sends(t):
         t.equal((status, err, sent["accepted"]), (0, "", 200), "200 messages, all accepted")
 
 
-CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, refusals_are_counted_by_code, time_is_kept,
+CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, each_round_counts_anew_and_the_sink_stays, refusals_are_counted_by_code, time_is_kept,
          what_cannot_be_done_is_said, the_daemon_takes_what_load_sends]
 
 if __name__ == "__main__":

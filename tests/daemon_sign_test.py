@@ -160,6 +160,34 @@ def where_nothing_is_published_it_is_as_configured(t):
         sink.close()
 
 
+def mail_that_waits_is_signed_by_the_key_of_its_delivery(t):
+    """SEC 1.8: DKIM key rotated while mail waits in queue: the key of its arrival is gone when it is sent, with its record."""
+    for form, single in FORMS:
+        sink = Sink(replies={"RCPT": b"451 4.7.1 later\r\n"})
+        with folder() as root:
+            records = {("old._domainkey.a.test", "TXT"): [record(root / "old.pem")]}
+            new = {("new._domainkey.a.test", "TXT"): [record(root / "new.pem")]}
+            readable(*root.glob("*.pem"))
+            dns = Dns(records)
+            rest = "key old { domain a.test; selector old; file %s/old.pem; } sign *@a.test old;" % root
+            with relay(root, dns, sink, rest, single) as d:
+                d.wait_log(r'ev=key d=a.test s=old sight="published"')
+                t.equal(Smtp(d.address).message(letter(1))[0], 250, f"SEC 1.8: DKIM key rotated while mail waits in queue, {form}: mail is taken")
+                t.ok(d.wait_log("ev=deferred"), f"SEC 1.8: DKIM key rotated while mail waits in queue, {form}: and waits", d.log())
+                records.update(new)
+                del records["old._domainkey.a.test", "TXT"]
+                d.write_conf(d.conf_text().replace("old", "new"))
+                d.reload()
+                t.ok(d.wait_log("ev=reload ok=1") and d.wait_log(r'ev=key d=a.test s=new sight="published"'), f"{form}: the key is another", d.log())
+                sink.messages.clear()
+                sink.replies.clear()
+                got = (wait_until(lambda: [message[2] for message in sink.messages if message[1]], 30) or [b""])[0]
+                t.equal(signatures(got), [("a.test", "new", "rsa-sha256")], f"SEC 1.8: DKIM key rotated while mail waits in queue, {form}: the new one signs")
+                t.equal(verify(root, records, got), ["pass"], f"SEC 1.8: DKIM key rotated while mail waits in queue, {form}: and it verifies")
+            dns.close()
+        sink.close()
+
+
 # ---- a folder of `hikyaku keys` ------------------------------------------------------------------------------------------
 
 
@@ -343,6 +371,6 @@ def mistakes_are_found_before_the_start(t):
 
 if __name__ == "__main__":
     sys.exit(run_cases([a_message_gets_both_algorithms_and_the_newest_published_key, where_nothing_is_published_it_is_as_configured,
-                        every_message_verifies_while_keys_rotate, hundreds_of_domains_sign_each_with_its_own_key,
+                        mail_that_waits_is_signed_by_the_key_of_its_delivery, every_message_verifies_while_keys_rotate, hundreds_of_domains_sign_each_with_its_own_key,
                         tables_of_opendkim_are_read_as_they_stand, a_folder_of_rspamd_is_read_as_it_stands,
                         mistakes_are_found_before_the_start], Tap()))

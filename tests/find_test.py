@@ -131,6 +131,30 @@ def an_address_is_found_and_erased_as_a_whole(t):
             t.equal([find(d, id)[0] for id in [*ids, last]], [1, 1, 0, 0, 0, 0], "it alone")
 
 
+def a_domain_is_found_by_any_of_its_names(t):
+    """By its A-labels and its U-labels, in any case, with a final dot and without; and so is erased what mentions it."""
+    with folder() as root:
+        sink = Sink(offers=b"250-8BITMIME\r\n250 SMTPUTF8\r\n")
+        with Daemon(root, RELAY, f"route * {{ via smtp {sink.address}:{PORT}; }}") as d:
+            with Smtp(d.address) as c:
+                ids = []
+                for name in ("bü.test", "xn--b-eha.test", "b.test"):
+                    for line in ("EHLO c.test", f"MAIL FROM:<u@{name}> SMTPUTF8", "RCPT TO:<user1@c.test>", "DATA"):
+                        c.command(line)
+                    ids.append(queue_id(c.command("Subject: x\r\n\r\nx\r\n.")))
+                refused = re.search(r"\[[a-z-]+/(\w+)\]", c.command("MAIL FROM:<u@b.test.>")[1])
+            for id in ids:
+                waits(d, "ev=removed", id)
+            for address in ("u@bü.test", "U@BÜ.test", "u@xn--b-eha.test", "u@XN--B-EHA.test.", "@bü.test", "@xn--b-eha.test."):
+                out = find(d, "--address", address)[1]
+                t.ok([id in out for id in ids] == [True, True, False], address, out)
+            for address in ("u@b.test", "u@B.test.", "@b.test."):
+                out = find(d, "--address", address)[1]
+                t.ok([id in out for id in ids] == [False, False, True] and (not refused or refused[1] in out), address, out, refused)
+            t.equal(find(d, "--erase", "u@BÜ.test.")[0], 0, "erased by one of its names")
+            t.equal([find(d, id)[0] for id in ids], [1, 1, 0], "it is erased by all")
+
+
 def retention_is_by_size_and_can_be_off(t):
     with folder() as root:
         with Daemon(root, LISTEN, history_size="64k") as d:
@@ -196,7 +220,7 @@ def a_torn_end_and_a_large_store_are_read(t):
         t.ok(code == 0 and out.count(b"\n") > 12 * lines, "and what is found is printed as it comes")
 
 
-CASES = [accepted_and_refused_are_found, what_cannot_be_asked_is_said, erase_takes_out_what_an_address_is_in, an_address_is_found_and_erased_as_a_whole, retention_is_by_size_and_can_be_off,
+CASES = [accepted_and_refused_are_found, what_cannot_be_asked_is_said, erase_takes_out_what_an_address_is_in, an_address_is_found_and_erased_as_a_whole, a_domain_is_found_by_any_of_its_names, retention_is_by_size_and_can_be_off,
          a_folder_that_cannot_be_written_stops_no_mail, a_torn_end_and_a_large_store_are_read]
 
 if __name__ == "__main__":

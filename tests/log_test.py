@@ -188,6 +188,7 @@ def lines_go_to_the_journal(t):
 
 
 def a_syslog_that_is_away_or_blocked_stops_no_mail(t):
+    """SEC 1.8: log daemon blocked."""
     for name, single in FORMS:
         with folder() as root:
             d = socket_server(root, "syslog", "own", single).start(wait=False)

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "sim/oom/pieces.h"
 #include "tests/oom.h"
 #include "tests/unit.h"
 
@@ -43,7 +43,7 @@ size_t oom_live(void)
 	return oom.live;
 }
 
-static bool fails(void)
+bool pieces_fail(void)
 {
 	if (!oom.armed)
 		return false;
@@ -66,19 +66,19 @@ char *__real_strdup(const char *);
 
 void *__wrap_malloc(size_t n)
 {
-	return fails() ? NULL : count(__real_malloc(n));
+	return pieces_fail() ? NULL : count(__real_malloc(n));
 }
 
 void *__wrap_calloc(size_t count_of, size_t n)
 {
-	return fails() ? NULL : count(__real_calloc(count_of, n));
+	return pieces_fail() ? NULL : count(__real_calloc(count_of, n));
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
 	void *moved;
 
-	if (fails())
+	if (pieces_fail())
 		return NULL;
 	moved = __real_realloc(p, n);
 	return p ? moved : count(moved);
@@ -86,7 +86,7 @@ void *__wrap_realloc(void *p, size_t n)
 
 char *__wrap_strdup(const char *text)
 {
-	return fails() ? NULL : count(__real_strdup(text));
+	return pieces_fail() ? NULL : count(__real_strdup(text));
 }
 
 void __wrap_free(void *p)
@@ -96,99 +96,10 @@ void __wrap_free(void *p)
 	__real_free(p);
 }
 
-/* Not counted as live, since OpenSSL keeps some for later: LeakSanitizer knows which are lost. */
-static void *crypto_malloc(size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	return fails() ? NULL : __real_malloc(n);
-}
-
-static void *crypto_realloc(void *p, size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-static void crypto_free(void *p, const char *file, int line)
-{
-	(void)file, (void)line;
-	__real_free(p);
-}
-
 /* Before main: OpenSSL takes them only while it has allocated nothing. */
 __attribute__((constructor)) static void give_openssl_ours(void)
 {
-	CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
-}
-
-/* ---- pieces of an arena: a block holds many, and each of them may be the one that has no room ---
- */
-
-void *__real_hk_arena_alloc(struct hk_arena *, size_t);
-void *__real_hk_arena_array(struct hk_arena *, size_t, size_t);
-void *__real_hk_arena_double(struct hk_arena *, const void *, size_t *, size_t, size_t);
-enum hk_status __real_hk_arena_dup(struct hk_arena *, struct hk_slice, struct hk_slice *);
-enum hk_status __real_hk_arena_dup_lower(struct hk_arena *, struct hk_slice, struct hk_slice *);
-
-static bool arena_fails(struct hk_arena *a)
-{
-	bool failed = fails();
-
-	if (failed)
-		a->failed = HK_NOMEM;
-	return failed;
-}
-
-void *__wrap_hk_arena_alloc(struct hk_arena *a, size_t n)
-{
-	return arena_fails(a) ? NULL : __real_hk_arena_alloc(a, n);
-}
-
-void *__wrap_hk_arena_array(struct hk_arena *a, size_t n, size_t size)
-{
-	return arena_fails(a) ? NULL : __real_hk_arena_array(a, n, size);
-}
-
-void *__wrap_hk_arena_double(
-    struct hk_arena *a, const void *list, size_t *room, size_t first, size_t size)
-{
-	return arena_fails(a) ? NULL : __real_hk_arena_double(a, list, room, first, size);
-}
-
-enum hk_status __wrap_hk_arena_dup(struct hk_arena *a, struct hk_slice s, struct hk_slice *ret)
-{
-	return arena_fails(a) ? HK_NOMEM : __real_hk_arena_dup(a, s, ret);
-}
-
-enum hk_status __wrap_hk_arena_dup_lower(
-    struct hk_arena *a, struct hk_slice s, struct hk_slice *ret)
-{
-	return arena_fails(a) ? HK_NOMEM : __real_hk_arena_dup_lower(a, s, ret);
-}
-
-HK_PRINTF(3, 4)
-enum hk_status __wrap_hk_arena_fmt(
-    struct hk_arena *a, struct hk_slice *ret, const char *format, ...)
-{
-	va_list args, again;
-	char *text;
-	int n;
-
-	if (!format) /* never; gcc with UBSan wants to hear it */
-		return HK_BUG;
-	if (arena_fails(a))
-		return HK_NOMEM;
-	va_start(args, format);
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
-	text = __real_hk_arena_alloc(a, (size_t)n + 1);
-	if (text) {
-		vsnprintf(text, (size_t)n + 1, format, again);
-		*ret = hk_slice_of(text, (size_t)n);
-	}
-	va_end(again);
-	va_end(args);
-	return text ? HK_OK : a->failed;
+	pieces_openssl();
 }
 
 /* ---- scenarios --------------------------------------------------------------------------------

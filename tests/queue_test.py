@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 from harness import BUILD, FORMS, IS_ROOT, PORT, RELAY, Daemon, Sink, Smtp, Tap, folder, fresh_address, hikyaku, queue_id, run_cases, wait_until
 from schemas import faults, schema
@@ -60,6 +61,7 @@ def what_waits_is_listed(t):
                 wrong = faults(schema("queue"), row)
                 t.ok(not wrong, "as docs/schema/queue.json has it", *wrong)
                 t.equal(queue(root, "list", "--domain", "C.test")[1], rows, "by a domain, in any case")
+                t.equal(queue(root, "list", "--domain", "c.test.")[1], rows, "with its final dot")
                 t.equal(queue(root, "list", "--domain", "d.test")[:2], (0, []), "by another one")
                 status, text, _ = queue(root, "why", id, json_lines=False)
                 t.ok(status == 0 and "451 4.2.0" in text and "next attempt is due" in text and text.count("\n") == 2, "why says it in a sentence", text)
@@ -79,6 +81,9 @@ def an_operator_changes_what_waits(t):
             t.ok(wait_tried(root, 4), "four messages wait")
             status, [row], _ = queue(root, "hold", first, second)
             t.equal((status, row), (0, {"action": "hold", "count": 2}), "two are held")
+            for action in ("hold", "show", "retry"):
+                t.equal((queue(root, action, first, first)[0], [r.get("count", r.get("queue_id")) for r in queue(root, action, first, second, first)[1]]),
+                        (0, sorted([first, second]) if action == "show" else [2]), f"{action}: an id that is given twice counts once")
             names = {r["queue_id"]: r["queue_name"] for r in queue(root, "list")[1]}
             t.equal(sorted(id for id in names if names[id] == "hold"), sorted([first, second]), "and are listed so")
             why = queue(root, "why", first, json_lines=False)[1]
@@ -93,6 +98,8 @@ def an_operator_changes_what_waits(t):
             t.ok(wait_until(lambda: queue(root, "list")[1] == [], 30), "and nothing is left")
             time.sleep(0.3)
             t.equal(len(taken(sink)), 3, "nobody was told of the deleted one")
+            did = re.findall(r"qid=(\w+) ev=(\w+) by=operator", d.log())
+            t.ok({(first, "held"), (second, "held"), (third, "retry"), (fourth, "retry"), (first, "released"), (second, "deleted")} <= set(did), "but the log tells of all that an operator did", did)
             sink.replies.update(LATER)
             [id] = send(d)
             wait_tried(root)
@@ -112,6 +119,46 @@ def what_is_held_stays_held_over_a_restart(t):
         with d:
             rows = queue(root, "list")[1]
             t.equal([(r["queue_id"], r["queue_name"]) for r in rows], [(id, "hold")], "held as before")
+
+
+def what_a_host_said_is_quoted_once(t):
+    """By whoever prints it: the log, the command, the report; as JSON it is what it was."""
+    said = "no \x01 \\ \"ü\" \x1b"
+    once = r'no \x01 \\ "\xC3\xBC" \x1B'
+    with folder() as root:
+        sink = Sink(replies={"RCPT": f"451 4.2.0 {said}\r\n".encode()})
+        with server(root, sink) as d:
+            [id] = send(d)
+            [row] = wait_tried(root)
+            t.ok(row["recipients"][0]["delay_reason"].endswith(": 451 4.2.0 " + said), "queue list --json has it as it is", row)
+            for action in ("list", "show", "why"):
+                text = queue(root, action, *([id] if action != "list" else []), json_lines=False)[1]
+                t.ok("451 4.2.0 " + once in text, f"queue {action}", text)
+            t.ok(f"ev=delivery rcpt=user1@b.test outcome=deferred attempt=1 code=451 status=4.2.0 remote={sink.address}[{sink.address}] text=\"" +
+                 once.replace('"', r"\x22") + '"' in d.log(), "the log", d.log())
+            sink.replies.clear()
+            queue(root, "expire", id)
+            body = wait_until(lambda: [m[2].decode() for m in taken(sink) if m[0] == ""], 30)
+            t.ok(body and body[0].count(once) == 2 and "\x01" not in body[0], "the report has it twice, for people and for programs", body)
+            sink.replies["MAIL"] = f"421 4.3.2 {said}\r\n".encode()
+            send(d)
+            [row] = wait_tried(root)
+            t.ok(row["recipients"][0]["delay_reason"].endswith(": 421 4.3.2 " + said), "what it says when it closes is no different", row)
+
+
+def what_is_under_way_is_not_stopped_and_that_is_said(t):
+    with folder() as root, socket.create_server((fresh_address(), PORT)) as silent:
+        silent.settimeout(30)
+        with server(root, SimpleNamespace(address=silent.getsockname()[0])) as d:
+            [id] = send(d)
+            hop, _ = silent.accept()  # which never says a word
+            status, [row], _ = queue(root, "hold", id)
+            t.equal((status, row), (0, {"action": "hold", "count": 1, "active": 1}), "hold says so, as JSON")
+            status, text, _ = queue(root, "delete", id, json_lines=False)
+            t.ok(status == 0 and text.startswith("delete: 1 message\n") and "not stopped: 1 of them" in text, "delete, for people", text)
+            status, [row], _ = queue(root, "retry", id)
+            t.equal((status, row), (0, {"action": "retry", "count": 1}), "retry does not care")
+            hop.close()
 
 
 def errors_are_told(t):
@@ -209,7 +256,8 @@ def many_messages_come_in_pages(t):
         t.equal(queue(root, "list")[1], [], "nothing is left")
 
 
-CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, errors_are_told, requests_are_bounded,
+CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once,
+         what_is_under_way_is_not_stopped_and_that_is_said, errors_are_told, requests_are_bounded,
          clients_that_hang_hold_up_nobody, others_may_not, many_messages_come_in_pages]
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ class World:
         self.daemon.stop()
         self.sink.close()
 
-    def run(self, name, *arguments, given=b"", server=None):
+    def run(self, name, *arguments, given=b"", server=None, stdout=subprocess.PIPE):
         to = ["-O", f"Server={server or f'{self.daemon.address}:{PORT}'}", "-O", f"Operator={self.root}/operator"]
-        done = subprocess.run([self.root / name, *to, *arguments], input=given, capture_output=True, timeout=120,
+        done = subprocess.run([self.root / name, *to, *arguments], input=given, stdout=stdout, stderr=subprocess.PIPE, timeout=120,
                               env={**os.environ, "TZ": "JST-9", "LOGNAME": "forged", "USER": "forged"})
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        return done.returncode, (done.stdout or b"").decode(), done.stderr.decode()
 
     def mail(self, count=1):
         wait_until(lambda: len(self.sink.messages) >= count, 30)
@@ -143,6 +143,9 @@ def mailq_shows_the_queue(t):
         [row] = [json.loads(line) for line in w.run("mailq", "-j")[1].splitlines()]
         t.equal([r["address"] for r in row["recipients"]], ["x@b.test", "y@b.test"], "mailq -j gives JSON")
         t.equal(w.run("sendmail", "-bp")[1], out, "sendmail -bp is the same")
+        with open("/dev/full", "wb") as full:
+            status, _, err = w.run("mailq", stdout=full)
+        t.ok(status == os.EX_IOERR and "could not be written" in err, "an output that cannot be written is EX_IOERR, and is said", status, err)
         id = row["queue_id"]
         w.sink.replies.clear()
         t.equal(w.run("sendmail", f"-qI{id}")[0], OK, "sendmail -qI tries one message now")

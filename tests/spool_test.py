@@ -128,7 +128,7 @@ def what_cannot_be_done_is_said(t):
             t.ok(status == 2 and err and not out, f"exit status 2: {title}", status, out, err)
         (spool / "VERSION").write_text("hikyaku-spool 3\n")
         status, _, err = hikyaku("spool", "check", spool)
-        t.ok(status == 2 and "version 3" in err, "a spool of a later version is refused loudly", status, err)
+        t.ok(status == 2 and "version 3" in err, "SEC 1.8: upgrade/downgrade of queue format: a spool of a later version is refused loudly", status, err)
         (spool / "VERSION").write_text("hikyaku-spool x\n")
         t.equal(hikyaku("spool", "check", spool)[0], 1, "one of no version is damaged")
         status, out, _ = hikyaku("spool", "--help")

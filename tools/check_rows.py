@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every behaviour that tests/rows.txt lists is named by some test.
+"""Every behaviour that tests/rows.txt lists is named by some test, and every class of failures that tests/README.md lists by those of its row.
 
 usage: check_rows.py [ROOT]     TAP
 A test names a row by its id, or a run of rows as 'S0-050 to S0-057'.
@@ -24,6 +24,14 @@ def expand(text):
     return ids
 
 
+def classes(root):
+    """(class, file) of the table in tests/README.md."""
+    for line in (root / "tests/README.md").read_text().splitlines():
+        row = re.fullmatch(r"\| ([^|]+) \| ((?:`[^`]+` ?)+) ?\|", line)
+        for name in re.findall(r"`([^`]+)`", row[2]) if row else ():
+            yield row[1], name
+
+
 def main(root):
     wanted = sorted(expand((root / "tests/rows.txt").read_text()))
     listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z", *TEST_FILES], capture_output=True)
@@ -34,11 +42,18 @@ def main(root):
         if name != "tests/rows.txt":
             named |= expand((root / name).read_text(encoding="utf-8", errors="replace"))
     missing = [row for row in wanted if row not in named]
-    print("1..1")
+    named_by = list(classes(root))
+    wrong = [f"{title}: {name}" for title, name in named_by
+             if not (root / name).exists() or f"SEC 1.8: {title}" not in (root / name).read_text(encoding="utf-8", errors="replace")]
+    print("1..2")
     for row in missing:
         print(f"# {row} is named by no test")
     print(f"{'not ok' if missing else 'ok'} 1 - each of the {len(wanted)} rows of tests/rows.txt is named by a test")
-    return 1 if missing else 0
+    for row in wrong:
+        print(f"# SEC 1.8: {row} does not name it")
+    good = not wrong and len(named_by) > 0
+    print(f"{'ok' if good else 'not ok'} 2 - each of {len({title for title, _ in named_by})} classes of failures is named by its tests")
+    return 1 if missing or not good else 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ size_t hk_utf8_length(struct hk_slice);
 /* True when all of s is well-formed UTF-8 (so is an empty s). */
 bool hk_utf8_is_valid(struct hk_slice);
 
+/* hk_utf8_cut(s, max): at most max octets of s; what is as long or longer ends before a sequence that is not whole then. */
+struct hk_slice hk_utf8_cut(struct hk_slice, size_t max);
 /* hk_utf8_point(s, n): the code point of the sequence of n octets that hk_utf8_length found there. */
 uint32_t hk_utf8_point(struct hk_slice, size_t n);
 /* True when no octet of s is over 127 (so for an empty s). */

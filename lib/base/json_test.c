@@ -256,9 +256,32 @@ static void utf_8_is_well_formed_or_not_rfc_3629_4(void **state)
 	assert_false(hk_utf8_is_valid(HK_S("abc\xff")));
 }
 
+static void what_is_cut_ends_before_a_sequence_that_is_not_whole(void **state)
+{
+	static const struct {
+		struct hk_slice text;
+		size_t max, n;
+	} cases[] = {
+	    {S("abc"), 2, 2}, {S("abc"), 3, 3}, {S("abc"), 4, 3}, {S("abc"), 0, 0}, {S(""), 0, 0}, {S("a\xc3\xbc"), 1, 1},
+	    {S("a\xc3\xbc"), 2, 1}, {S("a\xc3\xbc"), 3, 3}, {S("a\xc3\xbc"), 4, 3}, {S("\xef\xbf\xbf"), 2, 0}, {S("\xef\xbf\xbf"), 1, 0},
+	    {S("\xf0\x90\x80\x80"), 3, 0}, {S("\xf0\x90\x80\x80"), 4, 4}, {S("\xf0\x90\x80\x80\xc3\xbc"), 5, 4},
+	    /* what was cut before it came */
+	    {S("a\xc3"), 2, 1}, {S("a\xc3"), 3, 2},
+	    /* what is no UTF-8 anyway */
+	    {S("a\x80\x80\x80\x80"), 4, 4}, {S("\x80\x80"), 1, 1},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		if (hk_utf8_cut(cases[i].text, cases[i].max).n != cases[i].n)
+			fail_msg("%zu: %zu", i, hk_utf8_cut(cases[i].text, cases[i].max).n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_cut_ends_before_a_sequence_that_is_not_whole),
 	    cmocka_unit_test(documents_are_read_token_by_token_rfc_8259),
 	    cmocka_unit_test(a_nul_is_refused_bare_and_kept_when_escaped),
 	    cmocka_unit_test(brackets_nest_32_deep),

@@ -49,6 +49,21 @@ bool hk_utf8_is_valid(struct hk_slice s)
 	return true;
 }
 
+struct hk_slice hk_utf8_cut(struct hk_slice s, size_t max)
+{
+	size_t back = 0;
+
+	if (s.n < max)
+		return s;
+	s.n = max;
+	while (back < s.n && back < 3 && (s.p[s.n - 1 - back] & 0xc0) == 0x80)
+		back++;
+	/* the octet that may begin the last sequence */
+	if (back < s.n && s.p[s.n - 1 - back] >= 0xc0 && hk_utf8_length(hk_slice_from(s, s.n - 1 - back)) == 0)
+		s.n -= back + 1;
+	return s;
+}
+
 uint32_t hk_utf8_point(struct hk_slice s, size_t n)
 {
 	static const uint8_t mask[] = {0, 0x7f, 0x1f, 0x0f, 0x07};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/chain/chain.h"
+#include "sim/lines.h"
 
 enum { MESSAGE_MOST = 1024 * 1024, LOST_REPLY = 50000 };
 
@@ -100,17 +101,11 @@ static void on_command(struct chain_hop *h, struct hk_slice line)
 void chain_sink_hear(struct chain_hop *h, struct hk_slice bytes)
 {
 	struct chain_sink *s = &h->sink;
-	size_t n;
 
-	for (; bytes.n && !s->has_hung_up; bytes = hk_slice_from(bytes, n)) {
-		n = hk_slice_find(bytes, '\n') + 1;
-		n = n < bytes.n ? n : bytes.n;
-		hk_buf_add(&s->in, hk_slice_sub(bytes, 0, n));
-		if (bytes.p[n - 1] != '\n')
-			return;
+	while (!s->has_hung_up && hk_sim_line(&s->in, &bytes)) {
 		if (!s->in_data)
 			on_command(h, hk_slice_trim(hk_buf_slice(&s->in)));
-		else if (s->in.n >= 5 && memcmp(s->in.p + s->in.n - 5, "\r\n.\r\n", 5) == 0)
+		else if (hk_sim_is_message(&s->in))
 			on_message(h);
 		else
 			continue;

@@ -116,9 +116,6 @@ void house_committed(struct house *, enum hk_status);
 void house_deliver(struct house *, struct hk_job *);
 struct house_rcpt *house_rcpt(struct house *, struct hk_slice address);
 
-/* pieces.c: OpenSSL's allocations are counted too; before its first one. */
-bool house_openssl(void);
-
 struct house_scene {
 	const char *name;
 	void (*play)(struct house *);

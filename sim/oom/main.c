@@ -17,6 +17,7 @@
 #include <openssl/err.h>
 
 #include "sim/oom/house.h"
+#include "sim/oom/pieces.h"
 
 enum { SPAN_MOST = 1000 };
 enum { PATIENCE = 60 /* seconds for one run: a loop that waits for memory that never comes is a finding too */ };
@@ -25,6 +26,11 @@ struct options {
 	uint64_t runs, at, span; /* runs: 0: all */
 	const char *scene;
 };
+
+bool pieces_fail(void)
+{
+	return hk_sim_memory_is_short();
+}
 
 /* One run; *ret_asked: how many allocations it made. false: something was wrong. */
 static bool play(const struct house_scene *scene, uint64_t at, uint64_t span, bool is_traced, uint64_t *ret_asked)
@@ -150,7 +156,7 @@ int main(int argc, char **argv)
 	bool ok = true;
 	size_t i;
 
-	if (!house_openssl() || !parse_options(argc, argv, &o)) {
+	if (!pieces_openssl() || !parse_options(argc, argv, &o)) {
 		fprintf(stderr, "usage: hikyaku-sim-oom [--runs N] [--scene NAME [--at K]] [--span N]\n");
 		return 2;
 	}

@@ -244,6 +244,8 @@ static void a_reload(struct house *h)
 		hk_conf_free(h->conf);
 		h->conf = conf;
 		house_settle(h, 40);
+		if (h->owner && h->owner->conf != conf)
+			house_wrong(h, "the queue never takes a configuration");
 	}
 }
 

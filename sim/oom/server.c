@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/lines.h"
 #include "sim/oom/house.h"
 
 enum { ROUNDS_MOST = 200000, MESSAGE_MOST = 4 * 1024 * 1024 };
@@ -155,17 +156,10 @@ static void on_command(struct server *s, struct hk_slice line)
 
 static void hear(struct server *s, struct hk_slice bytes)
 {
-	size_t n;
-
-	for (; bytes.n; bytes = hk_slice_from(bytes, n)) {
-		n = hk_slice_find(bytes, '\n') + 1;
-		n = n < bytes.n ? n : bytes.n;
-		hk_buf_add(&s->in, hk_slice_sub(bytes, 0, n));
-		if (bytes.p[n - 1] != '\n')
-			return;
+	while (hk_sim_line(&s->in, &bytes)) {
 		if (!s->in_data)
 			on_command(s, hk_slice_trim(hk_buf_slice(&s->in)));
-		else if (s->in.n >= 5 && memcmp(s->in.p + s->in.n - 5, "\r\n.\r\n", 5) == 0)
+		else if (hk_sim_is_message(&s->in))
 			on_message(s);
 		else
 			continue;

@@ -8,8 +8,8 @@ A kill:  16 sessions send without pause; at a random moment SIGKILL; start again
          Maildir, whole, and none may come twice but those that were under way at the kill.
 A cut:   the same on ext4 or XFS in a loop image that is shut down without a flush of its journal (FS_IOC_SHUTDOWN, as xfstests does),
          unmounted and mounted again; spool and Maildirs are both on it.
-Errors:  EIO, ENOSPC or short writes at open, write, sync, rename, truncate, unlink below the spool, one kind of call after the other;
-         then none, and mail is taken again within 5 s, or a kill in the middle of it.
+Errors:  EIO, ENOSPC, EDQUOT, EROFS or EINTR at open, read, write, sync, rename, truncate, unlink, fstat below the spool, or half of what was
+         to be read or written, one kind of call after the other; then none, and mail is taken again within 5 s, or a kill in the middle of it.
 In one of ten kills and cuts there is a second crash while the first one is being recovered.
 
 The clients keep the ledger: a message is acknowledged when its 250 was read, in flight when its final dot was sent and no reply came.

@@ -15,13 +15,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum call { OPEN, WRITE, SYNC, RENAME, TRUNCATE, UNLINK, CALLS };
-enum { FILES = 20000, MILLION = 1000000, SHORT = -1 /* in place of an errno: less than was asked is written */ };
+enum call { OPEN, READ, WRITE, SYNC, RENAME, TRUNCATE, UNLINK, LINK, STAT, CALLS };
+enum { FILES = 20000, MILLION = 1000000, SHORT = -1 /* in place of an errno: less than was asked is read or written */ };
 
 struct control {
 	_Atomic uint32_t rate;          /* per million */
+	_Atomic uint32_t at;            /* counts down with such calls; the one that makes it 0 fails */
 	_Atomic uint32_t calls;         /* bits: which */
 	_Atomic int32_t error;
 	_Atomic uint32_t seed;
@@ -56,15 +58,28 @@ static uint64_t draw(void)
 	return z ^ z >> 31;
 }
 
+static int is_its_turn(void)
+{
+	uint32_t at = atomic_load(&control->at);
+
+	do
+		if (!at)
+			return 0;
+	while (!atomic_compare_exchange_weak(&control->at, &at, at - 1));
+	return at == 1;
+}
+
 /* The errno that this call is to end with, or SHORT; 0: it does its work. */
 static int fate(enum call call)
 {
 	if (!control)
 		return 0;
 	atomic_fetch_add(&control->seen[call], 1);
-	if (!(atomic_load(&control->calls) >> call & 1) || draw() % MILLION >= atomic_load(&control->rate))
+	if (!(atomic_load(&control->calls) >> call & 1))
 		return 0;
-	if (atomic_load(&control->error) == SHORT && call != WRITE)
+	if (atomic_load(&control->error) == SHORT && call != WRITE && call != READ)
+		return 0;
+	if (!is_its_turn() && draw() % MILLION >= atomic_load(&control->rate))
 		return 0;
 	atomic_fetch_add(&control->failed[call], 1);
 	return atomic_load(&control->error);
@@ -139,6 +154,26 @@ ssize_t pwrite64(int fd, const void *from, size_t n, off_t at)
 	return write_by("pwrite64", fd, from, n, at);
 }
 
+static ssize_t read_by(const char *name, int fd, void *to, size_t n, off_t at)
+{
+	ssize_t (*real)(int, void *, size_t, off_t) = REAL(ssize_t (*)(int, void *, size_t, off_t), name);
+	int error = is_open(fd) ? fate(READ) : 0;
+
+	if (error && error != SHORT)
+		return failed(error);
+	return real(fd, to, error && n > 1 ? n / 2 : n, at);
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at)
+{
+	return read_by("pread", fd, to, n, at);
+}
+
+ssize_t pread64(int fd, void *to, size_t n, off_t at)
+{
+	return read_by("pread64", fd, to, n, at);
+}
+
 #define SYNC_AS(name)                                                                                                   \
 	int name(int fd)                                                                                                   \
 	{                                                                                                                  \
@@ -182,6 +217,27 @@ TRUNCATE_AS(ftruncate64)
 	}
 ALLOCATE_AS(fallocate)
 ALLOCATE_AS(fallocate64)
+
+int link(const char *from, const char *to)
+{
+	int error = is_ours(from) ? fate(LINK) : 0;
+
+	return error ? failed(error) : REAL(int (*)(const char *, const char *), "link")(from, to);
+}
+
+int fstat64(int fd, struct stat64 *st)
+{
+	int error = is_open(fd) ? fate(STAT) : 0;
+
+	return error ? failed(error) : REAL(int (*)(int, struct stat64 *), "fstat64")(fd, st);
+}
+
+int statvfs64(const char *path, struct statvfs64 *st)
+{
+	int error = is_ours(path) ? fate(STAT) : 0;
+
+	return error ? failed(error) : REAL(int (*)(const char *, struct statvfs64 *), "statvfs64")(path, st);
+}
 
 int close(int fd)
 {
