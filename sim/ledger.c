@@ -216,6 +216,7 @@ void hk_sim_ledger_delivered(
 	check_content(s, number, from, body);
 	r->deliveries++;
 	r->is_unrecorded = true;
+	r->is_posted = false; /* what was, is an earlier attempt's */
 	s->ledger.delivered++;
 	s->ledger.duplicates += r->deliveries > 1;
 	if (r->deliveries > 1 + r->ambiguous)

@@ -23,7 +23,9 @@ class Cuts(Campaign):
     make = ("mkfs.ext4", "-q", "-F")
 
     def prepare(self):
-        self.image, self.where = self.root / "image", self.root / "disk"
+        memory, self.where = self.root / "memory", self.root / "disk"
+        self.keep_in_memory(memory)  # the image: what its file system did not write is lost there as well
+        self.image = memory / "image"
         self.where.mkdir()
         with open(self.image, "wb") as file:
             file.truncate(IMAGE_MIB << 20)
@@ -71,6 +73,7 @@ class Cuts(Campaign):
     def finish(self):
         with contextlib.suppress(SystemExit):
             self.unmount()
+        self.forget(self.image.parent)
 
 
 class CutsXfs(Cuts):
