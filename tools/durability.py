@@ -99,16 +99,26 @@ def check():
     return 0 if good else 1
 
 
+def missing(done, goal):
+    """(first, how many) of the seeds that are to be run; done: first seed and number of each go, which may have been shorter than a chunk."""
+    first = 1
+    while first <= goal:
+        n = done.get(first)
+        if not n:
+            n = min(goal, -(-first // CHUNK) * CHUNK) + 1 - first
+            yield first, n
+        first += n
+
+
 def seeds(goal, jobs):
     code = code_hash()
     while True:
-        done = {int(row["seed"]) for row in rows(code) if row["campaign"] == "seeds"}
-        starts = [first for first in range(1, goal + 1, CHUNK) if first not in done][:jobs]
-        if not starts:
+        done = {int(row["seed"]): row["rounds"] for row in rows(code) if row["campaign"] == "seeds"}
+        wanted = list(missing(done, goal))[:jobs]
+        if not wanted:
             return 0
-        running = [(first, min(CHUNK, goal + 1 - first)) for first in starts]
         running = [(first, n, subprocess.Popen([BUILD / "hikyaku-sim", "--seeds", str(n), "--first", str(first)], stdout=subprocess.PIPE, text=True))
-                   for first, n in running]
+                   for first, n in wanted]
         for first, n, process in running:
             out = process.communicate()[0]
             passed, failed = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M).groups()
