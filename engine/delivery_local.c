@@ -108,7 +108,8 @@ static enum hk_status to_lf(uint8_t *p, size_t n, bool *was_cr, size_t *ret)
 	return HK_OK;
 }
 
-static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int file)
+/* *ret_error: errno of the write that failed; 0 where it is the spool that cannot be read. */
+static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int file, int *ret_error)
 {
 	uint8_t chunk[16 * 1024];
 	uint64_t from = 0, to = 0;
@@ -124,32 +125,37 @@ static enum hk_status write_all(struct hk_delivery *d, struct hk_render *r, int 
 			return status;
 		from += n;
 		status = to_lf(chunk, n, &was_cr, &kept);
-		if (status == HK_OK && kept)
-			status = d->env.disk->ops->write(
-			    d->env.disk, file, to, hk_slice_of(chunk, kept));
 		if (status != HK_OK)
 			return status;
+		if (kept)
+			status = d->env.disk->ops->write(
+			    d->env.disk, file, to, hk_slice_of(chunk, kept));
+		if (status != HK_OK) {
+			*ret_error = errno;
+			return status;
+		}
 		to += kept;
 	}
 }
 
-/* *ret_error: errno of the call that failed, for what the status does not tell apart; 0 where the message is in new/: it is not to be
- * reported as failed any more. */
+/* *ret_error: errno of the call for the mailbox's files that failed, for what the status does not tell apart; 0 for other calls, and where
+ * the message is in new/: it is not to be reported as failed any more. */
 static enum hk_status store(struct hk_delivery *d, const struct maildir *m, int *ret_error)
 {
 	struct hk_disk *disk = d->env.disk;
 	enum hk_status status;
 	int file = -1;
 
-	errno = 0;
+	errno = 0; /* not every status comes with one */
 	status = create(disk, m, &file);
-	if (status == HK_OK)
-		status = write_all(d, &d->render, file);
-	if (status == HK_OK)
-		status = disk->ops->sync(disk, file);
-	*ret_error = errno;
+	*ret_error = status == HK_OK ? 0 : errno;
 	if (file < 0)
 		return status;
+	status = write_all(d, &d->render, file, ret_error);
+	if (status == HK_OK) {
+		status = disk->ops->sync(disk, file);
+		*ret_error = status == HK_OK ? 0 : errno;
+	}
 	disk->ops->close(disk, file);
 	if (status == HK_OK) {
 		status = disk->ops->link(disk, m->tmp, m->new_name);

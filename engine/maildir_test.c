@@ -188,6 +188,14 @@ static enum hk_status troubled_open(struct hk_disk *disk, const char *name, unsi
 	return trouble.status;
 }
 
+static enum hk_status troubled_read(struct hk_disk *disk, int file, uint64_t offset, void *to, size_t n, size_t *ret)
+{
+	if (offset < 16 * 1024)
+		return trouble.whole->read(disk, file, offset, to, n, ret);
+	errno = trouble.error;
+	return trouble.status;
+}
+
 static enum hk_status troubled_sync_dir(struct hk_disk *disk, const char *dir)
 {
 	if (!hk_slice_ends_nocase(hk_slice_str(dir), HK_S("/new")))
@@ -284,6 +292,35 @@ static void a_folder_that_cannot_be_synced_makes_no_failure_of_what_is_in_it(voi
 	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
 	assert_string_equal(r.result->enhanced, "4.3.1");
 	assert_non_null(hk_sim_disk_bytes(&r.disk, path, NULL));
+	rig_again(&r);
+	rig_run(&r);
+	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
+	rig_done(&r);
+}
+
+/* EDQUOT of the spool's disk is nothing that the mailbox's owner could mend. */
+static void a_spool_that_cannot_be_read_is_no_full_mailbox(void **state)
+{
+	struct rig_mail m = simple;
+	struct hk_disk_ops ops;
+	struct rig r;
+
+	(void)state;
+	m.body = NULL;
+	m.body_size = 40 * 1024;
+	rig_init(&r, CONF, "");
+	rig_put(&r, &m);
+	trouble.whole = r.disk.disk.ops;
+	trouble.status = HK_FULL;
+	trouble.error = EDQUOT;
+	ops = *trouble.whole;
+	ops.why = say_trouble;
+	ops.read = troubled_read;
+	r.disk.disk.ops = &ops;
+	rig_run(&r);
+	r.disk.disk.ops = trouble.whole;
+	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
+	assert_int_equal(r.result->code, 452);
 	rig_again(&r);
 	rig_run(&r);
 	assert_int_equal(r.result->outcome, HK_RCPT_DELIVERED);
@@ -447,6 +484,7 @@ int main(void)
 	    cmocka_unit_test(a_local_part_never_becomes_a_path),
 	    cmocka_unit_test(a_full_mailbox_fails_and_a_full_disk_is_tried_again),
 	    cmocka_unit_test(a_folder_that_cannot_be_synced_makes_no_failure_of_what_is_in_it),
+	    cmocka_unit_test(a_spool_that_cannot_be_read_is_no_full_mailbox),
 	    cmocka_unit_test(a_second_attempt_makes_no_second_file_and_overwrites_none),
 	    cmocka_unit_test(a_disk_that_fails_defers_and_loses_nothing),
 	    cmocka_unit_test(a_delivered_message_survives_a_power_cut),
