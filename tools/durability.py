@@ -40,8 +40,8 @@ more. What it still has stays in its Maildir for the next round, where a second 
 the ledger had taken its file away without asking: on a disk slowed down until that happened in every second round, the spool had each one of them still,
 under way since the kill.) A campaign goes on where it was with `--resume`: what is recorded for the same code counts. A seed is one simulated world (`sim/README.md`);
 one that failed has broken an invariant, and `./dev sim --shrink SEED` says how little of it is needed. Seeds 76651, 128558 and 148024 broke I2 at first: the
-simulator's ledger took the record of an earlier, failed attempt for that of the delivery under way, so the second copy after a kill looked like one too many. It
-was mended, and their thirty thousand were run again.
+simulator's ledger took the record of an earlier, failed attempt for that of the delivery under way, so the second copy after a kill looked like one too many. The
+ledger was mended before this million was run.
 """
 
 
