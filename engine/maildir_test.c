@@ -214,6 +214,25 @@ static struct hk_disk_reason say_trouble(struct hk_disk *disk, enum hk_status st
 	return ret;
 }
 
+/* What the disk does, to be changed where it is to fail so. */
+static struct hk_disk_ops begin_trouble(struct rig *r, enum hk_status status, int error)
+{
+	struct hk_disk_ops ret = *r->disk.disk.ops;
+
+	trouble.whole = r->disk.disk.ops;
+	trouble.status = status;
+	trouble.error = error;
+	ret.why = say_trouble;
+	return ret;
+}
+
+static void run_in_trouble(struct rig *r, const struct hk_disk_ops *ops)
+{
+	r->disk.disk.ops = ops;
+	rig_run(r);
+	r->disk.disk.ops = trouble.whole;
+}
+
 /* S2-042 (RFC 3463 3.3, 3.4; docs/decisions/0033): a mailbox at its own limit is told in words and with 5.2.2; a disk that is full, for all,
  * with 4.3.1, and is tried again; nothing of the message is there meanwhile. */
 static void a_full_mailbox_fails_and_a_full_disk_is_tried_again(void **state)
@@ -244,18 +263,12 @@ static void a_full_mailbox_fails_and_a_full_disk_is_tried_again(void **state)
 		rig_init(&r, CONF, "");
 		rig_put(&r, &simple);
 		file_name(&r, "/m/b.test/user1/new", 0, path);
-		trouble.whole = r.disk.disk.ops;
-		ops = *trouble.whole;
-		ops.why = say_trouble;
+		ops = begin_trouble(&r, cases[row].status, cases[row].error);
 		if (i % 2)
 			ops.open = troubled_open; /* a quota counts files too */
 		else
 			ops.write = troubled_write;
-		trouble.status = cases[row].status;
-		trouble.error = cases[row].error;
-		r.disk.disk.ops = &ops;
-		rig_run(&r);
-		r.disk.disk.ops = trouble.whole;
+		run_in_trouble(&r, &ops);
 		if (r.result->outcome != (cases[row].code == 552 ? HK_RCPT_FAILED : HK_RCPT_PENDING) || r.result->code != cases[row].code ||
 		    strcmp(r.result->enhanced, cases[row].enhanced) != 0 || strcmp(r.result->text, cases[row].text) != 0)
 			fail_msg("row %zu: %u %s %s", row, r.result->code, r.result->enhanced, r.result->text);
@@ -280,15 +293,9 @@ static void a_folder_that_cannot_be_synced_makes_no_failure_of_what_is_in_it(voi
 	rig_init(&r, CONF, "");
 	rig_put(&r, &simple);
 	file_name(&r, "/m/b.test/user1/new", 0, path);
-	trouble.whole = r.disk.disk.ops;
-	trouble.status = HK_FULL;
-	trouble.error = EDQUOT;
-	ops = *trouble.whole;
-	ops.why = say_trouble;
+	ops = begin_trouble(&r, HK_FULL, EDQUOT);
 	ops.sync_dir = troubled_sync_dir;
-	r.disk.disk.ops = &ops;
-	rig_run(&r);
-	r.disk.disk.ops = trouble.whole;
+	run_in_trouble(&r, &ops);
 	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
 	assert_string_equal(r.result->enhanced, "4.3.1");
 	assert_non_null(hk_sim_disk_bytes(&r.disk, path, NULL));
@@ -310,15 +317,9 @@ static void a_spool_that_cannot_be_read_is_no_full_mailbox(void **state)
 	m.body_size = 40 * 1024;
 	rig_init(&r, CONF, "");
 	rig_put(&r, &m);
-	trouble.whole = r.disk.disk.ops;
-	trouble.status = HK_FULL;
-	trouble.error = EDQUOT;
-	ops = *trouble.whole;
-	ops.why = say_trouble;
+	ops = begin_trouble(&r, HK_FULL, EDQUOT);
 	ops.read = troubled_read;
-	r.disk.disk.ops = &ops;
-	rig_run(&r);
-	r.disk.disk.ops = trouble.whole;
+	run_in_trouble(&r, &ops);
 	assert_int_equal(r.result->outcome, HK_RCPT_PENDING);
 	assert_int_equal(r.result->code, 452);
 	rig_again(&r);

@@ -139,3 +139,4 @@ class Errors(Campaign):
     def finish(self):
         self.failed_calls, self.seen_calls = list(self.failing.control.failed), list(self.failing.control.seen)
         self.failing.close()
+        super().finish()
