@@ -51,7 +51,7 @@ struct sink {
 	struct hk_tls_context *tls;
 	struct guest *first;
 	int fd;
-	bool is_over, is_misused; /* is_misused: a round was asked for in a way that is none */
+	bool is_over, is_asking, is_misused; /* is_misused: a round was asked for in a way that is none */
 	char number[NUMBER_MAX]; /* of a line of standard input, as far as it has come */
 	size_t n_number;
 	/* what was seen */
@@ -93,7 +93,7 @@ static void sink_over(struct sink *s)
 	uv_close((uv_handle_t *)&s->listening, NULL);
 	uv_close((uv_handle_t *)&s->stop[0], NULL);
 	uv_close((uv_handle_t *)&s->stop[1], NULL);
-	if (s->options.rounds) {
+	if (s->is_asking) {
 		uv_poll_stop(&s->asking);
 		uv_close((uv_handle_t *)&s->asking, NULL);
 	}
@@ -346,12 +346,14 @@ static void begin_round(struct sink *s, uint64_t messages)
 	s->first_ms = s->open ? s->loop.now.mono_ms : 0;
 }
 
-static void misused(struct sink *s)
+static void misused(struct sink *s, const char *why)
 {
-	cli_complain("a round wants the number of its messages", NULL);
+	cli_complain(why, NULL);
 	s->is_misused = true;
 	sink_over(s);
 }
+
+static const char no_round[] = "a round wants the number of its messages";
 
 static void on_asking(uv_poll_t *poll, int error, int events)
 {
@@ -366,13 +368,24 @@ static void on_asking(uv_poll_t *poll, int error, int events)
 		sink_over(s);
 	} else if (s->number[s->n_number] != '\n') {
 		if (++s->n_number == sizeof s->number)
-			misused(s);
+			misused(s, no_round);
 	} else if (hk_slice_u64(hk_slice_of(s->number, s->n_number), UINT64_MAX, &messages) != HK_OK || !messages) {
-		misused(s);
+		misused(s, no_round);
 	} else {
 		s->n_number = 0;
 		begin_round(s, messages);
 	}
+}
+
+static void ask(struct sink *s)
+{
+	if (uv_poll_init(&s->loop.uv, &s->asking, STDIN_FILENO) != 0) {
+		misused(s, "--rounds reads from a pipe, a socket or a terminal");
+		return;
+	}
+	s->is_asking = true;
+	s->asking.data = s;
+	uv_poll_start(&s->asking, UV_READABLE, on_asking);
 }
 
 static void on_end(struct hk_timer *timer)
@@ -429,6 +442,11 @@ static bool open_sink(struct sink *s)
 		cli_complain("no event loop can be had", NULL);
 		return false;
 	}
+	if (hk_timers_join(&s->loop.timers, &s->end, on_end) != HK_OK) {
+		hk_loop_done(&s->loop);
+		close(s->fd);
+		return false;
+	}
 	uv_poll_init(&s->loop.uv, &s->listening, s->fd);
 	s->listening.data = s;
 	uv_poll_start(&s->listening, UV_READABLE, on_listening);
@@ -437,16 +455,8 @@ static bool open_sink(struct sink *s)
 	s->stop[0].data = s->stop[1].data = s;
 	uv_signal_start(&s->stop[0], on_signal, SIGINT);
 	uv_signal_start(&s->stop[1], on_signal, SIGTERM);
-	if (hk_timers_join(&s->loop.timers, &s->end, on_end) != HK_OK)
-		return false;
-	if (s->options.rounds) {
-		if (uv_poll_init(&s->loop.uv, &s->asking, STDIN_FILENO) != 0) {
-			cli_complain("--rounds reads from a pipe, a socket or a terminal", NULL);
-			return false;
-		}
-		s->asking.data = s;
-		uv_poll_start(&s->asking, UV_READABLE, on_asking);
-	}
+	if (s->options.rounds)
+		ask(s);
 	hk_loop_wake(&s->loop);
 	if (s->options.seconds)
 		hk_timers_set(&s->loop.timers, &s->end, s->loop.now.mono_ms + s->options.seconds * 1000);
