@@ -33,7 +33,7 @@ def help_tells_of_each_command(t):
 
 
 def help_installs_nothing(t):
-    for command in ("test", "lab"):
+    for command in ("test", "lab", "bench", "fuzz"):
         for word in ("-h", "--help"):
             status, out, err = dev(command, word)
             t.ok(status == 0 and f"usage: ./dev {command}" in out and '"""' not in out and not err, f"./dev {command} {word} needs nothing", status, out, err)
