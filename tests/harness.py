@@ -88,6 +88,13 @@ def wait_until(condition, seconds=10.0, step=0.02):
 # ---- folders, addresses, keys -------------------------------------------------------------------------------
 
 
+def msmtp_scram(program="msmtp", **more):
+    """SCRAM in the way that this msmtp has it: Debian 13's binds it to the channel, and fails without that before it sends a word
+    (libgsasl 2.2.2); Debian 12's cannot yet."""
+    said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, **more).stdout
+    return "SCRAM-SHA-256-PLUS" if " scram-sha-256-plus " in f" {' '.join(said.split())} " else "SCRAM-SHA-256"
+
+
 @contextlib.contextmanager
 def folder():
     path = Path(tempfile.mkdtemp(prefix="hikyaku-"))
