@@ -103,6 +103,16 @@ void hk_hops_wake(struct hk_owner *o)
 	}
 }
 
+void hk_hop_rouse(struct hk_owner *o, struct hk_hop *hop)
+{
+	if (!hk_hop_rests(o, hop))
+		return;
+	hop->rests_until = 0;
+	if (hop->in == &o->ready)
+		part(hop); /* to be put off; its rate counts again */
+	hk_hop_make_ready(o, hop);
+}
+
 /* Goes when no domain points here, nothing waits, and no job is out. */
 static void hop_let_go(struct hk_owner *o, struct hk_hop *hop)
 {
@@ -348,7 +358,17 @@ static void domain_free(struct hk_owner *o, struct hk_domain *d)
 	free(d);
 }
 
-/* ---- those without mail: what was learnt of their site stays for a while ---- */
+/* ---- those without mail: what was learnt of their site and hop stays for a while ---- */
+
+/* Whether something would be forgotten with it: above all what has begun of a rate, or each message that comes alone is the first. */
+static bool is_worth_keeping(const struct hk_owner *o, const struct hk_domain *d)
+{
+	const struct hk_hop *hop = d->hop;
+
+	if (d->site_until > o->now.mono_ms)
+		return true;
+	return hop && (hk_hop_rests(o, hop) || hop->avoids_until > o->now.mono_ms || hop->next_us > o->now.mono_ms * 1000);
+}
 
 static void leave_idle(struct hk_owner *o, struct hk_domain *d)
 {
@@ -412,7 +432,7 @@ void hk_domain_release(struct hk_owner *o, struct hk_domain *d)
 {
 	if (!d || --d->users)
 		return;
-	if (d->site_until <= o->now.mono_ms) {
+	if (!is_worth_keeping(o, d)) {
 		domain_free(o, d);
 		return;
 	}

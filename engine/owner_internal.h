@@ -258,6 +258,7 @@ struct hk_group *hk_hop_take(struct hk_hop *, bool may_later); /* NULL: nothing 
 void hk_hop_be_patient(struct hk_owner *, struct hk_hop *);
 void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
+void hk_hop_rouse(struct hk_owner *, struct hk_hop *); /* somebody wants it tried now: it rests no more */
 void hk_hops_init(struct hk_hops *);
 struct hk_hop *hk_hop_next(struct hk_hops *); /* NULL: none waits */
 void hk_hop_job_back(struct hk_owner *, struct hk_hop *);
