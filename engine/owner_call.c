@@ -210,7 +210,7 @@ static void rouse(struct hk_owner *o, const struct hk_message *m, struct hk_slic
 	for (i = 0; i < m->n_rcpt; i++) {
 		const struct hk_domain *d = m->rcpt[i].domain;
 
-		if (d->hop && hk_message_is_waiting_for(m, i) && (!domain.n || is_at(hk_slice_of(d->name, d->n), domain)))
+		if (d->hop && hk_message_is_waiting_for(m, i) && (!domain.n || fits(hk_slice_of(d->name, d->n), domain)))
 			hk_hop_rouse(o, d->hop);
 	}
 }
