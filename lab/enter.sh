@@ -123,5 +123,5 @@ if [ "$(id -u)" = 0 ]; then
 	HIKYAKU_LAB_LOW=1
 	export HIKYAKU_LAB_LOW
 fi
-[ -t 2 ] && echo "lab: no network namespace to be had; running on 127.255.0.0/16" >&2
+[ -n "${HIKYAKU_LAB_NO_NAMESPACE:-}" ] || echo "lab: no network namespace is to be had here; running on 127.255.0.0/16" >&2
 run_lab "$@"

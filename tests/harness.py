@@ -23,6 +23,7 @@ IS_ROOT = os.getuid() == 0
 USER, KEYS_USER = (65534, 65533) if IS_ROOT else (os.getuid(), os.getuid())
 FORMS = (("--single", True), ("the processes", False))  # of the daemon
 PORT = 2525
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Dovecot is, which is not in the PATH of a Debian user
 SLOW = float(os.environ.get("HIKYAKU_SLOW", "1"))  # sanitizers and valgrind make everything slower
 
 
