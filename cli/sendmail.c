@@ -32,15 +32,21 @@ static bool is_address(struct sendmail *s, struct hk_slice address)
 	       hk_path_parse(&s->arena, path, HK_PATH_NULL | HK_PATH_UTF8, &parsed, &rest) == HK_OK && !rest.n && !parsed.had_route;
 }
 
-/* Nothing that could end a line or a command. */
-static bool is_sane(struct hk_slice address)
+static bool has_control(struct hk_slice s)
 {
 	size_t i;
 
-	for (i = 0; i < address.n; i++)
-		if (address.p[i] < 0x20 || address.p[i] == 0x7f || address.p[i] == '<' || address.p[i] == '>')
-			return false;
-	return address.n <= ADDRESS_MOST;
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Nothing that could end a line or a command. */
+static bool is_sane(struct hk_slice address)
+{
+	return !has_control(address) && hk_slice_find(address, '<') == address.n && hk_slice_find(address, '>') == address.n &&
+	       address.n <= ADDRESS_MOST;
 }
 
 static struct hk_slice without_brackets(struct hk_slice a)
@@ -68,6 +74,17 @@ int sendmail_add_rcpt(struct sendmail *s, struct hk_slice address)
 	}
 	s->rcpt[s->n_rcpt++] = (const char *)copy.p;
 	return EX_OK;
+}
+
+/* An address, or several as in a field: cron hands MAILTO over as one word. */
+static int add_word(struct sendmail *s, const char *word)
+{
+	struct hk_slice text = hk_slice_str(word), address = without_brackets(text);
+	bool may_be_list = hk_slice_find(text, ',') < text.n || hk_slice_find(address, '<') < address.n;
+
+	if (may_be_list && !has_control(text) && !is_address(s, address))
+		return sendmail_add_list(s, text, word);
+	return sendmail_add_rcpt(s, address);
 }
 
 /* By the user id, never by the environment. */
@@ -301,7 +318,7 @@ static int take_words(struct sendmail *s, char **argv)
 			sendmail_complain(s, "no such option, or one without its value", word);
 	}
 	for (; code == EX_OK && *argv; argv++)
-		code = sendmail_add_rcpt(s, without_brackets(hk_slice_str(*argv)));
+		code = add_word(s, *argv);
 	return code == EX_DATAERR ? EX_USAGE : code;
 }
 

@@ -44,6 +44,8 @@ int sendmail_submit(struct sendmail *);
 int sendmail_speak(struct sendmail *); /* -bs */
 /* sendmail_add_rcpt(s, address): copies; a name alone is one of this host. */
 int sendmail_add_rcpt(struct sendmail *, struct hk_slice address);
+/* sendmail_add_list(s, text, where): those of a list as in a field of the header; where: for the complaint. */
+int sendmail_add_list(struct sendmail *, struct hk_slice text, const char *where);
 void sendmail_complain(const struct sendmail *, const char *text, const char *about);
 
 #endif

@@ -8,6 +8,7 @@
 #include <hikyaku/message.h>
 
 #include "engine/world.h"
+#include "lib/message/message_internal.h"
 #include "sendmail.h"
 
 enum { LINE_ROOM = 64 * 1024 };
@@ -24,21 +25,32 @@ static bool is_last_line_a_dot(const struct hk_buf *b)
 	return b->n >= 3 && memcmp(b->p + b->n - 3, ".\r\n", 3) == 0 && (b->n == 3 || b->p[b->n - 4] == '\n');
 }
 
+/* A CR alone, as of a progress bar in the output of a cron job, and NUL cannot be sent (RFC 5321 2.3.8): a blank stands for them, and the
+ * message is not lost. */
+static void blank_out_cr(struct hk_buf *b)
+{
+	if (b->n && b->p[b->n - 1] == '\r')
+		b->p[b->n - 1] = ' ';
+}
+
 /* The standard input with CRLF at each line's end; up to a line that is a dot, unless that is ignored. */
 static int read_input(const struct sendmail *s, struct hk_buf *b)
 {
 	int c, before = 0;
 
 	while ((c = getchar()) != EOF) {
-		if (c == '\n' && before != '\r')
+		if (c != '\n')
+			blank_out_cr(b);
+		else if (before != '\r')
 			hk_buf_add_byte(b, '\r');
-		hk_buf_add_byte(b, (uint8_t)c);
+		hk_buf_add_byte(b, (uint8_t)(c ? c : ' '));
 		before = c;
 		if (c == '\n' && !s->ignores_dot && is_last_line_a_dot(b)) {
 			b->n -= 3;
 			break;
 		}
 	}
+	blank_out_cr(b);
 	if (!ends_with_line(b))
 		hk_buf_add_str(b, "\r\n");
 	if (ferror(stdin)) {
@@ -70,24 +82,79 @@ static bool is_any(struct hk_slice name, const char *const *names)
 	return false;
 }
 
+static bool is_name(struct hk_slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && (hk_message_is_atext(s.p[i]) || s.p[i] == '.'); i++)
+		;
+	return s.n && i == s.n;
+}
+
+/* Behind the quoted string or the comment that begins at `at`. */
+static size_t skip_enclosed(struct hk_slice s, size_t at)
+{
+	uint8_t begin = s.p[at];
+	size_t depth = 0;
+
+	for (; at < s.n; at++) {
+		if (s.p[at] == '\\')
+			at++;
+		else if (s.p[at] == (begin == '(' ? ')' : begin) && depth && !--depth)
+			return at + 1;
+		else if (s.p[at] == begin)
+			depth++;
+	}
+	return s.n;
+}
+
+/* A list as people write it: a name alone ("To: root") is one of this host, of which RFC 5322 knows nothing. */
+static void add_hosts(const struct sendmail *s, struct hk_slice text, struct hk_buf *out)
+{
+	size_t from = 0, i = 0;
+
+	while (i <= text.n) {
+		uint8_t c = i < text.n ? text.p[i] : ',';
+		struct hk_slice piece = hk_slice_sub(text, from, i - from);
+
+		if (c == '"' || c == '(') {
+			i = skip_enclosed(text, i);
+			continue;
+		}
+		if (strchr("<>,;:", c) && c) {
+			if (c != ':' && c != '<' && is_name(hk_slice_trim(piece)))
+				hk_buf_addf(out, " %.*s@%s", HK_FMT(hk_slice_trim(piece)), s->host);
+			else
+				hk_buf_add(out, piece);
+			hk_buf_add(out, hk_slice_sub(text, i, 1));
+			from = i + 1;
+		}
+		i++;
+	}
+}
+
 /* A list that is none is no guess's business. */
-static int add_list(struct sendmail *s, const struct hk_field *f)
+int sendmail_add_list(struct sendmail *s, struct hk_slice text, const char *where)
 {
 	struct hk_address_list list;
 	struct hk_slice address;
 	int code = EX_OK;
+	struct hk_buf b;
 	size_t i;
 
-	if (hk_address_list_parse(&s->arena, f->value, &list) != HK_OK) {
-		sendmail_complain(s, "no list of addresses stands in this field", hk_log_quote(f->name).text);
-		return EX_DATAERR;
+	hk_buf_init(&b, CLI_MESSAGE_MAX);
+	add_hosts(s, text, &b);
+	if (hk_buf_status(&b) != HK_OK || hk_address_list_parse(&s->arena, hk_buf_slice(&b), &list) != HK_OK) {
+		sendmail_complain(s, "no list of addresses", where);
+		code = EX_DATAERR;
 	}
 	for (i = 0; code == EX_OK && i < list.n; i++) {
-		if (hk_arena_fmt(&s->arena, &address, list.at[i].domain.n ? "%.*s@%.*s" : "%.*s", HK_FMT(list.at[i].local),
-		        HK_FMT(list.at[i].domain)) != HK_OK)
-			return EX_OSERR;
-		code = sendmail_add_rcpt(s, address);
+		if (hk_arena_fmt(&s->arena, &address, "%.*s@%.*s", HK_FMT(list.at[i].local), HK_FMT(list.at[i].domain)) == HK_OK)
+			code = sendmail_add_rcpt(s, address);
+		else
+			code = EX_OSERR;
 	}
+	hk_buf_done(&b);
 	return code;
 }
 
@@ -104,7 +171,7 @@ static int take_recipients(struct sendmail *s, const struct hk_header *h)
 			names = again;
 	for (i = 0; code == EX_OK && i < h->n; i++)
 		if (is_any(h->field[i].name, names))
-			code = add_list(s, &h->field[i]);
+			code = sendmail_add_list(s, h->field[i].value, hk_log_quote(h->field[i].name).text);
 	return code;
 }
 
@@ -168,33 +235,43 @@ static void add_fields(const struct hk_header *h, struct hk_buf *b)
 			hk_buf_add(b, h->field[i].raw);
 }
 
+/* The header ends at a line that is no field of it, also where the empty line is missing: what stands in front of it is none the less
+ * the header, and its Bcc is nobody's to read. Text without a header is a body. */
+static struct hk_slice take_header(struct hk_slice *rest)
+{
+	struct hk_slice all = *rest, next = all;
+
+	while (next.n) {
+		struct hk_slice line = hk_message_take_line(&next);
+		bool continues = hk_is_wsp(line.p[0]) && rest->p != all.p;
+
+		if (!continues && hk_message_name_length(line) == 0)
+			break;
+		*rest = next;
+	}
+	return hk_slice_sub(all, 0, all.n - rest->n);
+}
+
 static int make(struct sendmail *s, struct hk_slice in)
 {
-	struct hk_splitter splitter;
-	struct hk_slice body = {0};
+	struct hk_slice body = in, section = take_header(&body);
 	struct hk_header h;
-	int code = EX_DATAERR;
+	int code;
 
-	hk_splitter_init(&splitter, HK_HEADER_SECTION_MAX);
-	if (hk_splitter_feed(&splitter, in, &body) == HK_OK && hk_header_parse(&s->arena, hk_splitter_header(&splitter), &h) == HK_OK)
-		code = s->takes_header ? take_recipients(s, &h) : EX_OK;
-	else
+	if (section.n > HK_HEADER_SECTION_MAX || hk_header_parse(&s->arena, section, &h) != HK_OK) {
 		sendmail_complain(s, "the header is too large", NULL);
-	if (code == EX_OK && h.malformed) {
-		/* text without a header is a body */
-		h.n = 0;
-		body = in;
+		return EX_DATAERR;
 	}
+	code = s->takes_header ? take_recipients(s, &h) : EX_OK;
 	if (code == EX_OK)
 		code = add_missing(s, &h, &s->message);
-	if (code == EX_OK) {
-		add_fields(&h, &s->message);
+	if (code != EX_OK)
+		return code;
+	add_fields(&h, &s->message);
+	if (!hk_slice_eq(hk_slice_sub(body, 0, 2), HK_S("\r\n")))
 		hk_buf_add_str(&s->message, "\r\n");
-		hk_buf_add(&s->message, body);
-		code = hk_buf_status(&s->message) == HK_OK ? EX_OK : EX_OSERR;
-	}
-	hk_splitter_done(&splitter);
-	return code;
+	hk_buf_add(&s->message, body);
+	return hk_buf_status(&s->message) == HK_OK ? EX_OK : EX_OSERR;
 }
 
 int sendmail_read(struct sendmail *s)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "engine/owner_internal.h"
-#include "lib/base/base_internal.h"
 
 struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb verb, size_t limit)
 {
@@ -65,21 +64,6 @@ static bool fits(struct hk_slice name, struct hk_slice domain)
 	           hk_slice_eq_nocase(hk_slice_from(name, name.n - rest.n), rest));
 }
 
-/* What waits under its U-labels is found by its A-labels. */
-static bool is_at(struct hk_slice name, struct hk_slice domain)
-{
-	struct hk_slice ascii;
-	struct hk_arena a;
-	bool ret;
-
-	if (hk_slice_is_ascii(name))
-		return fits(name, domain);
-	hk_arena_init(&a, 4 * HK_DNS_NAME_MAX);
-	ret = fits(hk_dns_name_to_ascii(&a, name, &ascii) == HK_OK ? ascii : name, domain);
-	hk_arena_done(&a);
-	return ret;
-}
-
 static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 {
 	size_t i;
@@ -88,7 +72,7 @@ static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 		const struct hk_domain *d = m->rcpt[i].domain;
 
 		if (m->rcpt[i].outcome == HK_RCPT_PENDING &&
-		    is_at(hk_slice_of(d->name, d->n), domain))
+		    fits(hk_slice_of(d->name, d->n), domain))
 			return true;
 	}
 	return false;
@@ -112,12 +96,23 @@ static enum hk_status list(const struct hk_owner *o, struct hk_queue_call *c)
 	return HK_OK;
 }
 
+static bool is_out(const struct hk_message *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++)
+		if (m->rcpt[i].is_out)
+			return true;
+	return false;
+}
+
 static enum hk_queue_state state_of(const struct hk_message *m)
 {
+	/* what is held may still stand in the line of its hop: it is passed over when its turn comes */
+	if ((m->marks & HK_SPOOL_HELD) && !is_out(m))
+		return HK_QUEUE_IS_HELD;
 	if (m->groups)
 		return HK_QUEUE_ACTIVE;
-	if (m->marks & HK_SPOOL_HELD)
-		return HK_QUEUE_IS_HELD;
 	return m->at == SIZE_MAX ? HK_QUEUE_QUARANTINED : HK_QUEUE_WAITING;
 }
 
@@ -206,6 +201,20 @@ static enum hk_status put_mark(struct hk_owner *o, const struct hk_message *m, e
 	return hk_spool_mark(o->spool, m->id, next, marks_after(m, verb));
 }
 
+/* Whoever wants mail tried now may know that its hosts are up again: one that rests is asked, by as few at once as it had learnt to
+ * take, and rests again when it is still down. domain: of those alone; empty: of all. */
+static void rouse(struct hk_owner *o, const struct hk_message *m, struct hk_slice domain)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_rcpt; i++) {
+		const struct hk_domain *d = m->rcpt[i].domain;
+
+		if (d->hop && hk_message_is_waiting_for(m, i) && (!domain.n || fits(hk_slice_of(d->name, d->n), domain)))
+			hk_hop_rouse(o, d->hop);
+	}
+}
+
 /* In memory it counts at once; where the commit fails, the record comes with the next one. */
 static void change(struct hk_owner *o, struct hk_message *m, enum hk_queue_verb verb)
 {
@@ -220,6 +229,8 @@ static void change(struct hk_owner *o, struct hk_message *m, enum hk_queue_verb 
 	hk_logf(o->log, HK_LOG_INFO, "qid=%s ev=%s by=operator", id, events[verb]);
 	m->marks = (uint8_t)marks_after(m, verb);
 	m->is_urgent |= verb == HK_QUEUE_RETRY || verb == HK_QUEUE_RELEASE;
+	if (verb == HK_QUEUE_RETRY)
+		rouse(o, m, (struct hk_slice){0});
 	if (verb == HK_QUEUE_HOLD)
 		hk_heap_remove(o, m);
 	else if (verb == HK_QUEUE_RELEASE || m->at != SIZE_MAX)
@@ -261,14 +272,7 @@ static enum hk_status put_one(struct hk_owner *o, struct hk_calling *in, struct 
 /* What a delivery has goes on: whoever wants it kept back is to know. */
 static bool is_too_late_for(const struct hk_message *m, enum hk_queue_verb verb)
 {
-	size_t i;
-
-	if (verb != HK_QUEUE_HOLD && verb != HK_QUEUE_DELETE && verb != HK_QUEUE_EXPIRE)
-		return false;
-	for (i = 0; i < m->n_rcpt; i++)
-		if (m->rcpt[i].is_out)
-			return true;
-	return false;
+	return (verb == HK_QUEUE_HOLD || verb == HK_QUEUE_DELETE || verb == HK_QUEUE_EXPIRE) && is_out(m);
 }
 
 /* All of a call's records, or none; HK_FULL: not in this batch. */
@@ -312,6 +316,7 @@ static void run(struct hk_owner *o, struct hk_queue_call *c)
 	while ((m = hk_id_map_each(&o->messages, &i))) {
 		if (m->at == SIZE_MAX || !waits_at(m, c->domain))
 			continue;
+		rouse(o, m, c->domain);
 		hk_message_schedule(o, m, 0);
 		c->done++;
 	}

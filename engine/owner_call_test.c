@@ -191,6 +191,34 @@ static void what_is_out_while_it_is_held_or_ended_is_told(void **state)
 	}
 }
 
+/* It may stand there for hours, where the hop has a rate. */
+static void what_is_held_in_the_line_of_its_hop_is_shown_as_held(void **state)
+{
+	struct hk_job *job[2];
+	struct rig r;
+	uint64_t id;
+
+	(void)state;
+	start(&r, CONF_MX);
+	for (id = 1; id <= 3; id++)
+		assert_int_equal(put(&r, make(&r, "s@a.test", "u@b.test", 0)), HK_OK);
+	job[0] = next_job(&r);
+	job[1] = next_job(&r);
+	for (id = 1; id <= 3; id++)
+		ask_of(&r, HK_QUEUE_HOLD, id, 1);
+	assert_int_equal(state_of(&r, 1), HK_QUEUE_ACTIVE);
+	assert_int_equal(state_of(&r, 3), HK_QUEUE_IS_HELD);
+	ask_of(&r, HK_QUEUE_RELEASE, 3, 1);
+	assert_int_equal(state_of(&r, 3), HK_QUEUE_ACTIVE);
+	give_back(&r, job[0], HK_RCPT_DELIVERED);
+	pass(&r, 0);
+	job[0] = next_job(&r);
+	assert_int_equal(job[0]->id, 3);
+	hk_job_free(job[0]);
+	hk_job_free(job[1]);
+	finish(&r);
+}
+
 static void mail_that_is_held_while_it_is_out_stays_after_that(void **state)
 {
 	struct hk_job *job;
@@ -468,6 +496,7 @@ int main(void)
 	    cmocka_unit_test(what_is_shown_is_read_from_a_segment_that_was_opened_once),
 	    cmocka_unit_test(held_mail_is_in_no_schedule_also_after_a_restart_until_it_is_released),
 	    cmocka_unit_test(what_is_out_while_it_is_held_or_ended_is_told),
+	    cmocka_unit_test(what_is_held_in_the_line_of_its_hop_is_shown_as_held),
 	    cmocka_unit_test(mail_that_is_held_while_it_is_out_stays_after_that),
 	    cmocka_unit_test(quarantined_mail_that_an_operator_released_goes_also_after_a_restart),
 	    cmocka_unit_test(retry_makes_mail_due_now),

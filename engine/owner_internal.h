@@ -91,7 +91,7 @@ struct hk_domain {
 	uint64_t site_until;             /* mono: so long its hop is believed to be the right one; 0: it was never asked */
 	struct hk_domain *older, *newer; /* while it has no mail */
 	size_t n;
-	uint8_t name[];                  /* lower case */
+	uint8_t name[];                  /* A-labels, lower case */
 };
 
 /* What the sender wants at his time (RFC 2852 4): nothing; to be told; the message back. */
@@ -258,6 +258,7 @@ struct hk_group *hk_hop_take(struct hk_hop *, bool may_later); /* NULL: nothing 
 void hk_hop_be_patient(struct hk_owner *, struct hk_hop *);
 void hk_group_free(struct hk_owner *, struct hk_group *); /* it was taken; its message has one less */
 void hk_hop_make_ready(struct hk_owner *, struct hk_hop *);
+void hk_hop_rouse(struct hk_owner *, struct hk_hop *); /* somebody wants it tried now: it rests no more */
 void hk_hops_init(struct hk_hops *);
 struct hk_hop *hk_hop_next(struct hk_hops *); /* NULL: none waits */
 void hk_hop_job_back(struct hk_owner *, struct hk_hop *);

@@ -146,6 +146,58 @@ static void a_hop_rests_so_long_and_no_longer(void **state)
 	finish(&r);
 }
 
+/* Asks for ids 1 to MANY, or for a domain; how many deliveries begin by it. */
+static size_t ask_now(struct rig *r, enum hk_queue_verb verb, const char *domain, struct hk_job *job[MANY])
+{
+	struct hk_queue_call *c = hk_queue_call_new(verb, ANSWER_MOST);
+	struct hk_order order;
+	uint64_t id[MANY];
+	size_t i;
+
+	for (i = 0; i < MANY; i++)
+		id[i] = i + 1;
+	c->id = id;
+	c->n_ids = domain ? 0 : MANY;
+	c->domain = hk_slice_str(domain);
+	hk_owner_call(r->owner, c);
+	hk_owner_step(r->owner, &r->now);
+	assert_true(next_order(r, &order));
+	assert_int_equal(order.type, HK_ORDER_CALLED);
+	assert_int_equal(c->status, HK_OK);
+	hk_queue_call_free(c);
+	pass(r, 0);
+	return take(r, job);
+}
+
+/* RFC 1985 3: the host that asks for its mail was down until now, and is not any more. */
+static void a_hop_that_rests_is_asked_when_an_operator_or_etrn_wants_it(void **state)
+{
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t n;
+
+	(void)state;
+	start(&r, CONF_SHAPE);
+	put_many(&r, "u@b.test");
+	give_all(&r, job, take(&r, job), HK_RCPT_PENDING, HK_HOP_DOWN);
+	assert_int_equal(ask_now(&r, HK_QUEUE_RUN, "c.test", job), 0);
+	assert_int_equal(ask_now(&r, HK_QUEUE_HOLD, NULL, job), 0);
+	assert_int_equal(ask_now(&r, HK_QUEUE_RETRY, NULL, job), 0); /* what is held wakes nobody */
+	assert_int_equal(ask_now(&r, HK_QUEUE_RELEASE, NULL, job), 0);
+	/* by as few as it had learnt; while it is still down that teaches it to rest again */
+	n = ask_now(&r, HK_QUEUE_RETRY, NULL, job);
+	assert_int_equal(n, 2);
+	give_all(&r, job, n, HK_RCPT_PENDING, HK_HOP_DOWN);
+	assert_int_equal(take(&r, job), 0);
+	n = ask_now(&r, HK_QUEUE_RUN, "@test", job);
+	assert_int_equal(n, 1);
+	give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	while ((n = take(&r, job)))
+		give_all(&r, job, n, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+	assert_int_equal(counts(&r).queued, 0);
+	finish(&r);
+}
+
 /* A delivery that could not be made says nothing of the hop. */
 static void what_came_to_nothing_teaches_nothing(void **state)
 {
@@ -280,16 +332,47 @@ static void a_rate_holds_in_any_window(void **state)
 	}
 }
 
+/* By a route that names its host too, and for all domains that go there. */
+static void what_is_left_of_a_rate_outlives_the_last_message(void **state)
+{
+	static const char *const to[] = {"u@b.test", "u@b.test", "u@c.test"};
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	start(&r, "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; role mx; }"
+	          "route * { via smtp 127.0.0.1:26; rate 1/1h; }");
+	for (i = 0; i < COUNT(to); i++) {
+		assert_int_equal(put(&r, make(&r, "", to[i], 0)), HK_OK);
+		assert_int_equal(take(&r, job), 1);
+		job[0]->family_failed = 6;
+		give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+		assert_int_equal(counts(&r).queued, 0);
+		assert_int_equal(put(&r, make(&r, "", to[i], 0)), HK_OK);
+		pass(&r, 3500);
+		assert_int_equal(take(&r, job), 0);
+		pass(&r, 101);
+		assert_int_equal(take(&r, job), 1);
+		assert_int_equal(job[0]->family_last, 0); /* an hour has passed */
+		give_all(&r, job, 1, HK_RCPT_DELIVERED, HK_HOP_TALKED);
+		pass(&r, 3601);
+	}
+	finish(&r);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(deliveries_at_once_grow_to_what_the_route_allows),
 	    cmocka_unit_test(a_hop_that_is_down_is_not_asked_by_each_message),
 	    cmocka_unit_test(a_hop_rests_so_long_and_no_longer),
+	    cmocka_unit_test(a_hop_that_rests_is_asked_when_an_operator_or_etrn_wants_it),
 	    cmocka_unit_test(what_came_to_nothing_teaches_nothing),
 	    cmocka_unit_test(mail_for_a_hop_that_stays_down_ends_by_its_lifetime),
 	    cmocka_unit_test(a_family_that_failed_comes_last_for_an_hour),
 	    cmocka_unit_test(a_rate_holds_in_any_window),
+	    cmocka_unit_test(what_is_left_of_a_rate_outlives_the_last_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

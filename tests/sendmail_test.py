@@ -79,6 +79,25 @@ def a_message_is_sent(t):
         t.ok(field(w.mail(7)[2], b"From") == b"<u@a.test>" or b"<u@a.test>" in w.mail(7)[2], "an empty message")
 
 
+def what_cron_hands_over_is_sent(t):
+    """MAILTO with commas is one word; a progress bar has CR without LF; some output has NUL, or no empty line in a thousand."""
+    with folder() as root, World(root) as w:
+        for n, (word, expected) in enumerate([("x@b.test,y@c.test", ["x@b.test", "y@c.test"]), ("x@b.test, A B <y@c.test>", ["x@b.test", "y@c.test"]), ('"a,b"@b.test', ['"a,b"@b.test']),
+                                              ("root,x@b.test", [f"root@{HOST}", "x@b.test"]), ("root, A <root>, (x, y) \"a\\\"b, c\" <x@b.test>", [f"root@{HOST}", f"root@{HOST}", "x@b.test"]), ('"X, Y" <x@b.test>', ["x@b.test"])], 1):
+            status, _, err = w.run("sendmail", "-i", "-FCronDaemon", "-B8BITMIME", "-oem", "-fu@a.test", word, given=b"Subject: cron\n\nx\n")
+            t.equal((status, err, sorted(w.mail(n)[1])), (OK, "", expected), f"one word: {word}")
+        for n, (given, expected) in enumerate([(b"\r10%\r20%\r\r\nd\0ne\n\r", b"\r\n\r\n 10% 20% \r\nd ne\r\n \r\n"), (b"\0\r", b"\r\n\r\n  \r\n")], n + 1):
+            status, _, err = w.run("sendmail", "-fu@a.test", "x@b.test", given=b"Subject: cron\n\n" + given)
+            t.ok((status, err) == (OK, "") and w.mail(n)[2].endswith(expected), f"{given}: a blank stands for what cannot be sent", status, err, w.mail(n)[2])
+        lines = b"".join(b"line %d\n" % i for i in range(30000))
+        status, _, err = w.run("sendmail", "-fu@a.test", "x@b.test", given=lines)
+        t.ok((status, err) == (OK, "") and w.mail(n + 1)[2].endswith(b"\r\n\r\n" + lines.replace(b"\n", b"\r\n")), "text of any length without a header", status, err)
+        for word in ("x@b.test,(", "x@b.test,\ty@b.test", "x@b.test,@", "x@b.test,y z"):
+            status, _, err = w.run("sendmail", "-fu@a.test", word, given=b"Subject: x\n\nx\n")
+            t.ok(status == USAGE and "no " in err, f"EX_USAGE: {word!r}", status, err)
+        t.equal(len(w.sink.messages), n + 1, "and nothing was sent of those")
+
+
 def recipients_stand_in_the_header(t):
     with folder() as root, World(root) as w:
         status, _, err = w.run("sendmail", "-t", "-i", "-f", "u@a.test", "z@b.test",
@@ -96,6 +115,13 @@ def recipients_stand_in_the_header(t):
         t.ok(sorted(to) == ["w@b.test", "y@b.test"] and b"w@b.test" not in message, "resent: those alone", to, message)
         w.run("sendmail", "-f", "u@a.test", "x@b.test", given=b"Bcc: hidden@b.test\nSubject: t\n\nbody\n")
         t.ok(b"hidden" not in w.mail(count + 2)[2], "Bcc goes without -t too (S3-013)")
+        w.run("sendmail", "-t", "-f", "u@a.test", given=b"To: x@b.test\nBcc: hidden@b.test\nSubject: t\nno empty line\nin front: of it\n")
+        _, to, message = w.mail(count + 3)
+        t.ok(sorted(to) == ["hidden@b.test", "x@b.test"] and b"hidden" not in message.split(b"\r\nTo: ")[1] and
+             message.endswith(b"To: x@b.test\r\nSubject: t\r\n\r\nno empty line\r\nin front: of it\r\n"), "the header ends where no field stands, and Bcc goes (S3-013)", to, message)
+        w.run("sendmail", "-t", "-f", "u@a.test", given=b"To: root,\n hostmaster\nCc: Group: Name <web.master>, x@b.test;\n\nmdadm writes so\n")
+        t.equal(sorted(w.mail(count + 4)[1]), [f"hostmaster@{HOST}", f"root@{HOST}", f"web.master@{HOST}", "x@b.test"], "a name alone is one of this host")
+        count += 2
         for title, given in [("a field that is no list", b"To: x@b.test, (\n\nx\n"), ("nobody", b"Subject: t\n\nx\n")]:
             status, _, err = w.run("sendmail", "-t", "-f", "u@a.test", given=given)
             t.ok(status == DATAERR and err, f"EX_DATAERR: {title}", status, err)
@@ -142,6 +168,13 @@ def mailq_shows_the_queue(t):
         t.ok(re.search(r"\(.*451 4\.2\.1 later\)", lines[2]) and lines[3].strip() == "x@b.test" and lines[-1].startswith("-- 1 Kbytes in 1 Request."), "with one reason and both recipients", out)
         [row] = [json.loads(line) for line in w.run("mailq", "-j")[1].splitlines()]
         t.equal([r["address"] for r in row["recipients"]], ["x@b.test", "y@b.test"], "mailq -j gives JSON")
+        w.sink.replies["RCPT"] = b'451 4.2.1 "no" \\ \x01 \xc3\xbc\r\n'
+        w.run("sendmail", "-qI" + row["queue_id"])
+        wait_until(lambda: "\\x01" in w.run("mailq")[1], 30)
+        again = w.run("mailq")[1].splitlines()
+        t.ok(again[2].endswith(r'451 4.2.1 "no" \\ \x01 \xC3\xBC)') and len(again[2]) == len(lines[2]) == 76,
+             "a reason ends in the same column, also one with escapes", again[2], lines[2])
+        out = w.run("mailq")[1]
         t.equal(w.run("sendmail", "-bp")[1], out, "sendmail -bp is the same")
         with open("/dev/full", "wb") as full:
             status, _, err = w.run("mailq", stdout=full)
@@ -164,7 +197,7 @@ def bs_is_the_caller_s_session(t):
         t.equal(w.mail()[1], ["x@b.test"], "and the message goes")
 
 
-CASES = [a_message_is_sent, recipients_stand_in_the_header, exit_status_is_that_of_sysexits, parameters_of_dsn_go_along, mailq_shows_the_queue, bs_is_the_caller_s_session]
+CASES = [a_message_is_sent, what_cron_hands_over_is_sent, recipients_stand_in_the_header, exit_status_is_that_of_sysexits, parameters_of_dsn_go_along, mailq_shows_the_queue, bs_is_the_caller_s_session]
 
 if __name__ == "__main__":
     sys.exit(run_cases(CASES, Tap()))
