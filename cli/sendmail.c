@@ -427,6 +427,10 @@ static int run(struct sendmail *s, char **argv)
 	code = take_words(s, argv);
 	if (code != EX_OK)
 		return code;
+	if ((s->mode != 'm' || s->flush) && (s->n_rcpt || s->takes_header)) {
+		sendmail_complain(s, "recipients, and -t, are for a message, which this does not deliver", NULL);
+		return EX_USAGE;
+	}
 	if (s->mode == 'p')
 		return list(s);
 	if (s->mode == 'i')

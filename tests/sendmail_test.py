@@ -135,6 +135,10 @@ def exit_status_is_that_of_sysexits(t):
                                  ("a line end in an address", ["x@b.test\r\nRCPT TO:<y@b.test>"]), ("in the sender", ["-f", "u@a.test>\r\nDATA", "x@b.test"]), ("-q nonsense", ["-qX"])]:
             status, _, err = w.run("sendmail", *arguments, given=b"Subject: x\n\nx\n")
             t.ok(status == USAGE and err, f"EX_USAGE: {title}", status, err)
+        for name, arguments in [("mailq", []), ("sendmail", ["-bp"]), ("newaliases", []), ("sendmail", ["-bi"]), ("sendmail", ["-q"]), ("sendmail", ["-qRb.test"]), ("sendmail", ["-bs"])]:
+            for more in ("x@b.test", "-t"):
+                status, _, err = w.run(name, *arguments, more, given=b"To: x@b.test\n\nx\n")
+                t.ok(status == USAGE and err, f"EX_USAGE: {name} {' '.join(arguments)} delivers nothing, and is not asked to: {more}", status, err)
         status, _, err = w.run("sendmail", "x@b.test", given=b"x\n", server=f"{fresh_address()}:{PORT}")
         t.ok(status == TEMPFAIL and "reached" in err, "EX_TEMPFAIL: no server", status, err)
         status, _, err = w.run("sendmail", "-f", "u@a.test", "x@b.test", "not an address", given=b"Subject: x\n\nx\n")
