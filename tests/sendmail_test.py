@@ -199,6 +199,13 @@ def bs_is_the_caller_s_session(t):
         status, out, _ = w.run("sendmail", "-bs", given=b"EHLO a.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<x@b.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n")
         t.ok(status == OK and out.startswith("220 ") and "queued as" in out and "221 " in out, "-bs", out)
         t.equal(w.mail()[1], ["x@b.test"], "and the message goes")
+        begun = b"EHLO a.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<y@b.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n"
+        status, out, _ = w.run("sendmail", "-bs", given=begun + b".\r\n")
+        t.ok(status == OK and "queued as" in out and "221 " in out, "an input that ends without QUIT", out)
+        status, out, _ = w.run("sendmail", "-bs", given=begun)
+        t.ok(status == OK and "354 " in out and "queued as" not in out, "one that ends within a message ends the session, and sends nothing", out)
+        status, out, _ = w.run("sendmail", "-bs", given=b"HELO a.test\nQUIT\n")
+        t.ok(status == OK and "500 5.5.2" in out, "one without CR is told so, and ends too", out)
 
 
 CASES = [a_message_is_sent, what_cron_hands_over_is_sent, recipients_stand_in_the_header, exit_status_is_that_of_sysexits, parameters_of_dsn_go_along, mailq_shows_the_queue, bs_is_the_caller_s_session]
