@@ -23,6 +23,7 @@ IS_ROOT = os.getuid() == 0
 USER, KEYS_USER = (65534, 65533) if IS_ROOT else (os.getuid(), os.getuid())
 FORMS = (("--single", True), ("the processes", False))  # of the daemon
 PORT = 2525
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Dovecot is, which is not in the PATH of a Debian user
 SLOW = float(os.environ.get("HIKYAKU_SLOW", "1"))  # sanitizers and valgrind make everything slower
 
 
@@ -86,6 +87,13 @@ def wait_until(condition, seconds=10.0, step=0.02):
 
 
 # ---- folders, addresses, keys -------------------------------------------------------------------------------
+
+
+def msmtp_scram(program="msmtp", **more):
+    """SCRAM in the way that this msmtp has it: Debian 13's binds it to the channel, and fails without that before it sends a word
+    (libgsasl 2.2.2); Debian 12's cannot yet."""
+    said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, **more).stdout
+    return "SCRAM-SHA-256-PLUS" if " scram-sha-256-plus " in f" {' '.join(said.split())} " else "SCRAM-SHA-256"
 
 
 @contextlib.contextmanager
@@ -209,11 +217,11 @@ class Daemon:
     def command(self):
         return [str(BUILD / "hikyakud"), "--config", str(self.conf_path), "--foreground"] + (["--single"] if self.single else [])
 
-    def start(self, wait=True, **options):
+    def start(self, wait=True, step=0.02, **options):
         self.log_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **options)
-        if wait and not wait_until(lambda: "ev=ready" in self.log() or self.process.poll() is not None, 20):
+        if wait and not wait_until(lambda: "ev=ready" in self.log() or self.process.poll() is not None, 20, step):
             raise RuntimeError("hikyakud is not ready:\n" + self.log())
         if wait and self.process.poll() is not None:
             raise RuntimeError("hikyakud ended at once:\n" + self.log())
