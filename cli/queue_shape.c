@@ -93,21 +93,31 @@ static void count(struct row *r, size_t age)
 	r->age[age]++;
 }
 
+/* As the queue has it: by its A-labels, in lower case. */
+static void domain_of(struct hk_slice address, char ret[DOMAIN_ROOM])
+{
+	struct hk_slice name = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
+	struct hk_arena a;
+	size_t i;
+
+	hk_arena_init(&a, 4 * HK_DNS_NAME_MAX);
+	(void)!hk_dns_name_to_ascii(&a, name, &name); /* what has no such form stays */
+	for (i = 0; i < name.n && i < DOMAIN_ROOM - 1; i++)
+		ret[i] = hk_is_graph(name.p[i]) ? (char)hk_to_lower(name.p[i]) : '?';
+	ret[i] = '\0';
+	hk_arena_done(&a);
+}
+
 void queue_shape_add(struct queue_shape *s, const struct hk_operator_entry *e)
 {
 	int64_t old = (s->now - e->arrival_time) / 60;
 	char domain[DOMAIN_ROOM];
-	size_t age = 0, i, k;
+	size_t age = 0, i;
 
 	while (age < AGES - 1 && old >= minutes[age])
 		age++;
 	for (i = 0; i < e->n_rcpt; i++) {
-		struct hk_slice address = e->rcpt[i].address;
-		struct hk_slice name = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
-
-		for (k = 0; k < name.n && k < sizeof domain - 1; k++)
-			domain[k] = hk_is_graph(name.p[k]) ? (char)hk_to_lower(name.p[k]) : '?';
-		domain[k] = '\0';
+		domain_of(e->rcpt[i].address, domain);
 		count(row_of(s, domain), age);
 		count(&s->all, age);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "queue.h"
@@ -75,6 +76,8 @@ void queue_entry_why(const struct hk_operator_entry *e, struct hk_buf *out)
 
 /* ---- as Postfix prints it --------------------------------------------------- */
 
+enum { REASON_WIDTH = 74 }; /* within its brackets, against the right side */
+
 void queue_mailq_head(struct hk_buf *out)
 {
 	hk_buf_add_str(out, "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n");
@@ -83,6 +86,7 @@ void queue_mailq_head(struct hk_buf *out)
 void queue_entry_mailq(const struct hk_operator_entry *e, struct hk_buf *out)
 {
 	time_t when = (time_t)e->arrival_time;
+	struct hk_log_quoted said;
 	struct hk_slice reason = {0};
 	char time[32] = "?";
 	struct tm tm;
@@ -99,9 +103,10 @@ void queue_entry_mailq(const struct hk_operator_entry *e, struct hk_buf *out)
 	    e->sender.n ? hk_log_quote(e->sender).text : "MAILER-DAEMON");
 	for (i = 0; i < e->n_rcpt; i++) {
 		/* one reason for all recipients below it that share it */
-		if (e->rcpt[i].reason.n && (i == 0 || !hk_slice_eq(reason, e->rcpt[i].reason)))
-			hk_buf_addf(out, "%*s(%s)\n", e->rcpt[i].reason.n < 74 ? (int)(74 - e->rcpt[i].reason.n) : 0, "",
-			    hk_log_quote(e->rcpt[i].reason).text);
+		if (e->rcpt[i].reason.n && (i == 0 || !hk_slice_eq(reason, e->rcpt[i].reason))) {
+			said = hk_log_quote(e->rcpt[i].reason);
+			hk_buf_addf(out, "%*s(%s)\n", strlen(said.text) < REASON_WIDTH ? (int)(REASON_WIDTH - strlen(said.text)) : 0, "", said.text);
+		}
 		reason = e->rcpt[i].reason;
 		hk_buf_addf(out, "%*s%s\n", 41, "", hk_log_quote(e->rcpt[i].address).text);
 	}

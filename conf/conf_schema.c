@@ -164,9 +164,9 @@ const struct conf_item conf_items[] = {
     {"history-days", GLOBAL(history_days), .kind = CONF_KIND_NUMBER, .least = 0, .most = 36500, .preset = "30", .restart = true,
         .manual = "For how many days it is kept."},
     {"log", GLOBAL(log), .kind = CONF_KIND_LOG, .preset = "stderr", .restart = true,
-        .manual = "Where log lines go: stderr; a file, which a reload opens anew; syslog, as facility mail, or journald, with each member of "
-                  "a line as a field (journalctl HIKYAKU_QID=ID). Their sockets are /dev/log and /run/systemd/journal/socket where no PATH "
-                  "is given. No target stops mail: a slow one is waited for with 1 MiB of lines, what comes then is dropped and counted."},
+        .manual = "Where log lines go: stderr; a file, made with mode 0640 where there is none, which a reload opens anew; syslog, as facility "
+                  "mail, or journald, with each member of a line as a field (journalctl HIKYAKU_QID=ID). Their sockets are /dev/log and "
+                  "/run/systemd/journal/socket where no PATH is given. No target stops mail: a slow one is waited for with 1 MiB of lines, what comes then is dropped and counted."},
     {"log-format", GLOBAL(log_format), .kind = CONF_KIND_WORD, .words = log_formats, .preset = "own",
         .manual = "The form of its lines: own, json (an object a line), or postfix: those that Postfix would write, which "
                   "pflogsumm and fail2ban's filter for Postfix read. The words of a refusal are ours there."},

@@ -9,6 +9,7 @@
 #include "daemon/log_file.h"
 #include "engine/log_value.h"
 
+enum { MODE = 0640 };
 _Static_assert(HK_LOG_SOCKET_MAX <= HK_CONF_UNIX_MAX, "a message has room for the path");
 
 /* The file, or an empty slice. */
@@ -20,19 +21,25 @@ static struct hk_slice file_of(const struct hk_conf *conf)
 	return is_file ? path : (struct hk_slice){0};
 }
 
+/* A role has another umask than the start had; owner: as of log_file_use. */
+static bool make_ours(int fd, const struct identity *owner)
+{
+	return fchmod(fd, MODE) == 0 && (!owner || geteuid() != 0 || fchown(fd, owner->uid, owner->gid) == 0);
+}
+
 /* Who may write to the folder may have given a file of somebody's another name in it (CVE-2020-28007). So one that is there is not given away,
  * and with other names not written either; one that is new is ours. -1: *ret_wrong says why. */
 static int open_log(const char *path, const struct identity *owner, const char **ret_wrong)
 {
 	const int how = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-	int fd = open(path, how | O_CREAT | O_EXCL, 0640);
+	int fd = open(path, how | O_CREAT | O_EXCL, MODE);
 	bool is_new = fd >= 0;
 	struct stat st;
 
 	*ret_wrong = NULL;
 	if (fd < 0 && errno == EEXIST)
 		fd = open(path, how);
-	if (fd < 0 || fstat(fd, &st) != 0 || (is_new && owner && geteuid() == 0 && fchown(fd, owner->uid, owner->gid) != 0))
+	if (fd < 0 || fstat(fd, &st) != 0 || (is_new && !make_ours(fd, owner)))
 		*ret_wrong = strerror(errno);
 	else if (S_ISREG(st.st_mode) && st.st_nlink != 1)
 		*ret_wrong = "it has another name too";

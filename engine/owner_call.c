@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "engine/owner_internal.h"
-#include "lib/base/base_internal.h"
 
 struct hk_queue_call *hk_queue_call_new(enum hk_queue_verb verb, size_t limit)
 {
@@ -65,21 +64,6 @@ static bool fits(struct hk_slice name, struct hk_slice domain)
 	           hk_slice_eq_nocase(hk_slice_from(name, name.n - rest.n), rest));
 }
 
-/* What waits under its U-labels is found by its A-labels. */
-static bool is_at(struct hk_slice name, struct hk_slice domain)
-{
-	struct hk_slice ascii;
-	struct hk_arena a;
-	bool ret;
-
-	if (hk_slice_is_ascii(name))
-		return fits(name, domain);
-	hk_arena_init(&a, 4 * HK_DNS_NAME_MAX);
-	ret = fits(hk_dns_name_to_ascii(&a, name, &ascii) == HK_OK ? ascii : name, domain);
-	hk_arena_done(&a);
-	return ret;
-}
-
 static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 {
 	size_t i;
@@ -88,7 +72,7 @@ static bool waits_at(const struct hk_message *m, struct hk_slice domain)
 		const struct hk_domain *d = m->rcpt[i].domain;
 
 		if (m->rcpt[i].outcome == HK_RCPT_PENDING &&
-		    is_at(hk_slice_of(d->name, d->n), domain))
+		    fits(hk_slice_of(d->name, d->n), domain))
 			return true;
 	}
 	return false;
@@ -226,7 +210,7 @@ static void rouse(struct hk_owner *o, const struct hk_message *m, struct hk_slic
 	for (i = 0; i < m->n_rcpt; i++) {
 		const struct hk_domain *d = m->rcpt[i].domain;
 
-		if (d->hop && hk_message_is_waiting_for(m, i) && (!domain.n || is_at(hk_slice_of(d->name, d->n), domain)))
+		if (d->hop && hk_message_is_waiting_for(m, i) && (!domain.n || fits(hk_slice_of(d->name, d->n), domain)))
 			hk_hop_rouse(o, d->hop);
 	}
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hikyaku/dns.h>
+
 #include "engine/owner_internal.h"
 #include "lib/base/bug.h"
 
@@ -392,18 +394,30 @@ static void drop_oldest(struct hk_owner *o)
 	domain_free(o, d);
 }
 
-struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
+/* Its A-labels where it has any, in lower case: U-labels (of a sender, who gets a report) and A-labels name one domain. NOMEM. */
+static enum hk_status name_of(struct hk_slice domain, uint8_t room[DOMAIN_MOST], struct hk_slice *ret)
 {
-	struct hk_slice raw = domain_of(o, address), name;
-	uint8_t lower[DOMAIN_MOST];
-	struct hk_domain *d;
+	struct hk_arena a;
+	enum hk_status status;
 	size_t i;
 
-	if (grow(o) != HK_OK)
+	hk_arena_init(&a, 4 * DOMAIN_MOST);
+	status = hk_dns_name_to_ascii(&a, domain, &domain);
+	for (i = 0; i < domain.n; i++)
+		room[i] = hk_to_lower(domain.p[i]);
+	*ret = hk_slice_of(room, domain.n);
+	hk_arena_done(&a);
+	return status == HK_SYNTAX ? HK_OK : status;
+}
+
+struct hk_domain *hk_domain_use(struct hk_owner *o, struct hk_slice address)
+{
+	struct hk_slice name;
+	uint8_t room[DOMAIN_MOST];
+	struct hk_domain *d;
+
+	if (grow(o) != HK_OK || name_of(domain_of(o, address), room, &name) != HK_OK)
 		return NULL;
-	for (i = 0; i < raw.n; i++)
-		lower[i] = hk_to_lower(raw.p[i]);
-	name = hk_slice_of(lower, raw.n);
 	d = hk_domain_find(o, name);
 	if (d && !d->users)
 		leave_idle(o, d);

@@ -91,7 +91,7 @@ struct hk_domain {
 	uint64_t site_until;             /* mono: so long its hop is believed to be the right one; 0: it was never asked */
 	struct hk_domain *older, *newer; /* while it has no mail */
 	size_t n;
-	uint8_t name[];                  /* lower case */
+	uint8_t name[];                  /* A-labels, lower case */
 };
 
 /* What the sender wants at his time (RFC 2852 4): nothing; to be told; the message back. */

@@ -94,6 +94,30 @@ static void domains_with_the_same_hosts_are_one_site(void **state)
 	finish(&r);
 }
 
+/* A sender's U-labels stay, and a report goes there; a recipient's are A-labels since RCPT (decision 0012). */
+static void u_labels_and_a_labels_are_one_domain(void **state)
+{
+	const char *const addresses[] = {"u@\xc3\xbc.test", "v@xn--tda.test", "w@XN--TDA.test"};
+	struct hk_job *job[MANY];
+	struct rig r;
+	size_t i;
+
+	(void)state;
+	start(&r, CONF_SITE);
+	for (i = 0; i < COUNT(addresses); i++)
+		hk_owner_put(r.owner, make(&r, "", addresses[i], 0), 77);
+	hk_owner_step(r.owner, &r.now);
+	assert_int_equal(take(&r, job, MANY), COUNT(addresses));
+	assert_int_equal(r.asked, 1);
+	for (i = 0; i < COUNT(addresses); i++)
+		assert_text(job[i]->domain, "xn--tda.test");
+	give(&r, job, COUNT(addresses), HK_RCPT_PENDING, HK_HOP_DOWN);
+	hk_owner_put(r.owner, make(&r, "", "x@\xc3\xbc.test", 0), 77);
+	hk_owner_step(r.owner, &r.now);
+	assert_int_equal(take(&r, job, MANY), 0);
+	finish(&r);
+}
+
 static void a_site_that_is_down_rests_for_all_its_domains(void **state)
 {
 	struct hk_job *job[MANY];
@@ -543,6 +567,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(domains_with_the_same_hosts_are_one_site),
+	    cmocka_unit_test(u_labels_and_a_labels_are_one_domain),
 	    cmocka_unit_test(a_site_that_is_down_rests_for_all_its_domains),
 	    cmocka_unit_test(a_job_has_recipients_of_one_domain),
 	    cmocka_unit_test(what_hangs_on_the_message_teaches_nothing),

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ struct hk_log_sink {
 	uint64_t dropped, told; /* lines */
 	bool stopping, is_urgent; /* is_urgent: an error waits, and what comes next may be the end */
 	bool is_within, is_torn;  /* what the stream has so far ends within a line; and the rest of that one is lost: its disk was full */
+	dev_t within_dev;         /* the file that does; a reopen may have put another in its place */
+	ino_t within_ino;
 	pthread_t thread;
 };
 
@@ -107,6 +110,24 @@ static bool is_stopping(struct hk_log_sink *s, bool waits)
 	return stopping;
 }
 
+static void note_end(struct hk_log_sink *s, uint8_t last)
+{
+	struct stat st;
+
+	s->is_within = last != '\n' && fstat(s->stream.fd, &st) == 0;
+	if (s->is_within) {
+		s->within_dev = st.st_dev;
+		s->within_ino = st.st_ino;
+	}
+}
+
+static bool is_other_file(const struct hk_log_sink *s)
+{
+	struct stat st;
+
+	return fstat(s->stream.fd, &st) == 0 && (st.st_dev != s->within_dev || st.st_ino != s->within_ino);
+}
+
 /* The rest of *records, and what it came to; a line of a stream that broke off is ended before. */
 static enum hk_status write_some(struct hk_log_sink *s, const struct hk_log_out *to, struct hk_slice *records)
 {
@@ -114,14 +135,15 @@ static enum hk_status write_some(struct hk_log_sink *s, const struct hk_log_out 
 	size_t wrote;
 
 	if (s->is_torn && to->target == HK_LOG_STREAM) {
-		status = hk_log_out_write(to, HK_S("\n"), LAST_WAIT_MS, &wrote);
+		if (!is_other_file(s))
+			status = hk_log_out_write(to, HK_S("\n"), LAST_WAIT_MS, &wrote);
 		if (status != HK_OK)
 			return status;
 		s->is_torn = s->is_within = false;
 	}
 	status = hk_log_out_write(to, *records, LAST_WAIT_MS, &wrote);
-	if (wrote)
-		s->is_within = records->p[wrote - 1] != '\n';
+	if (wrote && to->target == HK_LOG_STREAM)
+		note_end(s, records->p[wrote - 1]);
 	if (status == HK_IO)
 		s->is_torn = s->is_within;
 	*records = hk_slice_from(*records, wrote);

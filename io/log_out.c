@@ -26,6 +26,15 @@ void hk_log_out_close(struct hk_log_out *o)
 	o->fd = -1;
 }
 
+/* Whole lines, where they have room: a reopen may put another file in the place of this one between two of them. */
+static size_t piece_of(struct hk_slice s)
+{
+	struct hk_slice piece = hk_slice_sub(s, 0, WRITE_MAX);
+	size_t end = hk_slice_rfind(piece, '\n');
+
+	return end < piece.n ? end + 1 : piece.n;
+}
+
 static enum hk_status write_stream(int fd, struct hk_slice s, int wait_ms, size_t *ret_wrote)
 {
 	while (s.n) {
@@ -39,7 +48,7 @@ static enum hk_status write_stream(int fd, struct hk_slice s, int wait_ms, size_
 			return HK_AGAIN;
 		if (ready < 0)
 			return HK_IO;
-		n = write(fd, s.p, s.n < WRITE_MAX ? s.n : WRITE_MAX);
+		n = write(fd, s.p, piece_of(s));
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)

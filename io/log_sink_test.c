@@ -250,6 +250,63 @@ static void a_line_that_broke_off_is_ended(void **state)
 	}
 }
 
+/* At a reopen the stream's number becomes that of another file. */
+static void a_line_that_broke_off_is_not_ended_in_another_file(void **state)
+{
+	const struct sigaction ignored = {.sa_handler = SIG_IGN};
+	struct rlimit all;
+	char other[96], room[1024] = {0};
+	struct hk_log_sink *s;
+	int fd, other_fd;
+
+	(void)state;
+	snprintf(other, sizeof other, "%s.2", path);
+	assert_int_equal(sigaction(SIGXFSZ, &ignored, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+	fd = open(path, O_CREAT | O_RDWR | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
+	other_fd = open(other, O_CREAT | O_RDWR | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(other);
+	assert_true(fd >= 0 && other_fd >= 0);
+	assert_int_equal(hk_log_sink_open(fd, HK_LOG_DIRECT, &s), HK_OK);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 10, .rlim_max = all.rlim_max}), 0);
+	hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=first");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_return_code(write(other_fd, "another process\n", 16), errno);
+	assert_return_code(dup2(other_fd, fd), errno);
+	hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=next");
+	assert_true(pread(fd, room, sizeof room - 1, 0) > 16);
+	assert_true(strstr(room, "ev=next\n") && !strstr(room, "\n\n"));
+	hk_log_sink_close(s);
+	close(fd);
+	close(other_fd);
+}
+
+/* So that no line is in two files, whenever one is put in the place of the other. */
+static void a_stream_is_written_in_whole_lines(void **state)
+{
+	int pair[2], i;
+	struct hk_log_sink *s;
+	char room[64 * 1024];
+	size_t lines = 0, k;
+	ssize_t n;
+
+	(void)state;
+	assert_return_code(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
+	assert_int_equal(hk_log_sink_open(pair[0], HK_LOG_THREAD, &s), HK_OK);
+	for (i = 0; i < 500; i++)
+		hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=line n=%d", i);
+	while (lines < 500) {
+		n = recv(pair[1], room, sizeof room, 0);
+		assert_true(n > 0);
+		assert_int_equal(room[n - 1], '\n');
+		for (k = 0; k < (size_t)n; k++)
+			lines += room[k] == '\n';
+	}
+	hk_log_sink_close(s);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +317,8 @@ int main(void)
 	    cmocka_unit_test(a_path_is_as_long_as_it_may_be),
 	    cmocka_unit_test_setup_teardown(a_sink_that_is_aimed_late_mixes_nothing, begin, end),
 	    cmocka_unit_test_setup_teardown(a_line_that_broke_off_is_ended, begin, end),
+	    cmocka_unit_test_setup_teardown(a_line_that_broke_off_is_not_ended_in_another_file, begin, end),
+	    cmocka_unit_test(a_stream_is_written_in_whole_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,9 @@ struct client {
 	size_t next_shown;
 	const uint64_t *id;       /* whom: of the request, or of list */
 	size_t n_ids, next, page;
+	uint64_t missed[SHOW_PAGE]; /* of the page: not read where they were said to be */
+	size_t n_missed;
+	bool is_again;            /* the page is of those */
 	uint64_t count, active;
 };
 
@@ -236,7 +239,11 @@ static void go_on(struct hk_operator *o, struct client *c)
 	bool shows = c->request.verb == HK_QUEUE_LIST || c->request.verb == HK_QUEUE_SHOW;
 	size_t n = c->n_ids - c->next, most = shows ? c->page : HK_QUEUE_IDS_MAX;
 
-	if (!c->is_listed) {
+	c->is_again = c->n_missed > 0;
+	if (c->is_again) {
+		ask(o, c, HK_QUEUE_SHOW, c->missed, c->n_missed);
+		c->n_missed = 0;
+	} else if (!c->is_listed) {
 		ask(o, c, c->request.verb == HK_QUEUE_HOPS ? HK_QUEUE_HOPS : HK_QUEUE_LIST, NULL, 0);
 	} else if (n) {
 		n = n < most ? n : most;
@@ -247,7 +254,19 @@ static void go_on(struct hk_operator *o, struct client *c)
 	}
 }
 
-/* A message may have gone since the owner spoke of it. */
+/* Since the owner spoke of it, a message may have gone, or have been moved and its old place be another's: so the owner is asked once more. */
+static void miss(struct hk_operator *o, struct client *c, uint64_t id, enum hk_status status)
+{
+	char text[HK_MAIL_ID_TEXT];
+
+	if (!c->is_again) {
+		c->missed[c->n_missed++] = id;
+		return;
+	}
+	hk_mail_id_format(id, text);
+	hk_logf(o->options.log, HK_LOG_WARNING, "qid=%s ev=show status=%s", text, hk_status_name(status));
+}
+
 static void show(struct hk_operator *o, struct client *c, const struct hk_queue_entry *e)
 {
 	struct hk_mail mail = {0};
@@ -261,6 +280,8 @@ static void show(struct hk_operator *o, struct client *c, const struct hk_queue_
 	if (status == HK_OK) {
 		hk_operator_entry_format(e, &mail, c->request.verb == HK_QUEUE_SHOW, &c->out);
 		c->count++;
+	} else {
+		miss(o, c, e->id, status);
 	}
 	hk_arena_done(&mail.arena);
 }
@@ -284,7 +305,7 @@ static bool keep_answer(struct client *c, struct hk_queue_call *answer)
 	if (answer->verb == HK_QUEUE_LIST) {
 		c->list = answer;
 		c->id = answer->id;
-		c->n_ids = answer->n_ids;
+		c->n_ids = hk_operator_ids_once(answer->id, answer->n_ids); /* in their order, which is that of their arrival */
 		c->is_listed = true;
 		return true;
 	}
@@ -305,7 +326,7 @@ static void take_answer(struct client *c, struct hk_queue_call *answer)
 {
 	if (answer->status == HK_OK && keep_answer(c, answer))
 		return;
-	if (answer->status == HK_LIMIT && answer->verb == HK_QUEUE_SHOW && c->page > 1) {
+	if (answer->status == HK_LIMIT && answer->verb == HK_QUEUE_SHOW && c->page > 1 && !c->is_again) {
 		c->next -= answer->n_ids; /* fewer at once */
 		c->page = 1;
 	} else if (answer->status != HK_OK) {

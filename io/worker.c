@@ -10,6 +10,8 @@
 enum {
 	ACCEPTS = 1024,        /* connections taken in one turn of the loop: who is taken can be told something */
 	ACCEPT_AGAIN_MS = 500, /* after descriptors ran out */
+	ACCEPT_WELL_MS = 5000, /* without that: it is over */
+	ACCEPT_TOLD_MS = 60000,
 };
 
 struct hk_listening {
@@ -40,20 +42,44 @@ static void listen_all(struct hk_worker *w)
 	}
 }
 
-static void accept_again(struct hk_timer *timer)
+static void tell_pause(const struct hk_worker *w, const char *event, uint64_t until)
 {
-	listen_all((struct hk_worker *)((char *)timer - offsetof(struct hk_worker, accept_again)));
+	hk_logf(w->world->log, HK_LOG_WARNING, "ev=%s worker=%u sessions=%zu seconds=%u reason=descriptors",
+	    event, w->index, w->sessions, (unsigned)((until - w->pause.began_ms) / 1000));
 }
 
-/* Without a descriptor for them new clients wait in the kernel. */
+static void accept_again(struct hk_timer *timer)
+{
+	struct hk_worker *w = (struct hk_worker *)((char *)timer - offsetof(struct hk_worker, accept_again));
+	uint64_t over = w->pause.last_ms + ACCEPT_WELL_MS;
+
+	if (w->is_full)
+		listen_all(w);
+	if (w->loop.now.mono_ms < over) {
+		hk_timers_set(&w->loop.timers, &w->accept_again, over);
+		return;
+	}
+	tell_pause(w, "accept_again", w->pause.last_ms);
+	w->pause = (struct hk_pause){0};
+}
+
+/* Without a descriptor for them new clients wait in the kernel. It is told when it begins, when it is over, and each minute. */
 static void pause_listening(struct hk_worker *w)
 {
+	uint64_t now = w->loop.now.mono_ms;
 	struct hk_listening *l;
 
 	for (l = w->listening; l; l = l->next)
 		uv_poll_stop(&l->poll);
 	w->is_full = true;
-	hk_timers_set(&w->loop.timers, &w->accept_again, w->loop.now.mono_ms + ACCEPT_AGAIN_MS);
+	if (!w->pause.last_ms)
+		w->pause.began_ms = now;
+	if (!w->pause.last_ms || now - w->pause.told_ms >= ACCEPT_TOLD_MS) {
+		tell_pause(w, "accept_pause", now);
+		w->pause.told_ms = now;
+	}
+	w->pause.last_ms = now;
+	hk_timers_set(&w->loop.timers, &w->accept_again, now + ACCEPT_AGAIN_MS);
 }
 
 static void on_connection(uv_poll_t *poll, int error, int events)
@@ -73,11 +99,8 @@ static void on_connection(uv_poll_t *poll, int error, int events)
 		if (status == HK_OK)
 			hk_welcome_come(w, l->listener, &peer, fd);
 	}
-	if (status != HK_OK && status != HK_AGAIN) {
-		hk_logf(w->world->log, HK_LOG_WARNING,
-		    "ev=accept_pause worker=%u sessions=%zu reason=descriptors", w->index, w->sessions);
+	if (status != HK_OK && status != HK_AGAIN)
 		pause_listening(w);
-	}
 }
 
 static void free_listening(uv_handle_t *handle)

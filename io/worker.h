@@ -82,6 +82,9 @@ struct hk_setup_post { /* SETUP: a generation (a use of it) and all sockets of t
 
 struct hk_listening;
 struct sender;
+struct hk_pause { /* of descriptors that ran out */
+	uint64_t began_ms, last_ms, told_ms; /* mono; last_ms 0: there is none */
+};
 struct hk_worker {
 	struct hk_loop loop;
 	unsigned index;
@@ -93,6 +96,7 @@ struct hk_worker {
 	struct hk_generation *recent[HK_GENERATIONS]; /* newest first */
 	struct hk_listening *listening;
 	struct hk_timer accept_again;
+	struct hk_pause pause;
 	struct hk_drive *drives;
 	struct sender *parked; /* connections that wait for another message to their hop */
 	size_t n_parked;

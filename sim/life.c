@@ -54,6 +54,8 @@ void hk_sim_boot(struct hk_sim *s)
 	} else if (!has_died) {
 		s->ids.last = hk_owner_last_id(s->owner);
 	}
+	if (status == HK_OK && !hk_sim_memory_has_drawn())
+		hk_sim_violation(s, 11, "the linker's wraps are not in force (by LTO?): chance is the kernel's");
 	if (has_died)
 		hk_sim_crash(s, hk_prng_coin(&s->prng));
 	s->disk.die_at = 0;

@@ -8,7 +8,7 @@
 #include "sim/prng.h"
 
 static struct hk_prng prng, random_bytes;
-static bool is_on;
+static bool is_on, has_drawn;
 static unsigned chance;
 static uint64_t blocks, nth, span, asked;
 
@@ -23,6 +23,7 @@ void hk_sim_memory_begin(uint64_t seed, unsigned per_million)
 	hk_prng_init(&prng, ~seed);
 	hk_prng_init(&random_bytes, seed ^ UINT64_C(0x5555555555555555));
 	chance = per_million;
+	has_drawn = false;
 }
 
 void hk_sim_memory_fail(bool on)
@@ -45,6 +46,11 @@ uint64_t hk_sim_memory_asked(void)
 uint64_t hk_sim_memory_blocks(void)
 {
 	return blocks;
+}
+
+bool hk_sim_memory_has_drawn(void)
+{
+	return has_drawn;
 }
 
 bool hk_sim_memory_is_short(void)
@@ -112,6 +118,7 @@ enum hk_status __wrap_hk_random(void *out, size_t n)
 {
 	uint8_t *p = out;
 
+	has_drawn = true;
 	while (n--)
 		*p++ = (uint8_t)hk_prng_next(&random_bytes);
 	return HK_OK;

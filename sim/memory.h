@@ -19,5 +19,8 @@ uint64_t hk_sim_memory_asked(void);
 /* hk_sim_memory_is_short(): one more is asked for, by other means than malloc: whether it fails. */
 bool hk_sim_memory_is_short(void);
 uint64_t hk_sim_memory_blocks(void); /* alive */
+/* hk_sim_memory_has_drawn(): the product took something for chance since the beginning. It does at each start; else the linker's wraps
+ * are not in force, and a seed means nothing. */
+bool hk_sim_memory_has_drawn(void);
 
 #endif

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -28,8 +29,8 @@ def server(root, form, single=True, sink=None):
 
 
 def start(d):
-    d.log_path = d.root / "daemon.log"
     d.start(wait=False)
+    d.log_path = d.root / "daemon.log"
     if not wait_until(lambda: d.log_path.exists() and "ready" in d.log(), 30):
         raise RuntimeError("not ready: " + (d.root / "log").read_text())
     return d
@@ -65,6 +66,10 @@ def json_lines_are_objects(t):
             t.ok([r for r in rows if r.get("ev") == "refuse" and r["what"] == "x@elsewhere.test"], "what was refused", rows)
 
 
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
 def what_is_given_up_is_told(t):
     """At the end of its time, by an operator or untried: a line for each recipient, and the report that the sender gets."""
     for form, given_up, report in (("own", r"qid=%s ev=expired rcpt=user1@b.test outcome=failed attempts=\d+ code=451 status=4.4.7 .*text=\"delivery time expired; last: later\"",
@@ -94,6 +99,7 @@ def a_reload_opens_the_file_again_and_changes_the_form(t):
             if IS_ROOT and single:  # no supervisor opens it for the user
                 os.chown(root, USER, USER)
             d = start(server(root, "json", single))
+            t.equal(mode_of(root / "daemon.log"), 0o640, f"{name}: its mode is as the manual says")
             os.rename(root / "daemon.log", root / "daemon.log.1")
             d.settings["log-format"] = "own"
             d.write_conf()
@@ -102,6 +108,7 @@ def a_reload_opens_the_file_again_and_changes_the_form(t):
             t.ok(wait_until(lambda: (root / "daemon.log").exists() and "ev=reload ok=1" in (root / "daemon.log").read_text(), 30), f"{name}: a new file, in the new form")
             id = traffic(d)
             t.ok(d.wait_log(f"qid={id} ev=accept"), "and the mail process writes there", d.log())
+            t.equal(mode_of(root / "daemon.log"), 0o640, "and the new one has the mode of the first")
             d.stop()
 
 

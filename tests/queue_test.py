@@ -147,6 +147,26 @@ def what_a_host_said_is_quoted_once(t):
             t.ok(row["recipients"][0]["delay_reason"].endswith(": 421 4.3.2 " + said), "what it says when it closes is no different", row)
 
 
+def a_domain_by_its_u_labels_is_that_of_its_a_labels(t):
+    with folder() as root:
+        with server(root, Sink(replies=LATER, offers=b"250-8BITMIME\r\n250 SMTPUTF8\r\n")) as d:
+            with Smtp(d.address) as c:
+                for line in ("EHLO c.test", "MAIL FROM:<u@ü.test> SMTPUTF8", "RCPT TO:<v@xn--tda.test>", "RCPT TO:<w@Ü.test>", "DATA"):
+                    c.command(line)
+                c.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+                id = queue_id(c.reply())
+            wait_tried(root)
+            queue(root, "expire", id)
+            rows = wait_until(lambda: [r for r in queue(root, "list")[1] if r["sender"] == ""], 30)
+            t.ok(rows and rows[0]["recipients"][0]["address"] == "u@ü.test", "a report waits for its sender as he wrote himself", rows)
+            send(d, rcpts=("v@xn--tda.test",))
+            wait_tried(root, 2)
+            t.equal([(r["domain"], r["total"]) for r in queue(root, "shape")[1][0]["domains"]], [("xn--tda.test", 2)], "shape has one row of both")
+            t.ok("\nxn--tda.test " in queue(root, "shape", json_lines=False)[1], "for people too")
+            for name in ("ü.test", "Ü.test", "xn--tda.test", "XN--TDA.test."):
+                t.equal(len(queue(root, "list", "--domain", name)[1]), 2, f"list --domain {name}")
+
+
 def what_is_under_way_is_not_stopped_and_that_is_said(t):
     with folder() as root, socket.create_server((fresh_address(), PORT)) as silent:
         silent.settimeout(30)
@@ -288,7 +308,7 @@ def many_messages_come_in_pages(t):
 
 
 CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once,
-         what_is_under_way_is_not_stopped_and_that_is_said, errors_are_told, requests_are_bounded,
+         a_domain_by_its_u_labels_is_that_of_its_a_labels, what_is_under_way_is_not_stopped_and_that_is_said, errors_are_told, requests_are_bounded,
          clients_that_hang_hold_up_nobody, others_may_not, many_messages_come_in_pages]
 
 if __name__ == "__main__":

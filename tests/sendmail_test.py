@@ -168,6 +168,13 @@ def mailq_shows_the_queue(t):
         t.ok(re.search(r"\(.*451 4\.2\.1 later\)", lines[2]) and lines[3].strip() == "x@b.test" and lines[-1].startswith("-- 1 Kbytes in 1 Request."), "with one reason and both recipients", out)
         [row] = [json.loads(line) for line in w.run("mailq", "-j")[1].splitlines()]
         t.equal([r["address"] for r in row["recipients"]], ["x@b.test", "y@b.test"], "mailq -j gives JSON")
+        w.sink.replies["RCPT"] = b'451 4.2.1 "no" \\ \x01 \xc3\xbc\r\n'
+        w.run("sendmail", "-qI" + row["queue_id"])
+        wait_until(lambda: "\\x01" in w.run("mailq")[1], 30)
+        again = w.run("mailq")[1].splitlines()
+        t.ok(again[2].endswith(r'451 4.2.1 "no" \\ \x01 \xC3\xBC)') and len(again[2]) == len(lines[2]) == 76,
+             "a reason ends in the same column, also one with escapes", again[2], lines[2])
+        out = w.run("mailq")[1]
         t.equal(w.run("sendmail", "-bp")[1], out, "sendmail -bp is the same")
         with open("/dev/full", "wb") as full:
             status, _, err = w.run("mailq", stdout=full)
