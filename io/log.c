@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "io/clock.h"
+#include "io/gather.h"
 #include "io/log.h"
 #include "io/log_out.h"
 
@@ -20,21 +21,22 @@ enum {
 
 struct hk_log_sink {
 	struct hk_log log;
+	struct hk_gather gather;
 	struct hk_log_out stream, socket, *to; /* to: one of them; socket never changes once it is open */
+	const struct hk_log_out *writing_to;
 	enum hk_log_sink_how how;
 	enum hk_log_format format;
 	char host[HOST_ROOM];
 	long pid;
-	pthread_mutex_t mutex;
-	pthread_cond_t filled;
-	struct hk_buf waiting, writing;
-	uint64_t dropped, told; /* lines */
-	bool stopping, is_urgent; /* is_urgent: an error waits, and what comes next may be the end */
 	bool is_within, is_torn;  /* what the stream has so far ends within a line; and the rest of that one is lost: its disk was full */
 	dev_t within_dev;         /* the file that does; a reopen may have put another in its place */
 	ino_t within_ino;
-	pthread_t thread;
 };
+
+static struct hk_log_sink *sink_of(struct hk_gather *g)
+{
+	return (struct hk_log_sink *)(void *)((char *)g - offsetof(struct hk_log_sink, gather));
+}
 
 static void add(const struct hk_log_sink *s, struct hk_buf *to, enum hk_log_level level, struct hk_slice line)
 {
@@ -67,47 +69,18 @@ static uint64_t records_in(enum hk_log_target target, struct hk_slice s)
 	return n;
 }
 
-static void tell_dropped(struct hk_log_sink *s)
+static void tell_dropped(struct hk_log_sink *s, bool has_dropped)
 {
-	if (s->dropped == s->told)
-		return;
-	add(s, &s->waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow, or its disk is full\""));
-	s->told = s->dropped;
+	if (has_dropped)
+		add(s, &s->gather.waiting, HK_LOG_WARNING, HK_S("ev=log_dropped what=\"lines were dropped: the reader of the log is too slow, or its disk is full\""));
 }
 
-static void swap(struct hk_log_sink *s)
+static void begin(struct hk_gather *g, bool has_dropped)
 {
-	struct hk_buf b = s->writing;
+	struct hk_log_sink *s = sink_of(g);
 
-	tell_dropped(s);
-	s->writing = s->waiting;
-	s->waiting = b;
-	hk_buf_reset(&s->waiting);
-}
-
-static void gather(struct hk_log_sink *s)
-{
-	const struct timespec until = hk_clock_after(GATHER_MS);
-
-	while (!s->stopping && !s->is_urgent && s->waiting.n < GATHER_MAX)
-		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
-			break;
-	s->is_urgent = false;
-}
-
-/* A while, or until the end. */
-static bool is_stopping(struct hk_log_sink *s, bool waits)
-{
-	const struct timespec until = hk_clock_after(AGAIN_MS);
-	bool stopping;
-
-	pthread_mutex_lock(&s->mutex);
-	while (waits && !s->stopping)
-		if (pthread_cond_clockwait(&s->filled, &s->mutex, CLOCK_MONOTONIC, &until) != 0)
-			break;
-	stopping = s->stopping;
-	pthread_mutex_unlock(&s->mutex);
-	return stopping;
+	s->writing_to = s->to;
+	tell_dropped(s, has_dropped);
 }
 
 static void note_end(struct hk_log_sink *s, uint8_t last)
@@ -152,82 +125,47 @@ static enum hk_status write_some(struct hk_log_sink *s, const struct hk_log_out 
 
 /* A reader that is slow, and a service that is being started again, are waited for while what comes next has room. A stream whose
  * reader is gone loses the lines. Mail goes on. */
-static uint64_t write_out(struct hk_log_sink *s, const struct hk_log_out *to)
+static uint64_t write_out(struct hk_gather *g)
 {
-	struct hk_slice rest = hk_buf_slice(&s->writing);
+	struct hk_log_sink *s = sink_of(g);
+	struct hk_slice rest = hk_buf_slice(&g->writing);
 	enum hk_status status;
 
 	for (;;) {
-		status = write_some(s, to, &rest);
-		if (status == HK_OK || status == HK_IO || is_stopping(s, status == HK_NOTFOUND))
-			return records_in(to->target, rest);
+		status = write_some(s, s->writing_to, &rest);
+		if (status == HK_OK || status == HK_IO || hk_gather_is_stopping(g, status == HK_NOTFOUND ? AGAIN_MS : 0))
+			return records_in(s->writing_to->target, rest);
 	}
 }
 
-static void *writer(void *argument)
-{
-	struct hk_log_sink *s = argument;
-
-	pthread_mutex_lock(&s->mutex);
-	for (;;) {
-		const struct hk_log_out *to;
-		uint64_t lost;
-		bool last;
-
-		while (!s->waiting.n && !s->stopping)
-			pthread_cond_wait(&s->filled, &s->mutex);
-		if (!s->waiting.n)
-			break;
-		gather(s);
-		swap(s);
-		last = s->stopping;
-		to = s->to;
-		pthread_mutex_unlock(&s->mutex);
-		lost = write_out(s, to);
-		pthread_mutex_lock(&s->mutex);
-		s->dropped += lost;
-		if (last)
-			break;
-	}
-	pthread_mutex_unlock(&s->mutex);
-	return NULL;
-}
+static const struct hk_gather_ops gather_ops = {.ms = GATHER_MS, .full = GATHER_MAX, .begin = begin, .write = write_out};
 
 /* What waits, from the caller's own hands. */
 static void write_now(struct hk_log_sink *s)
 {
-	struct hk_slice rest = hk_buf_slice(&s->waiting);
+	struct hk_slice rest = hk_buf_slice(&s->gather.waiting);
 
 	(void)write_some(s, s->to, &rest);
-	s->dropped += records_in(s->to->target, rest);
-	hk_buf_reset(&s->waiting);
+	s->gather.dropped += records_in(s->to->target, rest);
+	hk_buf_reset(&s->gather.waiting);
 }
 
 static void add_line(struct hk_log *log, enum hk_log_level level, struct hk_slice line)
 {
 	struct hk_log_sink *s = (struct hk_log_sink *)log;
+	struct hk_buf *waiting;
 	size_t before;
 
 	if (level == HK_LOG_DEBUG)
 		return;
-	pthread_mutex_lock(&s->mutex);
+	waiting = hk_gather_lock(&s->gather, &before);
 	if (s->how == HK_LOG_DIRECT)
-		tell_dropped(s);
-	before = s->waiting.n;
-	add(s, &s->waiting, level, line);
-	if (hk_buf_status(&s->waiting) != HK_OK) {
-		s->waiting.n = before;
-		s->waiting.failed = HK_OK;
-		s->dropped++;
-	}
-	if (s->how == HK_LOG_DIRECT) {
+		tell_dropped(s, hk_gather_has_dropped(&s->gather));
+	add(s, waiting, level, line);
+	hk_gather_added(&s->gather, before, level == HK_LOG_ERROR); /* what comes next may be the end */
+	if (s->how == HK_LOG_DIRECT)
 		write_now(s);
-	} else {
-		s->is_urgent |= level == HK_LOG_ERROR;
-		if (!before || s->is_urgent || (before < GATHER_MAX && s->waiting.n >= GATHER_MAX))
-			pthread_cond_signal(&s->filled);
-	}
-	pthread_mutex_unlock(&s->mutex);
+	hk_gather_unlock(&s->gather);
 }
 
 static uint64_t dropped(struct hk_log *log)
@@ -243,11 +181,9 @@ enum hk_status hk_log_sink_open(int fd, enum hk_log_sink_how how, struct hk_log_
 		return HK_NOMEM;
 	*s = (struct hk_log_sink){.log = {add_line, dropped}, .stream = {.target = HK_LOG_STREAM, .fd = fd}, .how = how, .host = "localhost", .pid = (long)getpid()};
 	s->to = &s->stream;
-	hk_buf_init(&s->waiting, HK_LOG_SINK_MAX);
-	hk_buf_init(&s->writing, HK_LOG_SINK_MAX);
-	pthread_mutex_init(&s->mutex, NULL);
-	pthread_cond_init(&s->filled, NULL);
-	if (how == HK_LOG_THREAD && pthread_create(&s->thread, NULL, writer, s) != 0) {
+	hk_gather_init(&s->gather, &gather_ops, HK_LOG_SINK_MAX);
+	if (how == HK_LOG_THREAD && hk_gather_start(&s->gather) != HK_OK) {
+		hk_gather_done(&s->gather);
 		free(s);
 		return HK_NOMEM;
 	}
@@ -261,24 +197,18 @@ static bool stop_writer(struct hk_log_sink *s)
 {
 	struct timespec until;
 
-	pthread_mutex_lock(&s->mutex);
-	s->stopping = true;
-	pthread_cond_signal(&s->filled);
-	pthread_mutex_unlock(&s->mutex);
+	hk_gather_stop(&s->gather);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 3 * LAST_WAIT_MS / 1000; /* what it writes now, and what waits then */
-	return pthread_timedjoin_np(s->thread, NULL, &until) == 0;
+	return pthread_timedjoin_np(s->gather.thread, NULL, &until) == 0;
 }
 
 void hk_log_sink_close(struct hk_log_sink *s)
 {
 	if (!s || (s->how == HK_LOG_THREAD && !stop_writer(s)))
 		return;
-	hk_buf_done(&s->waiting);
-	hk_buf_done(&s->writing);
+	hk_gather_done(&s->gather);
 	hk_log_out_close(&s->socket);
-	pthread_cond_destroy(&s->filled);
-	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }
 
@@ -300,13 +230,14 @@ static enum hk_status aim(struct hk_log_sink *s, const struct hk_log_shape *shap
 enum hk_status hk_log_sink_shape(struct hk_log_sink *s, const struct hk_log_shape *shape)
 {
 	enum hk_status status;
+	size_t before;
 
-	pthread_mutex_lock(&s->mutex);
+	(void)hk_gather_lock(&s->gather, &before);
 	s->format = shape->format < HK_LOG_FORMATS ? shape->format : HK_LOG_OWN;
 	if (shape->host.n && shape->host.n < sizeof s->host)
 		snprintf(s->host, sizeof s->host, "%.*s", HK_FMT(shape->host));
 	status = aim(s, shape);
-	pthread_mutex_unlock(&s->mutex);
+	hk_gather_unlock(&s->gather);
 	return status;
 }
 
@@ -317,10 +248,5 @@ struct hk_log *hk_log_sink_log(struct hk_log_sink *s)
 
 uint64_t hk_log_sink_dropped(struct hk_log_sink *s)
 {
-	uint64_t n;
-
-	pthread_mutex_lock(&s->mutex);
-	n = s->dropped;
-	pthread_mutex_unlock(&s->mutex);
-	return n;
+	return hk_gather_dropped(&s->gather);
 }

@@ -307,6 +307,39 @@ static void a_stream_is_written_in_whole_lines(void **state)
 	close(pair[1]);
 }
 
+/* Where there is no room for another line there may be none for that notice: it comes when there is. */
+static void that_lines_were_dropped_is_told_in_a_whole_line(void **state)
+{
+	static char room[4 * 1024 * 1024];
+	const char *line, *end;
+	struct timeval patience = {.tv_sec = SECONDS};
+	struct hk_log_sink *s;
+	size_t have = 0;
+	int pair[2];
+	ssize_t n;
+
+	(void)state;
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), errno);
+	assert_return_code(setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), errno);
+	assert_int_equal(hk_log_sink_open(pair[0], HK_LOG_THREAD, &s), HK_OK);
+	while (hk_log_sink_dropped(s) == 0)
+		hk_logf(hk_log_sink_log(s), HK_LOG_INFO, "ev=line");
+	while (!(end = strstr(room, "ev=log_dropped")) || !strchr(end, '\n')) {
+		n = recv(pair[1], room + have, sizeof room - 1 - have, 0);
+		assert_true(n > 0);
+		have += (size_t)n;
+	}
+	for (line = room; (end = strchr(line, '\n')); line = end + 1) {
+		const char *event = strstr(line, " ev=");
+
+		if (strncmp(line, "20", 2) != 0 || !event || event - line > 40)
+			fail_msg("%.*s", (int)(end - line), line);
+	}
+	hk_log_sink_close(s);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +352,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_line_that_broke_off_is_ended, begin, end),
 	    cmocka_unit_test_setup_teardown(a_line_that_broke_off_is_not_ended_in_another_file, begin, end),
 	    cmocka_unit_test(a_stream_is_written_in_whole_lines),
+	    cmocka_unit_test(that_lines_were_dropped_is_told_in_a_whole_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
