@@ -456,7 +456,7 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 {
 	enum hk_status status = HK_OK;
 	struct hk_domain *d;
-	struct hk_hop *hop;
+	struct hk_hop *hop, *next;
 	size_t i;
 
 	/* a new configuration may see other sites in the same hosts: they are asked for again, each when its mail is due */
@@ -464,9 +464,12 @@ enum hk_status hk_hop_reroute(struct hk_owner *o)
 		drop_oldest(o);
 	hk_id_map_done(&o->sites);
 	o->sites = (struct hk_id_map){0};
-	/* no group waits any more, also at a hop that stays for its jobs */
-	for (hop = o->hops; hop; hop = hop->next)
+	/* no group waits any more, also at a hop that stays for its jobs; for one that was no domain's before, nothing else would come */
+	for (hop = o->hops; hop; hop = next) {
+		next = hop->next;
 		hop->in = NULL;
+		hop_let_go(o, hop);
+	}
 	hk_hops_init(&o->ready);
 	hk_hops_init(&o->unasked);
 	hk_hops_init(&o->paced);

@@ -280,6 +280,58 @@ static void a_family_that_failed_comes_last_for_an_hour(void **state)
 	finish(&r);
 }
 
+/* In no window of its time, wherever it begins, are there more than the rate says; and hardly fewer. */
+static void a_rate_holds_in_any_window(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned most, window_ms, least;
+	} cases[] = {{"1/1m", 1, 60000, 9}, {"10/1s", 10, 1000, 470}, {"100/1m", 100, 60000, 900}, {"1000/1s", 1000, 1000, 940}, {"70/1s", 70, 1000, 900}};
+	enum { MAILS = 1000 };
+	static uint64_t begun[MAILS];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		char conf[600];
+		struct hk_order order;
+		struct rig r;
+		size_t n = 0, first = 0;
+		uint64_t end;
+		unsigned steps = 0;
+
+		snprintf(conf, sizeof conf, "hostname mx.b.test; spool /spool; accept b.test; listen mx { address 127.0.0.1:25; role mx; }"
+		    "route * { via smtp 127.0.0.1:26; concurrency 1000; rate %s; }", cases[i].text);
+		start(&r, conf);
+		for (k = 0; k < MAILS; k++)
+			hk_owner_put(r.owner, make(&r, "", "u@c.test", 0), 77);
+		end = r.now.mono_ms + (cases[i].window_ms == 1000 ? cases[i].most < 1000 ? 50000 : 1000 : 600000);
+		while (r.now.mono_ms < end && n < MAILS) {
+			uint64_t at = hk_owner_deadline(r.owner);
+
+			if (at > r.now.mono_ms)
+				r.now.mono_ms = at < end ? at : end;
+			hk_owner_step(r.owner, &r.now);
+			while (next_order(&r, &order)) {
+				if (order.type != HK_ORDER_DELIVER)
+					continue;
+				begun[n++] = r.now.mono_ms;
+				give_back(&r, order.job, HK_RCPT_DELIVERED);
+			}
+			assert_in_range(steps++, 0, 20000);
+		}
+		for (k = 0; k < n; k++) {
+			while (begun[k] - begun[first] >= cases[i].window_ms)
+				first++;
+			if (k - first + 1 > cases[i].most)
+				fail_msg("%s: %zu within its time", cases[i].text, k - first + 1);
+		}
+		if (n < cases[i].least)
+			fail_msg("%s: only %zu", cases[i].text, n);
+		finish(&r);
+	}
+}
+
 /* By a route that names its host too, and for all domains that go there. */
 static void what_is_left_of_a_rate_outlives_the_last_message(void **state)
 {
@@ -319,6 +371,7 @@ int main(void)
 	    cmocka_unit_test(what_came_to_nothing_teaches_nothing),
 	    cmocka_unit_test(mail_for_a_hop_that_stays_down_ends_by_its_lifetime),
 	    cmocka_unit_test(a_family_that_failed_comes_last_for_an_hour),
+	    cmocka_unit_test(a_rate_holds_in_any_window),
 	    cmocka_unit_test(what_is_left_of_a_rate_outlives_the_last_message),
 	};
 

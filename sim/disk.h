@@ -57,6 +57,8 @@ void hk_sim_disk_cut(struct hk_sim_disk *);
 /* hk_sim_disk_cut_as(d, names, sectors): not by chance: of the changes of names that no sync has covered the i-th, oldest first, reaches the medium when
  * bit i of names is set (the last bit: and all behind it), and takes with it all before it that it needs; each dirty sector with this chance in a million. */
 void hk_sim_disk_cut_as(struct hk_sim_disk *, uint64_t names, unsigned sectors);
+/* hk_sim_disk_write_back(d): what a kernel does with a disk at rest: all that was written reaches the medium, and what was unlinked and closed is gone. */
+void hk_sim_disk_write_back(struct hk_sim_disk *);
 unsigned hk_sim_disk_pending(const struct hk_sim_disk *); /* such changes */
 /* hk_sim_disk_copy_durable(d, ret): what the worst power cut would leave; ret is initialised here. */
 void hk_sim_disk_copy_durable(const struct hk_sim_disk *, struct hk_sim_disk *ret);

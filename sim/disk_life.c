@@ -48,27 +48,28 @@ void hk_sim_disk_kill(struct hk_sim_disk *d)
 	d->die_at = 0;
 }
 
-static bool is_named(const struct hk_sim_disk *d, const struct hk_sim_inode *inode)
+static bool is_seen(const struct hk_sim_disk *d, const struct hk_sim_inode *inode)
 {
 	const struct hk_sim_name *name;
+	size_t i;
 
+	for (i = 0; i < d->n_handles; i++)
+		if (d->handles[i].inode == inode)
+			return true;
 	for (name = d->names; name; name = name->next)
 		if (name->now == inode || name->durable == inode)
 			return true;
 	return false;
 }
 
-void hk_sim_disk_cut(struct hk_sim_disk *d)
+/* Files that nobody can see any more, and names of none. */
+static void drop_unseen(struct hk_sim_disk *d)
 {
 	struct hk_sim_inode **at, *inode;
 	struct hk_sim_name **name_at, *name;
 
-	hk_sim_disk_kill(d);
-	d->cuts++;
-	hk_sim_name_cut(d);
 	for (at = &d->inodes; (inode = *at);) {
-		if (is_named(d, inode)) {
-			hk_sim_inode_cut(inode, &d->prng, d->choice);
+		if (is_seen(d, inode)) {
 			at = &inode->next;
 		} else {
 			*at = inode->next;
@@ -76,13 +77,35 @@ void hk_sim_disk_cut(struct hk_sim_disk *d)
 		}
 	}
 	for (name_at = &d->names; (name = *name_at);) {
-		if (name->now) {
+		if (name->now || name->durable) {
 			name_at = &name->next;
 		} else {
 			*name_at = name->next;
 			free(name);
 		}
 	}
+}
+
+void hk_sim_disk_write_back(struct hk_sim_disk *d)
+{
+	struct hk_sim_inode *inode;
+
+	hk_sim_name_settle(d, NULL, true);
+	for (inode = d->inodes; inode; inode = inode->next)
+		hk_sim_inode_settle(inode, &d->prng, true);
+	drop_unseen(d);
+}
+
+void hk_sim_disk_cut(struct hk_sim_disk *d)
+{
+	struct hk_sim_inode *inode;
+
+	hk_sim_disk_kill(d);
+	d->cuts++;
+	hk_sim_name_cut(d);
+	drop_unseen(d);
+	for (inode = d->inodes; inode; inode = inode->next)
+		hk_sim_inode_cut(inode, &d->prng, d->choice);
 }
 
 void hk_sim_disk_cut_as(struct hk_sim_disk *d, uint64_t names, unsigned sectors)

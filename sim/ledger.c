@@ -267,7 +267,7 @@ struct hk_sim_mail *hk_sim_ledger_by_id(struct hk_sim *s, uint64_t id)
 {
 	size_t n;
 
-	for (n = s->ledger.n; n--;)
+	for (n = s->ledger.n; n-- > s->ledger.settled;)
 		if (s->ledger.mail[n].id == id)
 			return &s->ledger.mail[n];
 	return NULL;

@@ -169,6 +169,7 @@ enum { FILES_AT_REST = 3, SEGMENTS_AT_REST = 1 };
 void hk_sim_check_rest(struct hk_sim *s)
 {
 	const struct hk_live *live;
+	const struct hk_hop *hop;
 	unsigned files = hk_sim_disk_open_files(&s->disk), bodies = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL "/body");
 
 	if (files > FILES_AT_REST + s->owner->spool->n_segments)
@@ -180,6 +181,9 @@ void hk_sim_check_rest(struct hk_sim *s)
 	/* those of a batch that failed wait for the next segment, which says that they are not */
 	for (live = s->owner->spool->doubtful; live; live = live->next)
 		bodies -= bodies > 0;
+	for (hop = s->owner->hops; hop; hop = hop->next)
+		if (!hop->users && !hop->waiting && !hop->out)
+			hk_sim_violation(s, 6, "a hop that nobody goes to");
 	if (bodies > s->files_left)
 		hk_sim_violation(s, 6, "%u body files, and nothing in the queue", bodies);
 }

@@ -195,11 +195,12 @@ static int show_classes(void)
 int main(int argc, char **argv)
 {
 	static struct options o = {.first = 1, .most = 5000, .starts = 1};
+	bool is_help = argc == 2 && strcmp(argv[1], "--help") == 0;
 
-	if (!parse_options(argc, argv, &o)) {
-		fprintf(stderr, "usage: hikyaku-sim --seeds N [--first S] | --seed S | --shrink S | --hours N [--seeds N] | --classes | --planted\n"
-		                "       [--without CLASS,..] [--events N] [--skip N,N-N] [--bug NAME] [--most N] [--starts N]\n");
-		return 2;
+	if (is_help || !parse_options(argc, argv, &o)) {
+		fputs("usage: hikyaku-sim --seeds N [--first S] | --seed S | --shrink S | --hours N [--seeds N] [--first S] | --classes | --planted\n"
+		      "       [--without CLASS,..] [--events N] [--skip N,N-N] [--bug NAME] [--most N] [--starts N]\n", is_help ? stdout : stderr);
+		return is_help ? 0 : 2;
 	}
 	if (o.shows_classes)
 		return show_classes();

@@ -26,11 +26,13 @@ struct held {
 
 static struct held look(const struct hk_sim *s)
 {
+	unsigned bodies = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL "/body");
+
 	return (struct held){
 	    .blocks = hk_sim_memory_blocks(),
 	    .files = hk_sim_disk_open_files(&s->disk),
 	    .segments = s->owner->spool->n_segments,
-	    .bodies = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL "/body"),
+	    .bodies = bodies - (bodies < s->files_left ? bodies : s->files_left), /* what the disk would not remove goes with the next start */
 	    .names = hk_sim_disk_count_in(&s->disk, HK_SIM_SPOOL),
 	    .domains = s->owner->n_domains,
 	    .reasons = s->owner->reasons.n - s->owner->reasons.n_free,
@@ -77,6 +79,7 @@ static bool pass_hour(struct hk_sim *s, uint64_t *number)
 		hk_sim_come_to_rest(s);
 	if (!s->has_failed)
 		hk_sim_ledger_check(s);
+	hk_sim_disk_write_back(&s->disk); /* or the disk would remember each name of the day, and look through them all at each call */
 	return !s->has_failed;
 }
 

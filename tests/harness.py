@@ -209,11 +209,11 @@ class Daemon:
     def command(self):
         return [str(BUILD / "hikyakud"), "--config", str(self.conf_path), "--foreground"] + (["--single"] if self.single else [])
 
-    def start(self, wait=True, **options):
+    def start(self, wait=True, step=0.02, **options):
         self.log_at = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, **options)
-        if wait and not wait_until(lambda: "ev=ready" in self.log() or self.process.poll() is not None, 20):
+        if wait and not wait_until(lambda: "ev=ready" in self.log() or self.process.poll() is not None, 20, step):
             raise RuntimeError("hikyakud is not ready:\n" + self.log())
         if wait and self.process.poll() is not None:
             raise RuntimeError("hikyakud ended at once:\n" + self.log())

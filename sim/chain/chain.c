@@ -375,12 +375,14 @@ int main(int argc, char **argv)
 	int k;
 
 	for (k = 1; k + 1 < argc; k += 2) {
+		bool is_seeds = strcmp(argv[k], "--seeds") == 0, is_seed = strcmp(argv[k], "--seed") == 0;
+
 		if (strcmp(argv[k], "--bug") == 0 && wake(argv[k + 1]))
 			continue;
-		if (hk_slice_u64(hk_slice_str(argv[k + 1]), UINT64_MAX, &value) != HK_OK)
+		if ((!is_seeds && !is_seed && strcmp(argv[k], "--first") != 0) || hk_slice_u64(hk_slice_str(argv[k + 1]), UINT64_MAX, &value) != HK_OK)
 			break;
-		is_traced |= strcmp(argv[k], "--seed") == 0;
-		*(strcmp(argv[k], "--seeds") == 0 ? &seeds : &first) = value;
+		is_traced |= is_seed;
+		*(is_seeds ? &seeds : &first) = value;
 	}
 	if (is_traced)
 		seeds = 1;

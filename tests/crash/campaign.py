@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from harness import PORT, Daemon, Dns, hikyaku, wait_until  # noqa: E402
-from record import add  # noqa: E402
+from record import add, quantile  # noqa: E402
 
 SETTLE_S = 60
 
@@ -155,6 +155,7 @@ class Campaign:
         self.done = set()  # durably complete at the end of an earlier round
         self.still = set()  # stored, and in the spool, at that end
         self.kept = self.damaged = 0
+        self.ready_ms = []  # from each start after a crash to ready
         self.recorded = collections.Counter()
         self.first = options.first  # rounds that earlier runs made
 
@@ -204,7 +205,7 @@ class Campaign:
     def counts(self):
         return collections.Counter(rounds=self.passed + self.failed, failed=self.failed, acknowledged=len(self.ledger.acknowledged),
                                    lost=len(self.lost), damaged=self.damaged, duplicates=self.duplicates, complete_again=self.twice,
-                                   hit=self.rounds_in_flight, faults=self.faults)
+                                   hit=self.rounds_in_flight, faults=self.faults, started=len(self.ready_ms))
 
     def record(self):
         """What this run added since the last line."""
@@ -212,14 +213,21 @@ class Campaign:
             return
         now = self.counts()
         row = {name: now[name] - self.recorded[name] for name in now}
+        row["ready_ms"], row["load"] = self.ready_ms[self.recorded["started"]:], [round(os.getloadavg()[0], 1)]
         self.recorded = now
         seed = "" if self.options.seed == "1" else f" --seed {self.options.seed}"
         processes = " --processes" if self.options.processes else ""
         add({"campaign": self.title, "code": self.options.code, "seed": self.options.seed, "command": f"./dev crash {self.option} N{seed}{processes}", **row},
             self.options.ledger)
 
-    def start(self):
-        self.daemon.start()
+    def start(self, **options):
+        self.daemon.start(**options)
+
+    def start_again(self):
+        """What the crash left is read; who waits meanwhile is told by nobody."""
+        began = time.monotonic()
+        self.start(step=0.002)
+        self.ready_ms.append(round((time.monotonic() - began) * 1000))
 
     def round(self, number):
         problems = []
@@ -243,7 +251,7 @@ class Campaign:
         self.recover()
         if number % 10 == 0:
             self.crash_again()
-        self.start()
+        self.start_again()
         problems += self.settle()
         self.end_round(number, problems)
 
@@ -318,6 +326,9 @@ class Campaign:
               f"stored already and recorded in a later round: {self.kept}; delivered though not acknowledged: {self.unacknowledged}; refused: {self.ledger.refused}")
         print(f"# {self.title}: {self.rounds_in_flight} of {rounds} hit {self.what_was_hit}, "
               f"{self.in_flight} messages in all", flush=True)
+        if self.ready_ms:
+            print(f"# {self.title}: {len(self.ready_ms)} starts after a crash; ms to ready: p50 {quantile(self.ready_ms, 50)}, p99 {quantile(self.ready_ms, 99)}, "
+                  f"at most {max(self.ready_ms)}", flush=True)
         # at least a third: else the moments are badly chosen and the campaign proves little
         if rounds >= 10 and self.rounds_in_flight * 3 < rounds:
             print(f"# {self.title}: too few crashes hit a commit")

@@ -46,15 +46,23 @@ def why_not(kind, root, options):
     return None
 
 
+def at_least(least):
+    def number(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+    return number
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for kind in (Campaign, Cuts, CutsXfs, Errors):
-        parser.add_argument(kind.option, type=int, metavar="N", default=None)
+        parser.add_argument(kind.option, type=at_least(0), metavar="N", default=None)
     parser.add_argument("--resume", action="store_true", help="with docs/durability.jsonl")
-    parser.add_argument("--sessions", type=int, default=16)
+    parser.add_argument("--sessions", type=at_least(1), default=16)
     parser.add_argument("--processes", action="store_true", help="the real processes in place of --single")
     parser.add_argument("--seed", default="1")
-    parser.add_argument("--jobs", type=int, default=1, help="so many at a time share the rounds: most of a round is waiting")
+    parser.add_argument("--jobs", type=at_least(1), default=1, help="so many at a time share the rounds: most of a round is waiting")
     parser.add_argument("--tap", action="store_true", help="one TAP line for each campaign, for the test run")
     options = parser.parse_args()
     if options.kills is options.cuts is options.cuts_xfs is options.errors is None:

@@ -79,8 +79,8 @@ class Errors(Campaign):
         self.failing = Failing(self.root / "control", f"{self.where}/spool")
         self.faults, self.slowest = 0, 0.0
 
-    def start(self):
-        self.daemon.start(env=self.failing.environment)
+    def start(self, **options):
+        super().start(env=self.failing.environment, **options)
 
     def round(self, number):
         calls, error, rate = FAULTS[(number + self.first) % len(FAULTS)]
@@ -107,9 +107,11 @@ class Errors(Campaign):
         self.faults += hit
         self.rounds_in_flight += bool(hit)
         self.in_flight += sum(1 for session in sessions if session.in_flight is not None)
-        if not ends_in_kill:
+        if ends_in_kill:
+            self.start_again()
+        else:
             self.daemon.stop()
-        self.start()
+            self.start()
         problems += self.settle()
         self.end_round(number, [f"{problem} ({word(error)} at {calls}, {rate} per million)" for problem in problems])
 

@@ -38,5 +38,10 @@ def add(row, file=FILE):
         out.write(json.dumps(row, sort_keys=True) + "\n")
 
 
+def quantile(values, share):
+    """So much of them, at least, is not above it."""
+    return sorted(values)[-(-len(values) * share // 100) - 1]
+
+
 def rounds_done(campaign, code, file=FILE):
     return sum(row["rounds"] for row in rows(code, file) if row["campaign"] == campaign)
