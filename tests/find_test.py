@@ -36,7 +36,7 @@ def accepted_and_refused_are_found(t):
                 with Smtp(d.address) as c:
                     one = queue_id(c.message(rcpts=("user1@b.test", "user2@b.test")))
                     two = queue_id(c.message(rcpts=("x@far.test",), mail_from="Other@a.test"))
-                    c.command("MAIL FROM:<u@a.test>")
+                    c.command("MAIL FROM:<Refused@a.test>")
                     refused = re.search(r"\[relay-denied/(\w+)\]", c.command("RCPT TO:<Y@elsewhere.test>")[1])[1]
                     c.command("RSET")
                     c.command("XYZZY")
@@ -52,6 +52,8 @@ def accepted_and_refused_are_found(t):
                 t.ok(code == 0 and two in out and one not in out, "by a sender", out)
                 code, out, _ = find(d, "--address", "y@elsewhere.test")
                 t.ok(code == 0 and refused in out, "by a recipient that was refused", out)
+                code, out, _ = find(d, "--address", "refused@a.test")
+                t.ok(code == 0 and refused in out and one not in out, "and by the sender of it", out)
                 code, out, _ = find(d, "--address", "@b.test")
                 t.ok(code == 0 and one in out and two not in out, "by a domain", out)
                 if reply[0] >= 500:
