@@ -182,7 +182,7 @@ static void settle_unwritten(struct hk_delivery *d, size_t target, enum hk_statu
 	    hk_log_value(hk_slice_str(said.text)).text);
 	/* a limit of this mailbox's own, and not of the system's: a quota, or how large a file may be */
 	if (error == EDQUOT || error == EFBIG) {
-		snprintf(text, sizeof text, "The mailbox is full: %s", strerror(error));
+		snprintf(text, sizeof text, "The mailbox is full: %s", error == EDQUOT ? "Disk quota exceeded" : "File too large");
 		reason_set(&why, 552, "5.2.2", "", hk_slice_str(text));
 		delivery_settle(d, target, HK_RCPT_FAILED, &why);
 		return;

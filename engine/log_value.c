@@ -6,6 +6,7 @@
 
 struct hk_log_quoted hk_log_value(struct hk_slice s)
 {
+	static const char hex[] = {'\\', 'x', '2', '2'};
 	struct hk_log_quoted ret = hk_log_quote(s);
 	char quoted[HK_QUOTED_SEQUENCE];
 	size_t n = 1, k, taken;
@@ -16,8 +17,8 @@ struct hk_log_quoted hk_log_value(struct hk_slice s)
 	for (; s.n; s = hk_slice_from(s, taken)) {
 		k = hk_quote_sequence(s, quoted, &taken);
 		if (s.p[0] == '"') {
-			memcpy(quoted, "\\x22", 4);
-			k = 4;
+			memcpy(quoted, hex, sizeof hex);
+			k = sizeof hex;
 		}
 		if (n + k + 1 >= sizeof ret.text)
 			break;

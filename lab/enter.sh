@@ -48,9 +48,9 @@ if [ "${HIKYAKU_LAB_STAGE:-}" = net ]; then
 		trap 'kill "$capture" 2>/dev/null; wait "$capture"' EXIT
 	fi
 	if [ "$HIKYAKU_LAB_NETNS" = user ]; then
-		# Nobody's root any more: Dovecot will not touch mail as uid 0.
+		# Root no more: Dovecot will not touch mail as uid 0.
 		echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start || exit 3
-		unshare --user --map-user=1000 --map-group=1000 -- python3 -B "$here/lab.py" "$@"
+		unshare --user --map-user="$HIKYAKU_LAB_UID" --map-group="$HIKYAKU_LAB_GID" -- python3 -B "$here/lab.py" "$@"
 		exit $?
 	fi
 	python3 -B "$here/lab.py" "$@"
@@ -100,8 +100,11 @@ if [ -z "${HIKYAKU_LAB_NO_NAMESPACE:-}" ]; then
 		exec unshare --net -- sh "$0" "$@"
 	fi
 	if unshare --user --map-root-user --net true 2>/dev/null; then
-		HIKYAKU_LAB_NETNS=user
-		export HIKYAKU_LAB_NETNS
+		HIKYAKU_LAB_NETNS=user HIKYAKU_LAB_UID=65534 HIKYAKU_LAB_GID=65534
+		if [ "$(id -u)" != 0 ] && id -un >/dev/null 2>&1 && id -gn >/dev/null 2>&1; then
+			HIKYAKU_LAB_UID=$(id -u) HIKYAKU_LAB_GID=$(id -g) # whom Dovecot finds in /etc/passwd; else nobody
+		fi
+		export HIKYAKU_LAB_NETNS HIKYAKU_LAB_UID HIKYAKU_LAB_GID
 		exec unshare --user --map-root-user --net -- sh "$0" "$@"
 	fi
 fi
@@ -120,5 +123,5 @@ if [ "$(id -u)" = 0 ]; then
 	HIKYAKU_LAB_LOW=1
 	export HIKYAKU_LAB_LOW
 fi
-[ -t 2 ] && echo "lab: no network namespace to be had; running on 127.255.0.0/16" >&2
+[ -n "${HIKYAKU_LAB_NO_NAMESPACE:-}" ] || echo "lab: no network namespace is to be had here; running on 127.255.0.0/16" >&2
 run_lab "$@"

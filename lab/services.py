@@ -2,7 +2,9 @@
 """Starts and stops the lab's parts: NSD, Dovecot, one hikyakud for each SMTP host. Everything lives in one directory."""
 
 import base64
+import grp
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -207,9 +209,10 @@ class Lab:
         """As root Dovecot drops to its own users; as anyone else it has to stay who it is."""
         if os.getuid() == 0:
             return ""
-        import grp
-        import pwd
-        user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+        try:
+            user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+        except KeyError:
+            raise LabError(f"user {os.getuid()} and group {os.getgid()} have no names, and Dovecot wants such; run the lab as another user, or as root") from None
         rows = [f"default_internal_user = {user}", f"default_internal_group = {group}", f"default_login_user = {user}"]
         rows += [f"service {name} {{\n  chroot =\n}}" for name in ("anvil", "imap-login")]
         return "\n".join(rows)

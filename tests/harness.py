@@ -23,6 +23,7 @@ IS_ROOT = os.getuid() == 0
 USER, KEYS_USER = (65534, 65533) if IS_ROOT else (os.getuid(), os.getuid())
 FORMS = (("--single", True), ("the processes", False))  # of the daemon
 PORT = 2525
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # where Dovecot is, which is not in the PATH of a Debian user
 SLOW = float(os.environ.get("HIKYAKU_SLOW", "1"))  # sanitizers and valgrind make everything slower
 
 
@@ -86,6 +87,13 @@ def wait_until(condition, seconds=10.0, step=0.02):
 
 
 # ---- folders, addresses, keys -------------------------------------------------------------------------------
+
+
+def msmtp_scram(program="msmtp", **more):
+    """SCRAM in the way that this msmtp has it: Debian 13's binds it to the channel, and fails without that before it sends a word
+    (libgsasl 2.2.2); Debian 12's cannot yet."""
+    said = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False, **more).stdout
+    return "SCRAM-SHA-256-PLUS" if " scram-sha-256-plus " in f" {' '.join(said.split())} " else "SCRAM-SHA-256"
 
 
 @contextlib.contextmanager

@@ -4,11 +4,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 from harness import Tap
 
@@ -107,6 +110,34 @@ def stays_up(folder):
     ok(done.returncode == 0 and not state.exists() and not root.exists(), "stop takes it down and leaves nothing", done.stderr)
 
 
+def a_user_without_a_name(folder):
+    """As in a container that runs under a number: Dovecot finds its user by name."""
+    title = "a user who has no name is one who has, in the lab's own namespace"
+    sys.path.insert(0, str(ROOT / "lab"))
+    import services
+    nameless = SimpleNamespace(getuid=lambda: 54321, getgid=lambda: 54321)
+    with mock.patch.object(services, "os", nameless):
+        try:
+            said = services.Lab.internal_users(None)
+        except services.LabError as error:
+            said = str(error)
+    ok("54321" in said and "no names" in said, "elsewhere the lab says that he needs one", said)
+    if os.getuid():
+        tap.skip(title, "needs root, to be such a user")
+        return
+    him = {"user": 54321, "group": 54321, "extra_groups": [], "cwd": "/", "check": False, "capture_output": True, "text": True}
+    if subprocess.run(["unshare", "--user", "--map-root-user", "--net", "true"], **him).returncode:
+        tap.skip(title, "he can have none here")
+        return
+    copy = Path(folder) / "copy"
+    shutil.copytree(ROOT / "lab", copy)
+    (copy / "lab.py").write_text("import os, pwd\nprint(os.environ.get('HIKYAKU_LAB_NETNS'), pwd.getpwuid(os.getuid()).pw_name)\n")
+    for path in (Path(folder), copy):
+        path.chmod(0o755)
+    done = subprocess.run(["sh", str(copy / "enter.sh")], env={"PATH": os.environ["PATH"], "HIKYAKU_BUILD": folder}, **him)
+    ok(done.stdout.startswith("user ") and done.stdout.split()[1] != "root", title, done.stdout, done.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         one_scenario()
@@ -115,6 +146,7 @@ def main():
         capture(folder)
         refuses_foreign_network()
         stays_up(folder)
+        a_user_without_a_name(folder)
     return tap.end()
 
 

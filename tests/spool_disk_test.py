@@ -284,6 +284,7 @@ def a_disk_without_inodes_is_452(t):
         with Daemon(root, spool=f"{small}/spool") as d:
             sender = Sender(d)
             t.equal((sender.send(), sender.send(large=True)), (250, 250), "with inodes mail is taken")
+            t.ok(sender.come() and wait_until(lambda: not list((small / "spool/body").iterdir())), "and delivered, so that no inode comes back while they are used up")
             fillers = small / "fillers"
             fillers.mkdir()
             made = 0

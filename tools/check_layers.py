@@ -5,9 +5,10 @@ usage: check_layers.py [ROOT]     TAP; also checks file length, functions' lengt
 """
 
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from tree import files
 
 FLOORS = [
     ["lib/base"],
@@ -119,11 +120,8 @@ def check_functions(path, text):
 
 
 def main(root):
-    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z", "*.c", "*.h", "*.py", "*/README.md"], capture_output=True)
-    names = listed.stdout.decode().split("\0")[:-1] if listed.returncode == 0 else [
-        str(p.relative_to(root)) for p in root.rglob("*.[ch]") if not p.parts[-2].startswith("build")]
     problems = {"floors": [], "words": [], "functions": [], "length": [], "readme": []}
-    for name in names:
+    for name in files(root, "*.c", "*.h", "*.py", "*/README.md"):
         path = Path(name)
         text = (root / path).read_text(encoding="utf-8", errors="replace")
         lines = text.count("\n")

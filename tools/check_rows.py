@@ -6,9 +6,10 @@ A test names a row by its id, or a run of rows as 'S0-050 to S0-057'.
 """
 
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from tree import files
 
 TEST_FILES = ("*_test.c", "*_test.py", "sim/*.c", "tests/crash/*.py", "tests/*.py", "tools/check_layers.py",
               "tools/check_recursion.py")
@@ -34,11 +35,8 @@ def classes(root):
 
 def main(root):
     wanted = sorted(expand((root / "tests/rows.txt").read_text()))
-    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z", *TEST_FILES], capture_output=True)
-    names = listed.stdout.decode().split("\0")[:-1] if listed.returncode == 0 else [
-        str(path.relative_to(root)) for pattern in TEST_FILES for path in root.rglob(pattern)]
     named = set()
-    for name in names:
+    for name in files(root, *TEST_FILES):
         if name != "tests/rows.txt":
             named |= expand((root / name).read_text(encoding="utf-8", errors="replace"))
     missing = [row for row in wanted if row not in named]
