@@ -389,12 +389,11 @@ static enum hk_status turn(struct runner *r)
 	return read_in(r);
 }
 
-/* Whoever closed it, or broke it: what that means is said by the client. */
-static void broke(struct runner *r)
+/* The connection is over, by its end or by the clock: what that means is said by the client. */
+static void take_last(struct runner *r)
 {
 	struct hk_smtpc_event e = {.size = sizeof e};
 
-	hk_smtpc_eof(r->smtpc);
 	while (r->smtpc && hk_smtpc_next(r->smtpc, &e) == HK_OK)
 		if (!on_event(r, &e))
 			break;
@@ -417,10 +416,12 @@ static void pump(struct runner *r)
 	do
 		status = turn(r);
 	while (status == HK_OK);
-	if (status == HK_AGAIN)
+	if (status == HK_AGAIN) {
 		hk_conn_wait(r->conn, true, hk_smtpc_out(r->smtpc).n > 0);
-	else if (r->smtpc && !r->is_connecting)
-		broke(r);
+	} else if (r->smtpc && !r->is_connecting) {
+		hk_smtpc_eof(r->smtpc);
+		take_last(r);
+	}
 }
 
 static void time_came(struct hk_timer *timer)
@@ -453,10 +454,12 @@ static void look(struct hk_timer *timer)
 		snprintf(why, sizeof why, "the server is silent for %u s", (unsigned)l->options.timeout);
 		complain(l, why);
 		l->is_stopping = true;
-		if (r->is_connecting)
+		if (r->is_connecting) {
 			connect_failed(r, why);
-		else
-			broke(r);
+		} else {
+			hk_smtpc_timeout(r->smtpc);
+			take_last(r);
+		}
 	}
 }
 
@@ -541,6 +544,7 @@ static enum cli_exit go(struct load *l)
 	struct runner *all = calloc((size_t)l->options.connections, sizeof *all);
 	enum cli_exit code = CLI_LATER;
 
+	hk_net_raise_files();
 	if (all && hk_loop_init(&l->loop) == HK_OK) {
 		if (prepare(l, all)) {
 			run(l, all);

@@ -14,13 +14,16 @@ import harness
 from harness import BUILD, PORT, Daemon, Tap, folder, fresh_address, hikyaku, is_listening, make_certificate, run_cases, wait_until
 
 
+FEW_FILES = ["sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh"]  # as a shell may have it; what they need, they take
+
+
 class Sink:
     """A sink on an address of its own; its figures once it is told to end."""
 
     def __init__(self, *options):
         address = fresh_address(), PORT
         self.at = "%s:%d" % address
-        self.process = subprocess.Popen([BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
+        self.process = subprocess.Popen([*FEW_FILES, BUILD / "hikyaku", "sink", "--listen", self.at, "--json", *map(str, options)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         wait_until(lambda: is_listening(*address) or self.process.poll() is not None, 30)
 
@@ -105,6 +108,14 @@ def each_round_counts_anew_and_the_sink_stays(t):
         t.ok(done.returncode == 2 and b"--rounds reads from a pipe" in done.stderr, f"what cannot be waited for is no input: {name}", done)
 
 
+def there_are_as_many_connections_as_the_system_allows(t):
+    sink = Sink("--delay", 300)
+    done = subprocess.run([*FEW_FILES, BUILD / "hikyaku", "load", "--to", sink.at, "--json", "--messages", "200", "--connections", "200"], capture_output=True,
+                          timeout=60, check=False)
+    sent, taken = json.loads(done.stdout), sink.figures()
+    t.equal((done.returncode, sent["accepted"], sent["connections_lost"], taken["connections_at_once"]), (0, 200, 0, 200), "200 with 64 descriptors, of which there may be more")
+
+
 def refusals_are_counted_by_code(t):
     sink = Sink("--refuse", 10, "--defer", 5)
     status, sent, _ = load(sink.at, "--messages", 200)
@@ -167,7 +178,7 @@ def a_message_that_waits_for_its_time_goes_by_the_next_connection(t):
 
 def a_server_that_says_nothing_is_given_up(t):
     for verb, not_accepted in (("EHLO", 0), ("MAIL", 2)):
-        server = harness.Sink(replies={verb: b""}, offers=b"")
+        server = harness.Sink(replies={verb: b""}, offers=b"250 8BITMIME\r\n")
         begun = time.monotonic()
         status, sent, err = load(f"{server.address}:{PORT}", "--messages", 9, "--connections", 2, "--timeout", 1)
         t.ok(status == 3 and time.monotonic() - begun >= 1 and "silent for 1 s" in err, f"no reply to {verb}", status, err)
@@ -206,7 +217,7 @@ def the_daemon_takes_what_load_sends(t):
         t.equal((status, err, sent["accepted"]), (0, "", 200), "200 messages, all accepted")
 
 
-CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, each_round_counts_anew_and_the_sink_stays, refusals_are_counted_by_code, time_is_kept,
+CASES = [both_count_the_same, a_given_message_is_sent_as_it_stands, connections_are_used_so_long_as_was_asked, by_tls_by_lmtp_by_data, each_round_counts_anew_and_the_sink_stays, there_are_as_many_connections_as_the_system_allows, refusals_are_counted_by_code, time_is_kept,
          what_cannot_be_done_is_said, a_message_that_waits_for_its_time_goes_by_the_next_connection, a_server_that_says_nothing_is_given_up, what_a_server_says_at_once_is_told,
          who_is_told_to_end_tells_what_was_done, the_daemon_takes_what_load_sends]
 
