@@ -27,18 +27,39 @@ static bool make_ours(int fd, const struct identity *owner)
 	return fchmod(fd, MODE) == 0 && (!owner || geteuid() != 0 || fchown(fd, owner->uid, owner->gid) == 0);
 }
 
+enum { HOW = O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY };
+
+/* One that is there. A pipe that nobody reads just now is waited for by nobody: it is kept open for whoever reads it next, and what it has no
+ * room for is the log's trouble alone. */
+static int open_there(const char *path)
+{
+	int fd = open(path, HOW | O_WRONLY | O_NONBLOCK), both;
+	struct stat st;
+
+	if (fd < 0 ? errno == ENXIO : fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode)) {
+		both = open(path, HOW | O_RDWR | O_NONBLOCK);
+		if (both >= 0 && fd >= 0)
+			close(fd);
+		fd = both >= 0 ? both : fd;
+	}
+	if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* Who may write to the folder may have given a file of somebody's another name in it (CVE-2020-28007). So one that is there is not given away,
  * and with other names not written either; one that is new is ours. -1: *ret_wrong says why. */
 static int open_log(const char *path, const struct identity *owner, const char **ret_wrong)
 {
-	const int how = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-	int fd = open(path, how | O_CREAT | O_EXCL, MODE);
+	int fd = open(path, HOW | O_WRONLY | O_CREAT | O_EXCL, MODE);
 	bool is_new = fd >= 0;
 	struct stat st;
 
 	*ret_wrong = NULL;
 	if (fd < 0 && errno == EEXIST)
-		fd = open(path, how);
+		fd = open_there(path);
 	if (fd < 0 || fstat(fd, &st) != 0 || (is_new && !make_ours(fd, owner)))
 		*ret_wrong = strerror(errno);
 	else if (S_ISREG(st.st_mode) && st.st_nlink != 1)

@@ -28,10 +28,10 @@ void session_log_refusal(const struct hk_session *s, const struct hk_refusal_sai
 
 	hk_buf_init(&sentence, HK_SMTP_REPLY_TEXT_MAX);
 	hk_refusal_sentence_add(&sentence, said);
-	hk_logf(s->env.log, HK_LOG_INFO,
-	    "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s", said->transaction ? said->transaction : "none",
-	    row->code, row->enhanced, row->id, s->client_text, hk_log_value(hk_smtpd_helo(s->smtpd)).text,
-	    hk_log_value(said->about).text, hk_log_value(hk_buf_slice(&sentence)).text);
+	hk_logf(s->env.log, HK_LOG_INFO, "qid=%s ev=refuse code=%u status=%s rule=%s client=%s helo=%s what=%s why=%s%s%s",
+	    said->transaction ? said->transaction : "none", row->code, row->enhanced, row->id, s->client_text,
+	    hk_log_value(hk_smtpd_helo(s->smtpd)).text, hk_log_value(said->about).text, hk_log_value(hk_buf_slice(&sentence)).text,
+	    s->message ? " from=" : "", s->message ? hk_log_value(s->message->mail_from).text : "");
 	hk_buf_done(&sentence);
 }
 

@@ -436,7 +436,7 @@ static void every_refusal_says_its_rule_its_section_and_its_id(void **state)
 	srig_say(&r, "EHLO a.test\r\nMAIL FROM:<s@a.test>\r\nRCPT TO:<v@x.test>\r\n");
 	assert_has(srig_replies(&r), "550 5.7.1 <v@x.test>: Relaying denied (RFC 5321 3.6.2) [relay-denied/");
 	assert_has(srig_log(&r), " ev=refuse code=550 status=5.7.1 rule=relay-denied client=10.0.0.9 helo=a.test "
-	                       "what=v@x.test why=\"Relaying denied (RFC 5321 3.6.2)\"");
+	                       "what=v@x.test why=\"Relaying denied (RFC 5321 3.6.2)\" from=s@a.test\n");
 	srig_done(&r);
 }
 

@@ -113,19 +113,33 @@ static struct client *free_place(struct hk_operator *o)
 	return NULL;
 }
 
+/* At once, so that strangers take no place from those who may; what it did not read yet it reads none the less. */
+static void turn_away(int fd)
+{
+	struct hk_buf out;
+
+	hk_buf_init(&out, HK_OPERATOR_LINE_MAX);
+	hk_operator_end_format(HK_LIMIT, 0, 0, "you may not: only root, the server's user and the operator-group", &out);
+	(void)send(fd, out.p, out.n, MSG_NOSIGNAL);
+	hk_buf_done(&out);
+	close(fd);
+}
+
 static void take_client(struct hk_operator *o, struct client *c)
 {
 	int fd = c ? accept4(o->options.listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 
 	if (fd < 0)
 		return;
+	if (!may(o, fd)) {
+		turn_away(fd);
+		return;
+	}
 	*c = (struct client){.fd = fd, .is_used = true, .page = SHOW_PAGE};
 	c->until = hk_clock_mono_ms() + (uint64_t)o->options.ms;
 	hk_buf_init(&c->in, HK_OPERATOR_REQUEST_MAX);
 	hk_buf_init(&c->out, 2 * HK_OPERATOR_LINE_MAX);
 	hk_arena_init(&c->arena, 4 * HK_OPERATOR_REQUEST_MAX);
-	if (!may(o, fd))
-		finish(c, HK_LIMIT, "you may not: only root, the server's user and the operator-group");
 }
 
 /* ---- requests ------------------------------------------------------------------------- */

@@ -78,9 +78,9 @@ static void events_are_the_lines_of_postfix(void **state)
 	expect(HK_LOG_POSTFIX, "ev=connect listener=mx client=192.0.2.1 port=7", AT "smtpd[17]: connect from unknown[192.0.2.1]\n");
 	expect(HK_LOG_POSTFIX, "ev=auth ok=0 client=192.0.2.1 user=u mechanism=PLAIN tls=1",
 	    AT "smtpd[17]: warning: unknown[192.0.2.1]: SASL PLAIN authentication failed: authentication failure, sasl_username=u\n");
-	expect(HK_LOG_POSTFIX, "qid=none ev=refuse code=550 status=5.1.1 client=192.0.2.1 helo=a.test what=x@b.test why=\"no such user\"",
+	expect(HK_LOG_POSTFIX, "qid=none ev=refuse code=550 status=5.1.1 client=192.0.2.1 helo=a.test what=x@b.test why=\"no such user\" from=s@a.test",
 	    AT "smtpd[17]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.1.1 <x@b.test>: Recipient address rejected: User unknown: no such user; "
-	       "from=<> to=<x@b.test> proto=ESMTP helo=<a.test>\n");
+	       "from=<s@a.test> to=<x@b.test> proto=ESMTP helo=<a.test>\n");
 	expect(HK_LOG_POSTFIX, "qid=none ev=refuse code=550 status=5.7.1 rule=relay-denied client=192.0.2.1 helo=a.test what=x@c.test why=no",
 	    AT "smtpd[17]: NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 550 5.7.1 <x@c.test>: Relay access denied: no; "
 	       "from=<> to=<x@c.test> proto=ESMTP helo=<a.test>\n");

@@ -107,8 +107,8 @@ static void refused(struct hk_buf *out, const struct hk_log_stamp *s, const stru
 	hk_log_begin(out, s, "postfix/smtpd");
 	hk_buf_add_str(out, "NOQUEUE: reject: RCPT from ");
 	add_client(out, e);
-	hk_buf_addf(out, ": %.*s %.*s <%.*s>: %s: %.*s; from=<> to=<%.*s> proto=ESMTP helo=<%.*s>\n", HK_FMT(get(e, "code")), HK_FMT(get(e, "status")),
-	    HK_FMT(what), words_of(e), HK_FMT(get(e, "why")), HK_FMT(what), HK_FMT(get(e, "helo")));
+	hk_buf_addf(out, ": %.*s %.*s <%.*s>: %s: %.*s; from=<%.*s> to=<%.*s> proto=ESMTP helo=<%.*s>\n", HK_FMT(get(e, "code")), HK_FMT(get(e, "status")),
+	    HK_FMT(what), words_of(e), HK_FMT(get(e, "why")), HK_FMT(get(e, "from")), HK_FMT(what), HK_FMT(get(e, "helo")));
 }
 
 static void connected(struct hk_buf *out, const struct hk_log_stamp *s, const struct event *e)

@@ -36,7 +36,7 @@ def accepted_and_refused_are_found(t):
                 with Smtp(d.address) as c:
                     one = queue_id(c.message(rcpts=("user1@b.test", "user2@b.test")))
                     two = queue_id(c.message(rcpts=("x@far.test",), mail_from="Other@a.test"))
-                    c.command("MAIL FROM:<u@a.test>")
+                    c.command("MAIL FROM:<Refused@a.test>")
                     refused = re.search(r"\[relay-denied/(\w+)\]", c.command("RCPT TO:<Y@elsewhere.test>")[1])[1]
                     c.command("RSET")
                     c.command("XYZZY")
@@ -52,6 +52,8 @@ def accepted_and_refused_are_found(t):
                 t.ok(code == 0 and two in out and one not in out, "by a sender", out)
                 code, out, _ = find(d, "--address", "y@elsewhere.test")
                 t.ok(code == 0 and refused in out, "by a recipient that was refused", out)
+                code, out, _ = find(d, "--address", "refused@a.test")
+                t.ok(code == 0 and refused in out and one not in out, "and by the sender of it", out)
                 code, out, _ = find(d, "--address", "@b.test")
                 t.ok(code == 0 and one in out and two not in out, "by a domain", out)
                 if reply[0] >= 500:
@@ -148,10 +150,13 @@ def a_domain_is_found_by_any_of_its_names(t):
             for address in ("u@bü.test", "U@BÜ.test", "u@xn--b-eha.test", "u@XN--B-EHA.test.", "@bü.test", "@xn--b-eha.test."):
                 out = find(d, "--address", address)[1]
                 t.ok([id in out for id in ids] == [True, True, False], address, out)
-            for address in ("u@b.test", "u@B.test.", "@b.test."):
+            for address in ("u@b.test", "u@B.test.", "@b.test.", "<u@b.test>"):
                 out = find(d, "--address", address)[1]
                 t.ok([id in out for id in ids] == [False, False, True] and (not refused or refused[1] in out), address, out, refused)
-            t.equal(find(d, "--erase", "u@BÜ.test.")[0], 0, "erased by one of its names")
+            for option in ("--address", "--erase"):
+                for nothing in ("", "<>", "@", "<@>", "."):
+                    t.ok(find(d, option, nothing)[0] == 2, f"exit status 2: {option} '{nothing}', of a variable that is not set")
+            t.equal(find(d, "--erase", "<u@BÜ.test.>")[0], 0, "erased by one of its names")
             t.equal([find(d, id)[0] for id in ids], [1, 1, 0], "it is erased by all")
 
 

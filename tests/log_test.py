@@ -156,6 +156,26 @@ class Service:
         return wait_until(lambda: [m for r in list(self.records) for m in re.findall(pattern, r)], seconds)
 
 
+def a_pipe_that_nobody_reads_stops_nothing(t):
+    for name, single in FORMS:
+        with folder() as root:
+            pipe = root / "pipe"
+            os.mkfifo(pipe)
+            pipe.chmod(0o666)
+            d = Daemon(root, single=single, log=pipe).start(wait=False)
+            t.ok(wait_until(lambda: answers(d), 30), f"{name}: it starts")
+            many = [f"user{i}@b.test" for i in range(1, 61)]
+            d.reload()
+            ids = [send_one(d, rcpts=many) for _ in range(10)]  # more than a pipe takes
+            t.ok(all(ids), "mail is taken, also behind a reload")
+            with open(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as reader:
+                seen = []
+                wait_until(lambda: seen.append(reader.read(1 << 20) or b"") or f"qid={ids[-1]} ev=removed".encode() in b"".join(seen), 30)
+                told = b"".join(seen)
+                t.ok(b" ev=ready " in told and f"qid={ids[-1]} ev=removed".encode() in told, "whoever reads it then is told all", len(told), told[:300], ids[-1])
+            t.equal(d.stop(), 0, "it ends well")
+
+
 def socket_server(root, target, form, single, **settings):
     return Daemon(root, LISTEN, "route * { via maildir %(root)s/mail/%%u; }", single=single, log=f"{target}:{root}/socket", log_format=form, **settings)
 
@@ -268,7 +288,7 @@ def fail2ban_finds_who_was_refused(t):
             t.ok(found and int(found[2]) == want, f"fail2ban's filter, mode {mode}: {want} of the lines", done.stdout, done.stderr)
 
 
-CASES = [json_lines_are_objects, what_is_given_up_is_told, a_reload_opens_the_file_again_and_changes_the_form, a_file_that_cannot_be_opened_again_goes_on, lines_go_to_syslog,
+CASES = [json_lines_are_objects, what_is_given_up_is_told, a_reload_opens_the_file_again_and_changes_the_form, a_file_that_cannot_be_opened_again_goes_on, a_pipe_that_nobody_reads_stops_nothing, lines_go_to_syslog,
          lines_go_to_the_journal, a_syslog_that_is_away_or_blocked_stops_no_mail, pflogsumm_counts_what_was_delivered, fail2ban_finds_who_was_refused]
 
 if __name__ == "__main__":

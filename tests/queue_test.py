@@ -3,6 +3,7 @@
 
 usage: queue_test.py [CASE...]"""
 
+import contextlib
 import json
 import os
 import re
@@ -190,7 +191,7 @@ def errors_are_told(t):
                 t.ok(status == 1 and "not all of these" in err, f"exit status 1: {title}", status, err)
             for title, arguments in [("no action", []), ("an unknown one", ["flush"]), ("delete of nothing", ["delete"]), ("all and a domain", ["delete", "--all", "--domain", "b.test"]),
                                      ("ids and all", ["hold", id, "--all"]), ("an id that is none", ["hold", "x"]), ("show without ids", ["show"]), ("list of an id", ["list", id]),
-                                     ("list of an empty domain", ["list", "--domain", ""]), ("delete of one", ["delete", "--domain", ""])]:
+                                     ("list of an empty domain", ["list", "--domain", ""]), ("the shape of one domain", ["shape", "--domain", "b.test"]), ("delete of one", ["delete", "--domain", ""])]:
                 status, _, err = queue(root, *arguments)
                 t.ok(status == 2 and err, f"exit status 2: {title}", status, err)
             t.equal(len(queue(root, "list")[1]), 1, "and nothing was changed by them")
@@ -246,6 +247,31 @@ def clients_that_hang_hold_up_nobody(t):
         t.ok(wait_until(lambda: queue(root, "list")[0] == 0, 60), "and operators are served once they are gone")
 
 
+@contextlib.contextmanager
+def strangers_that_hang(path):
+    """A hundred connections of somebody who may not, and who never reads or closes."""
+    ready, over = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.setgroups([])
+        os.setgid(60100)
+        os.setuid(60100)
+        os.close(over[1])
+        hung = [socket.socket(socket.AF_UNIX) for _ in range(100)]
+        for s in hung:
+            s.connect(str(path))
+        os.write(ready[1], b"x")
+        os.read(over[0], 1)
+        os._exit(0)
+    try:
+        os.read(ready[0], 1)
+        yield
+    finally:
+        for fd in (over[1], over[0], *ready):
+            os.close(fd)
+        os.waitpid(child, 0)
+
+
 def others_may_not(t):
     if not IS_ROOT:
         t.skip("somebody else is refused", "needs root")
@@ -260,6 +286,11 @@ def others_may_not(t):
         os.chmod(root / "operator", 0o666)
         done = by(60100, 60100)
         t.ok(done.returncode == 1 and not done.stdout and "may not" in done.stderr, "somebody is refused (SEC-53)", done.stdout, done.stderr)
+        with strangers_that_hang(root / "operator"):
+            began = time.monotonic()
+            status, rows, _ = queue(root, "list")
+            took = time.monotonic() - began
+        t.ok((status, len(rows)) == (0, 1) and took < 2, f"strangers that hang take no place from those who may ({took:.2f} s)", status, rows)
         for title, who in [("a member by his first group", (60100, 60123)), ("a member by another of his groups", (60100, 60100, [60123])), ("the server's user", (65534, 65534))]:
             done = by(*who)
             t.ok(done.returncode == 0 and len(done.stdout.splitlines()) == 1, f"served: {title}", done.returncode, done.stderr)
