@@ -23,7 +23,7 @@
 #include "log/format.h"
 #include "log/line.h"
 
-enum { WORDS_ROOM = 1000, IDS_MAX = 1000000, PATH_ROOM = 4096, LINE_ROOM = 64 * 1024, FORMS_MAX = 3, FORMS_ARENA = 16 * 1024 };
+enum { WORDS_ROOM = 1000, IDS_MAX = 1000000, PATH_ROOM = 4096, LINE_ROOM = 64 * 1024, FORMS_MAX = 3, FORMS_ARENA = 16 * 1024, ERASE_LEAST = 3 };
 #define SPOOL "/var/spool/hikyaku"
 
 /* A domain stands in mail, and so in the log, by its A-labels or its U-labels. */
@@ -293,12 +293,22 @@ static bool read_times(struct find *f)
 
 /* ---- the command ---- */
 
+/* The address, as other commands print it too; nothing: of a variable that is not set, or "@". */
+static struct hk_slice sought_by(const struct find *f)
+{
+	struct hk_slice address = without_dot(cli_address(f->erase ? f->erase : f->address));
+
+	return hk_slice_eq(address, HK_S("@")) ? (struct hk_slice){0} : address;
+}
+
 static bool is_sensible(struct find *f, const struct flag_words *words)
 {
 	size_t i;
 	uint64_t id;
 
-	if (f->erase ? f->address || f->since || f->until || f->json || words->n || strlen(f->erase) < 3
+	if ((f->erase || f->address) && sought_by(f).n < (f->erase ? ERASE_LEAST : 1))
+		return false;
+	if (f->erase ? f->address || f->since || f->until || f->json || words->n
 	             : (f->address != NULL) + (words->n > 0) > 1 || !(f->address || words->n || f->since || f->until))
 		return false;
 	for (i = 0; i < words->n; i++) {
@@ -356,7 +366,6 @@ static void add_forms(struct find *f, struct hk_slice address)
 	struct hk_slice domain, alabel, ulabel;
 	enum hk_status status;
 
-	address = without_dot(address);
 	domain = hk_slice_from(address, hk_slice_rfind(address, '@') + 1);
 	add_form(f, address);
 	status = hk_names_alabel(&f->arena, domain, &alabel);
@@ -371,11 +380,10 @@ static void add_forms(struct find *f, struct hk_slice address)
 
 static enum hk_status look_for(struct find *f, const char *dir)
 {
-	const char *address = f->erase ? f->erase : f->address;
 	enum hk_status status = HK_OK;
 
-	if (address) {
-		add_forms(f, hk_slice_str(address));
+	if (f->erase || f->address) {
+		add_forms(f, sought_by(f));
 		status = hk_evidence_store_events(hk_disk_kernel(), dir, gather, f);
 	}
 	if (status == HK_OK && f->no_memory)

@@ -182,6 +182,8 @@ static bool is_sensible(const struct queue *q, enum hk_queue_verb verb, const st
 
 	if (q->domain && !*q->domain) /* of a variable that is not set: it means no mail, not all of it */
 		return false;
+	if (verb == HK_QUEUE_HOPS) /* of shape */
+		return !given;
 	if (verb == HK_QUEUE_LIST)
 		return words->n == 1 && !q->all;
 	if (verb == HK_QUEUE_SHOW)
@@ -201,7 +203,7 @@ static enum cli_exit run(struct queue *q, const struct flag_words *words)
 		r.verb = HK_QUEUE_SHOW;
 		is_known = true;
 	}
-	if (!is_known || !is_sensible(q, is_shape ? HK_QUEUE_LIST : r.verb, words)) {
+	if (!is_known || !is_sensible(q, is_shape ? HK_QUEUE_HOPS : r.verb, words)) {
 		cli_complain("this is not what queue takes; see hikyaku queue --help", q->action);
 		return CLI_USAGE;
 	}

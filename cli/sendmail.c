@@ -57,6 +57,20 @@ static struct hk_slice without_brackets(struct hk_slice a)
 	return a;
 }
 
+/* In any case of the domain. */
+static bool is_known(const struct sendmail *s, struct hk_slice address)
+{
+	size_t local = hk_slice_rfind(address, '@'), i;
+
+	for (i = 0; i < s->n_rcpt; i++) {
+		struct hk_slice other = hk_slice_str(s->rcpt[i]);
+
+		if (hk_slice_eq_nocase(other, address) && memcmp(other.p, address.p, local) == 0)
+			return true;
+	}
+	return false;
+}
+
 int sendmail_add_rcpt(struct sendmail *s, struct hk_slice address)
 {
 	bool is_local = hk_slice_rfind(address, '@') == address.n;
@@ -72,7 +86,8 @@ int sendmail_add_rcpt(struct sendmail *s, struct hk_slice address)
 		sendmail_complain(s, "no address", hk_log_quote(address).text);
 		return EX_DATAERR;
 	}
-	s->rcpt[s->n_rcpt++] = (const char *)copy.p;
+	if (!is_known(s, copy))
+		s->rcpt[s->n_rcpt++] = (const char *)copy.p;
 	return EX_OK;
 }
 
@@ -427,6 +442,10 @@ static int run(struct sendmail *s, char **argv)
 	code = take_words(s, argv);
 	if (code != EX_OK)
 		return code;
+	if ((s->mode != 'm' || s->flush) && (s->n_rcpt || s->takes_header)) {
+		sendmail_complain(s, "recipients, and -t, are for a message, which this does not deliver", NULL);
+		return EX_USAGE;
+	}
 	if (s->mode == 'p')
 		return list(s);
 	if (s->mode == 'i')

@@ -42,7 +42,7 @@ bool sendmail_is_name(const char *name);
 int sendmail_read(struct sendmail *);
 int sendmail_submit(struct sendmail *);
 int sendmail_speak(struct sendmail *); /* -bs */
-/* sendmail_add_rcpt(s, address): copies; a name alone is one of this host. */
+/* sendmail_add_rcpt(s, address): copies; a name alone is one of this host; one that is there already is no second one. */
 int sendmail_add_rcpt(struct sendmail *, struct hk_slice address);
 /* sendmail_add_list(s, text, where): those of a list as in a field of the header; where: for the complaint. */
 int sendmail_add_list(struct sendmail *, struct hk_slice text, const char *where);

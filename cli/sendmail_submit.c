@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/world.h"
@@ -165,8 +166,9 @@ int sendmail_speak(struct sendmail *s)
 		if (p[1].revents && !pump(wire.fd, STDOUT_FILENO))
 			break;
 		if (p[0].revents && !pump(STDIN_FILENO, wire.fd)) {
-			/* it says QUIT no more; the server's last words still go out */
+			/* it says QUIT no more, or ended within a message, which is none then; the server's last words still go out */
 			(void)write_all(wire.fd, (const uint8_t *)"QUIT\r\n", 6);
+			(void)shutdown(wire.fd, SHUT_WR);
 			p[0].fd = -1;
 		}
 	}

@@ -61,7 +61,7 @@ static void mislead(struct hk_queue_call *call)
 	}
 }
 
-static struct hk_queue_call *think(struct desk *d, struct hk_queue_call *call)
+static void think(struct desk *d, struct hk_queue_call *call)
 {
 	struct hk_order order;
 
@@ -70,9 +70,9 @@ static struct hk_queue_call *think(struct desk *d, struct hk_queue_call *call)
 	while (next_order(&d->rig, &order) && order.type == HK_ORDER_DELIVER)
 		hk_job_free(order.job);
 	assert_int_equal(order.type, HK_ORDER_CALLED);
-	if (order.call->verb == HK_QUEUE_SHOW && d->asked++ < d->wrong)
-		mislead(order.call);
-	return order.call;
+	assert_ptr_equal(order.call, call);
+	if (call->verb == HK_QUEUE_SHOW && d->asked++ < d->wrong)
+		mislead(call);
 }
 
 /* All that the client reads, ended by a zero. */
@@ -93,7 +93,7 @@ static void serve(struct desk *d, char *room, size_t most)
 			struct hk_call_post *asked = (struct hk_call_post *)post;
 
 			next = post->next;
-			asked->call = think(d, asked->call);
+			think(d, asked->call); /* which stays the post's: the other thread looks at it */
 			asked->post.type = HK_POST_CALLED;
 			hk_mailbox_post(asked->back, &asked->post);
 		}

@@ -150,10 +150,13 @@ def a_domain_is_found_by_any_of_its_names(t):
             for address in ("u@bü.test", "U@BÜ.test", "u@xn--b-eha.test", "u@XN--B-EHA.test.", "@bü.test", "@xn--b-eha.test."):
                 out = find(d, "--address", address)[1]
                 t.ok([id in out for id in ids] == [True, True, False], address, out)
-            for address in ("u@b.test", "u@B.test.", "@b.test."):
+            for address in ("u@b.test", "u@B.test.", "@b.test.", "<u@b.test>"):
                 out = find(d, "--address", address)[1]
                 t.ok([id in out for id in ids] == [False, False, True] and (not refused or refused[1] in out), address, out, refused)
-            t.equal(find(d, "--erase", "u@BÜ.test.")[0], 0, "erased by one of its names")
+            for option in ("--address", "--erase"):
+                for nothing in ("", "<>", "@", "<@>", "."):
+                    t.ok(find(d, option, nothing)[0] == 2, f"exit status 2: {option} '{nothing}', of a variable that is not set")
+            t.equal(find(d, "--erase", "<u@BÜ.test.>")[0], 0, "erased by one of its names")
             t.equal([find(d, id)[0] for id in ids], [1, 1, 0], "it is erased by all")
 
 

@@ -205,7 +205,7 @@ def errors_are_told(t):
                 t.ok(status == 1 and "not all of these" in err, f"exit status 1: {title}", status, err)
             for title, arguments in [("no action", []), ("an unknown one", ["flush"]), ("delete of nothing", ["delete"]), ("all and a domain", ["delete", "--all", "--domain", "b.test"]),
                                      ("ids and all", ["hold", id, "--all"]), ("an id that is none", ["hold", "x"]), ("show without ids", ["show"]), ("list of an id", ["list", id]),
-                                     ("list of an empty domain", ["list", "--domain", ""]), ("delete of one", ["delete", "--domain", ""])]:
+                                     ("list of an empty domain", ["list", "--domain", ""]), ("the shape of one domain", ["shape", "--domain", "b.test"]), ("delete of one", ["delete", "--domain", ""])]:
                 status, _, err = queue(root, *arguments)
                 t.ok(status == 2 and err, f"exit status 2: {title}", status, err)
             t.equal(len(queue(root, "list")[1]), 1, "and nothing was changed by them")

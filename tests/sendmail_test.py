@@ -83,7 +83,7 @@ def what_cron_hands_over_is_sent(t):
     """MAILTO with commas is one word; a progress bar has CR without LF; some output has NUL, or no empty line in a thousand."""
     with folder() as root, World(root) as w:
         for n, (word, expected) in enumerate([("x@b.test,y@c.test", ["x@b.test", "y@c.test"]), ("x@b.test, A B <y@c.test>", ["x@b.test", "y@c.test"]), ('"a,b"@b.test', ['"a,b"@b.test']),
-                                              ("root,x@b.test", [f"root@{HOST}", "x@b.test"]), ("root, A <root>, (x, y) \"a\\\"b, c\" <x@b.test>", [f"root@{HOST}", f"root@{HOST}", "x@b.test"]), ('"X, Y" <x@b.test>', ["x@b.test"])], 1):
+                                              ("root,x@b.test", [f"root@{HOST}", "x@b.test"]), ("root, A <root>, (x, y) \"a\\\"b, c\" <x@b.test>", [f"root@{HOST}", "x@b.test"]), ('"X, Y" <x@b.test>', ["x@b.test"])], 1):
             status, _, err = w.run("sendmail", "-i", "-FCronDaemon", "-B8BITMIME", "-oem", "-fu@a.test", word, given=b"Subject: cron\n\nx\n")
             t.equal((status, err, sorted(w.mail(n)[1])), (OK, "", expected), f"one word: {word}")
         for n, (given, expected) in enumerate([(b"\r10%\r20%\r\r\nd\0ne\n\r", b"\r\n\r\n 10% 20% \r\nd ne\r\n \r\n"), (b"\0\r", b"\r\n\r\n  \r\n")], n + 1):
@@ -122,6 +122,9 @@ def recipients_stand_in_the_header(t):
         w.run("sendmail", "-t", "-f", "u@a.test", given=b"To: root,\n hostmaster\nCc: Group: Name <web.master>, x@b.test;\n\nmdadm writes so\n")
         t.equal(sorted(w.mail(count + 4)[1]), [f"hostmaster@{HOST}", f"root@{HOST}", f"web.master@{HOST}", "x@b.test"], "a name alone is one of this host")
         count += 2
+        w.run("sendmail", "-t", "-f", "u@a.test", "x@b.test", given=b"To:\nCc: X <x@b.test>, y@b.test\nBcc: \t\n \nBcc: y@B.test\nSubject: t\n\nbody\n")
+        t.equal(sorted(w.mail(count + 3)[1]), ["x@b.test", "y@b.test"], "a field of nobody is one (RFC 5322 3.6.3), and who stands there twice gets one copy")
+        count += 1
         for title, given in [("a field that is no list", b"To: x@b.test, (\n\nx\n"), ("nobody", b"Subject: t\n\nx\n")]:
             status, _, err = w.run("sendmail", "-t", "-f", "u@a.test", given=given)
             t.ok(status == DATAERR and err, f"EX_DATAERR: {title}", status, err)
@@ -135,6 +138,10 @@ def exit_status_is_that_of_sysexits(t):
                                  ("a line end in an address", ["x@b.test\r\nRCPT TO:<y@b.test>"]), ("in the sender", ["-f", "u@a.test>\r\nDATA", "x@b.test"]), ("-q nonsense", ["-qX"])]:
             status, _, err = w.run("sendmail", *arguments, given=b"Subject: x\n\nx\n")
             t.ok(status == USAGE and err, f"EX_USAGE: {title}", status, err)
+        for name, arguments in [("mailq", []), ("sendmail", ["-bp"]), ("newaliases", []), ("sendmail", ["-bi"]), ("sendmail", ["-q"]), ("sendmail", ["-qRb.test"]), ("sendmail", ["-bs"])]:
+            for more in ("x@b.test", "-t"):
+                status, _, err = w.run(name, *arguments, more, given=b"To: x@b.test\n\nx\n")
+                t.ok(status == USAGE and err, f"EX_USAGE: {name} {' '.join(arguments)} delivers nothing, and is not asked to: {more}", status, err)
         status, _, err = w.run("sendmail", "x@b.test", given=b"x\n", server=f"{fresh_address()}:{PORT}")
         t.ok(status == TEMPFAIL and "reached" in err, "EX_TEMPFAIL: no server", status, err)
         status, _, err = w.run("sendmail", "-f", "u@a.test", "x@b.test", "not an address", given=b"Subject: x\n\nx\n")
@@ -195,6 +202,13 @@ def bs_is_the_caller_s_session(t):
         status, out, _ = w.run("sendmail", "-bs", given=b"EHLO a.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<x@b.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n")
         t.ok(status == OK and out.startswith("220 ") and "queued as" in out and "221 " in out, "-bs", out)
         t.equal(w.mail()[1], ["x@b.test"], "and the message goes")
+        begun = b"EHLO a.test\r\nMAIL FROM:<u@a.test>\r\nRCPT TO:<y@b.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n"
+        status, out, _ = w.run("sendmail", "-bs", given=begun + b".\r\n")
+        t.ok(status == OK and "queued as" in out and "221 " in out, "an input that ends without QUIT", out)
+        status, out, _ = w.run("sendmail", "-bs", given=begun)
+        t.ok(status == OK and "354 " in out and "queued as" not in out, "one that ends within a message ends the session, and sends nothing", out)
+        status, out, _ = w.run("sendmail", "-bs", given=b"HELO a.test\nQUIT\n")
+        t.ok(status == OK and "500 5.5.2" in out, "one without CR is told so, and ends too", out)
 
 
 CASES = [a_message_is_sent, what_cron_hands_over_is_sent, recipients_stand_in_the_header, exit_status_is_that_of_sysexits, parameters_of_dsn_go_along, mailq_shows_the_queue, bs_is_the_caller_s_session]
