@@ -89,13 +89,9 @@ static void store_result(
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
 	r->is_ours = why->is_ours;
-	hk_logf(d->env.log, HK_LOG_INFO,
-	    "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s delay=%llu",
-	    d->id_text,
-	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text,
-	    names[outcome], d->env.job->attempt, why->code,
-	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
-	    hk_log_value(hk_slice_str(why->text)).text,
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s delay=%llu", d->id_text,
+	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text, names[outcome], d->env.job->attempt, why->code,
+	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text, hk_log_value(hk_slice_str(why->text)).text,
 	    d->now.utc > d->mail.received ? (unsigned long long)(d->now.utc - d->mail.received) : 0ULL);
 }
 
@@ -205,9 +201,8 @@ static void note_tried(struct hk_delivery *d, const struct reason *why)
 
 static void will_not_do(struct hk_delivery *d, bool is_temporary, const struct reason *now)
 {
-	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s",
-	    d->id_text, hk_log_value(hk_slice_str(now->remote)).text, now->code, now->enhanced,
-	    hk_log_value(hk_slice_str(now->text)).text);
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s", d->id_text,
+	    hk_log_value(hk_slice_str(now->remote)).text, now->code, now->enhanced, hk_log_value(hk_slice_str(now->text)).text);
 	note_tried(d, now);
 	/* one host that may do later outweighs all that never will */
 	if (is_temporary || !d->may_try_again)
@@ -215,8 +210,7 @@ static void will_not_do(struct hk_delivery *d, bool is_temporary, const struct r
 	d->may_try_again |= is_temporary;
 }
 
-void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced,
-    const char *format, ...)
+void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...)
 {
 	char text[HK_RESULT_TEXT_MAX];
 	struct reason now;
