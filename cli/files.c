@@ -22,14 +22,14 @@ void cli_complain(const char *text, const char *about)
 	struct hk_buf b;
 
 	hk_buf_init(&b, 4096);
-	hk_buf_addf(&b, "hikyaku: %s", text);
+	hk_buf_addf(&b, "%s: %s", program_invocation_short_name, text);
 	if (about) {
 		hk_buf_add_str(&b, ": ");
 		hk_quote_add(&b, hk_slice_str(about), ABOUT_SHOWN);
 	}
 	hk_buf_add_byte(&b, '\n');
 	if (complaints)
-		hk_buf_add(complaints, hk_slice_from(hk_buf_slice(&b), strlen("hikyaku: ")));
+		hk_buf_add(complaints, hk_slice_from(hk_buf_slice(&b), strlen(program_invocation_short_name) + 2));
 	else
 		fwrite(b.p, 1, b.n, stderr);
 	hk_buf_done(&b);

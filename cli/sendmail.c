@@ -277,7 +277,7 @@ static const struct letter {
     {'O', NEXT, set_option}, {'o', NEXT, set_short}, {'I', ALONE, set_aliases}, {'j', ALONE, set_json},
     {'B', NEXT, nothing}, {'G', ALONE, nothing}, {'U', ALONE, nothing}, {'v', ALONE, nothing}, {'n', ALONE, nothing},
     {'m', ALONE, nothing}, {'h', NEXT, nothing}, {'A', NEXT, nothing}, {'L', NEXT, nothing}, {'p', NEXT, nothing},
-    {'X', NEXT, nothing}, {'x', ALONE, nothing}, {'C', NEXT, nothing},
+    {'X', NEXT, nothing}, {'x', ALONE, nothing}, {'C', NEXT, nothing}, {'c', ALONE, nothing}, {'e', NEXT, nothing},
 };
 
 static const struct letter *find(char letter)
