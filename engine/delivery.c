@@ -88,13 +88,10 @@ static void store_result(
 	memcpy(r->enhanced, why->enhanced, sizeof r->enhanced);
 	memcpy(r->text, why->text, sizeof r->text);
 	memcpy(r->remote, why->remote, sizeof r->remote);
-	hk_logf(d->env.log, HK_LOG_INFO,
-	    "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s delay=%llu",
-	    d->id_text,
-	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text,
-	    names[outcome], d->env.job->attempt, why->code,
-	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text,
-	    hk_log_value(hk_slice_str(why->text)).text,
+	r->is_ours = why->is_ours;
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=delivery rcpt=%s outcome=%s attempt=%u code=%u status=%s remote=%s text=%s delay=%llu", d->id_text,
+	    hk_log_value(r->rcpt < d->mail.n_rcpt ? d->mail.rcpt[r->rcpt].address : HK_S("?")).text, names[outcome], d->env.job->attempt, why->code,
+	    why->enhanced[0] ? why->enhanced : "none", hk_log_value(hk_slice_str(why->remote)).text, hk_log_value(hk_slice_str(why->text)).text,
 	    d->now.utc > d->mail.received ? (unsigned long long)(d->now.utc - d->mail.received) : 0ULL);
 }
 
@@ -174,6 +171,7 @@ void delivery_settle_all(struct hk_delivery *d, enum hk_rcpt_outcome outcome, un
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	reason_set(&why, code, enhanced, d->remote, hk_slice_str(text));
+	why.is_ours = true;
 	for (i = 0; i < d->n_targets; i++)
 		delivery_settle(d, i, outcome, &why);
 	delivery_over(d);
@@ -201,8 +199,18 @@ static void note_tried(struct hk_delivery *d, const struct reason *why)
 	}
 }
 
-void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced,
-    const char *format, ...)
+static void will_not_do(struct hk_delivery *d, bool is_temporary, const struct reason *now)
+{
+	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s", d->id_text,
+	    hk_log_value(hk_slice_str(now->remote)).text, now->code, now->enhanced, hk_log_value(hk_slice_str(now->text)).text);
+	note_tried(d, now);
+	/* one host that may do later outweighs all that never will */
+	if (is_temporary || !d->may_try_again)
+		d->last = *now;
+	d->may_try_again |= is_temporary;
+}
+
+void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced, const char *format, ...)
 {
 	char text[HK_RESULT_TEXT_MAX];
 	struct reason now;
@@ -211,15 +219,19 @@ void delivery_trouble(struct hk_delivery *d, bool is_temporary, unsigned code, c
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	hk_logf(d->env.log, HK_LOG_INFO, "qid=%s ev=trouble remote=%s code=%u status=%s text=%s",
-	    d->id_text, hk_log_value(hk_slice_str(d->remote)).text, code, enhanced,
-	    hk_log_value(hk_slice_str(text)).text);
 	reason_set(&now, code, enhanced, d->remote, hk_slice_str(text));
-	note_tried(d, &now);
-	/* one host that may do later outweighs all that never will */
-	if (is_temporary || !d->may_try_again)
-		d->last = now;
-	d->may_try_again |= is_temporary;
+	now.is_ours = true;
+	will_not_do(d, is_temporary, &now);
+}
+
+void delivery_refused(
+    struct hk_delivery *d, bool is_temporary, unsigned code, const char *enhanced, const struct hk_smtp_reply *reply)
+{
+	struct reason now;
+
+	reason_set(&now, code, enhanced, d->remote, reply->text);
+	now.is_ours = reply->own;
+	will_not_do(d, is_temporary, &now);
 }
 
 void delivery_wait(struct hk_delivery *d, enum step step, uint64_t ms)

@@ -104,6 +104,7 @@ struct reason {
 	char enhanced[12];
 	char text[HK_RESULT_TEXT_MAX];
 	char remote[300];
+	bool is_ours; /* as in hk_rcpt_result */
 };
 
 /* The present transaction at a hop with CHECKPOINT (RFC 1845). */
@@ -214,8 +215,9 @@ void reason_set(
 /* delivery_lacks_memory(d): what was found out so far is not whole: a host or a policy may be missing, and who goes by the rest
  * bounces mail or sends it in clear. All is settled then, for another time. */
 bool delivery_lacks_memory(struct hk_delivery *);
-/* delivery_trouble(d, is_temporary, code, enhanced, format, ...): this host, or this address, will
- * not do. */
+/* This host, or this address, will not do. delivery_refused(d, is_temporary, code, enhanced, reply): by a reply, whose words it has, or
+ * what the client made of having none; delivery_trouble: for a reason of ours. */
+void delivery_refused(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced, const struct hk_smtp_reply *);
 void delivery_trouble(struct hk_delivery *, bool is_temporary, unsigned code, const char *enhanced,
     const char *format, ...) HK_PRINTF(5, 6);
 

@@ -67,6 +67,7 @@ bool resume_lost(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	r->is_open = r->n > 0;
 	r->is_complete = r->is_complete || e->stage == HK_SMTPC_DOT;
 	reason_set(&r->why, e->reply.code, e->reply.enhanced, d->remote, e->reply.text);
+	r->why.is_ours = true;
 	return r->is_open;
 }
 

@@ -144,6 +144,7 @@ static void settle_by(struct hk_delivery *d, size_t target, const struct hk_smtp
 
 	d->has_talked = true;
 	reason_set(&why, e->reply.code, e->reply.enhanced, d->remote, e->reply.text);
+	why.is_ours = e->reply.own;
 	delivery_settle(d, target, outcome_of(e), &why);
 }
 
@@ -190,11 +191,9 @@ static void closed(struct hk_delivery *d, const struct hk_smtpc_event *e)
 	if (delivery_is_settled(d))
 		; /* nothing hangs on it any more */
 	else if (code == 521 || code == 556)
-		delivery_trouble(d, false, code,
-		    e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", "%.*s", HK_FMT(text));
+		delivery_refused(d, false, code, e->reply.enhanced[0] == '5' ? e->reply.enhanced : "5.3.2", &e->reply);
 	else if (code < 500)
-		delivery_trouble(d, true, code,
-		    e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", "%.*s", HK_FMT(text));
+		delivery_refused(d, true, code, e->reply.enhanced[0] == '4' ? e->reply.enhanced : "4.4.2", &e->reply);
 	else
 		delivery_trouble(d, true, 451, "4.3.0", "%u %.*s", code, HK_FMT(text));
 	leave(d);

@@ -122,7 +122,7 @@ static void add_header(const struct dsn *d, struct hk_buf *out)
 static void add_reply(const struct hk_rcpt_result *r, struct hk_buf *out)
 {
 	if (r->remote[0])
-		hk_buf_addf(out, "    %s said: ", hk_log_quote(hk_slice_str(r->remote)).text);
+		hk_buf_addf(out, "    %s%s: ", hk_log_quote(hk_slice_str(r->remote)).text, r->is_ours ? "" : " said");
 	else
 		hk_buf_add_str(out, "    ");
 	hk_buf_addf(out, "%u %s %s\r\n", r->code, dsn_status_of(r), hk_log_quote(hk_slice_str(r->text)).text);
@@ -162,7 +162,7 @@ static void add_text(const struct dsn *d, struct hk_buf *out)
 
 		if (i == 0 || action != dsn_action_of(&d->result[i - 1]))
 			hk_buf_addf(out, "\r\n%s%s\r\n\r\n", sentences[action],
-			    i == 0 ? " The header of your message is\r\nattached." : "");
+			    i ? "" : d->is_full ? " Your message is attached." : " The header of your message is\r\nattached.");
 		hk_buf_add_str(out, "  <");
 		dsn_text_address_add(d, dsn_address(d, i), out);
 		hk_buf_add_str(out, ">\r\n");

@@ -26,7 +26,7 @@ struct dsn {
 	/* Addresses and fields stand in it as UTF-8: the way back must have SMTPUTF8 all the same, since the sender's own
 	 * address needs it. Otherwise all is in 7-bit forms (RFC 6533 3, 4.5). */
 	bool is_global;
-	bool is_8bit;     /* of what is returned */
+	bool is_8bit, is_full; /* of what is returned */
 	struct hk_buf returned; /* the part behind its delimiter: its header fields, an empty line, content */
 };
 
@@ -41,7 +41,7 @@ const char *dsn_status_of(const struct hk_rcpt_result *);
 void dsn_text_address_add(const struct dsn *, struct hk_slice address, struct hk_buf *out);
 /* dsn_status_add(d, out): the fields of the second part. */
 void dsn_status_add(const struct dsn *, struct hk_buf *out);
-/* dsn_return_make(d): fills returned and is_8bit. */
+/* dsn_return_make(d): fills returned, is_8bit and is_full. */
 enum hk_status dsn_return_make(struct dsn *) HK_MUSTCHECK;
 
 #endif

@@ -42,7 +42,7 @@ static void add_base64(struct hk_buf *out, struct hk_slice s)
 
 enum hk_status dsn_return_make(struct dsn *d)
 {
-	bool is_full = returns_all(d), is_utf8 = d->mail->params.smtputf8, is_wide;
+	bool is_full = d->is_full = returns_all(d), is_utf8 = d->mail->params.smtputf8, is_wide;
 	struct hk_slice header = some_of_header(d->mail);
 	struct hk_buf content;
 

@@ -101,11 +101,12 @@ static void add_recipient(const struct dsn *d, size_t i, struct hk_buf *out)
 		/* RFC 3464 2.3.5: the name alone */
 		hk_buf_add_str(out, "Remote-MTA: dns; ");
 		hk_buf_add_str(out, hk_log_quote(hk_slice_sub(remote, 0, hk_slice_find(remote, '['))).text);
-		hk_buf_addf(out, "\r\nDiagnostic-Code: smtp; %u", r->code);
+		/* 2.3.6, RFC 3461 9.2: smtp is for what was replied */
+		hk_buf_addf(out, "\r\nDiagnostic-Code: %s; %u", r->is_ours ? "x-hikyaku" : "smtp", r->code);
 		if (r->enhanced[0])
 			hk_buf_addf(out, " %s", r->enhanced);
-		/* folded: a reply can be longer than a line should be (RFC 5322 2.1.1) */
-		hk_buf_addf(out, "\r\n %s\r\n", r->text[0] ? hk_log_quote(hk_slice_str(r->text)).text : "(no text)");
+		/* folded: a reply can be longer than a line should be (RFC 5322 2.1.1), but no line is blank (3.2.2) */
+		hk_buf_addf(out, "\r\n %s\r\n", hk_slice_trim(hk_slice_str(r->text)).n ? hk_log_quote(hk_slice_str(r->text)).text : "(no text)");
 	}
 	if (dsn_action_of(r) == DSN_DELAYED)
 		add_date(d, "Will-Retry-Until", d->mail->received + lifetime_of(d, dsn_address(d, i)), out);

@@ -243,6 +243,41 @@ static void no_line_of_a_report_is_longer_than_998_octets(void **state)
 	hk_conf_free(c);
 }
 
+/* RFC 3464 2.3.6, RFC 3461 9.2: a code of type smtp is what a host replied. */
+static void no_host_is_said_to_have_said_what_is_ours(void **state)
+{
+	static const struct {
+		bool is_ours;
+		const char *text, *people, *programs;
+	} rows[] = {
+	    {false, "No", "\r\n    h.test[10.0.0.1] said: 451 4.4.1 No\r\n", "\r\nDiagnostic-Code: smtp; 451 4.4.1\r\n No\r\n"},
+	    {true, "Refused", "\r\n    h.test[10.0.0.1]: 451 4.4.1 Refused\r\n", "\r\nRemote-MTA: dns; h.test\r\nDiagnostic-Code: x-hikyaku; 451 4.4.1\r\n Refused\r\n"},
+	    /* RFC 5322 3.2.2: no line of a field is blank */
+	    {false, "  ", " said: 451 4.4.1   \r\n", "\r\nDiagnostic-Code: smtp; 451 4.4.1\r\n (no text)\r\n"},
+	};
+	struct hk_mail_rcpt rcpt[] = {{HK_S("a@c.test"), 0}};
+	struct hk_conf *c = conf();
+	struct parts p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		struct hk_rcpt_result r = {.outcome = HK_RCPT_FAILED, .code = 451, .enhanced = "4.4.1", .remote = "h.test[10.0.0.1]", .is_ours = rows[i].is_ours};
+		struct hk_mail mail = failed_mail(rcpt, 1), *m = NULL;
+
+		snprintf(r.text, sizeof r.text, "%s", rows[i].text);
+		mail.params.ret = i ? HK_RET_FULL : HK_RET_HDRS;
+		assert_int_equal(hk_dsn_make(c, &mail, &r, 1, &now, 0x3EE173C0ADCAB2, &m), HK_OK);
+		parse(m, &p);
+		assert_says(content(p.part[0]), i ? " Your message is attached.\r\n" : " The header of your message is\r\nattached.\r\n");
+		assert_says(content(p.part[0]), rows[i].people);
+		assert_says(p.part[1], rows[i].programs);
+		hk_arena_done(&p.arena);
+		hk_mail_free(m);
+	}
+	hk_conf_free(c);
+}
+
 static void an_address_with_a_backslash_stays_that_address(void **state)
 {
 	struct hk_mail_rcpt rcpt[] = {{HK_S("\"a\\\"b\"@c.test"), 0}};
@@ -315,6 +350,7 @@ int main(void)
 	    cmocka_unit_test(no_bounce_is_made_for_a_bounce_or_for_a_forged_sender),
 	    cmocka_unit_test(hostile_text_cannot_change_the_structure),
 	    cmocka_unit_test(no_line_of_a_report_is_longer_than_998_octets),
+	    cmocka_unit_test(no_host_is_said_to_have_said_what_is_ours),
 	    cmocka_unit_test(an_address_with_a_backslash_stays_that_address),
 	    cmocka_unit_test(a_bounce_for_ten_thousand_recipients_stays_an_inline_one),
 	};

@@ -267,7 +267,7 @@ static void reason_add(struct hk_json_writer *w, const struct hk_queue_reason *r
 		return;
 	hk_buf_init(&text, 2048);
 	if (r->remote.n)
-		hk_buf_addf(&text, "host %.*s said: ", HK_FMT(r->remote));
+		hk_buf_addf(&text, "host %.*s%s: ", HK_FMT(r->remote), r->is_ours ? "" : " said");
 	if (r->code)
 		hk_buf_addf(&text, "%u %s%s", r->code, r->enhanced, r->enhanced[0] ? " " : "");
 	hk_buf_add(&text, r->text);

@@ -220,6 +220,11 @@ static void a_message_is_told_in_the_words_of_postqueue(void **state)
 	assert_true(!l.is_end && l.entry.n_rcpt == 2 && l.entry.size == 16 && l.entry.attempts == 2 && l.entry.expires == 1790003600);
 	assert_true(hk_slice_eq(l.entry.rcpt[1].state, HK_S("delivered")) && l.entry.rcpt[1].reason.n == 0);
 	assert_true(hk_slice_eq(l.entry.rcpt[0].reason, HK_S("host mx.b.test[192.0.2.1] said: 451 4.3.0 later \"x\"")));
+	waits[0].reason.is_ours = true; /* it was not reached */
+	hk_buf_reset(&b);
+	hk_operator_entry_format(&e, &mail, true, &b);
+	assert_int_equal(hk_operator_line_parse(&a, hk_slice_sub(hk_buf_slice(&b), 0, b.n - 1), &l), HK_OK);
+	assert_true(hk_slice_eq(l.entry.rcpt[0].reason, HK_S("host mx.b.test[192.0.2.1]: 451 4.3.0 later \"x\"")));
 	hk_arena_done(&a);
 	hk_buf_done(&b);
 }

@@ -32,7 +32,8 @@ struct hk_rcpt_result {
 	uint16_t code;            /* the reply's, or our own */
 	char enhanced[12];
 	char text[HK_RESULT_TEXT_MAX]; /* as it was said, its lines one behind the other: whoever prints it quotes it */
-	char remote[300];         /* "name[address]" of the host that said so; "" when none did; to be quoted as well */
+	char remote[300];         /* "name[address]" of the host that said so, or that it is about; "" when there is none; to be quoted as well */
+	bool is_ours;             /* remote said nothing of it: it was not reached, or what it said was no answer */
 	bool is_given_up;         /* by the owner: its time was over, or an operator said so */
 	struct hk_slice tried;    /* printable ASCII: a line for each host that was tried before; in memory of the job */
 };

@@ -163,6 +163,32 @@ static void a_route_has_times_of_its_own(void **state)
 }
 
 /* RFC 5321 4.5.4.1; S3-021: 4yz stays, whatever happens, until the time of its own route is over. */
+/* Ours takes the place of the host's status; what the host said is all there none the less, as its words and not as a reply. */
+static void what_expires_tells_the_last_reply_with_its_status(void **state)
+{
+	char report[8192] = "";
+	struct hk_job *job;
+	struct rig r;
+	unsigned i;
+
+	(void)state;
+	start(&r, CONF_DELAY);
+	assert_int_equal(put(&r, with_notify(make(&r, "s@a.test", "u@quick.test", 0), 0, HK_NOTIFY_FAILURE)), HK_OK);
+	for (i = 0; i < 130; i++) {
+		while (!counts(&r).failed && (job = next_job(&r))) {
+			snprintf(job->result[0].enhanced, sizeof job->result[0].enhanced, "4.2.0");
+			snprintf(job->result[0].remote, sizeof job->result[0].remote, "h.test[192.0.2.1]");
+			give_back(&r, job, HK_RCPT_PENDING);
+			hk_owner_step(r.owner, &r.now);
+		}
+		pass(&r, counts(&r).failed ? 0 : 60);
+	}
+	assert_int_equal(let_pass(&r, 1, report, sizeof report), 1);
+	assert_int_equal(count_of(hk_slice_str(report), "    h.test[192.0.2.1]: 450 4.4.7 delivery time expired; last: 4.2.0 said so\r\n"), 1);
+	assert_int_equal(count_of(hk_slice_str(report), "Diagnostic-Code: x-hikyaku; 450 4.4.7\r\n delivery time expired; last: 4.2.0 said so\r\n"), 1);
+	finish(&r);
+}
+
 static void recipients_of_one_message_end_at_the_times_of_their_routes(void **state)
 {
 	struct rig r;
@@ -292,6 +318,7 @@ int main(void)
 	    cmocka_unit_test(nobody_is_told_of_a_delay_who_did_not_want_to_be),
 	    cmocka_unit_test(one_report_has_all_that_are_late_and_none_that_was_delivered),
 	    cmocka_unit_test(a_route_has_times_of_its_own),
+	    cmocka_unit_test(what_expires_tells_the_last_reply_with_its_status),
 	    cmocka_unit_test(recipients_of_one_message_end_at_the_times_of_their_routes),
 	    cmocka_unit_test(a_failure_tells_what_became_of_each_host),
 	    cmocka_unit_test(mail_by_return_comes_back_at_its_time_also_over_a_restart),

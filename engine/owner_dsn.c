@@ -109,6 +109,7 @@ static struct hk_rcpt_result last_result(
 	if (!reason.code)
 		return ret;
 	ret.code = reason.code;
+	ret.is_ours = reason.is_ours;
 	snprintf(ret.enhanced, sizeof ret.enhanced, "%s", reason.enhanced);
 	snprintf(ret.text, sizeof ret.text, "%.*s", HK_FMT(reason.text));
 	snprintf(ret.remote, sizeof ret.remote, "%.*s", HK_FMT(reason.remote));

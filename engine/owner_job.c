@@ -112,7 +112,7 @@ static void say_given_up(
 	struct hk_queue_reason last;
 
 	hk_reason_get(o, reason, &last);
-	r->is_given_up = true;
+	r->is_given_up = r->is_ours = true;
 	r->code = last.code ? last.code : 451;
 	snprintf(r->enhanced, sizeof r->enhanced, "%s", ending->enhanced);
 	snprintf(r->text, sizeof r->text, "%s%s%.*s", ending->text, last.text.n ? "; last: " : "", HK_FMT(last.text));
@@ -260,6 +260,7 @@ static bool put_off(struct hk_owner *o, struct hk_group *group, size_t first)
 		r = say(o, m, &job, i);
 		if (!r)
 			return false;
+		r->is_ours = true;
 		r->code = why.code ? why.code : 451;
 		snprintf(r->enhanced, sizeof r->enhanced, "%s", why.code ? why.enhanced : "4.4.1");
 		snprintf(r->text, sizeof r->text, "not tried again so soon; last: %.*s", HK_FMT(why.text));

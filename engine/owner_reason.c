@@ -17,6 +17,7 @@ struct hk_reason {
 	uint32_t next;      /* of the same slot */
 	uint16_t code;
 	uint16_t n_text, n_remote;
+	bool is_ours;
 	char enhanced[12];
 	uint8_t words[];    /* text, remote */
 };
@@ -35,7 +36,7 @@ static uint64_t hash_of(const struct hk_owner *o, const struct hk_reason *r)
 
 static bool is_same(const struct hk_reason *a, const struct hk_reason *b)
 {
-	return a->hash == b->hash && a->code == b->code && a->n_text == b->n_text &&
+	return a->hash == b->hash && a->code == b->code && a->is_ours == b->is_ours && a->n_text == b->n_text &&
 	       a->n_remote == b->n_remote && memcmp(a->enhanced, b->enhanced, sizeof a->enhanced) == 0 &&
 	       memcmp(a->words, b->words, (size_t)a->n_text + a->n_remote) == 0;
 }
@@ -55,6 +56,7 @@ static struct hk_reason *reason_new(const struct hk_owner *o, const struct hk_rc
 	if (!r)
 		return NULL;
 	r->code = from->code;
+	r->is_ours = from->is_ours;
 	r->n_text = (uint16_t)n_text;
 	r->n_remote = (uint16_t)n_remote;
 	memcpy(r->enhanced, from->enhanced, sizeof r->enhanced);
@@ -181,6 +183,7 @@ void hk_reason_get(const struct hk_owner *o, uint32_t i, struct hk_queue_reason 
 	if (!r)
 		return;
 	ret->code = r->code;
+	ret->is_ours = r->is_ours;
 	memcpy(ret->enhanced, r->enhanced, sizeof ret->enhanced);
 	ret->text = hk_slice_of(r->words, r->n_text);
 	ret->remote = hk_slice_of(r->words + r->n_text, r->n_remote);

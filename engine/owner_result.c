@@ -37,11 +37,12 @@ void hk_owner_result(struct hk_owner *o, struct hk_job *job)
 
 static void expire(struct hk_rcpt_result *r)
 {
-	char last[HK_RESULT_TEXT_MAX];
+	char last[HK_RESULT_TEXT_MAX + 16];
 
-	snprintf(last, sizeof last, "%s", r->text);
+	/* with the status that the host gave, of which ours takes the place */
+	snprintf(last, sizeof last, "%s%s%s", r->text[0] ? r->enhanced : "", r->text[0] && r->enhanced[0] ? " " : "", r->text);
 	r->outcome = HK_RCPT_FAILED;
-	r->is_given_up = true;
+	r->is_given_up = r->is_ours = true;
 	/* RFC 3463 3.5: delivery time expired */
 	snprintf(r->enhanced, sizeof r->enhanced, "4.4.7");
 	snprintf(r->text, sizeof r->text, "delivery time expired%s%.*s", *last ? "; last: " : "",

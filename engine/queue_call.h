@@ -44,6 +44,7 @@ struct hk_queue_reason {
 	uint16_t code; /* 0: no attempt since the start */
 	char enhanced[12];
 	struct hk_slice text, remote; /* as in hk_rcpt_result, cut */
+	bool is_ours;
 };
 struct hk_queue_rcpt {
 	uint8_t outcome; /* enum hk_rcpt_outcome */

@@ -122,6 +122,20 @@ def what_is_held_stays_held_over_a_restart(t):
             t.equal([(r["queue_id"], r["queue_name"]) for r in rows], [(id, "hold")], "held as before")
 
 
+def what_no_host_said_is_none_s_words(t):
+    """Three that cannot be reached, that answer nothing of use, and that say it: only the last one said something."""
+    with folder() as root:
+        garbage = Sink(replies={"RCPT": b"651 what\r\n"})
+        later = Sink(replies=LATER)
+        routes = "".join(f"route {name}.test {{ via smtp {address}:{PORT}; }} " for name, address in (("away", fresh_address()), ("odd", garbage.address), ("b", later.address)))
+        with Daemon(root, RELAY, routes, retry="1h", operator_socket=root / "operator") as d:
+            for name in ("away", "odd", "b"):
+                send(d, rcpts=(f"x@{name}.test",))
+            said = {r["recipients"][0]["address"]: r["recipients"][0]["delay_reason"] for r in wait_tried(root, 3)}
+            t.ok(re.match(r"host \S+\]: 451 4\.4\.1 Connection failed", said["x@away.test"]) and re.match(r"host \S+\]: 421 4\.\d\.\d Malformed reply", said["x@odd.test"]) and
+                 re.match(r"host \S+\] said: 451 4\.2\.0 not", said["x@b.test"]), "what no host said is not put into its mouth", said)
+
+
 def what_a_host_said_is_quoted_once(t):
     """By whoever prints it: the log, the command, the report; as JSON it is what it was."""
     said = "no \x01 \\ \"ü\" \x1b"
@@ -307,7 +321,7 @@ def many_messages_come_in_pages(t):
         t.equal(queue(root, "list")[1], [], "nothing is left")
 
 
-CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_a_host_said_is_quoted_once,
+CASES = [what_waits_is_listed, an_operator_changes_what_waits, what_is_held_stays_held_over_a_restart, what_no_host_said_is_none_s_words, what_a_host_said_is_quoted_once,
          a_domain_by_its_u_labels_is_that_of_its_a_labels, what_is_under_way_is_not_stopped_and_that_is_said, errors_are_told, requests_are_bounded,
          clients_that_hang_hold_up_nobody, others_may_not, many_messages_come_in_pages]
 
