@@ -14,7 +14,7 @@
 #include "io/net.h"
 #include "load.h"
 
-enum { PENDING = 16 * 1024, LINE = 78, MESSAGE_MAX = 64 << 20 };
+enum { PENDING = 16 * 1024, LINE = 78, MESSAGE_MAX = 64 << 20, LOOK_MS = 500 };
 
 #define AT(member) offsetof(struct load_options, member)
 static const struct flag flags[] = {
@@ -26,6 +26,7 @@ static const struct flag flags[] = {
     {"--message", "FILE", "send this one, line ends CRLF, in place of one that is made up", FLAG_TEXT, AT(message), 0, 0},
     {"--recipients", "N", "of each message (default: 1)", FLAG_NUMBER, AT(recipients), 1, HK_SMTP_RCPTS_MAX},
     {"--rate", "N", "at most so many messages a second, in all", FLAG_NUMBER, AT(rate), 1, 1000000},
+    {"--timeout", "SECONDS", "give up a server that is silent for so long (default: 300)", FLAG_NUMBER, AT(timeout), 1, 86400},
     {"--from", "ADDRESS", "the sender (default: load@load.test)", FLAG_TEXT, AT(from), 0, 0},
     {"--rcpt", "ADDRESS", "the recipient; %n in it is a number (default: user%n@sink.test)", FLAG_TEXT, AT(rcpt), 0, 0},
     {"--helo", "NAME", "our name (default: load.test)", FLAG_TEXT, AT(helo), 0, 0},
@@ -45,6 +46,8 @@ struct runner {
 	struct hk_smtpc *smtpc;
 	struct hk_timer timer; /* --rate; and the wait before another try */
 	bool is_connecting, is_handshaking, wants_tls, is_sending, is_quitting, is_idle;
+	bool is_early;         /* its next message waits for its time */
+	uint64_t heard_ms;     /* when the server last sent anything, or took it */
 	uint64_t sent_here;    /* messages on this connection */
 	uint64_t began_us;     /* of the message */
 	uint64_t number;       /* of the message */
@@ -176,12 +179,13 @@ static void woken(void *user)
 
 static void disconnect(struct runner *r)
 {
+	hk_timers_set(&r->load->loop.timers, &r->timer, HK_TIMER_NEVER); /* what waits for its time begins on the next connection */
 	if (r->conn)
 		hk_conn_close(r->conn, false);
 	hk_smtpc_free(r->smtpc);
 	r->conn = NULL;
 	r->smtpc = NULL;
-	r->is_connecting = r->is_handshaking = r->is_sending = r->is_quitting = false;
+	r->is_connecting = r->is_handshaking = r->is_sending = r->is_quitting = r->is_early = false;
 	r->at = r->n = 0;
 }
 
@@ -193,16 +197,22 @@ static void runner_over(struct runner *r)
 	r->is_idle = true;
 }
 
+static void complain(struct load *l, const char *why)
+{
+	if (!*l->complaint)
+		snprintf(l->complaint, sizeof l->complaint, "%s", why);
+}
+
 /* What could not be connected is tried again a few times: a server that is just starting. */
-static void connect_failed(struct runner *r, int error)
+static void connect_failed(struct runner *r, const char *why)
 {
 	struct load *l = r->load;
 
 	disconnect(r);
+	l->lost++;
 	l->broken++;
 	if (l->broken > l->options.connections * 10 || !may_begin(l)) {
-		if (!l->complaint)
-			l->complaint = error ? strerror(error) : "the connection was lost";
+		complain(l, why);
 		l->is_stopping = true;
 		runner_over(r);
 		return;
@@ -224,13 +234,14 @@ static void dial(struct runner *r)
 	int fd;
 
 	if (hk_net_connect(&l->options.to, &any, &fd) != HK_OK) {
-		connect_failed(r, errno);
+		connect_failed(r, strerror(errno));
 		return;
 	}
+	r->heard_ms = l->loop.now.mono_ms;
 	r->smtpc = hk_smtpc_new(&options);
 	r->conn = hk_conn_new(&l->loop, fd, woken, r);
 	if (!r->smtpc || !r->conn) {
-		connect_failed(r, ENOMEM);
+		connect_failed(r, strerror(ENOMEM));
 		return;
 	}
 	r->sent_here = 0;
@@ -250,12 +261,35 @@ static void next_message(struct runner *r)
 		r->is_quitting = true;
 		hk_smtpc_quit(r->smtpc);
 	} else if (at > l->loop.now.mono_ms) {
+		r->is_early = true;
 		hk_timers_set(&l->loop.timers, &r->timer, at);
 	} else if (start_message(r) != HK_OK) {
 		load_count(l, 0, 0);
 		r->is_quitting = true;
 		hk_smtpc_quit(r->smtpc);
 	}
+}
+
+/* false: there is no connection, or another one. */
+static bool closed(struct runner *r, const struct hk_smtp_reply *reply)
+{
+	char why[sizeof r->load->complaint];
+
+	if (!r->is_quitting && r->sent_here == 0) {
+		if (reply->own)
+			snprintf(why, sizeof why, "%s", hk_log_quote(reply->text).text);
+		else
+			snprintf(why, sizeof why, "the server says %u %s", reply->code, hk_log_quote(reply->text).text);
+		connect_failed(r, why);
+		return false;
+	}
+	r->load->lost += !r->is_quitting;
+	disconnect(r);
+	if (may_begin(r->load))
+		dial(r);
+	else
+		runner_over(r);
+	return false;
 }
 
 /* false: the connection is gone. */
@@ -276,18 +310,11 @@ static bool on_event(struct runner *r, const struct hk_smtpc_event *e)
 		r->is_sending = false;
 		r->sent_here++;
 		load_count(r->load, e->reply.code, now_us() - r->began_us);
+		if (!e->reply.own)
+			r->load->broken = 0;
 		break;
 	case HK_SMTPC_CLOSED:
-		if (!r->is_quitting && r->sent_here == 0) {
-			connect_failed(r, 0);
-			return false;
-		}
-		disconnect(r);
-		if (may_begin(r->load))
-			dial(r);
-		else
-			runner_over(r);
-		return false;
+		return closed(r, &e->reply);
 	default:
 		break;
 	}
@@ -321,6 +348,7 @@ static enum hk_status write_out(struct runner *r)
 		if (status != HK_OK)
 			return status;
 		hk_smtpc_sent(r->smtpc, n);
+		r->heard_ms = r->load->loop.now.mono_ms;
 	}
 	return HK_OK;
 }
@@ -334,6 +362,7 @@ static enum hk_status read_in(struct runner *r)
 		status = hk_conn_read(r->conn, r->pending, sizeof r->pending, &r->n);
 		if (status != HK_OK)
 			return status;
+		r->heard_ms = r->load->loop.now.mono_ms;
 	}
 	r->at += hk_smtpc_feed(r->smtpc, hk_slice_of(r->pending + r->at, r->n - r->at));
 	return HK_OK;
@@ -360,6 +389,16 @@ static enum hk_status turn(struct runner *r)
 	return read_in(r);
 }
 
+/* The connection is over, by its end or by the clock: what that means is said by the client. */
+static void take_last(struct runner *r)
+{
+	struct hk_smtpc_event e = {.size = sizeof e};
+
+	while (r->smtpc && hk_smtpc_next(r->smtpc, &e) == HK_OK)
+		if (!on_event(r, &e))
+			break;
+}
+
 static void pump(struct runner *r)
 {
 	enum hk_status status;
@@ -368,7 +407,7 @@ static void pump(struct runner *r)
 	if (r->is_connecting) {
 		error = hk_net_connect_error(hk_conn_fd(r->conn));
 		if (error) {
-			connect_failed(r, error);
+			connect_failed(r, strerror(error));
 			return;
 		}
 		r->is_connecting = false;
@@ -380,13 +419,8 @@ static void pump(struct runner *r)
 	if (status == HK_AGAIN) {
 		hk_conn_wait(r->conn, true, hk_smtpc_out(r->smtpc).n > 0);
 	} else if (r->smtpc && !r->is_connecting) {
-		/* the peer closed, or broke: what that means is said by the client */
-		struct hk_smtpc_event e = {.size = sizeof e};
-
 		hk_smtpc_eof(r->smtpc);
-		while (r->smtpc && hk_smtpc_next(r->smtpc, &e) == HK_OK)
-			if (!on_event(r, &e))
-				break;
+		take_last(r);
 	}
 }
 
@@ -398,8 +432,35 @@ static void time_came(struct hk_timer *timer)
 		dial(r);
 		return;
 	}
+	r->is_early = false;
+	r->heard_ms = r->load->loop.now.mono_ms;
 	next_message(r);
 	pump(r);
+}
+
+/* Silence ends all: who waits for one reply for so long would wait for the next one, too. */
+static void look(struct hk_timer *timer)
+{
+	struct load *l = (struct load *)((char *)timer - offsetof(struct load, look));
+	char why[64];
+	size_t i;
+
+	hk_timers_set(&l->loop.timers, timer, l->loop.now.mono_ms + LOOK_MS);
+	for (i = 0; i < l->options.connections; i++) {
+		struct runner *r = &l->all[i];
+
+		if (!r->conn || r->is_early || r->heard_ms + l->options.timeout * 1000 > l->loop.now.mono_ms)
+			continue;
+		snprintf(why, sizeof why, "the server is silent for %u s", (unsigned)l->options.timeout);
+		complain(l, why);
+		l->is_stopping = true;
+		if (r->is_connecting) {
+			connect_failed(r, why);
+		} else {
+			hk_smtpc_timeout(r->smtpc);
+			take_last(r);
+		}
+	}
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -431,16 +492,19 @@ static void fill_text(struct load *l)
 
 static void run(struct load *l, struct runner *all)
 {
+	static const int numbers[] = {SIGINT, SIGTERM};
 	size_t i, n = (size_t)l->options.connections;
-	uv_signal_t stop;
 
-	uv_signal_init(&l->loop.uv, &stop);
-	stop.data = l;
-	uv_signal_start(&stop, on_signal, SIGINT);
+	for (i = 0; i < 2; i++) {
+		uv_signal_init(&l->loop.uv, &l->stop[i]);
+		l->stop[i].data = l;
+		uv_signal_start(&l->stop[i], on_signal, numbers[i]);
+	}
 	hk_loop_wake(&l->loop);
 	l->start_ms = l->loop.now.mono_ms;
 	l->start_us = now_us();
 	l->running = n;
+	hk_timers_set(&l->loop.timers, &l->look, l->start_ms + LOOK_MS);
 	for (i = 0; i < n; i++)
 		dial(&all[i]);
 	if (l->running)
@@ -451,7 +515,9 @@ static void run(struct load *l, struct runner *all)
 		hk_timers_leave(&l->loop.timers, &all[i].timer);
 		hk_buf_done(&all[i].head);
 	}
-	uv_close((uv_handle_t *)&stop, NULL);
+	hk_timers_leave(&l->loop.timers, &l->look);
+	for (i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&l->stop[i], NULL);
 }
 
 static bool prepare(struct load *l, struct runner *all)
@@ -459,6 +525,9 @@ static bool prepare(struct load *l, struct runner *all)
 	size_t i;
 
 	fill_text(l);
+	l->all = all;
+	if (hk_timers_join(&l->loop.timers, &l->look, look) != HK_OK)
+		return false;
 	if (l->options.tls && hk_tls_context_client((struct hk_slice){0}, &l->tls) != HK_OK)
 		return false;
 	for (i = 0; i < l->options.connections; i++) {
@@ -475,6 +544,7 @@ static enum cli_exit go(struct load *l)
 	struct runner *all = calloc((size_t)l->options.connections, sizeof *all);
 	enum cli_exit code = CLI_LATER;
 
+	hk_net_raise_files();
 	if (all && hk_loop_init(&l->loop) == HK_OK) {
 		if (prepare(l, all)) {
 			run(l, all);
@@ -499,6 +569,7 @@ enum cli_exit cli_load(char **argv)
 	    .messages = 1000,
 	    .octets = 4096,
 	    .recipients = 1,
+	    .timeout = 300,
 	    .from = "load@load.test",
 	    .rcpt = "user%n@sink.test",
 	    .helo = "load.test"};

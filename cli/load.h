@@ -14,7 +14,7 @@
 
 struct load_options {
 	struct hk_conf_socket to;
-	uint64_t connections, messages, per_connection, octets, recipients, rate;
+	uint64_t connections, messages, per_connection, octets, recipients, rate, timeout;
 	const char *from, *rcpt, *helo, *message;
 	bool tls, lmtp, no_pipelining, no_chunking, json, help;
 };
@@ -25,10 +25,14 @@ struct load {
 	struct load_options options;
 	struct hk_loop loop;
 	struct hk_tls_context *tls;
+	struct runner *all;
+	uv_signal_t stop[2];
+	struct hk_timer look;   /* for servers that fell silent */
 	bool is_stopping;
-	const char *complaint;  /* why it was given up */
+	char complaint[600];    /* why it was given up; "": it was not */
 	size_t running;         /* clients that are not over */
-	uint64_t begun, connections, broken;
+	uint64_t begun, connections, lost; /* lost: those that ended in a way that nobody had asked for */
+	uint64_t broken;        /* in a row, without a message between them */
 	uint64_t start_ms, start_us, end_us;
 	uint64_t accepted;
 	struct {

@@ -60,7 +60,7 @@ static void report_json(const struct load *l, double seconds, double rate, uint6
 	printf("{\"accepted\":%llu,\"not_accepted\":%llu,\"seconds\":%.3f,\"accepted_per_s\":%.1f,\"connections\":%llu,"
 	       "\"connections_lost\":%llu,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"replies\":{",
 	    (unsigned long long)l->accepted, (unsigned long long)others, seconds, rate, (unsigned long long)l->connections,
-	    (unsigned long long)l->broken, percentile(l, 50), percentile(l, 90), percentile(l, 99), percentile(l, 100));
+	    (unsigned long long)l->lost, percentile(l, 50), percentile(l, 90), percentile(l, 99), percentile(l, 100));
 	for (i = 0; i < LOAD_CODES && l->other[i].n; i++, comma = ",")
 		printf("%s\"%u\":%llu", comma, l->other[i].code, (unsigned long long)l->other[i].n);
 	puts("}}");
@@ -72,6 +72,8 @@ static void report_text(const struct load *l, double seconds, double rate)
 
 	printf("accepted      %llu\nseconds       %.3f\nper second    %.1f\nconnections   %llu\n", (unsigned long long)l->accepted,
 	    seconds, rate, (unsigned long long)l->connections);
+	if (l->lost)
+		printf("of them lost  %llu\n", (unsigned long long)l->lost);
 	if (l->n_latencies)
 		printf("latency ms    p50 %.2f  p90 %.2f  p99 %.2f  max %.2f\n", percentile(l, 50), percentile(l, 90),
 		    percentile(l, 99), percentile(l, 100));
@@ -96,7 +98,7 @@ enum cli_exit load_report(struct load *l)
 		report_json(l, seconds, rate, others);
 	else
 		report_text(l, seconds, rate);
-	if (l->complaint)
+	if (*l->complaint)
 		cli_complain(l->complaint, "--to");
 	if (l->accepted == l->options.messages)
 		return CLI_OK;

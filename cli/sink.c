@@ -433,6 +433,7 @@ static bool load_tls(struct sink *s)
 
 static bool open_sink(struct sink *s)
 {
+	hk_net_raise_files();
 	if (hk_net_listen(&s->options.listen, &s->fd) != HK_OK) {
 		cli_complain(strerror(errno), "--listen");
 		return false;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "io/control.h"
 #include "io/disk.h"
 #include "io/keys.h"
+#include "io/net.h"
 
 /* The records of all keys that the keys process takes. */
 #define BUNDLE_ARENA ((size_t)HK_KEYS_MAX * (HK_CONTROL_TEXT_MAX + 64))
@@ -211,17 +211,6 @@ static bool make_room(struct bundle *b)
 	return b->users && b->certificate && b->certificate_key && b->key && b->alg && b->has_alg && b->record;
 }
 
-/* A descriptor for each key of two configurations may be more than a shell's usual 1024. */
-static void raise_files(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		(void)!setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
-
 static enum hk_status open_pairs(struct bundle *b, size_t listener, struct hk_buf *why)
 {
 	const struct hk_conf_listener *l = &b->conf->listener[listener];
@@ -242,7 +231,7 @@ static enum hk_status open_files(struct bundle *b, struct hk_buf *why)
 	enum hk_status status = HK_OK;
 	size_t i;
 
-	raise_files();
+	hk_net_raise_files(); /* one for each key of two configurations may be more than a shell's usual 1024 */
 	for (i = 0; status == HK_OK && i < b->conf->n_listeners; i++) {
 		const struct hk_conf_listener *l = &b->conf->listener[i];
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "io/greylist_file.h"
 #include "io/history.h"
 #include "io/mta.h"
+#include "io/net.h"
 #include "io/operator.h"
 #include "io/owner_thread.h"
 
@@ -52,17 +52,11 @@ unsigned hk_mta_workers(const struct hk_conf *conf)
 /* As many descriptors as the system lets us have; the rest follows from it, unless the operator wants less. */
 static size_t sessions_max(const struct hk_conf *conf, unsigned workers)
 {
-	size_t most;
-	struct rlimit files = {.rlim_cur = 1024};
+	size_t files = hk_net_raise_files(), most;
 
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
-			getrlimit(RLIMIT_NOFILE, &files);
-	}
-	if (files.rlim_cur < FILES_SPARE * 2)
+	if (files < FILES_SPARE * 2)
 		return 16;
-	most = (size_t)(files.rlim_cur - FILES_SPARE - files.rlim_cur / FILES_SHARE) / workers + 1;
+	most = (files - FILES_SPARE - files / FILES_SHARE) / workers + 1;
 	return conf->sessions && conf->sessions / workers + (conf->sessions % workers > 0) < most
 	           ? conf->sessions / workers + (conf->sessions % workers > 0)
 	           : most;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -216,4 +217,16 @@ int hk_net_connect_error(int fd)
 	socklen_t n = sizeof error;
 
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : errno;
+}
+
+size_t hk_net_raise_files(void)
+{
+	struct rlimit files = {.rlim_cur = 1024};
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+			getrlimit(RLIMIT_NOFILE, &files);
+	}
+	return (size_t)files.rlim_cur;
 }

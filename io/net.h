@@ -35,6 +35,8 @@ void hk_net_remove_unix(const char *path, const struct hk_net_file *);
  * are short, IO. An IPv4-mapped address is given as IPv4; by a unix socket
  * the peer has none. */
 enum hk_status hk_net_accept(int listening, int *ret, struct hk_conf_socket *ret_peer) HK_MUSTCHECK;
+/* hk_net_raise_files(): from now on the process may have as many descriptors as its hard limit says; how many that are. */
+size_t hk_net_raise_files(void);
 /* hk_net_connect(to, source, ret): source family 0: the system's choice. OK: under way or done;
  * writable says which. */
 enum hk_status hk_net_connect(
