@@ -12,10 +12,15 @@
 
 enum { ARENA_MAX = 64 * 1024 * 1024, ADDRESS_MOST = 998 };
 
+static void complain_of(const struct sendmail *s, const char *text, struct hk_slice about)
+{
+	fprintf(stderr, "%s: %s: %s\n", s->name, hk_log_quote(about).text, text);
+}
+
 void sendmail_complain(const struct sendmail *s, const char *text, const char *about)
 {
 	if (about)
-		fprintf(stderr, "%s: %s: %s\n", s->name, hk_log_quote(hk_slice_str(about)).text, text);
+		complain_of(s, text, hk_slice_str(about));
 	else
 		fprintf(stderr, "%s: %s\n", s->name, text);
 }
@@ -83,7 +88,7 @@ int sendmail_add_rcpt(struct sendmail *s, struct hk_slice address)
 	if (hk_arena_fmt(&s->arena, &copy, is_local ? "%.*s@%s" : "%.*s", HK_FMT(address), s->host) != HK_OK)
 		return EX_OSERR;
 	if (!address.n || !is_sane(address) || !is_address(s, copy)) {
-		sendmail_complain(s, "no address", hk_log_quote(address).text);
+		complain_of(s, "no address", address);
 		return EX_DATAERR;
 	}
 	if (!is_known(s, copy))

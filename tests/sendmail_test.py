@@ -146,6 +146,7 @@ def exit_status_is_that_of_sysexits(t):
         t.ok(status == TEMPFAIL and "reached" in err, "EX_TEMPFAIL: no server", status, err)
         status, _, err = w.run("sendmail", "-f", "u@a.test", "x@b.test", "not an address", given=b"Subject: x\n\nx\n")
         t.ok(status == USAGE and "not an address" in err and not w.sink.messages, "what is no address sends nothing to anybody", status, err)
+        t.equal(w.run("sendmail", "x@b.test", "\\y", given=b"x\n")[2], "sendmail: \\\\y: no address\n", "which is said, quoted once")
         status, _, err = w.run("sendmail", "-f", "u@a.test", "x@b.test", "y" * 65 + "@b.test", given=b"Subject: x\n\nx\n")
         t.ok(status == USAGE and not w.sink.messages, "nor does one that is too long", status, err)
         status, _, err = w.run("sendmail", "--", "-x@b.test", given=b"Subject: x\n\nx\n")
