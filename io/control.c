@@ -43,7 +43,7 @@ enum hk_status hk_control_parse(struct hk_slice s, struct hk_control *ret)
 	m.socket.port = hk_cursor_u16(&c);
 	path = hk_cursor_block(&c);
 	m.text = hk_cursor_block(&c);
-	if (c.failed || c.rest.n || path.n > HK_CONF_UNIX_MAX || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 ||
+	if (c.failed || c.rest.n || path.n > HK_CONF_UNIX_MAX || hk_slice_find(path, 0) < path.n || m.text.n > HK_CONTROL_TEXT_MAX || type == 0 ||
 	    type >= HK_CONTROL_TYPES || alg > HK_SIGN_RSA_SHA1 ||
 	    (m.socket.ip.family != 0 && m.socket.ip.family != 4 && m.socket.ip.family != 6))
 		return HK_SYNTAX;

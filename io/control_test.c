@@ -80,6 +80,27 @@ static void a_message_cut_or_lengthened_is_refused(void **state)
 	hk_buf_done(&b);
 }
 
+/* It would be another path to whoever takes it as a string. */
+static void a_path_with_a_nul_is_refused(void **state)
+{
+	static const char path[] = "/run/a/socket";
+	struct hk_control got, m = {.type = HK_CONTROL_LISTEN, .fd = -1};
+	struct hk_buf b;
+	uint8_t *at;
+
+	(void)state;
+	memcpy(m.socket.path, path, sizeof path);
+	hk_buf_init(&b, HK_CONTROL_MAX);
+	hk_control_format(&m, &b);
+	assert_int_equal(hk_control_parse(hk_buf_slice(&b), &got), HK_OK);
+	assert_string_equal(got.socket.path, path);
+	at = memmem(b.p, b.n, path, strlen(path));
+	assert_non_null(at);
+	at[6] = 0;
+	assert_int_equal(hk_control_parse(hk_buf_slice(&b), &got), HK_SYNTAX);
+	hk_buf_done(&b);
+}
+
 static void a_text_longer_than_its_limit_is_cut_by_the_sender(void **state)
 {
 	uint8_t buffer[HK_CONTROL_MAX], text[HK_CONTROL_TEXT_MAX + 1];
@@ -121,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(a_message_comes_over_with_its_descriptor),
 	    CASE(a_message_cut_or_lengthened_is_refused),
+	    CASE(a_path_with_a_nul_is_refused),
 	    CASE(a_text_longer_than_its_limit_is_cut_by_the_sender),
 	    CASE(junk_and_a_closed_end_are_told_apart),
 	};

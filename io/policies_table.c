@@ -60,7 +60,7 @@ struct policy *policies_find(struct hk_policies *p, const char *domain)
 {
 	struct policy *e = *bucket_of(p, domain);
 
-	while (e && strcmp(e->domain, domain))
+	while (e && strcmp(e->domain, domain) != 0)
 		e = e->next;
 	if (e) {
 		leave_order(p, e);

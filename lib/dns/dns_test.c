@@ -51,7 +51,10 @@ static void u_labels_become_a_labels_by_punycode(void **state)
 	    {"\xf0\x9f\x98\x80.test", "xn--e28h.test"},
 	    {"a.\xe4\xbe.test", NULL},
 	    {"\xed\xa0\x80.test", NULL},
-	    {"xn--\xc3\xbc.test", NULL}, /* RFC 5891 4.2.3.1 */
+	    {"xn--\xc3\xbc.test", NULL}, /* RFC 5891 4.2.3.1: of the third and fourth character */
+	    {"\xe6\x97\xa5\xe6\x9c\xac--\xe8\xaa\x9e", NULL},
+	    {"\xc3\xa9--b", "xn----b-9la"},
+	    {"\xd9\xb4--\xd9\xb2", "xn-----szdf"},
 	};
 	struct hk_arena a;
 	struct hk_slice ret;

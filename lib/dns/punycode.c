@@ -116,10 +116,10 @@ static bool encode(struct label *l)
 	return true;
 }
 
-/* RFC 5891 4.2.3.1: what looks like an A-label, or another thing with a prefix, is no U-label. */
-static bool has_hyphens(struct hk_slice label)
+/* RFC 5891 4.2.3.1: what looks like an A-label, or another thing with a prefix, is no U-label. Characters count, not octets. */
+static bool has_hyphens(const struct label *l)
 {
-	return label.n > 3 && label.p[2] == '-' && label.p[3] == '-';
+	return l->n > 3 && l->point[2] == '-' && l->point[3] == '-';
 }
 
 enum hk_status hk_dns_name_to_ascii(struct hk_arena *a, struct hk_slice text, struct hk_slice *ret)
@@ -138,7 +138,7 @@ enum hk_status hk_dns_name_to_ascii(struct hk_arena *a, struct hk_slice text, st
 
 		if (hk_slice_is_ascii(part)) {
 			hk_buf_add(&out, part);
-		} else if (!has_hyphens(part) && read_points(part, &l) && encode(&l)) {
+		} else if (read_points(part, &l) && !has_hyphens(&l) && encode(&l)) {
 			hk_buf_add(&out, hk_slice_of(l.out, l.out_n));
 		} else {
 			hk_buf_done(&out);
