@@ -15,7 +15,7 @@ os.environ.setdefault("HIKYAKU_BUILD", str(HERE.parent / "build"))
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 from harness import BUILD, PORT, Daemon, Dns, Smtp, fresh_address, wait_until  # noqa: E402
-from rig import apart, field, load, say, waiting  # noqa: E402
+from rig import apart, field, load, say, waiting, within  # noqa: E402
 
 LISTENER = "listen in { address %(address)s:%(port)d; role relay; relay-from 127.0.0.0/8; reject-early-talkers off; }"
 # a server asks who a client is, and an answer that never comes would be measured
@@ -75,8 +75,8 @@ def measure(options, root):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench backlog", description=__doc__)
-    parser.add_argument("--messages", type=int, default=1000000, metavar="N", help="that wait (default: 1000000)")
-    parser.add_argument("--size", type=int, default=600, metavar="OCTETS", help="of each (default: 600)")
+    parser.add_argument("--messages", type=within(1, 100000000), default=1000000, metavar="N", help="that wait (default: 1000000)")
+    parser.add_argument("--size", type=within(256, 1 << 30), default=600, metavar="OCTETS", help="of each (default: 600)")
     parser.add_argument("--json", action="store_true", help="one object")
     options = parser.parse_args()
     row = apart(options, measure)

@@ -85,7 +85,10 @@ class Clients:
         for pipe in self.pipes:
             pipe.send(-(-n // len(self.pipes)))
         for pipe in self.pipes:
-            pipe.recv()
+            try:
+                pipe.recv()
+            except EOFError:
+                raise RuntimeError(f"{n} clients are not taken: the limit of descriptors is that of each server (--instances)") from None
 
     def close(self):
         for pipe in self.pipes:
@@ -159,6 +162,6 @@ def measure(options, root):
 
 if __name__ == "__main__":
     sys.exit(rig.main("idle", __doc__, measure, FIGURES, [
-        ("--connections", {"type": int, "default": 19000, "metavar": "N", "help": "so many plain ones at most (default: 19000)"}),
-        ("--tls", {"type": int, "default": 4000, "metavar": "N", "help": "and so many under TLS (default: 4000; each handshake takes its time)"}),
-        ("--instances", {"type": int, "default": 1, "metavar": "N", "help": "servers that share the port (default: 1)"})]))
+        ("--connections", {"type": rig.within(0, 1000000), "default": 19000, "metavar": "N", "help": "so many plain ones at most (default: 19000)"}),
+        ("--tls", {"type": rig.within(0, 100000), "default": 4000, "metavar": "N", "help": "and so many under TLS (default: 4000; each handshake takes its time)"}),
+        ("--instances", {"type": rig.within(1, 100), "default": 1, "metavar": "N", "help": "servers that share the port (default: 1)"})]))

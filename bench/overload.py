@@ -90,13 +90,13 @@ def measure_one(options, root, form):
 
 
 def measure(options, root):
-    return [row for form in options.forms.split(",") for row in measure_one(options, root, form)]
+    return [row for form in options.forms for row in measure_one(options, root, form)]
 
 
 if __name__ == "__main__":
     sys.exit(rig.main("overload", __doc__, measure, FIGURES, [
-        ("--times", {"type": float, "default": TIMES, "metavar": "N", "help": f"of what it can take (default: {TIMES})"}),
-        ("--forms", {"default": "checks,hands-on", "metavar": "A,B", "help": "checks: SPF, DKIM and DMARC of each message, as an MX does; hands-on: no checks"}),
-        ("--share", {"type": float, "default": SHARE, "metavar": "X", "help": f"of a processor, for the server (default: {SHARE})"}),
-        ("--seconds", {"type": int, "default": SECONDS, "metavar": "N", "help": f"of a run (default: {SECONDS}); the first does not count"}),
-        ("--rounds", {"type": int, "default": ROUNDS, "metavar": "N", "help": f"of each; the median counts (default: {ROUNDS})"})]))
+        ("--times", {"type": rig.within(0.1, 100, float), "default": TIMES, "metavar": "N", "help": f"of what it can take (default: {TIMES})"}),
+        ("--forms", {"type": rig.words(("checks", "hands-on")), "default": ["checks", "hands-on"], "metavar": "A,B", "help": "checks: SPF, DKIM and DMARC of each message, as an MX does; hands-on: no checks"}),
+        ("--share", {"type": rig.within(0.01, 100, float), "default": SHARE, "metavar": "X", "help": f"of a processor, for the server (default: {SHARE})"}),
+        ("--seconds", {"type": rig.within(2, 3600), "default": SECONDS, "metavar": "N", "help": f"of a run (default: {SECONDS}); the first does not count"}),
+        ("--rounds", {"type": rig.within(1, 99), "default": ROUNDS, "metavar": "N", "help": f"of each; the median counts (default: {ROUNDS})"})]))

@@ -34,7 +34,7 @@ from auth import machine, quiet  # noqa: E402
 from harness import Dns, enter_namespaces, fresh_address, make_certificate, prepare_namespaces, wait_until  # noqa: E402
 from harness import Sink as TestSink  # noqa: E402
 from relay_meter import Group, PeakMemory, acknowledge_at_once, busy, count_syncs, counter, library, syncs  # noqa: E402
-from rig import Sink, say  # noqa: E402
+from rig import Sink, say, within, words  # noqa: E402
 
 SIZES, CONNECTIONS = (1, 4, 64, 100), (1, 20, 200)
 PATIENCE = 40  # seconds for one run: what is not there by then is not waited for
@@ -47,24 +47,6 @@ FIGURES = ("accepted_per_s", "delivered_per_s", "cpu_per_1000", "syncs_per_messa
 def octets(text):
     """1 to 255: KiB; from 256 on: octets, as of `hikyaku load`."""
     return within(1, 1 << 30)(text) * (1024 if int(text) < 256 else 1)
-
-
-def within(least, most, kind=int):
-    def number(text):
-        value = kind(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not from {least} to {most}")
-        return value
-    return number
-
-
-def words(known):
-    def chosen(text):
-        unknown = [word for word in text.split(",") if word not in known]
-        if unknown:
-            raise argparse.ArgumentTypeError(f"there is no {unknown[0] or 'empty word'}; there are {', '.join(known)}")
-        return text.split(",")
-    return chosen
 
 
 def parse():

@@ -31,6 +31,27 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+# ---- what an option takes ----
+
+
+def within(least, most, kind=int):
+    def number(text):
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not from {least} to {most}")
+        return value
+    return number
+
+
+def words(known):
+    def chosen(text):
+        unknown = [word for word in text.split(",") if word not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"there is no {unknown[0] or 'empty word'}; there are {', '.join(known)}")
+        return text.split(",")
+    return chosen
+
+
 # ---- programs ----
 
 
@@ -170,7 +191,7 @@ def write_part(place, part, lines):
 
 
 def apart(options, measure):
-    """What measure(options, folder) gives, as root, in a network and a folder of its own; None, and why is said, where that cannot be."""
+    """What measure(options, folder) gives, as root, in a network and a folder of its own; None, and why is said, where that cannot be done."""
     why = "it must be started by root" if os.getuid() else enter_namespaces()
     if why:
         say(f"bench: {why}")
@@ -178,7 +199,11 @@ def apart(options, measure):
     prepare_namespaces()
     with tempfile.TemporaryDirectory(prefix="hikyaku-bench-", dir="/var/tmp") as folder:  # a disk, where /tmp may be none
         Path(folder).chmod(0o755)
-        return measure(options, Path(folder))
+        try:
+            return measure(options, Path(folder))
+        except RuntimeError as error:
+            say(f"bench: {error}")
+            return None
 
 
 def main(name, about, measure, figures, arguments=()):

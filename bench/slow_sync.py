@@ -48,7 +48,7 @@ def measure(options, root):
 
 if __name__ == "__main__":
     sys.exit(rig.main("slow-sync", __doc__, measure, FIGURES, [
-        ("--delay", {"type": float, "default": GOAL_MS, "metavar": "MS", "help": f"of each sync (default: {GOAL_MS})"}),
-        ("--sessions", {"type": int, "default": SESSIONS, "metavar": "N", "help": f"at once (default: {SESSIONS})"}),
-        ("--messages", {"type": int, "default": MESSAGES, "metavar": "N", "help": f"of a round (default: {MESSAGES})"}),
-        ("--rounds", {"type": int, "default": ROUNDS, "metavar": "N", "help": f"of each; the median counts (default: {ROUNDS})"})]))
+        ("--delay", {"type": rig.within(0, 10000, float), "default": GOAL_MS, "metavar": "MS", "help": f"of each sync (default: {GOAL_MS})"}),
+        ("--sessions", {"type": rig.within(1, 10000), "default": SESSIONS, "metavar": "N", "help": f"at once (default: {SESSIONS})"}),
+        ("--messages", {"type": rig.within(1, 100000000), "default": MESSAGES, "metavar": "N", "help": f"of a round (default: {MESSAGES})"}),
+        ("--rounds", {"type": rig.within(1, 99), "default": ROUNDS, "metavar": "N", "help": f"of each; the median counts (default: {ROUNDS})"})]))

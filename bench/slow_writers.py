@@ -68,7 +68,7 @@ def measure(options, root):
 
 if __name__ == "__main__":
     sys.exit(rig.main("slow-writers", __doc__, measure, FIGURES, [
-        ("--slow", {"type": int, "default": SLOW, "metavar": "N", "help": f"slow clients (default: {SLOW})"}),
-        ("--honest", {"type": int, "default": HONEST, "metavar": "N", "help": f"honest ones (default: {HONEST})"}),
-        ("--messages", {"type": int, "default": MESSAGES, "metavar": "N", "help": f"of a round (default: {MESSAGES})"}),
-        ("--rounds", {"type": int, "default": ROUNDS, "metavar": "N", "help": f"of each, in turns; the median counts (default: {ROUNDS})"})]))
+        ("--slow", {"type": rig.within(1, 100000), "default": SLOW, "metavar": "N", "help": f"slow clients (default: {SLOW})"}),
+        ("--honest", {"type": rig.within(1, 10000), "default": HONEST, "metavar": "N", "help": f"honest ones (default: {HONEST})"}),
+        ("--messages", {"type": rig.within(1, 100000000), "default": MESSAGES, "metavar": "N", "help": f"of a round (default: {MESSAGES})"}),
+        ("--rounds", {"type": rig.within(1, 99), "default": ROUNDS, "metavar": "N", "help": f"of each, in turns; the median counts (default: {ROUNDS})"})]))

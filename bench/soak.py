@@ -128,4 +128,4 @@ def measure(options, root):
 
 
 if __name__ == "__main__":
-    sys.exit(rig.main("soak", __doc__, measure, FIGURES, [("--minutes", {"type": float, "default": 30, "metavar": "N", "help": "that it lasts (default: 30)"})]))
+    sys.exit(rig.main("soak", __doc__, measure, FIGURES, [("--minutes", {"type": rig.within(1, 100000, float), "default": 30, "metavar": "N", "help": "that it lasts (default: 30)"})]))

@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests")]
 
 from backlog import LISTENER, on_disk  # noqa: E402
 from harness import PORT, Daemon, wait_until  # noqa: E402
-from rig import Sink, apart, start_load  # noqa: E402
+from rig import Sink, apart, start_load, within  # noqa: E402
 
 ROUTES = "route away.test { via smtp %s:%d; tls off; } route here.test { via smtp %s:%d; tls off; }"
 
@@ -63,11 +63,11 @@ def measure(options, root):
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev bench space", description=__doc__)
-    parser.add_argument("--messages", type=int, default=4000, metavar="N", help="that wait (default: 4000)")
-    parser.add_argument("--delivered", type=int, default=0, metavar="N", help="beside them (default: 0)")
-    parser.add_argument("--size", type=int, default=4096, metavar="OCTETS", help="of each (default: 4096)")
-    parser.add_argument("--connections", type=int, default=1, metavar="N", help="over which they come (default: 1)")
-    parser.add_argument("--seconds", type=int, default=60, metavar="S", help="from the last commit until it is measured (default: 60)")
+    parser.add_argument("--messages", type=within(1, 100000000), default=4000, metavar="N", help="that wait (default: 4000)")
+    parser.add_argument("--delivered", type=within(0, 100000000), default=0, metavar="N", help="beside them (default: 0)")
+    parser.add_argument("--size", type=within(256, 1 << 30), default=4096, metavar="OCTETS", help="of each (default: 4096)")
+    parser.add_argument("--connections", type=within(1, 10000), default=1, metavar="N", help="over which they come (default: 1)")
+    parser.add_argument("--seconds", type=within(0, 86400), default=60, metavar="S", help="from the last commit until it is measured (default: 60)")
     parser.add_argument("--json", action="store_true", help="one object")
     options = parser.parse_args()
     row = apart(options, measure)

@@ -163,6 +163,21 @@ static void a_route_has_times_of_its_own(void **state)
 }
 
 /* RFC 5321 4.5.4.1; S3-021: 4yz stays, whatever happens, until the time of its own route is over. */
+static void the_times_of_delays_may_stand_in_any_order(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	start(&r, "hostname mx.b.test; spool /spool; accept b.test; retry 30m; lifetime 1d; delay-notice 8h 4h; listen mx { address 127.0.0.1:25; role mx; } route * { via mx; }");
+	assert_int_equal(put(&r, make(&r, "s@a.test", "u@far.test", 0)), HK_OK);
+	assert_int_equal(let_pass(&r, 235, NULL, 0), 0);
+	assert_int_equal(let_pass(&r, 60, NULL, 0), 1);
+	assert_int_equal(let_pass(&r, 180, NULL, 0), 0);
+	assert_int_equal(let_pass(&r, 60, NULL, 0), 1);
+	assert_int_equal(let_pass(&r, 300, NULL, 0), 0);
+	finish(&r);
+}
+
 /* Ours takes the place of the host's status; what the host said is all there none the less, as its words and not as a reply. */
 static void what_expires_tells_the_last_reply_with_its_status(void **state)
 {
@@ -318,6 +333,7 @@ int main(void)
 	    cmocka_unit_test(nobody_is_told_of_a_delay_who_did_not_want_to_be),
 	    cmocka_unit_test(one_report_has_all_that_are_late_and_none_that_was_delivered),
 	    cmocka_unit_test(a_route_has_times_of_its_own),
+	    cmocka_unit_test(the_times_of_delays_may_stand_in_any_order),
 	    cmocka_unit_test(what_expires_tells_the_last_reply_with_its_status),
 	    cmocka_unit_test(recipients_of_one_message_end_at_the_times_of_their_routes),
 	    cmocka_unit_test(a_failure_tells_what_became_of_each_host),

@@ -88,9 +88,10 @@ static unsigned notices_due(const struct hk_owner *o, const struct hk_message *m
 	const struct hk_conf_times *times = d->hop ? &d->hop->route->delay_notice : &o->conf->delay_notice;
 	uint64_t age = hk_message_age_s(o, m);
 	unsigned n = 0;
+	size_t i;
 
-	while (n < times->n && times->at[n] && age >= times->at[n])
-		n++;
+	for (i = 0; i < times->n; i++) /* in whatever order they stand */
+		n += times->at[i] && age >= times->at[i];
 	return n;
 }
 

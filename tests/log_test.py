@@ -72,9 +72,9 @@ def mode_of(path):
 
 def what_is_given_up_is_told(t):
     """At the end of its time, by an operator or untried: a line for each recipient, and the report that the sender gets."""
-    for form, given_up, report in (("own", r"qid=%s ev=expired rcpt=user1@b.test outcome=failed attempts=\d+ code=451 status=4.4.7 .*text=\"delivery time expired; last: later\"",
+    for form, given_up, report in (("own", r"qid=%s ev=expired rcpt=user1@b.test outcome=failed attempts=\d+ code=451 status=4.4.7 .*text=\"delivery time expired; last: 4.2.0 later\"",
                                     r"qid=%s ev=report action=failed id=(\w+) size=\d+ rcpt=u@a.test"),
-                                   ("postfix", r"%s: to=<user1@b.test>, .* dsn=4.4.7, status=bounced \(451 delivery time expired; last: later\)",
+                                   ("postfix", r"%s: to=<user1@b.test>, .* dsn=4.4.7, status=bounced \(451 delivery time expired; last: 4.2.0 later\)",
                                     r"%s: sender non-delivery notification: (\w+)")):
         with folder() as root:
             sink = Sink(replies={"RCPT": b"451 4.2.0 later\r\n"})
