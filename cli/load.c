@@ -511,7 +511,7 @@ static void run(struct load *l, struct runner *all)
 		uv_run(&l->loop.uv, UV_RUN_DEFAULT);
 	l->end_us = now_us();
 	for (i = 0; i < n; i++) {
-		runner_over(&all[i]);
+		disconnect(&all[i]); /* no uv_stop any more: hk_loop_done runs the loop once more, for what is closed here */
 		hk_timers_leave(&l->loop.timers, &all[i].timer);
 		hk_buf_done(&all[i].head);
 	}

@@ -324,8 +324,9 @@ static void run_help(struct hk_smtpd *s, struct hk_slice argument)
 static void run_etrn(struct hk_smtpd *s, struct hk_slice argument)
 {
 	bool is_marked = argument.p[0] == '@' || argument.p[0] == '#';
+	bool is_rooted = argument.p[argument.n - 1] == '.'; /* no domain of RFC 5321, so none that waits in a queue */
 
-	if (is_domain(hk_slice_from(argument, is_marked ? 1 : 0), false))
+	if (!is_rooted && is_domain(hk_slice_from(argument, is_marked ? 1 : 0), false))
 		smtpd_pend(s, HK_SMTPD_ETRN)->text = argument;
 	else
 		smtpd_refuse(s, HK_REFUSAL_ETRN_NAME);

@@ -265,8 +265,9 @@ static const struct dialogue dialogues[] = {
         .log = "EHLO a.test\nMAIL <a@a.test> BY=60;RT\nABORT\nMAIL <a@a.test> BY=999999999;R\nABORT\n"
                "MAIL <a@a.test> BY=-999999999;N\nABORT\nMAIL <a@a.test> BY=0;N\nABORT\n"},
     {.name = "S3-042 ETRN", .extensions = ALL,
-        .in = HELLO "ETRN example.com\r\nETRN @example.com\r\nETRN a b\r\nMAIL FROM:<a@a.test>\r\nETRN x.test\r\n",
+        .in = HELLO "ETRN example.com\r\nETRN @example.com\r\nETRN a b\r\nETRN example.com.\r\nMAIL FROM:<a@a.test>\r\nETRN x.test\r\n",
         .out = "250 2.0.0 Queuing for the node started\r\n250 2.0.0 Queuing for the node started\r\n"
+               "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n"
                "501 5.5.4 ETRN needs a node name (RFC 1985 5) [etrn-name]\r\n" OK_MAIL
                "503 5.5.1 ETRN does not belong in a transaction (RFC 1985 3) [etrn-late]\r\n",
         .log = "EHLO a.test\nETRN example.com\nETRN @example.com\nMAIL <a@a.test>\n"},
