@@ -112,7 +112,7 @@ const struct conf_item conf_items[] = {
         .restart = true, .manual = "How many threads serve sessions; 0 is one for each processor."},
     {"sessions", GLOBAL(sessions), .kind = CONF_KIND_NUMBER, .least = 0, .most = 1000000, .preset = "0",
         .restart = true,
-        .manual = "How many sessions of clients there are at once, in equal parts for each of the workers; one more gets 421 in place "
+        .manual = "How many sessions of clients there are at once, at all workers; one more gets 421 in place "
                   "of the greeting. 0 is as many as the system grants descriptors for."},
     {"overload-wait", GLOBAL(overload_wait), .kind = CONF_KIND_NUMBER, .least = 0, .most = 60000, .preset = "500",
         .manual = "For how many milliseconds clients may wait to be let in, or many messages for the disk, before more of them are told to "

@@ -292,6 +292,7 @@ static void free_client(struct hk_drive *d)
 	struct hk_client *c = client_of(d);
 
 	d->worker->sessions--;
+	hk_welcome_left(d->worker);
 	hk_session_free(c->session);
 	hk_sasl_free(c->exchange);
 	hk_generation_free(c->generation);
@@ -348,6 +349,7 @@ void hk_client_begin(struct hk_worker *w, struct hk_generation *g, size_t listen
 			hk_session_free(c->session);
 		free(c);
 		close(fd);
+		hk_welcome_left(w);
 		return;
 	}
 	c->generation = hk_generation_use(g);

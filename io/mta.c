@@ -29,6 +29,7 @@ struct tally {
 
 struct hk_mta {
 	struct hk_world world;
+	_Atomic size_t sessions;
 	struct tally tally;
 	struct hk_owner_thread owner;
 	struct hk_worker *worker[HK_WORKERS_MAX];
@@ -50,16 +51,14 @@ unsigned hk_mta_workers(const struct hk_conf *conf)
 }
 
 /* As many descriptors as the system lets us have; the rest follows from it, unless the operator wants less. */
-static size_t sessions_max(const struct hk_conf *conf, unsigned workers)
+static size_t sessions_max(const struct hk_conf *conf)
 {
 	size_t files = hk_net_raise_files(), most;
 
 	if (files < FILES_SPARE * 2)
 		return 16;
-	most = (files - FILES_SPARE - files / FILES_SHARE) / workers + 1;
-	return conf->sessions && conf->sessions / workers + (conf->sessions % workers > 0) < most
-	           ? conf->sessions / workers + (conf->sessions % workers > 0)
-	           : most;
+	most = files - FILES_SPARE - files / FILES_SHARE;
+	return conf->sessions && conf->sessions < most ? conf->sessions : most;
 }
 
 static void note_session(struct hk_tls_sink *sink, const struct hk_tls_session *s)
@@ -243,7 +242,8 @@ enum hk_status hk_mta_start(
 	    .intake = &m->owner.intake,
 	    .room = &m->owner.room,
 	    .metrics = m->metrics,
-	    .sessions_max = sessions_max(conf, n),
+	    .sessions_max = sessions_max(conf),
+	    .sessions = &m->sessions,
 	    .last_id = hk_owner_last_id(m->owner.owner)};
 	m->conf = hk_conf_use(conf);
 	pthread_mutex_init(&m->tally.mutex, NULL);

@@ -3,6 +3,7 @@
  * welcome.c - new clients of a worker: some are let in at each turn of the loop, and who cannot be
  * served is told so at once.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,6 +78,7 @@ static void on_turn(uv_idle_t *idle)
 	hk_loop_wake(&w->loop);
 	while ((guest = hk_door_take_late(&w->door, w->loop.now.mono_ms))) {
 		turn_away(w, guest->listener, guest->fd, HK_REFUSAL_SERVER_BUSY);
+		hk_welcome_left(w);
 		free(guest);
 	}
 	for (i = 0; i < HK_DOOR_LET_IN && (guest = hk_door_take(&w->door)); i++)
@@ -90,16 +92,17 @@ void hk_welcome_come(
 {
 	enum hk_status status = HK_BUSY;
 
-	if (w->sessions + w->door.n >= w->world->sessions_max) {
+	if (atomic_load_explicit(w->world->sessions, memory_order_relaxed) >= w->world->sessions_max) {
 		turn_away(w, listener, fd, HK_REFUSAL_SERVER_FULL);
 		return;
 	}
 	w->door.patience = w->recent[0]->conf->overload_wait;
 	if (!hk_worker_is_stalled(w))
 		status = hk_door_come(&w->door, fd, listener, peer, w->loop.now.mono_ms);
-	if (status == HK_OK)
+	if (status == HK_OK) {
+		atomic_fetch_add_explicit(w->world->sessions, 1, memory_order_relaxed);
 		uv_idle_start(&w->door_idle, on_turn);
-	else if (status == HK_BUSY)
+	} else if (status == HK_BUSY)
 		turn_away(w, listener, fd, HK_REFUSAL_SERVER_BUSY);
 	else
 		close(fd); /* no memory, as for a session */
@@ -111,6 +114,11 @@ void hk_welcome_all(struct hk_worker *w)
 
 	while ((guest = hk_door_take(&w->door)))
 		let_in(w, guest);
+}
+
+void hk_welcome_left(const struct hk_worker *w)
+{
+	atomic_fetch_sub_explicit(w->world->sessions, 1, memory_order_relaxed);
 }
 
 /* In place of the greeting, so without an enhanced code (RFC 2034 4). */
@@ -139,6 +147,7 @@ void hk_welcome_end(struct hk_worker *w)
 
 	while ((guest = hk_door_take(&w->door))) {
 		close(guest->fd);
+		hk_welcome_left(w);
 		free(guest);
 	}
 	hk_buf_done(&w->away[0]);

@@ -37,7 +37,8 @@ struct hk_world {
 	uint8_t device_key[HK_DEVICE_KEY]; /* where the configuration names none */
 	struct hk_policies *policies;
 	struct hk_tls_sink *tls_sink;
-	size_t sessions_max; /* of each worker */
+	size_t sessions_max;
+	_Atomic size_t *sessions; /* of all workers, with those who wait at a door */
 	struct hk_metrics *metrics; /* NULL: nothing is counted */
 	struct hk_greylist *greylist;
 	struct hk_checkpoints *checkpoints;
@@ -135,10 +136,12 @@ struct hk_generation *hk_worker_generation(struct hk_worker *, const struct hk_c
  * for it. */
 void hk_worker_watch_keys(struct hk_worker *);
 
-/* welcome.c: hk_welcome_come takes fd: it is let in, or told that it cannot be. hk_welcome_all: those that wait. _begin, _end: with the loop. */
+/* welcome.c: hk_welcome_come takes fd: it is let in, or told that it cannot be. hk_welcome_all: those that wait.
+ * hk_welcome_left: one that came is gone. _begin, _end: with the loop. */
 enum hk_status hk_welcome_begin(struct hk_worker *) HK_MUSTCHECK;
 void hk_welcome_come(struct hk_worker *, size_t listener, const struct hk_conf_socket *peer, int fd);
 void hk_welcome_all(struct hk_worker *);
+void hk_welcome_left(const struct hk_worker *);
 void hk_welcome_end(struct hk_worker *);
 /* hk_worker_is_stalled(w): many messages wait for the disk, and for longer than anybody should: more of them are not taken now. */
 bool hk_worker_is_stalled(const struct hk_worker *);

@@ -122,9 +122,9 @@ def what_was_left_behind_is_replaced(t):
 
 
 def who_finds_no_room_is_told_so_at_once(t):
-    """sessions 2: the third gets 421 in place of the greeting and is gone, and another comes in when one has left."""
+    """sessions 2: the third gets 421 in place of the greeting and is gone, and another comes in when one has left; whichever worker they came to."""
     for name, single in FORMS:
-        with folder() as root, Daemon(root, single=single, workers="1", sessions="2") as daemon:
+        with folder() as root, Daemon(root, single=single, workers="4", sessions="2") as daemon:
             with Smtp(daemon.address), Smtp(daemon.address) as second:
                 for _ in range(3):
                     with Smtp(daemon.address, greet=False) as third:
