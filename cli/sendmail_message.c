@@ -158,17 +158,6 @@ int sendmail_add_list(struct sendmail *s, struct hk_slice text, const char *wher
 	return code;
 }
 
-/* As "Bcc:" may be (RFC 5322 3.6.3), and as many programs write "To:" too. */
-static bool is_blank(struct hk_slice value)
-{
-	size_t i;
-
-	for (i = 0; i < value.n; i++)
-		if (!hk_is_wsp(value.p[i]) && value.p[i] != '\r' && value.p[i] != '\n')
-			return false;
-	return true;
-}
-
 /* Resent fields alone where there are any (RFC 5322 3.6.6). */
 static int take_recipients(struct sendmail *s, const struct hk_header *h)
 {
@@ -181,7 +170,8 @@ static int take_recipients(struct sendmail *s, const struct hk_header *h)
 		if (is_any(h->field[i].name, again))
 			names = again;
 	for (i = 0; code == EX_OK && i < h->n; i++)
-		if (is_any(h->field[i].name, names) && !is_blank(h->field[i].value))
+		/* none stands in "Bcc:" (RFC 5322 3.6.3), nor in the "To:" of many programs */
+		if (is_any(h->field[i].name, names) && hk_slice_trim(h->field[i].value).n)
 			code = sendmail_add_list(s, h->field[i].value, hk_log_quote(h->field[i].name).text);
 	return code;
 }

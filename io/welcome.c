@@ -102,10 +102,11 @@ void hk_welcome_come(
 	if (status == HK_OK) {
 		atomic_fetch_add_explicit(w->world->sessions, 1, memory_order_relaxed);
 		uv_idle_start(&w->door_idle, on_turn);
-	} else if (status == HK_BUSY)
+	} else if (status == HK_BUSY) {
 		turn_away(w, listener, fd, HK_REFUSAL_SERVER_BUSY);
-	else
+	} else {
 		close(fd); /* no memory, as for a session */
+	}
 }
 
 void hk_welcome_all(struct hk_worker *w)
